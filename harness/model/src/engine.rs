@@ -1,0 +1,123 @@
+//! Something that runs workloads: an in-repo style, DataFusion itself, or a real product.
+
+use crate::dataset::Dataset;
+use crate::program::{Family, Workload};
+use crate::span::SpanReport;
+use crate::tuning::{Switch, Tuning};
+use crate::units::Bytes;
+use arrow::array::RecordBatch;
+use arrow::datatypes::SchemaRef;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
+/// What an engine can do.
+#[derive(Clone, Debug)]
+pub struct Capabilities {
+    /// Families it has programs for.
+    pub families: Vec<Family>,
+    /// Its switches.
+    pub switches: &'static [Switch],
+    /// What it is, in one line.
+    pub about: &'static str,
+}
+
+/// What an engine is started with. The same for every engine of a comparison.
+#[derive(Clone, Debug)]
+pub struct EngineSetup {
+    /// How many tasks run at a time.
+    pub slots: u32,
+    /// Memory the engine may hold before it must spill; unlimited if absent.
+    pub memory: Option<Bytes>,
+    /// An empty folder of its own on local disk, removed by whoever made it.
+    pub scratch: PathBuf,
+    /// Its switches, resolved.
+    pub tuning: Tuning,
+    /// Whether to account for each slot's time.
+    pub spans: bool,
+}
+
+/// A complete, materialised answer.
+#[derive(Clone, Debug)]
+pub struct Answer {
+    /// Its columns.
+    pub schema: SchemaRef,
+    /// Its rows.
+    pub batches: Vec<RecordBatch>,
+    /// Where slot time went, if asked for and known.
+    pub spans: Option<SpanReport>,
+    /// What the engine decided on the way (replanning, retries, speculation), a sentence each.
+    pub notes: Vec<String>,
+}
+
+/// Why there is no answer.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum EngineError {
+    /// The engine has no way to run this; honest and final.
+    #[error("unsupported: {0}")]
+    Unsupported(String),
+    /// The program itself is wrong (SQL that does not parse, a column that is not there).
+    #[error("{workload}: {message}")]
+    Program {
+        /// Which workload.
+        workload: String,
+        /// What is wrong with it.
+        message: String,
+    },
+    /// The data cannot be read (missing, truncated, foreign).
+    #[error("cannot read table `{table}`: {message}")]
+    Data {
+        /// Which table.
+        table: String,
+        /// Why.
+        message: String,
+    },
+    /// The memory limit is too small for this.
+    #[error("out of memory: {0}")]
+    OutOfMemory(String),
+    /// It was told to stop.
+    #[error("cancelled")]
+    Cancelled,
+    /// Anything else that went wrong while running.
+    #[error("{0}")]
+    Failed(String),
+}
+
+/// How an engine would run, or ran, a workload: text for people, stages and changes included.
+#[derive(Clone, Debug, Default)]
+pub struct Explanation {
+    /// The plan as text, stage by stage.
+    pub text: String,
+}
+
+/// Makes sessions.
+pub trait Engine: Send + Sync {
+    /// Its name on the command line and in records.
+    fn name(&self) -> &'static str;
+    /// What it can do.
+    fn capabilities(&self) -> Capabilities;
+    /// Starts it.
+    ///
+    /// # Errors
+    /// When it cannot run here.
+    fn start(&self, setup: &EngineSetup) -> Result<Box<dyn Session>, EngineError>;
+}
+
+/// A started engine. Used by one thread.
+pub trait Session {
+    /// Makes datasets known. Reads schemas and statistics, not rows. Called again, it replaces.
+    ///
+    /// # Errors
+    /// A table that cannot be opened.
+    fn prepare(&mut self, data: &[Arc<Dataset>]) -> Result<(), EngineError>;
+    /// Runs a workload and materialises its whole answer. `stop` turns true when it is no longer wanted.
+    ///
+    /// # Errors
+    /// See [`EngineError`].
+    fn run(&mut self, workload: &Workload, stop: &Arc<AtomicBool>) -> Result<Answer, EngineError>;
+    /// Explains a workload; `analyze` also runs it and shows what adaptive replanning changed.
+    ///
+    /// # Errors
+    /// See [`EngineError`].
+    fn explain(&mut self, workload: &Workload, analyze: bool) -> Result<Explanation, EngineError>;
+}

@@ -1,0 +1,105 @@
+//! Kernels: the work itself, the same in every style.
+
+use crate::graph::KernelId;
+use crate::ids::BlockId;
+use crate::units::{Bytes, Rows};
+use arrow::array::RecordBatch;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+
+/// Why a task attempt ended without its blocks. The variant decides what the style does next.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
+pub enum TaskFailure {
+    /// The computation itself is impossible (bad cast, overflow, unsupported plan): a retry cannot help.
+    #[error("{0}")]
+    Fatal(String),
+    /// Something around the computation failed (I/O, a panic): worth another attempt.
+    #[error("{0}")]
+    Transient(String),
+    /// An input block is not where it should be (Spark's FetchFailed, Ray's ObjectLost): its producer must run again.
+    #[error("block {0} is missing")]
+    MissingBlock(BlockId),
+    /// An input block does not match its checksum: its producer must run again.
+    #[error("block {0} does not match its checksum")]
+    CorruptBlock(BlockId),
+    /// The task's memory share is spent and nothing more can be spilled.
+    #[error("out of memory: {0}")]
+    OutOfMemory(String),
+    /// The attempt was told to stop.
+    #[error("cancelled")]
+    Cancelled,
+}
+
+/// Rows that arrive a batch at a time. Reading may block the slot's thread, never the I/O runtime.
+pub type Batches = Box<dyn Iterator<Item = Result<RecordBatch, TaskFailure>> + Send>;
+
+/// What a task did besides its blocks.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TaskStats {
+    /// Rows read from input blocks.
+    pub rows_in: Rows,
+    /// Rows written to output blocks.
+    pub rows_out: Rows,
+    /// Bytes written to disk because memory ran short.
+    pub spilled: Bytes,
+}
+
+/// What a running kernel may ask of its host. One is made per attempt; it lives on the slot's thread.
+pub trait TaskContext {
+    /// The partition this task computes.
+    fn partition(&self) -> u32;
+    /// The kernel's arguments, as in its [`crate::Call`].
+    fn args(&self) -> &[u8];
+    /// How many inputs the fragment has.
+    fn inputs(&self) -> usize;
+    /// Opens input number `input`: its blocks in a fixed order, batch by batch.
+    ///
+    /// # Errors
+    /// A block that is gone is reported here or by the iterator.
+    fn read(&mut self, input: usize) -> Result<Batches, TaskFailure>;
+    /// Appends rows to output block number `output`.
+    ///
+    /// # Errors
+    /// The disk is full or unwritable, or the attempt was cancelled.
+    fn write(&mut self, output: u32, batch: &RecordBatch) -> Result<(), TaskFailure>;
+    /// Whether the attempt should stop; long kernels look now and then.
+    fn cancelled(&self) -> bool;
+    /// Memory this task may hold before it must spill.
+    fn memory_share(&self) -> Bytes;
+    /// A folder on local disk for the task's temporary files.
+    fn scratch(&self) -> &Path;
+    /// Adds to what the attempt reports.
+    fn record_spill(&mut self, bytes: Bytes);
+}
+
+/// A named, versioned function from input blocks to output blocks.
+pub trait Kernel: Send + Sync {
+    /// Its name and version.
+    fn id(&self) -> KernelId;
+    /// Runs one task on the calling thread.
+    ///
+    /// # Errors
+    /// See [`TaskFailure`].
+    fn run(&self, cx: &mut dyn TaskContext) -> Result<(), TaskFailure>;
+}
+
+/// The kernels this process can run, by name.
+#[derive(Clone, Default)]
+pub struct Registry(BTreeMap<KernelId, Arc<dyn Kernel>>);
+
+impl Registry {
+    /// Adds a kernel; a second one of the same name replaces the first.
+    #[must_use]
+    pub fn with(mut self, kernel: Arc<dyn Kernel>) -> Self {
+        self.0.insert(kernel.id(), kernel);
+        self
+    }
+
+    /// The kernel of that name.
+    #[must_use]
+    pub fn get(&self, id: &KernelId) -> Option<&Arc<dyn Kernel>> {
+        self.0.get(id)
+    }
+}

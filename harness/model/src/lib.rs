@@ -1,0 +1,47 @@
+//! The nouns every other crate speaks: blocks, kernels, machines, hosts and engines. No I/O happens here.
+//!
+//! | module | idea |
+//! |---|---|
+//! | `units` | newtypes with units: nanoseconds, bytes, rows |
+//! | `ids` | who is who: nodes, jobs, fragments, tasks, attempts, blocks |
+//! | `block` | an immutable run of record batches, its size and its order-independent checksum |
+//! | `graph` | fragments and the exchanges between them: what every style lowers |
+//! | `kernel` | a named function from input blocks to output blocks, and what it may ask of its host |
+//! | `machine` | pure state machines: `(now, event) -> actions` |
+//! | `span` | where a slot's time goes |
+//! | `tuning` | the switches of an engine, as data |
+//! | `program` | what a user wants computed, and how an answer is checked |
+//! | `dataset` | tables on disk, by name |
+//! | `digest` | the fingerprint of an answer |
+//! | `front` | the shared front half: programs to graphs, and replanning between stages |
+//! | `engine` | something that runs a workload: our styles, DataFusion, the real products |
+
+mod block;
+mod dataset;
+mod digest;
+mod engine;
+mod front;
+mod graph;
+mod ids;
+mod kernel;
+mod machine;
+mod program;
+mod span;
+mod tuning;
+mod units;
+
+pub use block::{BlockMeta, BlockRef, Checksum, checksum_of};
+pub use dataset::{Dataset, Format, Table};
+pub use digest::{ColumnDigest, Digest};
+pub use engine::{Answer, Capabilities, Engine, EngineError, EngineSetup, Explanation, Session};
+pub use front::{Front, Lowered};
+pub use graph::{Call, Exchange, Fragment, Graph, GraphError, Input, KernelId, Read, Slice};
+pub use ids::{Addr, Attempt, BlockId, Epoch, FragmentId, JobId, NodeId, TaskId, TimerId};
+pub use kernel::{Batches, Kernel, Registry, TaskContext, TaskFailure, TaskStats};
+pub use machine::{
+    Action, Assignment, Event, JobError, Machine, Note, Planned, StageStats, Style, StyleEnv, TaskReport, Violation,
+};
+pub use program::{Aggregate, Check, Family, JoinKind, Program, Query, SortKey, Step, Workload};
+pub use span::{SpanKind, SpanReport};
+pub use tuning::{Default as SwitchDefault, Switch, Tuning, TuningError, Value, parse_bytes};
+pub use units::{Bytes, Nanos, Rows};

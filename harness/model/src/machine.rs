@@ -1,0 +1,268 @@
+//! Pure state machines: `(now, event) -> actions`.
+//!
+//! Invariant: a machine holds no clock, socket, file, thread or random source. Two hosts carry out its actions: the live
+//! host (threads, files, sockets) and the simulated host (virtual time, injected faults).
+
+use crate::block::BlockRef;
+use crate::graph::{Call, Exchange, Graph};
+use crate::ids::{Addr, Attempt, FragmentId, JobId, NodeId, TaskId, TimerId};
+use crate::kernel::{TaskFailure, TaskStats};
+use crate::span::SpanKind;
+use crate::tuning::{Switch, Tuning};
+use crate::units::{Bytes, Nanos};
+use serde::{Deserialize, Serialize};
+use std::fmt::Debug;
+use std::sync::Arc;
+
+/// One attempt at one task: everything a node needs to run it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Assignment {
+    /// Which task.
+    pub task: TaskId,
+    /// Which run of it.
+    pub attempt: Attempt,
+    /// What to run.
+    pub call: Call,
+    /// For each input, the blocks to read, in a fixed order.
+    pub inputs: Vec<Vec<BlockRef>>,
+    /// How many output blocks it writes.
+    pub outputs: u32,
+    /// Where they go: [`Exchange::Collect`] blocks stay in memory, all others go to the node's block store.
+    pub exchange: Exchange,
+}
+
+/// What a finished attempt left behind.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TaskReport {
+    /// One entry per output block, in order.
+    pub blocks: Vec<crate::BlockMeta>,
+    /// What it did.
+    pub stats: TaskStats,
+}
+
+/// What adaptive replanning may look at: the sizes of a finished fragment's blocks.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StageStats {
+    /// The fragment that finished.
+    pub fragment: FragmentId,
+    /// `blocks[task][output]`.
+    pub blocks: Vec<Vec<crate::BlockMeta>>,
+}
+
+/// The planner's answer to [`Action::Replan`].
+#[derive(Clone, Debug, PartialEq)]
+pub struct Planned {
+    /// The job it is about.
+    pub job: JobId,
+    /// The rest of the job, if it changed. Fragments that already ran keep their ids and shapes; fragments that have not
+    /// started may be changed, removed or added.
+    pub graph: Option<Arc<Graph>>,
+    /// What changed and why, a sentence each.
+    pub notes: Vec<String>,
+}
+
+/// Why a job ended without an answer.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
+pub enum JobError {
+    /// A task failed for good.
+    #[error("task {task} failed after {attempts} attempts: {failure}")]
+    Task {
+        /// Which task.
+        task: TaskId,
+        /// How often it was tried.
+        attempts: u32,
+        /// Its last failure.
+        failure: TaskFailure,
+    },
+    /// A retried task gave other rows than before, and its first rows were already used.
+    #[error("task {0} gave different rows when it ran again, so its program is not deterministic")]
+    ChecksumChanged(TaskId),
+    /// Lost blocks kept coming back for the same fragment.
+    #[error("fragment {fragment} lost its blocks {times} times")]
+    Unstable {
+        /// Which fragment.
+        fragment: FragmentId,
+        /// How often its blocks were lost.
+        times: u32,
+    },
+    /// No node is left to run on.
+    #[error("no node is left to run tasks")]
+    NoNodes,
+    /// The graph handed in is not consistent.
+    #[error("the job's graph is invalid: {0}")]
+    InvalidGraph(String),
+    /// The user asked for it.
+    #[error("cancelled")]
+    Cancelled,
+}
+
+/// Something a scheduler did that a person would like to see in `bench explain` or in a trace.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Note {
+    /// A fragment's wave of tasks began.
+    StageStarted(FragmentId),
+    /// All of a fragment's tasks are done.
+    StageFinished(FragmentId),
+    /// The rest of the job was replanned; one sentence per change.
+    Replanned(String),
+    /// A second attempt of a slow task was started.
+    Speculated(TaskId),
+    /// A task is run again, and why.
+    Retried(TaskId, String),
+    /// A late or zombie attempt's result was ignored.
+    Ignored(TaskId, Attempt),
+}
+
+/// What happens to a machine.
+#[derive(Clone, Debug)]
+pub enum Event<M> {
+    /// The first event of every machine.
+    Start,
+    /// Run this job (driver only).
+    Submit {
+        /// Its id, never reused.
+        job: JobId,
+        /// What to run.
+        graph: Arc<Graph>,
+    },
+    /// Give a job up (driver only).
+    Cancel(JobId),
+    /// A message of another machine. It may be late, repeated, or out of order.
+    Message {
+        /// Who sent it.
+        from: Addr,
+        /// What it says.
+        msg: M,
+    },
+    /// A timer went off.
+    Timer(TimerId),
+    /// A task started by [`Action::Run`] on this node ended.
+    TaskRan {
+        /// Which task.
+        task: TaskId,
+        /// Which attempt.
+        attempt: Attempt,
+        /// Its blocks, or why there are none.
+        result: Result<TaskReport, TaskFailure>,
+    },
+    /// A node joined with that many slots (driver only).
+    NodeUp {
+        /// Which node.
+        node: NodeId,
+        /// How many tasks it runs at a time.
+        slots: u32,
+    },
+    /// A node is gone, and its blocks with it (driver only).
+    NodeDown(NodeId),
+    /// The planner answered (driver only).
+    Planned(Planned),
+}
+
+/// What a machine wants done.
+#[derive(Clone, Debug)]
+pub enum Action<M> {
+    /// Deliver a message; it may be lost if the other side is gone.
+    Send {
+        /// To whom.
+        to: Addr,
+        /// What it says.
+        msg: M,
+    },
+    /// Raise [`Event::Timer`] with this id after the delay. Setting a timer again replaces it.
+    Timer {
+        /// Which timer.
+        id: TimerId,
+        /// After how long.
+        after: Nanos,
+    },
+    /// Run an attempt on a slot of this node (nodes only).
+    Run(Assignment),
+    /// Stop an attempt on this node if it still runs; it still ends in [`Event::TaskRan`].
+    Cancel {
+        /// Which task.
+        task: TaskId,
+        /// Which attempt.
+        attempt: Attempt,
+    },
+    /// Drop a fragment's blocks on this node, or all of a job's.
+    Free {
+        /// Of which job.
+        job: JobId,
+        /// Of which fragment; every one if absent.
+        fragment: Option<FragmentId>,
+    },
+    /// Ask the planner, outside the machine, whether the rest of the job should change (driver only).
+    Replan {
+        /// Which job.
+        job: JobId,
+        /// What just finished.
+        stats: StageStats,
+        /// Fragments that have started or finished and must not change.
+        fixed: Vec<FragmentId>,
+    },
+    /// The job is over (driver only). The answer's blocks in order, or why there is none.
+    Finish {
+        /// Which job.
+        job: JobId,
+        /// Its blocks, in order.
+        result: Result<Vec<BlockRef>, JobError>,
+    },
+    /// Tell the observer.
+    Note {
+        /// About which job.
+        job: JobId,
+        /// What.
+        note: Note,
+    },
+}
+
+/// A broken invariant, found by [`Machine::check`]: always a bug of the machine.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("invariant broken: {0}")]
+pub struct Violation(pub String);
+
+/// A pure state machine.
+pub trait Machine: Send {
+    /// What machines of this style say to each other.
+    type Msg: Clone + Debug + Send;
+
+    /// Handles one event and appends what must be done, in order.
+    fn on(&mut self, now: Nanos, event: Event<Self::Msg>, out: &mut Vec<Action<Self::Msg>>);
+
+    /// Verifies the machine's invariants. The simulated host calls it after every step.
+    ///
+    /// # Errors
+    /// The first broken invariant.
+    fn check(&self) -> Result<(), Violation>;
+
+    /// Why a free slot of this cluster has nothing to do at this moment: one of the idle kinds of [`SpanKind`].
+    fn idle_reason(&self) -> SpanKind {
+        SpanKind::IdleNoTask
+    }
+}
+
+/// What a style needs to know to make its machines.
+#[derive(Clone, Debug)]
+pub struct StyleEnv {
+    /// How many tasks each node runs at a time.
+    pub slots: u32,
+    /// Memory one task may hold.
+    pub memory_share: Bytes,
+    /// The style's switches, resolved.
+    pub tuning: Tuning,
+}
+
+/// An architecture: which machines it is made of, and which switches it has.
+pub trait Style: Send + Sync + 'static {
+    /// What its machines say to each other.
+    type Msg: Clone + Debug + Send + 'static;
+    /// The machine it puts at an address.
+    type Machine: Machine<Msg = Self::Msg> + 'static;
+
+    /// Its name on the command line.
+    fn name(&self) -> &'static str;
+    /// Its switches with their defaults.
+    fn switches(&self) -> &'static [Switch];
+    /// Makes the machine for `at`.
+    fn machine(&self, at: Addr, env: &StyleEnv) -> Self::Machine;
+}
