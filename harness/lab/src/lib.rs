@@ -1,1 +1,11 @@
-//! bench-lab
+//! The laboratory: what turns engines and workloads into observations that can be trusted.
+//!
+//! | module | idea |
+//! |---|---|
+//! | `oracle` | fingerprints of answers, and their comparison |
+//! | `hosted` | an engine in its own process, driven by JSON lines |
+//! | `counters` | CPU, memory and I/O of a process tree, and who else was busy |
+//! | `machine` | what this machine is, and what limits a run on it |
+//! | `runner` | cases, trials, interleaving, repetition, resumption |
+
+pub mod oracle;

@@ -32,7 +32,8 @@ impl Family {
 }
 
 /// A named program on named data with a check of its answer.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Workload {
     /// Its name, such as `tpch-q01`.
     pub name: String,
@@ -49,7 +50,8 @@ pub struct Workload {
 }
 
 /// What to compute.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Program {
     /// A query over tables.
     Query(Query),
@@ -58,7 +60,8 @@ pub enum Program {
 }
 
 /// A query over tables.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Query {
     /// SQL text.
     Sql(String),
@@ -153,7 +156,8 @@ pub struct SortKey {
 }
 
 /// How an answer is checked.
-#[derive(Clone, Debug, PartialEq, Default)]
+#[derive(Clone, Debug, PartialEq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Check {
     /// Columns compared within a tolerance although their type is exact (a decimal average, say), with their relative
     /// tolerance. Floating-point columns are approximate without being listed; listing one sets its tolerance.

@@ -1,1 +1,42 @@
-//! bench-record
+//! What a run leaves behind: its context, one line per trial, and the rules that keep both trustworthy.
+//!
+//! | module | idea |
+//! |---|---|
+//! | `time` | instants as RFC 3339 UTC text |
+//! | `case` | what was measured, its deterministic key, and which protocol measured it |
+//! | `observation` | one trial: one line of `observations.ndjson` |
+//! | `context` | what was asked for, and of what: `run.json` |
+//! | `machine` | the machine a run was on, and the key that says when two are the same |
+//! | `journal` | the only writer: one locked, append-only, synced line per trial; resuming |
+//! | `reader` | the only reader: a finished or unfinished run from its folder, hostile bytes included |
+//! | `error` | what can be wrong with a folder, and what to do about it |
+//!
+//! `docs/schema.md` describes the files for readers in other languages.
+
+mod case;
+mod context;
+mod error;
+mod journal;
+mod machine;
+mod observation;
+mod reader;
+mod time;
+
+pub use bench_model::{ColumnDigest, Digest, Family, Nanos, SpanKind, SpanReport, Tuning};
+pub use case::{Arm, Case, CaseKey, Protocol, ProtocolError};
+pub use context::{Build, ClusterContext, DatasetContext, EngineContext, RunContext};
+pub use error::RecordError;
+pub use journal::{Journal, Resumed, Torn};
+pub use machine::Machine;
+pub use observation::{Contamination, Invalid, Observation, Outcome, TrialId};
+pub use reader::{MAX_CONTEXT_BYTES, MAX_LINE_BYTES, Run};
+pub use time::Timestamp;
+
+/// The schema this build writes, and the newest it reads.
+pub const SCHEMA: u32 = 1;
+/// The file that holds a run's context.
+pub const CONTEXT_FILE: &str = "run.json";
+/// The file that holds a run's trials, one a line.
+pub const OBSERVATIONS_FILE: &str = "observations.ndjson";
+/// The folder that holds kept results, `<key>.parquet` each.
+pub const RESULTS_FOLDER: &str = "results";

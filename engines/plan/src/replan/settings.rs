@@ -1,0 +1,86 @@
+//! Which mechanisms are on, and from which sizes they act.
+
+use bench_model::{Bytes, StyleEnv, Tuning};
+
+/// How equi-joins of two shuffled sides run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum JoinChoice {
+    /// Hash joins, but sort-merge joins where the build side does not fit a task's memory.
+    Auto,
+    /// Hash joins, whatever the sizes.
+    Hash,
+    /// Sort-merge joins wherever they exist for the join type.
+    SortMerge,
+}
+
+/// The switches of adaptive replanning, read once per job.
+///
+/// A switch the style does not declare is off: a style without replanning gets its plan unchanged.
+#[derive(Clone, Debug, PartialEq)]
+pub struct AdaptiveSettings {
+    /// Replan between stages at all. Decisions made before the first task do not depend on it.
+    pub adaptive: bool,
+    /// Merge small partitions of finished exchanges into fewer tasks.
+    pub coalesce: bool,
+    /// The size merged partitions aim at.
+    pub coalesce_bytes: Bytes,
+    /// Below this size a task is not worth starting, even to keep every slot busy.
+    pub task_bytes_min: Bytes,
+    /// Join against a small build side without shuffling the probe side.
+    pub broadcast: bool,
+    /// The largest build side that is broadcast.
+    pub broadcast_bytes: Bytes,
+    /// Split partitions that are far larger than their siblings.
+    pub skew: bool,
+    /// How many times the median a partition must be to count as skewed.
+    pub skew_factor: f64,
+    /// The least size of a skewed partition.
+    pub skew_bytes: Bytes,
+    /// How equi-joins run.
+    pub join: JoinChoice,
+    /// Memory one task may hold.
+    pub memory_share: Bytes,
+    /// How many tasks run at a time: merging partitions leaves no slot idle that has work worth a task.
+    pub slots: u32,
+}
+
+impl AdaptiveSettings {
+    /// A task below this size costs more to start than to run.
+    const TASK_BYTES_MIN: Bytes = Bytes::new(1 << 20);
+
+    /// The settings of a style's tuning for one slot; see [`Self::with_slots`].
+    #[must_use]
+    pub fn from_tuning(tuning: &Tuning, memory_share: Bytes) -> Self {
+        let coalesce_bytes = Bytes::new(tuning.count("coalesce_bytes"));
+        Self {
+            adaptive: tuning.is_on("adaptive"),
+            coalesce: tuning.is_on("coalesce"),
+            coalesce_bytes,
+            task_bytes_min: coalesce_bytes.min(Self::TASK_BYTES_MIN),
+            broadcast: tuning.is_on("broadcast"),
+            broadcast_bytes: Bytes::new(tuning.count("broadcast_bytes")),
+            skew: tuning.is_on("skew"),
+            skew_factor: tuning.ratio("skew_factor").max(1.0),
+            skew_bytes: Bytes::new(tuning.count("skew_bytes")),
+            join: match tuning.word("join") {
+                "hash" => JoinChoice::Hash,
+                "sort-merge" => JoinChoice::SortMerge,
+                _ => JoinChoice::Auto,
+            },
+            memory_share,
+            slots: 1,
+        }
+    }
+
+    /// The same settings for a cluster of `slots` slots.
+    #[must_use]
+    pub fn with_slots(self, slots: u32) -> Self {
+        Self { slots: slots.max(1), ..self }
+    }
+
+    /// The settings of everything a style's environment fixes.
+    #[must_use]
+    pub fn of(env: &StyleEnv) -> Self {
+        Self::from_tuning(&env.tuning, env.memory_share).with_slots(env.slots)
+    }
+}

@@ -1,0 +1,29 @@
+//! Exit codes. Scripts may rely on them; changing one is a breaking change.
+
+/// Everything asked for was done and every answer was right.
+pub(crate) const FINE: u8 = 0;
+/// Wrong answer, failed check, invalid input, or the harness itself failed. Usage errors end with this code too.
+pub(crate) const ERROR: u8 = 2;
+/// Stopped by Ctrl-C. What was finished is recorded; `--resume` does the rest.
+pub(crate) const INTERRUPTED: u8 = 130;
+
+/// The codes as the help shows them.
+pub(crate) const HELP: &str = "\
+Exit codes:
+  0    everything asked for was done and every answer was right
+  1    reserved: a comparison found a regression
+  2    a wrong answer, a failed check, invalid input or an error of the harness itself
+  3    reserved: a comparison was inconclusive
+  130  interrupted; `bench run --resume DIR` does the rest";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_help_documents_every_code() {
+        for code in [FINE, ERROR, INTERRUPTED] {
+            assert!(HELP.lines().any(|line| line.trim_start().starts_with(&format!("{code} "))), "{code}");
+        }
+    }
+}

@@ -1,0 +1,76 @@
+//! The command line as data: what can be asked for, parsed and validated before anything is done.
+//!
+//! | module | idea |
+//! |---|---|
+//! | `exit` | exit codes, as constants |
+//! | `value` | typed values: each refuses what cannot work and says what would |
+//! | `pattern` | globs over names |
+//! | `place` | options that several commands share: where data lies, how output looks |
+//! | `run`, `report`, `list`, `data`, `workload`, `explain`, `sim` | one command each |
+//! | `hidden` | commands for child processes and scripts |
+//! | `shell` | completions and man pages, made from these definitions |
+
+pub(crate) mod data;
+pub(crate) mod exit;
+pub(crate) mod explain;
+pub(crate) mod hidden;
+pub(crate) mod list;
+pub(crate) mod pattern;
+pub(crate) mod place;
+pub(crate) mod report;
+pub(crate) mod run;
+pub(crate) mod shell;
+pub(crate) mod sim;
+pub(crate) mod value;
+pub(crate) mod workload;
+
+#[cfg(test)]
+mod help_test;
+#[cfg(test)]
+mod parse_test;
+
+use clap::{Args, Parser, Subcommand};
+
+/// Measures data engines on this machine: the same programs, every answer checked, every trial recorded.
+///
+/// `bench run --suite 1gb` makes the data it needs, runs every engine in turn and prints who is faster, by how much and
+/// how sure that is. Results go to standard output, talk goes to standard error.
+#[derive(Debug, Parser)]
+#[command(name = "bench", version, propagate_version = true, max_term_width = 100, after_long_help = exit::HELP)]
+pub(crate) struct Cli {
+    #[command(flatten)]
+    pub(crate) talk: Talk,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// How much is said on standard error.
+#[derive(Args, Clone, Copy, Debug)]
+pub(crate) struct Talk {
+    /// Says more on standard error: once for decisions, twice for every step [default: warnings only]. For finding out
+    /// why a run behaves as it does.
+    #[arg(short, long, global = true, action = clap::ArgAction::Count, conflicts_with = "quiet", display_order = 900)]
+    pub(crate) verbose: u8,
+    /// Shows no progress and only errors on standard error [default: progress on a terminal]. For scripts.
+    #[arg(short, long, global = true, display_order = 901)]
+    pub(crate) quiet: bool,
+}
+
+/// What to do. The documentation of each command is that of its arguments.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    Run(Box<run::RunArgs>),
+    Report(report::ReportArgs),
+    List(list::ListArgs),
+    Doctor(list::DoctorArgs),
+    Data(data::DataArgs),
+    Workload(workload::WorkloadArgs),
+    Explain(explain::ExplainArgs),
+    Sim(sim::SimArgs),
+    #[command(hide = true)]
+    EngineHost(hidden::EngineHostArgs),
+    #[command(hide = true)]
+    Answers(hidden::AnswersArgs),
+    Completions(shell::CompletionsArgs),
+    Man(shell::ManArgs),
+}

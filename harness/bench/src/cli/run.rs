@@ -1,0 +1,85 @@
+//! `bench run`.
+
+use super::pattern::Pattern;
+use super::place::{DataDir, Resources};
+use super::value::{Timeout, Trials, family_parser};
+use bench_model::Family;
+use bench_record::Protocol;
+use clap::Args;
+use std::path::PathBuf;
+
+/// Runs a suite on the chosen engines, checks every answer and prints the comparison.
+///
+/// Missing tables are made first. Engines take turns (A B B A), one of them runs twice to show the noise floor, and each
+/// finished trial is on disk before the next one starts. A wrong answer has no time and ends with exit code 2.
+#[derive(Args, Clone, Debug, PartialEq)]
+pub(crate) struct RunArgs {
+    /// Runs this suite: smoke takes seconds, 1gb is the usual one. `bench list suites` shows all.
+    #[arg(long, value_name = "NAME", required_unless_present_any = ["resume", "workload_dir"])]
+    pub(crate) suite: Option<String>,
+    /// Runs these engines only, by name, separated by commas [default: all]. `bench list engines` shows them.
+    #[arg(long, value_name = "A,B", value_delimiter = ',')]
+    pub(crate) engines: Vec<String>,
+    /// Runs these families only [default: all of the suite].
+    #[arg(long, value_name = "F,G", value_delimiter = ',', value_parser = family_parser())]
+    pub(crate) families: Vec<Family>,
+    /// Runs only workloads whose name matches, such as 'tpch-q1?' or '*join*'; may be repeated [default: all]. For a
+    /// closer look at a few.
+    #[arg(long, value_name = "GLOB", value_delimiter = ',')]
+    pub(crate) workloads: Vec<Pattern>,
+    /// Adds the workloads of this folder, or runs them alone when no suite is given. `bench workload init` makes one.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) workload_dir: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) resources: Resources,
+    /// Measures each case this many times, 1 to 1000 [default: the suite's]. From 10 on, intervals are narrow enough to
+    /// publish.
+    #[arg(long, value_name = "N")]
+    pub(crate) trials: Option<Trials>,
+    /// Fixes what is warm when a trial starts: cold-process (a new engine process), cold-cache (also an empty page
+    /// cache; needs root) or warm-K (after K untimed runs) [default: the suite's]. Reports never mix protocols.
+    #[arg(long, value_name = "PROTOCOL")]
+    pub(crate) protocol: Option<Protocol>,
+    /// Stops a trial after this long, such as 90s or 5m, and records timed_out [default: the suite's].
+    #[arg(long, value_name = "TIME")]
+    pub(crate) timeout: Option<Timeout>,
+    /// Draws the order of engines and cases from this seed; the record keeps it. Change it to see whether order matters.
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    pub(crate) seed: u64,
+    /// Writes the run to this new or empty folder [default: results/SUITE-TIME].
+    #[arg(long, value_name = "DIR")]
+    pub(crate) out: Option<PathBuf>,
+    /// Continues the run in this folder with the settings it was started with: unfinished trials only.
+    #[arg(long, value_name = "DIR", conflicts_with_all = [
+        "suite", "engines", "families", "workloads", "workload_dir", "slots", "memory", "set", "trials", "protocol",
+        "timeout", "seed", "out", "spans", "keep_results",
+    ])]
+    pub(crate) resume: Option<PathBuf>,
+    /// Prints the cases, their order and the estimated time and space, then stops: nothing is made or run.
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+    /// Records where each slot's time goes [default: off]. For the question why an engine is slow.
+    #[arg(long)]
+    pub(crate) spans: bool,
+    /// Keeps the result of each case as OUT/results/KEY.parquet [default: only its digest]. For checking answers
+    /// elsewhere.
+    #[arg(long)]
+    pub(crate) keep_results: bool,
+    /// Prints the comparison as JSON [default: a table].
+    #[arg(long)]
+    pub(crate) json: bool,
+    #[command(flatten)]
+    pub(crate) data: DataDir,
+}
+
+impl RunArgs {
+    /// Whether a workload of this name was asked for.
+    pub(crate) fn wants_workload(&self, name: &str) -> bool {
+        self.workloads.is_empty() || self.workloads.iter().any(|pattern| pattern.matches(name))
+    }
+
+    /// Whether workloads of this family were asked for.
+    pub(crate) fn wants_family(&self, family: Family) -> bool {
+        self.families.is_empty() || self.families.contains(&family)
+    }
+}

@@ -1,0 +1,54 @@
+//! Digests of answers that lie in files: made by external engines, by the answers script, or kept by an earlier run.
+
+use super::compare::Mismatch;
+use super::digester::Digester;
+use bench_model::{Check, Digest};
+use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+use std::fs::File;
+use std::path::{Path, PathBuf};
+
+/// Why a file has no digest.
+#[derive(Debug, thiserror::Error)]
+pub enum DigestFileError {
+    /// It is not there or not allowed to be read.
+    #[error("cannot open result {path}: {why}")]
+    Open {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        why: std::io::Error,
+    },
+    /// It is not Parquet, or cut off, or damaged.
+    #[error("result {path} is not a whole Parquet file: {why}")]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        why: parquet::errors::ParquetError,
+    },
+    /// It was read, and its rows already contradict the check.
+    #[error("result {path}: {why}")]
+    Content {
+        /// The file.
+        path: PathBuf,
+        /// How.
+        why: Mismatch,
+    },
+}
+
+/// The digest of a result stored as Parquet, read batch by batch in row order.
+///
+/// # Errors
+/// See [`DigestFileError`].
+pub fn digest_parquet(path: &Path, check: &Check) -> Result<Digest, DigestFileError> {
+    let open = |why| DigestFileError::Open { path: path.to_owned(), why };
+    let read = |why| DigestFileError::Read { path: path.to_owned(), why };
+    let content = |why| DigestFileError::Content { path: path.to_owned(), why };
+    let file = File::open(path).map_err(open)?;
+    let builder = ParquetRecordBatchReaderBuilder::try_new(file).map_err(read)?;
+    let mut digester = Digester::new(builder.schema(), check).map_err(content)?;
+    for batch in builder.with_batch_size(8192).build().map_err(read)? {
+        digester.push(&batch.map_err(|e| read(e.into()))?).map_err(content)?;
+    }
+    digester.finish().map_err(content)
+}

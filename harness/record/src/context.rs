@@ -1,0 +1,118 @@
+//! What was asked for, and of what: the contents of `run.json`.
+
+use crate::case::Protocol;
+use crate::machine::Machine;
+use crate::time::Timestamp;
+use bench_model::{Family, Tuning};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// A run's context, written before its first trial. Read from the live process and system, never from tags.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct RunContext {
+    /// The schema version: [`crate::SCHEMA`].
+    pub schema: u32,
+    /// The build of this program.
+    pub bench: Build,
+    /// The suite requested.
+    pub suite: String,
+    /// The families requested.
+    pub families: Vec<Family>,
+    /// The engines requested, in the order they are shown.
+    pub engines: Vec<EngineContext>,
+    /// The command line, program name first.
+    pub command_line: Vec<String>,
+    /// How trials meet the machine.
+    pub protocol: Protocol,
+    /// Trials requested per case and arm.
+    pub trials: u32,
+    /// The seed of everything random, the order of trials included.
+    pub seed: u64,
+    /// After how long a trial is given up.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub timeout_ns: Option<u64>,
+    /// Where engines ran.
+    pub cluster: ClusterContext,
+    /// The machine under it all.
+    pub machine: Machine,
+    /// The data, with what identifies its bytes.
+    pub datasets: Vec<DatasetContext>,
+    /// When the run began.
+    pub started_at: Timestamp,
+    /// When it was continued after an interruption, oldest first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub resumed_at: Vec<Timestamp>,
+    /// When its last trial ended; absent if it was interrupted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub finished_at: Option<Timestamp>,
+    /// What a reader should know before trusting it, each with the next step.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub warnings: Vec<String>,
+}
+
+/// Which build of this program ran.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Build {
+    /// Its version.
+    pub version: String,
+    /// What identifies its bytes: a build id, or a hash of the executable.
+    pub build_id: String,
+}
+
+/// One engine as it was started.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct EngineContext {
+    /// Its name, as in a case.
+    pub name: String,
+    /// Its variant, as in a case.
+    pub variant: String,
+    /// The version that the live engine reported.
+    pub version: String,
+    /// How many tasks it ran at a time, per node.
+    pub slots: u32,
+    /// Memory it was allowed to hold before spilling; absent is unlimited.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub memory_bytes: Option<u64>,
+    /// Every switch, defaults included.
+    #[serde(default)]
+    pub tuning: Tuning,
+    /// Whatever else the engine says about its configuration.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub settings: BTreeMap<String, String>,
+}
+
+/// Where engines ran.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ClusterContext {
+    /// Its name, as in a case.
+    pub name: String,
+    /// How many nodes.
+    pub nodes: u32,
+    /// For nodes that are not machines: how they were made, such as `emulated: 4 nodes on 2 cores`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub emulated: Option<String>,
+}
+
+/// One dataset that was read.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DatasetContext {
+    /// Its name, such as `tpch-sf1`.
+    pub name: String,
+    /// What it is derived from (`tpch` obliges the report to a disclaimer); absent for the user's own tables.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub derived_from: Option<String>,
+    /// Rows of all tables.
+    pub rows: u64,
+    /// Bytes on disk.
+    pub bytes: u64,
+    /// What identifies the bytes of all files together.
+    pub checksum: String,
+}
+
+impl RunContext {
+    /// The engine of a case, if the context knows it.
+    #[must_use]
+    pub fn engine(&self, name: &str, variant: &str, slots: u32) -> Option<&EngineContext> {
+        self.engines.iter().find(|e| e.name == name && e.variant == variant && e.slots == slots)
+    }
+}

@@ -1,0 +1,251 @@
+//! One trial: one line of `observations.ndjson`.
+
+use crate::SCHEMA;
+use crate::case::{Arm, Case, CaseKey};
+use crate::time::Timestamp;
+use bench_model::{Digest, SpanReport};
+use serde::{Deserialize, Serialize};
+use std::fmt;
+
+/// How a trial ended. Closed: there is no other way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Outcome {
+    /// A whole answer that the oracle agrees with, or that has no oracle (then `oracle` is absent).
+    Completed,
+    /// A whole answer that the oracle contradicts. It has no time.
+    WrongAnswer,
+    /// No answer.
+    Failed,
+    /// No answer within the time allowed.
+    TimedOut,
+    /// The engine says beforehand that it cannot.
+    Unsupported,
+}
+
+impl Outcome {
+    /// Its name in records and reports.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Completed => "completed",
+            Self::WrongAnswer => "wrong_answer",
+            Self::Failed => "failed",
+            Self::TimedOut => "timed_out",
+            Self::Unsupported => "unsupported",
+        }
+    }
+}
+
+impl fmt::Display for Outcome {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
+    }
+}
+
+/// One trial of one case. An absent field was not measured or does not apply; it is never 0 in disguise.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Observation {
+    /// The schema version of this line: [`crate::SCHEMA`].
+    pub schema: u32,
+    /// The case's key: `case.key()`.
+    pub key: CaseKey,
+    /// What was measured.
+    pub case: Case,
+    /// The measurement itself, or its A/A twin.
+    pub arm: Arm,
+    /// Counts from 0 within case and arm; a repetition of a contaminated trial takes the next free number.
+    pub trial: u32,
+    /// How it ended.
+    pub outcome: Outcome,
+    /// Why it did not complete; present exactly then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// From submitting the program to holding the whole answer; present exactly when completed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub wall_ns: Option<u64>,
+    /// CPU time of the engine's processes meanwhile, user and system.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cpu_ns: Option<u64>,
+    /// Largest resident memory of the engine's processes meanwhile.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rss_bytes_peak: Option<u64>,
+    /// Bytes the engine's processes fetched from storage.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub read_bytes: Option<u64>,
+    /// Bytes they sent to storage.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub write_bytes: Option<u64>,
+    /// Rows of the answer.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rows_out: Option<u64>,
+    /// The answer's fingerprint.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub digest: Option<Digest>,
+    /// Who says what the answer must be, with version; absent if nobody did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub oracle: Option<String>,
+    /// Whether something else disturbed the machine meanwhile.
+    pub contaminated: bool,
+    /// When it began.
+    pub started_at: Timestamp,
+
+    /// What checking the answer cost, outside the timer.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub check_ns: Option<u64>,
+    /// Where slot time went.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub spans: Option<SpanReport>,
+    /// What the engine decided on the way, a sentence each.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub notes: Vec<String>,
+    /// What was seen of the rest of the machine.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub contamination: Option<Contamination>,
+    /// The contaminated trial of the same case and arm that this one repeats.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub repeat: Option<u32>,
+}
+
+/// What else the machine did during a trial.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Contamination {
+    /// CPU time of processes that do not belong to the trial.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub other_cpu_ns: Option<u64>,
+    /// Time the hypervisor gave to others.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub steal_ns: Option<u64>,
+    /// Time a quota held the trial's processes back.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub throttled_ns: Option<u64>,
+    /// Why it counts as contaminated, with the limit that was passed; empty if it does not.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub reasons: Vec<String>,
+}
+
+/// What identifies a line: two lines of one run never share it.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct TrialId {
+    /// Which case.
+    pub key: CaseKey,
+    /// Which arm.
+    pub arm: Arm,
+    /// Which trial.
+    pub trial: u32,
+}
+
+impl fmt::Display for TrialId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}, arm {}, trial {}", self.key, self.arm, self.trial)
+    }
+}
+
+/// An observation that contradicts itself.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Invalid {
+    /// The key is another case's.
+    #[error("key `{found}` is not the key of its case, `{expected}`")]
+    Key {
+        /// What the line says.
+        found: CaseKey,
+        /// What the case gives.
+        expected: CaseKey,
+    },
+    /// Completed without a time.
+    #[error("outcome `completed` without `wall_ns`")]
+    NoTime,
+    /// A time that nobody may use.
+    #[error("outcome `{0}` with `wall_ns`: only a completed trial has a time")]
+    Time(Outcome),
+    /// Not completed, and nobody says why.
+    #[error("outcome `{0}` without `reason`")]
+    NoReason(Outcome),
+    /// Completed, and yet a reason why not.
+    #[error("outcome `completed` with a `reason`")]
+    Reason,
+    /// A case that cannot have run.
+    #[error("`{0}` is 0 in `case`")]
+    Zero(&'static str),
+    /// A repetition of itself or of a later trial.
+    #[error("trial {trial} cannot repeat trial {repeat}: a repetition comes later")]
+    Repeat {
+        /// The trial.
+        trial: u32,
+        /// What it claims to repeat.
+        repeat: u32,
+    },
+    /// JSON has no such number.
+    #[error("the digest of column `{0}` is not finite")]
+    NotFinite(String),
+}
+
+impl Observation {
+    /// A trial of which only its end is known; the caller fills in what was measured.
+    #[must_use]
+    pub fn new(case: Case, arm: Arm, trial: u32, outcome: Outcome, started_at: Timestamp) -> Self {
+        Self {
+            schema: SCHEMA,
+            key: case.key(),
+            case,
+            arm,
+            trial,
+            outcome,
+            reason: None,
+            wall_ns: None,
+            cpu_ns: None,
+            rss_bytes_peak: None,
+            read_bytes: None,
+            write_bytes: None,
+            rows_out: None,
+            digest: None,
+            oracle: None,
+            contaminated: false,
+            started_at,
+            check_ns: None,
+            spans: None,
+            notes: Vec::new(),
+            contamination: None,
+            repeat: None,
+        }
+    }
+
+    /// What identifies it within its run.
+    #[must_use]
+    pub fn id(&self) -> TrialId {
+        TrialId { key: self.key.clone(), arm: self.arm, trial: self.trial }
+    }
+
+    /// Checks what the types cannot say.
+    ///
+    /// # Errors
+    /// The first contradiction found.
+    pub fn validate(&self) -> Result<(), Invalid> {
+        let expected = self.case.key();
+        if self.key != expected {
+            return Err(Invalid::Key { found: self.key.clone(), expected });
+        }
+        let completed = self.outcome == Outcome::Completed;
+        match (completed, self.wall_ns.is_some(), self.reason.is_some()) {
+            (true, false, _) => return Err(Invalid::NoTime),
+            (true, _, true) => return Err(Invalid::Reason),
+            (false, true, _) => return Err(Invalid::Time(self.outcome)),
+            (false, _, false) => return Err(Invalid::NoReason(self.outcome)),
+            _ => {}
+        }
+        for (name, value) in [("nodes", self.case.nodes), ("slots", self.case.slots)] {
+            if value == 0 {
+                return Err(Invalid::Zero(name));
+            }
+        }
+        if let Some(repeat) = self.repeat.filter(|r| *r >= self.trial) {
+            return Err(Invalid::Repeat { trial: self.trial, repeat });
+        }
+        let columns = self.digest.iter().flat_map(|d| &d.approx);
+        let finite = |x: f64| x.is_finite();
+        match columns.into_iter().find(|c| !(finite(c.sum) && finite(c.magnitude) && finite(c.weighted))) {
+            Some(column) => Err(Invalid::NotFinite(column.name.clone())),
+            None => Ok(()),
+        }
+    }
+}
