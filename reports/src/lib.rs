@@ -1,1 +1,24 @@
-//! bench-reports
+//! From recorded trials to a comparison an engineer can trust. Pure functions: the same folders give the same bytes.
+//!
+//! | module | idea |
+//! | `stats` | medians, bootstrap intervals, rank tests, and when two times are indistinguishable |
+//! | `comparison` | what a report says, as data; its JSON is the stable machine-readable report |
+//! | `compare` | recorded runs to a [`Comparison`] |
+//! | `render` | a [`Comparison`] as text, Markdown or JSON |
+//! | `plot` | a [`Comparison`] as SVG |
+//!
+//! Nothing here runs an engine, reads a clock or touches the machine.
+
+pub mod plot;
+pub mod stats;
+
+mod compare;
+mod comparison;
+mod render;
+
+pub use compare::{CompareError, Options, compare};
+pub use comparison::{
+    Cell, Comparison, Contamination, Contestant, CostAnswer, CostEntry, CostReport, FamilyReport, Incident, NoiseFloor,
+    REPORT_SCHEMA, Ratio, SpanBreakdown, Table, Total, TotalRatio, Verdict, WorkloadReport,
+};
+pub use render::{Format, FormatError, Ink, WIDTH, render};

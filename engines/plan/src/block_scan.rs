@@ -64,6 +64,13 @@ impl BlockScanExec {
         self
     }
 
+    /// The same scan of another fragment's blocks (when fragments are renumbered or replaced).
+    #[must_use]
+    pub fn with_from(mut self, from: FragmentId) -> Self {
+        self.from = from;
+        self
+    }
+
     /// The same scan promising another partitioning (when an exchange is replaced).
     #[must_use]
     pub fn with_partitioning(mut self, partitioning: Partitioning) -> Self {

@@ -54,7 +54,9 @@ impl Journal {
     pub fn create(folder: &Path, context: &RunContext) -> Result<Self, RecordError> {
         fs::create_dir_all(folder).map_err(RecordError::io("create the folder", folder))?;
         refuse_contents(folder)?;
-        let journal = Self::open(folder, OpenOptions::new().create(true))?;
+        let journal = Self::open(folder)?;
+        // Somebody else may have started and even finished a run here since the first look.
+        refuse_contents(folder)?;
         journal.write_context(context)?;
         Ok(journal)
     }
@@ -65,7 +67,7 @@ impl Journal {
     /// A folder that holds no run, a newer schema, a broken line, or another process writing it.
     pub fn resume(folder: &Path) -> Result<Resumed, RecordError> {
         let context = read_context(folder)?;
-        let mut journal = Self::open(folder, OpenOptions::new().create(true))?;
+        let mut journal = Self::open(folder)?;
         let lines = read_lines(BufReader::new(&journal.file), &journal.path)?;
         journal.length = lines.whole_bytes;
         let torn = (lines.torn_bytes > 0).then_some(Torn { bytes: lines.torn_bytes });
@@ -77,9 +79,9 @@ impl Journal {
         Ok(Resumed { journal, context, observations: lines.observations, torn })
     }
 
-    fn open(folder: &Path, options: &mut OpenOptions) -> Result<Self, RecordError> {
+    fn open(folder: &Path) -> Result<Self, RecordError> {
         let path = folder.join(OBSERVATIONS_FILE);
-        let opened = options.read(true).write(true).truncate(false).open(&path);
+        let opened = OpenOptions::new().create(true).read(true).write(true).truncate(false).open(&path);
         let file = opened.map_err(RecordError::io("open for writing", &path))?;
         match file.try_lock() {
             Ok(()) => {}

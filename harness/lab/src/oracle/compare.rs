@@ -1,7 +1,6 @@
 //! Two digests side by side: equal, or the first difference in words.
 
 use bench_model::{Check, ColumnDigest, Digest};
-use std::fmt::Write as _;
 
 /// How an answer differs from what was expected.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
@@ -185,17 +184,4 @@ fn compare_sums(expected: &ColumnDigest, actual: &ColumnDigest, tolerance: f64) 
 fn tolerance(check: &Check, expected: &str, actual: &str) -> f64 {
     let of = |name: &str| check.approx.iter().find(|(column, _)| column.eq_ignore_ascii_case(name)).map(|(_, t)| *t);
     of(expected).or_else(|| of(actual)).unwrap_or(Check::DEFAULT_TOLERANCE)
-}
-
-/// A digest in one short word for records: rows, half of the exact checksum, and the approximate sums to six digits.
-///
-/// Equal answers nearly always have equal short forms; [`compare`] decides, this only lets people spot a difference.
-#[must_use]
-pub fn short_form(digest: &Digest) -> String {
-    let mut text = format!("{}r:{:016x}", digest.rows, (digest.exact.0 >> 64) as u64);
-    for column in &digest.approx {
-        // Writing to a string cannot fail.
-        let _ = write!(text, ":{:.5e}", column.sum);
-    }
-    text
 }

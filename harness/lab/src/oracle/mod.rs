@@ -17,6 +17,6 @@ mod order;
 mod stored;
 mod sums;
 
-pub use compare::{Mismatch, compare, short_form};
+pub use compare::{Mismatch, compare};
 pub use digester::{Digester, digest};
 pub use stored::{DigestFileError, digest_parquet};

@@ -1,0 +1,112 @@
+//! What the host itself remembers about the job that runs.
+
+use bench_model::{FragmentId, Graph, JobId, Note, TaskId};
+
+/// More notes than this say nothing new.
+const NOTES_MAX: usize = 1000;
+
+/// The running job.
+pub(crate) struct Job {
+    /// Its id.
+    pub(crate) id: JobId,
+    /// Whether the front half planned it, and so can replan it.
+    pub(crate) planned: bool,
+    /// What happened on the way, a sentence each.
+    pub(crate) notes: Vec<String>,
+    /// Its tasks, if their number is the answer.
+    pub(crate) tally: Option<Tally>,
+}
+
+impl Job {
+    /// A job that nothing is known about yet.
+    pub(crate) fn new(id: JobId, planned: bool) -> Self {
+        Self { id, planned, notes: Vec::new(), tally: None }
+    }
+
+    /// Remembers a note that tells a reader of the answer something.
+    pub(crate) fn note(&mut self, note: Note) {
+        let text = match note {
+            Note::StageStarted(_) | Note::StageFinished(_) => return,
+            Note::Replanned(what) => what,
+            Note::Speculated(task) => format!("speculated: {}", place(task)),
+            Note::Retried(task, why) => format!("retried: {}: {why}", place(task)),
+            Note::Ignored(task, attempt) => format!("ignored: a late result of {}, attempt {attempt}", place(task)),
+        };
+        if self.notes.len() < NOTES_MAX {
+            self.notes.push(text);
+        }
+    }
+}
+
+/// A task's name without its job's, which differs from run to run.
+fn place(task: TaskId) -> String {
+    format!("{}/p{}", task.fragment, task.partition)
+}
+
+/// Which tasks of a graph have finished, each counted once however often it ran.
+pub(crate) struct Tally {
+    /// Each fragment's first position in `done`, by id.
+    first: Vec<(FragmentId, usize)>,
+    done: Vec<bool>,
+    count: u64,
+}
+
+impl Tally {
+    /// None has.
+    pub(crate) fn new(graph: &Graph) -> Self {
+        let mut total = 0;
+        let mut first = Vec::with_capacity(graph.fragments.len());
+        for fragment in &graph.fragments {
+            first.push((fragment.id, total));
+            total += fragment.tasks as usize;
+        }
+        first.sort_unstable_by_key(|(id, _)| *id);
+        Self { first, done: vec![false; total], count: 0 }
+    }
+
+    /// This one has.
+    pub(crate) fn finished(&mut self, task: TaskId) {
+        // Ids usually count from 0, so a fragment is found at its own number.
+        let here = self.first.get(task.fragment.0 as usize).filter(|(id, _)| *id == task.fragment);
+        let found = here.or_else(|| {
+            let at = self.first.binary_search_by_key(&task.fragment, |(id, _)| *id).ok()?;
+            self.first.get(at)
+        });
+        let Some((_, first)) = found else { return };
+        if let Some(done) = self.done.get_mut(first + task.partition as usize) {
+            self.count += u64::from(!*done);
+            *done = true;
+        }
+    }
+
+    /// How many have.
+    pub(crate) fn count(&self) -> u64 {
+        self.count
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use bench_model::{Call, Exchange, Fragment, KernelId};
+
+    #[test]
+    fn a_task_that_runs_twice_counts_once() {
+        let fragment = |id, tasks| Fragment {
+            id: FragmentId(id),
+            call: Call { kernel: KernelId::new("noop/1"), args: bytes::Bytes::new() },
+            inputs: vec![],
+            tasks,
+            exchange: Exchange::Forward,
+            outputs: 1,
+            waits_for: vec![],
+        };
+        let graph = Graph { fragments: vec![fragment(7, 2), fragment(3, 1)], result: FragmentId(3) };
+        let mut tally = Tally::new(&graph);
+        let task = |fragment, partition| TaskId { job: JobId(0), fragment: FragmentId(fragment), partition };
+        for task in [task(7, 0), task(7, 0), task(7, 1), task(3, 0), task(9, 0)] {
+            tally.finished(task);
+        }
+        assert_eq!(tally.count(), 3);
+    }
+}

@@ -1,0 +1,130 @@
+//! Where planned fragments wait for their tasks: shared by the front, which plans, and the kernel, which runs.
+
+use crate::error::PlanError;
+use crate::fragment::{FragmentPlan, JobPlan};
+use bench_model::{FragmentId, JobId};
+use bytes::Bytes;
+use datafusion::arrow::datatypes::SchemaRef;
+use datafusion::execution::config::SessionConfig;
+use datafusion::execution::runtime_env::RuntimeEnv;
+use std::collections::BTreeMap;
+use std::ops::Range;
+use std::sync::{Arc, PoisonError, RwLock};
+
+/// Names one version of one fragment's plan; a task's kernel arguments are its encoding.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct PlanKey {
+    /// Which job.
+    pub job: JobId,
+    /// Which of its fragments.
+    pub fragment: FragmentId,
+    /// Which version of the job's plan.
+    pub revision: u32,
+}
+
+impl PlanKey {
+    const LEN: usize = 16;
+
+    /// Sixteen little-endian bytes: job, fragment, revision.
+    #[must_use]
+    pub fn encode(&self) -> Bytes {
+        let mut bytes = Vec::with_capacity(Self::LEN);
+        bytes.extend_from_slice(&self.job.0.to_le_bytes());
+        bytes.extend_from_slice(&self.fragment.0.to_le_bytes());
+        bytes.extend_from_slice(&self.revision.to_le_bytes());
+        bytes.into()
+    }
+
+    /// The key that [`PlanKey::encode`] wrote; none if the bytes are something else.
+    #[must_use]
+    pub fn decode(bytes: &[u8]) -> Option<Self> {
+        let (job, rest) = bytes.split_first_chunk::<8>()?;
+        let (fragment, rest) = rest.split_first_chunk::<4>()?;
+        let revision: &[u8; 4] = rest.try_into().ok()?;
+        Some(Self {
+            job: JobId(u64::from_le_bytes(*job)),
+            fragment: FragmentId(u32::from_le_bytes(*fragment)),
+            revision: u32::from_le_bytes(*revision),
+        })
+    }
+}
+
+/// A fragment's plan with what its tasks need besides.
+#[derive(Debug)]
+pub struct StoredPlan {
+    /// The fragment.
+    pub fragment: FragmentPlan,
+    /// For each of the fragment's inputs, the kernel inputs that hold its blocks.
+    pub inputs: Vec<Range<usize>>,
+    /// The columns of the fragment's rows.
+    pub schema: SchemaRef,
+    /// Settings that operators look at while running.
+    pub config: SessionConfig,
+    /// File access and file-metadata cache; a task replaces memory pool and spill folder.
+    pub runtime: Arc<RuntimeEnv>,
+}
+
+/// Plans by key. Cheap to clone; clones share the plans.
+#[derive(Clone, Debug, Default)]
+pub struct PlanStore(Arc<RwLock<BTreeMap<PlanKey, Arc<StoredPlan>>>>);
+
+impl PlanStore {
+    /// Makes the current revision of a job's fragments available to tasks. Earlier revisions stay for tasks that were
+    /// started with them.
+    ///
+    /// # Errors
+    /// The fragments do not fit together; nothing is stored then.
+    pub fn publish(&self, plan: &JobPlan, config: &SessionConfig, runtime: &Arc<RuntimeEnv>) -> Result<(), PlanError> {
+        let mut stored = Vec::with_capacity(plan.fragments.len());
+        for id in plan.order()? {
+            let fragment = plan.fragments.get(&id).ok_or(PlanError::MissingFragment(id))?;
+            let entry = StoredPlan {
+                fragment: fragment.clone(),
+                inputs: plan.input_ranges(fragment)?,
+                schema: fragment.plan.schema(),
+                config: config.clone(),
+                runtime: Arc::clone(runtime),
+            };
+            stored.push((PlanKey { job: plan.job, fragment: id, revision: plan.revision }, Arc::new(entry)));
+        }
+        self.0.write().unwrap_or_else(PoisonError::into_inner).extend(stored);
+        Ok(())
+    }
+
+    /// The plan of that key, until its job is forgotten.
+    #[must_use]
+    pub fn get(&self, key: &PlanKey) -> Option<Arc<StoredPlan>> {
+        self.0.read().unwrap_or_else(PoisonError::into_inner).get(key).cloned()
+    }
+
+    /// Drops every plan of a job.
+    pub fn forget(&self, job: JobId) {
+        self.0.write().unwrap_or_else(PoisonError::into_inner).retain(|key, _| key.job != job);
+    }
+
+    /// How many plans are held.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.0.read().unwrap_or_else(PoisonError::into_inner).len()
+    }
+
+    /// Whether none is held.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_survives_encoding_and_nothing_else_decodes() {
+        let key = PlanKey { job: JobId(u64::MAX - 1), fragment: FragmentId(7), revision: 3 };
+        let bytes = key.encode();
+        assert_eq!(PlanKey::decode(&bytes), Some(key));
+        assert_eq!(PlanKey::decode(&bytes[..15]), None);
+        assert_eq!(PlanKey::decode(&[&bytes[..], &[0]].concat()), None);
+    }
+}

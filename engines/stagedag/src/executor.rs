@@ -1,0 +1,235 @@
+//! The machine of a node: runs what it is told on its slots, and repeats its answers until they are heard.
+//!
+//! Invariants: at most `slots` attempts run; a command runs at most once; nothing of an older epoch is obeyed.
+
+use crate::message::{Msg, Outcome, Ticket};
+use bench_model::{
+    Action, Addr, Assignment, Attempt, Epoch, Event, FragmentId, JobId, NodeId, TaskFailure, TaskId, TaskReport,
+    Violation,
+};
+use std::collections::VecDeque;
+
+/// The machine of a node.
+pub struct Executor {
+    node: NodeId,
+    slots: usize,
+    epoch: Epoch,
+    lanes: Vec<Lane>,
+    /// Lanes whose launch waits for a slot that an attempt of an older epoch still holds.
+    waiting: VecDeque<u32>,
+    running: usize,
+    /// Attempts of older epochs that were told to stop but still run.
+    zombies: Vec<(TaskId, Attempt)>,
+    /// The latest launch of a repeated task: frees ordered before it are out of date.
+    repeated: u64,
+}
+
+/// The last command of one slot.
+struct Lane {
+    seq: u64,
+    task: TaskId,
+    attempt: Attempt,
+    state: State,
+}
+
+enum State {
+    Waiting(Box<Assignment>),
+    Running,
+    Ended(Outcome),
+}
+
+type Out = Vec<Action<Msg>>;
+
+impl Executor {
+    /// The machine of `node`, which runs `slots` attempts at a time.
+    pub(crate) fn new(node: NodeId, slots: u32) -> Self {
+        Self {
+            node,
+            slots: slots.max(1) as usize,
+            epoch: Epoch(0),
+            lanes: Vec::new(),
+            waiting: VecDeque::new(),
+            running: 0,
+            zombies: Vec::new(),
+            repeated: 0,
+        }
+    }
+
+    pub(crate) fn on(&mut self, event: Event<Msg>, out: &mut Out) {
+        match event {
+            Event::Message { msg, .. } => self.message(msg, out),
+            Event::TaskRan { task, attempt, result } => self.ran(task, attempt, result, out),
+            // The rest is for drivers.
+            _ => {}
+        }
+    }
+
+    fn message(&mut self, msg: Msg, out: &mut Out) {
+        match msg {
+            Msg::Launch { ticket, order, assignment } => {
+                if self.is_current(ticket.epoch, out) {
+                    self.launch(ticket, order, assignment, out);
+                }
+            }
+            Msg::Cancel { ticket, task, attempt } => {
+                if self.is_current(ticket.epoch, out) {
+                    self.cancel(ticket, task, attempt, out);
+                }
+            }
+            Msg::Probe { ticket, task, attempt } => {
+                if self.is_current(ticket.epoch, out) {
+                    self.refuse_if_unknown(ticket, task, attempt);
+                    self.answer_again(ticket, out);
+                }
+            }
+            Msg::FreeFragment { epoch, order, job, fragment } => {
+                if self.is_current(epoch, out) && order > self.repeated {
+                    out.push(Action::Free { job, fragment: Some(fragment) });
+                }
+            }
+            Msg::FreeJob { epoch, job } => {
+                if self.is_current(epoch, out) {
+                    out.push(Action::Free { job, fragment: None });
+                    out.push(to_driver(Msg::JobFreed { epoch, job }));
+                }
+            }
+            // Answers travel the other way.
+            Msg::Finished { .. } | Msg::JobFreed { .. } => {}
+        }
+    }
+
+    /// Whether a command is of this node's epoch. A newer epoch is adopted: the driver has given up on everything that
+    /// was launched before, so it is stopped and its answers are dropped.
+    fn is_current(&mut self, epoch: Epoch, out: &mut Out) -> bool {
+        if epoch > self.epoch {
+            self.epoch = epoch;
+            self.waiting.clear();
+            self.repeated = 0;
+            for lane in self.lanes.drain(..) {
+                if matches!(lane.state, State::Running) {
+                    self.zombies.push((lane.task, lane.attempt));
+                    out.push(Action::Cancel { task: lane.task, attempt: lane.attempt });
+                }
+            }
+        }
+        epoch == self.epoch
+    }
+
+    fn launch(&mut self, ticket: Ticket, order: u64, assignment: Assignment, out: &mut Out) {
+        if assignment.attempt.0 > 0 {
+            self.repeated = self.repeated.max(order);
+        }
+        let lane = self.lane(ticket.lane, assignment.task, assignment.attempt);
+        if ticket.seq <= lane.seq {
+            self.answer_again(ticket, out);
+            return;
+        }
+        (lane.seq, lane.task, lane.attempt) = (ticket.seq, assignment.task, assignment.attempt);
+        if self.running < self.slots {
+            self.running += 1;
+            self.lane(ticket.lane, assignment.task, assignment.attempt).state = State::Running;
+            out.push(Action::Run(assignment));
+        } else {
+            lane_mut(&mut self.lanes, ticket.lane).state = State::Waiting(Box::new(assignment));
+            self.waiting.push_back(ticket.lane);
+        }
+    }
+
+    fn cancel(&mut self, ticket: Ticket, task: TaskId, attempt: Attempt, out: &mut Out) {
+        self.refuse_if_unknown(ticket, task, attempt);
+        let lane = self.lane(ticket.lane, task, attempt);
+        if lane.seq == ticket.seq {
+            match lane.state {
+                State::Running => {
+                    out.push(Action::Cancel { task, attempt });
+                    return;
+                }
+                State::Waiting(_) => lane.state = State::Ended(Outcome::NotStarted),
+                State::Ended(_) => {}
+            }
+        }
+        self.answer_again(ticket, out);
+    }
+
+    /// Marks a launch that has not arrived as answered, so that it is not run when it does.
+    fn refuse_if_unknown(&mut self, ticket: Ticket, task: TaskId, attempt: Attempt) {
+        let lane = self.lane(ticket.lane, task, attempt);
+        if lane.seq < ticket.seq {
+            *lane = Lane { seq: ticket.seq, task, attempt, state: State::Ended(Outcome::NotStarted) };
+        }
+    }
+
+    fn answer_again(&mut self, ticket: Ticket, out: &mut Out) {
+        if let Some(lane) = self.lanes.get(ticket.lane as usize)
+            && lane.seq == ticket.seq
+            && let State::Ended(outcome) = &lane.state
+        {
+            let (task, attempt, outcome) = (lane.task, lane.attempt, outcome.clone());
+            out.push(to_driver(Msg::Finished { ticket, task, attempt, outcome }));
+        }
+    }
+
+    fn ran(&mut self, task: TaskId, attempt: Attempt, result: Result<TaskReport, TaskFailure>, out: &mut Out) {
+        let of_lane = |l: &Lane| l.task == task && l.attempt == attempt && matches!(l.state, State::Running);
+        if let Some(index) = self.lanes.iter().position(of_lane) {
+            let ticket = Ticket { epoch: self.epoch, lane: index as u32, seq: self.lanes[index].seq };
+            self.lanes[index].state = State::Ended(Outcome::Ran(result));
+            self.running -= 1;
+            self.answer_again(ticket, out);
+        } else if let Some(index) = self.zombies.iter().position(|z| *z == (task, attempt)) {
+            self.zombies.swap_remove(index);
+            self.running -= 1;
+        }
+        self.start_waiting(out);
+    }
+
+    fn start_waiting(&mut self, out: &mut Out) {
+        while self.running < self.slots
+            && let Some(index) = self.waiting.pop_front()
+        {
+            let lane = lane_mut(&mut self.lanes, index);
+            match std::mem::replace(&mut lane.state, State::Running) {
+                State::Waiting(assignment) => {
+                    self.running += 1;
+                    out.push(Action::Run(*assignment));
+                }
+                // It was cancelled while it waited.
+                other => lane.state = other,
+            }
+        }
+    }
+
+    /// The lane of that number; lanes that were never used come into being, `task` being what they are first used for.
+    fn lane(&mut self, index: u32, task: TaskId, attempt: Attempt) -> &mut Lane {
+        while self.lanes.len() <= index as usize {
+            self.lanes.push(Lane { seq: 0, task, attempt, state: State::Ended(Outcome::NotStarted) });
+        }
+        lane_mut(&mut self.lanes, index)
+    }
+
+    pub(crate) fn check(&self) -> Result<(), Violation> {
+        let running = self.lanes.iter().filter(|l| matches!(l.state, State::Running)).count() + self.zombies.len();
+        if running != self.running {
+            return Err(Violation(format!("{} counts {} running attempts, has {running}", self.node, self.running)));
+        }
+        if running > self.slots {
+            return Err(Violation(format!("{} runs {running} attempts on {} slots", self.node, self.slots)));
+        }
+        let waiting = self.lanes.iter().filter(|l| matches!(l.state, State::Waiting(_))).count();
+        if waiting > self.waiting.len() {
+            return Err(Violation(format!("{} forgot a waiting launch", self.node)));
+        }
+        if waiting > 0 && running < self.slots {
+            return Err(Violation(format!("{} has a free slot and a waiting launch", self.node)));
+        }
+        Ok(())
+    }
+}
+
+fn lane_mut(lanes: &mut [Lane], index: u32) -> &mut Lane {
+    &mut lanes[index as usize]
+}
+
+fn to_driver(msg: Msg) -> Action<Msg> {
+    Action::Send { to: Addr::Driver, msg }
+}

@@ -1,0 +1,175 @@
+//! The style itself: its switches, and which machine stands at which address.
+
+use crate::driver::Driver;
+use crate::executor::Executor;
+use crate::message::Msg;
+use bench_model::{
+    Action, Addr, Event, Machine, Nanos, SpanKind, Style, StyleEnv, Switch, SwitchDefault as D, Violation,
+};
+
+/// The stage-DAG style: one driver, executors on the nodes, barriers between stages.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct StageDag;
+
+const MIB: u64 = 1 << 20;
+
+const SWITCHES: &[Switch] = &[
+    Switch {
+        name: "partitions",
+        default: D::Count(0),
+        help: "Tasks of a shuffled stage; 0 chooses by the number of slots.",
+    },
+    Switch {
+        name: "adaptive",
+        default: D::Bool(true),
+        help: "Replan the rest of a job when a stage has finished, from the sizes of its blocks.",
+    },
+    Switch {
+        name: "coalesce",
+        default: D::Bool(true),
+        help: "Let one task read several small neighboring partitions (needs adaptive).",
+    },
+    Switch {
+        name: "coalesce_bytes",
+        default: D::Bytes(16 * MIB),
+        help: "How many bytes a task should read at least after coalescing.",
+    },
+    Switch {
+        name: "broadcast",
+        default: D::Bool(true),
+        help: "Send a small join side whole to every task instead of shuffling both sides.",
+    },
+    Switch {
+        name: "broadcast_bytes",
+        default: D::Bytes(32 * MIB),
+        help: "The largest join side that is broadcast.",
+    },
+    Switch {
+        name: "skew",
+        default: D::Bool(true),
+        help: "Split a partition far larger than its neighbors over several tasks (needs adaptive).",
+    },
+    Switch {
+        name: "skew_factor",
+        default: D::Ratio(5.0),
+        help: "How many times the median a partition must hold to count as skewed.",
+    },
+    Switch {
+        name: "skew_bytes",
+        default: D::Bytes(64 * MIB),
+        help: "How many bytes a partition must hold at least to count as skewed.",
+    },
+    Switch {
+        name: "join",
+        default: D::Word(&["auto", "hash", "sort-merge"]),
+        help: "Which join to plan; auto takes hash joins where their build side fits in memory.",
+    },
+    Switch {
+        name: "speculation",
+        default: D::Bool(true),
+        help: "Run a second copy of a task that takes far longer than its peers; the first to finish counts.",
+    },
+    Switch {
+        name: "speculation_multiplier",
+        default: D::Ratio(3.0),
+        help: "How many times the median of its peers a task must take to be copied.",
+    },
+    Switch {
+        name: "speculation_quantile",
+        default: D::Ratio(0.9),
+        help: "Which share of a stage's tasks must be done before any is copied.",
+    },
+    Switch {
+        name: "speculation_min_ms",
+        default: D::Count(100),
+        help: "How many milliseconds a task must have run before it is copied.",
+    },
+    Switch {
+        name: "max_attempts",
+        default: D::Count(4),
+        help: "How often a task may fail before its job fails.",
+    },
+    Switch {
+        name: "max_stage_attempts",
+        default: D::Count(4),
+        help: "How often readers may find a stage's blocks lost before its job fails.",
+    },
+    Switch {
+        name: "compression",
+        default: D::Word(&["none", "lz4", "zstd"]),
+        help: "How shuffle files are compressed.",
+    },
+];
+
+impl Style for StageDag {
+    type Msg = Msg;
+    type Machine = StageDagMachine;
+
+    fn name(&self) -> &'static str {
+        "stagedag"
+    }
+
+    fn switches(&self) -> &'static [Switch] {
+        SWITCHES
+    }
+
+    fn machine(&self, at: Addr, env: &StyleEnv) -> StageDagMachine {
+        match at {
+            Addr::Driver => StageDagMachine::Driver(Box::new(Driver::new(&env.tuning))),
+            Addr::Node(node) => StageDagMachine::Executor(Executor::new(node, env.slots)),
+        }
+    }
+}
+
+/// A machine of this style: the driver's or a node's.
+pub enum StageDagMachine {
+    /// Decides what runs where.
+    Driver(Box<Driver>),
+    /// Runs what it is told.
+    Executor(Executor),
+}
+
+impl Machine for StageDagMachine {
+    type Msg = Msg;
+
+    fn on(&mut self, now: Nanos, event: Event<Msg>, out: &mut Vec<Action<Msg>>) {
+        match self {
+            Self::Driver(driver) => driver.on(now, event, out),
+            Self::Executor(executor) => executor.on(event, out),
+        }
+    }
+
+    fn check(&self) -> Result<(), Violation> {
+        match self {
+            Self::Driver(driver) => driver.check(),
+            Self::Executor(executor) => executor.check(),
+        }
+    }
+
+    fn idle_reason(&self) -> SpanKind {
+        match self {
+            Self::Driver(driver) => driver.idle_reason(),
+            Self::Executor(_) => SpanKind::IdleNoTask,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use bench_model::Tuning;
+
+    #[test]
+    fn every_switch_has_a_unique_name_and_a_sentence_of_help() {
+        for (i, switch) in SWITCHES.iter().enumerate() {
+            assert!(SWITCHES[..i].iter().all(|s| s.name != switch.name), "{} twice", switch.name);
+            assert!(switch.help.ends_with('.'), "{} has no sentence", switch.name);
+        }
+    }
+
+    #[test]
+    fn settings_given_as_text_reach_the_tuning() {
+        let tuning = Tuning::resolve(SWITCHES, [("broadcast_bytes", "1MiB"), ("join", "sort-merge")]);
+        assert_eq!(tuning.map(|t| (t.bytes("broadcast_bytes").get(), t.word("join").to_owned())), Ok((MIB, "sort-merge".to_owned())));
+    }
+}

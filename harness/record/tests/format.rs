@@ -1,0 +1,152 @@
+//! The bytes other programs rely on. A change here is a change of `docs/schema.md`, and maybe of the schema version.
+
+mod run_fixture;
+
+use bench_record::{Arm, Contamination, Digest, Nanos, Observation, Outcome, SpanKind, SpanReport};
+use run_fixture::{case, completed, context};
+
+#[test]
+fn a_completed_trial_is_written_thus() {
+    let mut o = completed("tpch-q01", 3);
+    o.cpu_ns = Some(1_900_000);
+    o.rss_bytes_peak = Some(52_428_800);
+    o.read_bytes = Some(0);
+    o.write_bytes = Some(4096);
+    o.rows_out = Some(4);
+    o.digest = Some(Digest { rows: 4, exact_columns: vec!["l_returnflag".into()], ..Digest::default() });
+    o.oracle = Some("duckdb 1.4.1".into());
+    o.contaminated = true;
+    o.check_ns = Some(20_000);
+    let mut spans = SpanReport { slots: 2, makespan_ns: Nanos::new(1_000_003), ..SpanReport::default() };
+    spans.add(SpanKind::Compute, Nanos::new(2_000_006));
+    o.spans = Some(spans);
+    o.notes = vec!["stage 2: 8 partitions became 2".into()];
+    o.contamination = Some(Contamination {
+        other_cpu_ns: Some(500_000),
+        steal_ns: Some(0),
+        throttled_ns: None,
+        reasons: vec!["other processes used 25 % of the cores; limit 5 %".into()],
+    });
+    o.repeat = Some(1);
+    insta::assert_snapshot!(serde_json::to_string_pretty(&o).unwrap(), @r#"
+    {
+      "schema": 1,
+      "key": "tpch-q01.stagedag.3afc779851569906",
+      "case": {
+        "suite": "smoke",
+        "family": "sql",
+        "workload": "tpch-q01",
+        "engine": "stagedag",
+        "variant": "default",
+        "cluster": "local",
+        "nodes": 1,
+        "slots": 2,
+        "protocol": "warm-1"
+      },
+      "arm": "main",
+      "trial": 3,
+      "outcome": "completed",
+      "wall_ns": 1000003,
+      "cpu_ns": 1900000,
+      "rss_bytes_peak": 52428800,
+      "read_bytes": 0,
+      "write_bytes": 4096,
+      "rows_out": 4,
+      "digest": {
+        "rows": 4,
+        "exact_columns": [
+          "l_returnflag"
+        ],
+        "exact": "00000000000000000000000000000000"
+      },
+      "oracle": "duckdb 1.4.1",
+      "contaminated": true,
+      "started_at": "2026-11-22T19:04:05.126Z",
+      "check_ns": 20000,
+      "spans": {
+        "slots": 2,
+        "makespan_ns": 1000003,
+        "by_kind_ns": {
+          "compute": 2000006
+        }
+      },
+      "notes": [
+        "stage 2: 8 partitions became 2"
+      ],
+      "contamination": {
+        "other_cpu_ns": 500000,
+        "steal_ns": 0,
+        "reasons": [
+          "other processes used 25 % of the cores; limit 5 %"
+        ]
+      },
+      "repeat": 1
+    }
+    "#);
+}
+
+#[test]
+fn a_failed_trial_has_no_numbers_it_did_not_measure() {
+    let mut o = Observation::new(case("tpch-q01"), Arm::Twin, 0, Outcome::Failed, completed("q", 0).started_at);
+    o.reason = Some("exit status 137".into());
+    insta::assert_snapshot!(serde_json::to_string(&o).unwrap(), @r#"{"schema":1,"key":"tpch-q01.stagedag.3afc779851569906","case":{"suite":"smoke","family":"sql","workload":"tpch-q01","engine":"stagedag","variant":"default","cluster":"local","nodes":1,"slots":2,"protocol":"warm-1"},"arm":"aa","trial":0,"outcome":"failed","reason":"exit status 137","contaminated":false,"started_at":"2026-11-22T19:04:05.123Z"}"#);
+}
+
+#[test]
+fn the_context_is_written_thus() {
+    insta::assert_snapshot!(serde_json::to_string_pretty(&context()).unwrap(), @r#"
+    {
+      "schema": 1,
+      "bench": {
+        "version": "0.1.0",
+        "build_id": "abc123"
+      },
+      "suite": "smoke",
+      "families": [
+        "sql"
+      ],
+      "engines": [
+        {
+          "name": "stagedag",
+          "variant": "default",
+          "version": "0.1.0",
+          "slots": 2,
+          "tuning": {},
+          "settings": {
+            "partitions": "8"
+          }
+        }
+      ],
+      "command_line": [
+        "bench",
+        "run"
+      ],
+      "protocol": "warm-1",
+      "trials": 3,
+      "seed": 7,
+      "timeout_ns": 60000000000,
+      "cluster": {
+        "name": "local",
+        "nodes": 1
+      },
+      "machine": {
+        "cpu_model": "Example",
+        "arch": "",
+        "cores": 2,
+        "memory_bytes": 8589934592,
+        "os": "",
+        "kernel": ""
+      },
+      "datasets": [
+        {
+          "name": "tpch-sf0.01",
+          "derived_from": "tpch",
+          "rows": 86000,
+          "bytes": 3000000,
+          "checksum": "00ff"
+        }
+      ],
+      "started_at": "2026-11-22T19:04:05.123Z"
+    }
+    "#);
+}

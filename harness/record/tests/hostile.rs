@@ -1,0 +1,170 @@
+//! The reader on bytes nobody meant for it.
+#![expect(clippy::unwrap_used, reason = "a test may fail loudly")]
+
+mod run_fixture;
+
+use bench_record::{Arm, CONTEXT_FILE, Journal, MAX_LINE_BYTES, OBSERVATIONS_FILE, RecordError, Run, Timestamp};
+use proptest::prelude::*;
+use run_fixture::{completed, context};
+use std::fs;
+use std::path::Path;
+
+fn folder_with(lines: &[u8]) -> tempfile::TempDir {
+    let dir = tempfile::tempdir().unwrap();
+    drop(Journal::create(dir.path(), &context()).unwrap());
+    fs::write(dir.path().join(OBSERVATIONS_FILE), lines).unwrap();
+    dir
+}
+
+fn line() -> String {
+    serde_json::to_string(&completed("q1", 0)).unwrap()
+}
+
+/// What loading says about a second line, after a good first one.
+fn check(second: &str) -> String {
+    let first = serde_json::to_string(&completed("q0", 0)).unwrap();
+    let dir = folder_with(format!("{first}\n{second}\n").as_bytes());
+    let told = Run::load(dir.path()).map(|_| ()).map_err(|e| e.to_string());
+    let place = dir.path().join(OBSERVATIONS_FILE).display().to_string();
+    told.map_or_else(|e| e.replace(&place, "FILE"), |()| "fine".to_owned())
+}
+
+#[test]
+fn numbers_that_are_none_are_refused_with_their_line() {
+    for value in ["NaN", "-1", "1e400", "\"fast\"", "1.5", "18446744073709551616", "null"] {
+        let told = check(&line().replace("\"wall_ns\":1000000", &format!("\"wall_ns\":{value}")));
+        assert!(told.starts_with("FILE: line 2: "), "{value}: {told}");
+    }
+}
+
+#[test]
+fn garbage_is_refused_with_its_line() {
+    for text in ["", "{}", "[]", "null", "{\"schema\":1}", "\u{0}\u{0}", "{\"schema\":1,\"schema\":1}"] {
+        let told = check(text);
+        assert!(told.starts_with("FILE: line 2: ") && told.contains("--resume"), "{text}: {told}");
+    }
+    let deep = "[".repeat(100_000);
+    assert!(check(&deep).starts_with("FILE: line 2: "));
+}
+
+#[test]
+fn a_time_on_a_wrong_answer_is_refused() {
+    let told = check(&line().replace("\"completed\"", "\"wrong_answer\""));
+    assert!(told.contains("outcome `wrong_answer` with `wall_ns`"), "{told}");
+}
+
+#[test]
+fn an_edited_case_is_noticed() {
+    let told = check(&line().replace("\"slots\":2", "\"slots\":64"));
+    assert!(told.contains("is not the key of its case"), "{told}");
+}
+
+#[test]
+fn duplicates_name_both_lines() {
+    let dir = folder_with(format!("{}\n{}\n", line(), line()).as_bytes());
+    let error = Run::load(dir.path()).unwrap_err();
+    assert!(matches!(error, RecordError::Duplicate { line: 2, first: 1, .. }), "{error}");
+}
+
+#[test]
+fn endless_lines_are_refused_without_reading_them_whole() {
+    let dir = folder_with(&vec![b'x'; MAX_LINE_BYTES + 1]);
+    let told = Run::load(dir.path()).unwrap_err().to_string();
+    assert!(told.contains("line 1: longer than 1048576 bytes"), "{told}");
+}
+
+#[test]
+fn a_newer_schema_is_named_as_such() {
+    let told = check("{\"schema\":2,\"shape\":\"unknown\"}");
+    assert!(told.starts_with("FILE: line 2: schema 2 is newer than 1"), "{told}");
+    let told = check(&line().replace("\"schema\":1", "\"schema\":9"));
+    assert!(told.starts_with("FILE: line 2: schema 9 is newer than 1"), "{told}");
+
+    let dir = folder_with(b"");
+    fs::write(dir.path().join(CONTEXT_FILE), "{\"schema\":2}").unwrap();
+    assert!(matches!(Run::load(dir.path()), Err(RecordError::NewerSchema { line: None, found: 2, .. })));
+    assert!(matches!(Journal::resume(dir.path()), Err(RecordError::NewerSchema { .. })));
+}
+
+#[test]
+fn fields_added_within_a_schema_are_ignored() {
+    assert_eq!(check(&line().replacen('{', "{\"added_later\":[1,{}],", 1)), "fine");
+}
+
+#[test]
+fn a_folder_without_a_run_says_so() {
+    let dir = tempfile::tempdir().unwrap();
+    assert!(matches!(Run::load(dir.path()), Err(RecordError::NotARun { .. })));
+    assert!(matches!(Run::load(&dir.path().join("absent")), Err(RecordError::NotARun { .. })));
+    assert!(matches!(Journal::resume(dir.path()), Err(RecordError::NotARun { .. })));
+    assert!(!dir.path().join(OBSERVATIONS_FILE).exists());
+    fs::write(dir.path().join(CONTEXT_FILE), "{\"schema\":1}").unwrap();
+    let told = Run::load(dir.path()).unwrap_err().to_string();
+    assert!(told.contains("missing field `bench`"), "{told}");
+}
+
+#[test]
+fn a_run_without_trials_is_a_run() {
+    let dir = folder_with(b"");
+    fs::remove_file(dir.path().join(OBSERVATIONS_FILE)).unwrap();
+    assert_eq!(Run::load(dir.path()).unwrap().observations, []);
+}
+
+fn load(dir: &Path) -> Result<Run, RecordError> {
+    Run::load(dir)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(256))]
+
+    #[test]
+    fn no_bytes_make_the_reader_panic(bytes in prop::collection::vec(any::<u8>(), 0..400)) {
+        let dir = folder_with(&bytes);
+        let _ = load(dir.path());
+        fs::write(dir.path().join(CONTEXT_FILE), &bytes).unwrap();
+        let _ = load(dir.path());
+    }
+
+    #[test]
+    fn a_damaged_journal_is_refused_or_read_never_a_panic(at in 0usize..2000, byte in any::<u8>(), cut in any::<bool>()) {
+        let mut text = format!("{}\n{}\n", line(), serde_json::to_string(&completed("q2", 0)).unwrap()).into_bytes();
+        let at = at % text.len();
+        if cut { text.truncate(at) } else { text[at] = byte }
+        let dir = folder_with(&text);
+        if let Ok(run) = load(dir.path()) {
+            prop_assert!(run.observations.len() <= 2);
+            for observation in &run.observations {
+                prop_assert_eq!(observation.validate(), Ok(()));
+            }
+        }
+    }
+
+    #[test]
+    fn a_damaged_context_is_refused_or_read_never_a_panic(at in 0usize..4000, byte in any::<u8>()) {
+        let dir = folder_with(b"");
+        let path = dir.path().join(CONTEXT_FILE);
+        let mut text = fs::read(&path).unwrap();
+        let at = at % text.len();
+        text[at] = byte;
+        fs::write(&path, text).unwrap();
+        let _ = load(dir.path());
+    }
+
+    #[test]
+    fn any_observation_reads_back_as_written(
+        trial in any::<u32>(), wall in any::<u64>(), cpu in any::<Option<u64>>(), notes in prop::collection::vec(".*", 0..3),
+        workload in ".*", ms in any::<u64>(), contaminated in any::<bool>(), twin in any::<bool>(),
+    ) {
+        let mut written = completed(&workload, 0);
+        written.trial = trial;
+        written.wall_ns = Some(wall);
+        written.cpu_ns = cpu;
+        written.notes = notes;
+        written.started_at = Timestamp::from_unix_ms(ms);
+        written.contaminated = contaminated;
+        written.arm = if twin { Arm::Twin } else { Arm::Main };
+        let text = serde_json::to_string(&written).unwrap();
+        prop_assert!(!text.contains('\n'));
+        prop_assert_eq!(serde_json::from_str::<bench_record::Observation>(&text).unwrap(), written);
+    }
+}

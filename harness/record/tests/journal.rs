@@ -1,0 +1,170 @@
+//! The journal's promises: exclusive, append-only, at most the trial in flight lost.
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test may fail loudly")]
+
+mod run_fixture;
+
+use bench_record::{
+    Arm, CONTEXT_FILE, Invalid, Journal, MAX_LINE_BYTES, OBSERVATIONS_FILE, Outcome, RecordError, Run, Torn,
+};
+use run_fixture::{case, completed, context};
+use std::fs;
+use std::io::Write;
+
+#[test]
+fn what_is_appended_is_read_back_in_order() {
+    let dir = tempfile::tempdir().unwrap();
+    let out = dir.path().join("new/run");
+    let mut journal = Journal::create(&out, &context()).unwrap();
+    let written = [completed("q2", 0), completed("q1", 0), completed("q2", 1)];
+    for observation in &written {
+        journal.append(observation).unwrap();
+    }
+    // Readable while it is being written, and after.
+    assert_eq!(Run::load(&out).unwrap().observations, written);
+    drop(journal);
+    let run = Run::load(&out).unwrap();
+    assert_eq!((run.context.clone(), run.torn_bytes, run.name().as_str()), (context(), 0, "run"));
+    assert_eq!(run.observations, written);
+}
+
+#[test]
+fn two_writers_cannot_share_a_folder() {
+    let dir = tempfile::tempdir().unwrap();
+    let journal = Journal::create(dir.path(), &context()).unwrap();
+    assert!(matches!(Journal::resume(dir.path()), Err(RecordError::Locked { .. })));
+    drop(journal);
+    assert!(Journal::resume(dir.path()).is_ok());
+}
+
+#[test]
+fn a_new_run_refuses_a_folder_with_anything_in_it() {
+    let dir = tempfile::tempdir().unwrap();
+    fs::write(dir.path().join("thesis.tex"), "x").unwrap();
+    let error = Journal::create(dir.path(), &context()).unwrap_err().to_string();
+    assert!(error.contains("thesis.tex") && error.contains("--out"), "{error}");
+    assert!(!dir.path().join(CONTEXT_FILE).exists() && !dir.path().join(OBSERVATIONS_FILE).exists());
+
+    let dir = tempfile::tempdir().unwrap();
+    drop(Journal::create(dir.path(), &context()).unwrap());
+    let error = Journal::create(dir.path(), &context()).unwrap_err();
+    assert!(matches!(error, RecordError::Occupied { .. }), "{error}");
+}
+
+#[test]
+fn a_run_killed_before_its_first_record_leaves_an_empty_folder() {
+    let dir = tempfile::tempdir().unwrap();
+    fs::write(dir.path().join(OBSERVATIONS_FILE), "").unwrap();
+    fs::write(dir.path().join(".run.json.draft"), "{\"sch").unwrap();
+    assert!(Journal::create(dir.path(), &context()).is_ok());
+}
+
+#[test]
+fn a_folder_that_cannot_be_made_is_named() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("file");
+    fs::write(&file, "").unwrap();
+    let error = Journal::create(&file.join("run"), &context()).unwrap_err().to_string();
+    assert!(error.contains("cannot create the folder") && error.contains("file/run"), "{error}");
+}
+
+#[test]
+fn resuming_cuts_a_torn_line_and_only_that() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut journal = Journal::create(dir.path(), &context()).unwrap();
+    journal.append(&completed("q1", 0)).unwrap();
+    journal.append(&completed("q1", 1)).unwrap();
+    drop(journal);
+    let path = dir.path().join(OBSERVATIONS_FILE);
+    let whole = fs::read(&path).unwrap();
+    let first = whole.iter().position(|b| *b == b'\n').unwrap() + 1;
+    // The file as a crash may leave it after any byte of the second line.
+    for end in first..whole.len() {
+        fs::write(&path, &whole[..end]).unwrap();
+        let mut resumed = Journal::resume(dir.path()).unwrap();
+        let bytes = (end - first) as u64;
+        assert_eq!(resumed.torn, (bytes > 0).then_some(Torn { bytes }));
+        assert_eq!(resumed.observations, [completed("q1", 0)]);
+        assert!(!resumed.journal.contains(&completed("q1", 1).id()));
+        resumed.journal.append(&completed("q1", 1)).unwrap();
+        assert_eq!(fs::read(&path).unwrap(), whole);
+    }
+}
+
+#[test]
+fn a_finished_trial_is_never_recorded_twice() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut journal = Journal::create(dir.path(), &context()).unwrap();
+    journal.append(&completed("q1", 0)).unwrap();
+    assert!(matches!(journal.append(&completed("q1", 0)), Err(RecordError::Repeated { .. })));
+    drop(journal);
+    let mut resumed = Journal::resume(dir.path()).unwrap();
+    assert_eq!(resumed.journal.recorded().cloned().collect::<Vec<_>>(), [completed("q1", 0).id()]);
+    assert!(matches!(resumed.journal.append(&completed("q1", 0)), Err(RecordError::Repeated { .. })));
+    let mut twin = completed("q1", 0);
+    twin.arm = Arm::Twin;
+    resumed.journal.append(&twin).unwrap();
+}
+
+#[test]
+fn contradictions_are_not_recorded() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut journal = Journal::create(dir.path(), &context()).unwrap();
+    let mut refused = |change: &dyn Fn(&mut bench_record::Observation), expected: Invalid| {
+        let mut observation = completed("q1", 1);
+        change(&mut observation);
+        match journal.append(&observation) {
+            Err(RecordError::Invalid { source, .. }) => assert_eq!(source, expected),
+            other => panic!("{other:?}"),
+        }
+    };
+    refused(&|o| o.wall_ns = None, Invalid::NoTime);
+    refused(&|o| o.reason = Some("?".into()), Invalid::Reason);
+    refused(&|o| o.outcome = Outcome::WrongAnswer, Invalid::Time(Outcome::WrongAnswer));
+    refused(&|o| (o.outcome, o.wall_ns) = (Outcome::Failed, None), Invalid::NoReason(Outcome::Failed));
+    refused(&|o| o.repeat = Some(1), Invalid::Repeat { trial: 1, repeat: 1 });
+    let key = case("q1").key();
+    refused(
+        &|o| o.case.slots = 8,
+        Invalid::Key { found: key, expected: bench_record::Case { slots: 8, ..case("q1") }.key() },
+    );
+    let infinite = bench_record::ColumnDigest { name: "c".into(), sum: f64::INFINITY, ..Default::default() };
+    let digest = bench_record::Digest { approx: vec![infinite], ..Default::default() };
+    refused(&|o| o.digest = Some(digest.clone()), Invalid::NotFinite("c".into()));
+    assert_eq!(Run::load(dir.path()).unwrap().observations, []);
+}
+
+#[test]
+fn a_line_too_long_to_be_read_is_not_written() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut journal = Journal::create(dir.path(), &context()).unwrap();
+    let mut observation = completed("q1", 0);
+    observation.notes = vec!["x".repeat(MAX_LINE_BYTES)];
+    assert!(matches!(journal.append(&observation), Err(RecordError::TooLong { .. })));
+    journal.append(&completed("q1", 0)).unwrap();
+    assert_eq!(Run::load(dir.path()).unwrap().observations.len(), 1);
+}
+
+#[test]
+fn a_full_disk_leaves_only_whole_lines() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut journal = Journal::create(dir.path(), &context()).unwrap();
+    journal.append(&completed("q1", 0)).unwrap();
+    drop(journal);
+    // A process killed after the disk took part of a line leaves this; the next append must not join the two.
+    let path = dir.path().join(OBSERVATIONS_FILE);
+    fs::OpenOptions::new().append(true).open(&path).unwrap().write_all(b"{\"schema\":1,").unwrap();
+    let mut journal = Journal::resume(dir.path()).unwrap().journal;
+    journal.append(&completed("q1", 1)).unwrap();
+    assert_eq!(Run::load(dir.path()).unwrap().observations, [completed("q1", 0), completed("q1", 1)]);
+}
+
+#[test]
+fn the_context_is_replaced_as_a_whole() {
+    let dir = tempfile::tempdir().unwrap();
+    let journal = Journal::create(dir.path(), &context()).unwrap();
+    let mut later = context();
+    later.warnings.push("steal time seen; run on an idle machine".into());
+    journal.write_context(&later).unwrap();
+    assert_eq!(Run::load(dir.path()).unwrap().context, later);
+    assert!(journal.results_folder().unwrap().ends_with("results"));
+}

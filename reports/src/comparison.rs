@@ -1,0 +1,364 @@
+//! What a report says, as data. Serialized, this is the JSON report: `docs/schema.md` describes it, [`REPORT_SCHEMA`] versions it.
+
+use crate::stats::{Interval, MannWhitney};
+use bench_record::{Arm, Family, Outcome, Protocol, SpanKind};
+use serde::Serialize;
+use std::collections::BTreeMap;
+
+/// The version of the JSON report.
+pub const REPORT_SCHEMA: u32 = 1;
+
+/// Everything a report says.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Comparison {
+    /// [`REPORT_SCHEMA`].
+    pub schema: u32,
+    /// Wrong answers, in any trial of any arm. First, because nothing else matters as much.
+    pub wrong_answers: Vec<Incident>,
+    /// One table per machine, suite, protocol and data: times that differ in one of them never meet.
+    pub tables: Vec<Table>,
+    /// What a reader should know about the runs themselves.
+    pub notes: Vec<String>,
+}
+
+impl Comparison {
+    /// Whether any trial gave a wrong answer.
+    #[must_use]
+    pub fn has_wrong_answers(&self) -> bool {
+        !self.wrong_answers.is_empty()
+    }
+
+    /// Whether any case did not complete, wrong answers included.
+    #[must_use]
+    pub fn has_incomplete_cases(&self) -> bool {
+        self.tables.iter().any(|t| !t.incidents.is_empty())
+    }
+
+    /// Whether the spans of any case fail to account for its slots' time within 1 %.
+    #[must_use]
+    pub fn has_span_violations(&self) -> bool {
+        let mut spans = self.tables.iter().flat_map(|t| &t.families).flat_map(|f| &f.spans);
+        spans.any(|s| !s.violations.is_empty())
+    }
+
+    /// Whether nothing was recorded.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.tables.is_empty()
+    }
+}
+
+/// A case that did not complete, in one or more trials.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Incident {
+    /// The folder it was recorded in.
+    pub run: String,
+    /// The workload's family.
+    pub family: Family,
+    /// The workload.
+    pub workload: String,
+    /// Who ran it.
+    pub contestant: String,
+    /// The arm.
+    pub arm: Arm,
+    /// How it ended.
+    pub outcome: Outcome,
+    /// Why, in the first of these trials.
+    pub reason: String,
+    /// How many trials ended so.
+    pub trials: usize,
+}
+
+/// Times that may be compared.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Table {
+    /// The suite.
+    pub suite: String,
+    /// The protocol.
+    pub protocol: Protocol,
+    /// The machine's key.
+    pub machine: String,
+    /// The machine in words, as it was at the first run.
+    pub machine_summary: String,
+    /// The folders the trials come from.
+    pub runs: Vec<String>,
+    /// When the first run began, RFC 3339.
+    pub started_at: String,
+    /// The builds of this program, as `version (build id)`.
+    pub builds: Vec<String>,
+    /// Trials requested per case and arm, fewest first where runs differ.
+    pub trials_requested: Vec<u32>,
+    /// The data, as `name: rows, bytes, checksum`.
+    pub datasets: Vec<String>,
+    /// Whether some of it is derived from TPC-H.
+    pub derived_from_tpch: bool,
+    /// How nodes were made that are not machines.
+    pub emulated: Option<String>,
+    /// Who is compared, in order.
+    pub contestants: Vec<Contestant>,
+    /// Whom totals are compared with: a contestant's label.
+    pub baseline: Option<String>,
+    /// What two measurements of the same thing differ by.
+    pub noise: NoiseFloor,
+    /// What else the machine did.
+    pub contamination: Contamination,
+    /// The families measured.
+    pub families: Vec<FamilyReport>,
+    /// Cases that did not complete.
+    pub incidents: Vec<Incident>,
+    /// Warnings recorded with the runs.
+    pub warnings: Vec<String>,
+}
+
+/// An engine as configured: a column of a table.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Contestant {
+    /// Its name in this table, no longer than it takes to be unique.
+    pub label: String,
+    /// The engine.
+    pub engine: String,
+    /// `default`, or the settings that differ.
+    pub variant: String,
+    /// The cluster.
+    pub cluster: String,
+    /// Its nodes.
+    pub nodes: u32,
+    /// Slots per node.
+    pub slots: u32,
+    /// The version that the live engine reported; absent if the run's context does not list it.
+    pub version: Option<String>,
+    /// The build of this program it ran under.
+    pub build_id: String,
+}
+
+impl Contestant {
+    /// Cores it could use.
+    #[must_use]
+    pub const fn cores(&self) -> u32 {
+        self.nodes.saturating_mul(self.slots)
+    }
+}
+
+/// The A/A noise floor: how far two measurements of one case by one engine lie apart. 0.02 is 2 %.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub struct NoiseFloor {
+    /// How many cases have an A/A arm.
+    pub cases: usize,
+    /// The middle of their differences.
+    pub median: Option<f64>,
+    /// 95 % of them differ by no more: the floor of this machine, and of cases without an arm of their own.
+    pub p95: Option<f64>,
+}
+
+/// Trials disturbed by something else on the machine.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Contamination {
+    /// Trials in all, both arms.
+    pub trials: usize,
+    /// Those that were contaminated.
+    pub contaminated: usize,
+    /// Those left out of all statistics because they were repeated.
+    pub excluded: usize,
+}
+
+/// One family of workloads.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct FamilyReport {
+    /// Which.
+    pub family: Family,
+    /// Its workloads, by name.
+    pub workloads: Vec<WorkloadReport>,
+    /// One line per contestant.
+    pub totals: Vec<Total>,
+    /// Cores needed to beat one thread; absent without a single-thread run.
+    pub cost: Option<CostReport>,
+    /// Where slot time went, for contestants that say.
+    pub spans: Vec<SpanBreakdown>,
+}
+
+/// One workload, contestants side by side.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct WorkloadReport {
+    /// Which.
+    pub workload: String,
+    /// The largest A/A difference seen on it; absent without an A/A arm.
+    pub noise_floor: Option<f64>,
+    /// The contestant that is distinguishably faster than every other one that completed; absent if there is none.
+    pub winner: Option<String>,
+    /// One cell per contestant that was asked, in the table's order.
+    pub cells: Vec<Cell>,
+}
+
+/// One contestant on one workload.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Cell {
+    /// Who.
+    pub contestant: String,
+    /// The worst outcome of its trials: a case completes when every trial that counts does.
+    pub outcome: Outcome,
+    /// Why it did not complete.
+    pub reason: Option<String>,
+    /// Trials that count.
+    pub trials: usize,
+    /// Those that completed.
+    pub completed: usize,
+    /// Those that are contaminated and still count, because nobody repeated them.
+    pub contaminated: usize,
+    /// Contaminated trials that do not count.
+    pub excluded: usize,
+    /// Median time; absent unless the case completed.
+    pub wall_ns_median: Option<f64>,
+    /// Its 95 % interval, of two trials or more.
+    pub wall_ns_interval: Option<Interval>,
+    /// Coefficient of variation of the times, of two trials or more.
+    pub wall_cv: Option<f64>,
+    /// Median CPU time.
+    pub cpu_ns_median: Option<f64>,
+    /// Largest memory peak.
+    pub rss_bytes_peak: Option<u64>,
+    /// Median bytes read from storage.
+    pub read_bytes_median: Option<f64>,
+    /// Median bytes written to storage.
+    pub write_bytes_median: Option<f64>,
+    /// Its time over the shortest median; absent for the shortest itself.
+    pub against_best: Option<Ratio>,
+    /// Its time over the baseline's; absent for the baseline itself.
+    pub against_baseline: Option<Ratio>,
+}
+
+/// What may be said about a ratio of times.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Verdict {
+    /// Below 1, beyond noise.
+    Faster,
+    /// Above 1, beyond noise.
+    Slower,
+    /// The interval holds 1, or the effect is within the noise.
+    Indistinguishable,
+    /// Too few trials for an interval.
+    Unresolved,
+}
+
+impl Verdict {
+    /// Whether a difference was shown.
+    #[must_use]
+    pub const fn is_shown(self) -> bool {
+        matches!(self, Self::Faster | Self::Slower)
+    }
+}
+
+/// A ratio of two medians.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct Ratio {
+    /// The ratio.
+    pub value: f64,
+    /// Its 95 % interval.
+    pub interval: Option<Interval>,
+    /// What may be said of it.
+    pub verdict: Verdict,
+    /// The rank test on the same times; informative, the verdict does not use it.
+    pub mann_whitney: Option<MannWhitney>,
+}
+
+/// A contestant over a whole family.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Total {
+    /// Who.
+    pub contestant: String,
+    /// Cases completed.
+    pub completed: usize,
+    /// Cases of the family in this table.
+    pub cases: usize,
+    /// Cases it was never asked.
+    pub not_run: usize,
+    /// Sum of medians, with a penalty of `2 x max(300 s, slowest median of that workload)` for every case that did not
+    /// complete; absent if some case was never asked.
+    pub wall_ns_penalized: Option<f64>,
+    /// How many penalties are in it.
+    pub penalties: usize,
+    /// Against the baseline; absent for the baseline itself and without common cases.
+    pub against_baseline: Option<TotalRatio>,
+}
+
+/// Two contestants over the cases that both completed.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct TotalRatio {
+    /// How many those are.
+    pub common: usize,
+    /// Sum of medians over sum of medians: long cases weigh most.
+    pub total: Ratio,
+    /// Geometric mean of the ratios: every case weighs the same.
+    pub geometric_mean: Ratio,
+}
+
+/// COST (McSherry, Isard, Murray, HotOS 2015): the configuration that outperforms a single thread.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct CostReport {
+    /// Contestants with one core; per workload the best of them is the mark.
+    pub single_thread: Vec<String>,
+    /// One per engine and variant with more cores.
+    pub entries: Vec<CostEntry>,
+}
+
+/// One engine's COST.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct CostEntry {
+    /// The engine, and its variant if it has one.
+    pub engine: String,
+    /// Core counts measured, ascending.
+    pub tried: Vec<u32>,
+    /// At the largest of them: workloads distinguishably faster than the single thread.
+    pub wins: usize,
+    /// Of so many that both completed.
+    pub of: usize,
+    /// Total time over the single thread's on those, at the largest core count.
+    pub total: Option<Ratio>,
+    /// How many cores it takes by total time.
+    pub answer: CostAnswer,
+}
+
+/// How many cores beat one thread.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case", tag = "is")]
+pub enum CostAnswer {
+    /// The fewest cores measured already do.
+    AtMost {
+        /// So many.
+        cores: u32,
+    },
+    /// More than the one, no more than the other.
+    Between {
+        /// Measured, and not enough.
+        above: u32,
+        /// Measured, and enough.
+        at_most: u32,
+    },
+    /// Not with the cores that were measured.
+    NotShown {
+        /// The most measured.
+        up_to: u32,
+    },
+    /// Not with the cores that were measured, and the last ones added made it no faster.
+    Never {
+        /// The most measured.
+        up_to: u32,
+    },
+}
+
+/// Where a contestant's slots spent their time.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct SpanBreakdown {
+    /// Who.
+    pub contestant: String,
+    /// Trials that recorded spans.
+    pub trials: usize,
+    /// Slots x makespan, summed over those trials.
+    pub slot_ns: u64,
+    /// Share of it by kind.
+    pub share: BTreeMap<SpanKind, f64>,
+    /// Share that no kind accounts for; negative if they overlap.
+    pub unknown_share: f64,
+    /// Workloads whose spans miss the 1 % rule, with the share they account for.
+    pub violations: BTreeMap<String, f64>,
+}

@@ -1,0 +1,123 @@
+//! What an unfinished set already has: a header line, then one line per finished part.
+
+use super::error::{DataError, io};
+use super::manifest::{FileEntry, is_inside};
+use crate::generate::{Part, generators};
+use crate::spec::DatasetSpec;
+use serde::{Deserialize, Serialize};
+use std::collections::{BTreeMap, HashMap};
+use std::fs::{self, File};
+use std::io::Write;
+use std::path::Path;
+use std::sync::{Mutex, PoisonError};
+
+const FILE: &str = "journal.ndjson";
+const SCHEMA: u32 = 1;
+
+#[derive(Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Header {
+    schema: u32,
+    spec: DatasetSpec,
+    generators: BTreeMap<String, String>,
+}
+
+/// A finished part: its file is complete and durable.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Done {
+    pub(super) table: String,
+    pub(super) part: u32,
+    pub(super) columns: Vec<String>,
+    pub(super) file: FileEntry,
+}
+
+impl Done {
+    pub(super) fn is(&self, part: &Part) -> bool {
+        self.part == part.index && self.table == part.table
+    }
+}
+
+/// The journal of a folder in the making, open for appending.
+pub(super) struct Journal {
+    file: Mutex<File>,
+}
+
+impl Journal {
+    /// Opens the folder of an unfinished set, or begins it, and says which parts it already has. What was made for
+    /// another spec, by other generators, or cannot be understood is discarded.
+    pub(super) fn open(folder: &Path, spec: &DatasetSpec) -> Result<(Self, Vec<Done>), DataError> {
+        let header = Header { schema: SCHEMA, spec: spec.clone(), generators: generators(spec) };
+        let path = folder.join(FILE);
+        let done = match read(folder, &header) {
+            Some(done) => done,
+            None => {
+                if folder.exists() {
+                    fs::remove_dir_all(folder).map_err(io("remove", folder))?;
+                }
+                fs::create_dir_all(folder).map_err(io("create", folder))?;
+                Vec::new()
+            }
+        };
+        // Written anew: a line torn by the kill must not stand before the lines to come.
+        let mut text = line(&path, &header)?;
+        for part in &done {
+            text.extend(line(&path, part)?);
+        }
+        super::manifest::write_durably(&path, &text)?;
+        let file = File::options().append(true).open(&path).map_err(io("open", &path))?;
+        Ok((Self { file: Mutex::new(file) }, done))
+    }
+
+    /// Records a finished part, durably.
+    pub(super) fn append(&self, folder: &Path, done: &Done) -> Result<(), DataError> {
+        let path = folder.join(FILE);
+        let text = line(&path, done)?;
+        let mut file = self.file.lock().unwrap_or_else(PoisonError::into_inner);
+        file.write_all(&text).and_then(|()| file.sync_data()).map_err(io("append to", &path))
+    }
+}
+
+/// Forgets the journal of a set that is complete.
+pub(super) fn remove(folder: &Path) -> Result<(), DataError> {
+    let path = folder.join(FILE);
+    fs::remove_file(&path).map_err(io("remove", &path))
+}
+
+/// Whether a folder is one in the making: only such a folder is ever resumed or removed.
+pub(super) fn is_in(folder: &Path) -> bool {
+    folder.join(FILE).is_file()
+}
+
+/// The parts a folder already has for this spec, without changing anything.
+pub(super) fn peek(folder: &Path, spec: &DatasetSpec) -> Vec<Done> {
+    read(folder, &Header { schema: SCHEMA, spec: spec.clone(), generators: generators(spec) }).unwrap_or_default()
+}
+
+fn line(path: &Path, value: &impl Serialize) -> Result<Vec<u8>, DataError> {
+    let mut text = serde_json::to_vec(value)
+        .map_err(|e| DataError::Write { path: path.to_owned(), message: e.to_string() })?;
+    text.push(b'\n');
+    Ok(text)
+}
+
+/// The finished parts whose files are there with the right size; `None` unless the header is the wanted one.
+fn read(folder: &Path, wanted: &Header) -> Option<Vec<Done>> {
+    let text = fs::read(folder.join(FILE)).ok()?;
+    let mut lines = text.split(|&b| b == b'\n');
+    let header: Header = serde_json::from_slice(lines.next()?).ok()?;
+    if header != *wanted {
+        return None;
+    }
+    let mut done: HashMap<(String, u32), Done> = HashMap::new();
+    for line in lines {
+        // The last line may be torn; its part is made again.
+        let Ok(part) = serde_json::from_slice::<Done>(line) else { continue };
+        let sized = is_inside(&part.file.path)
+            && fs::metadata(folder.join(&part.file.path)).is_ok_and(|m| m.is_file() && m.len() == part.file.bytes);
+        if sized {
+            done.insert((part.table.clone(), part.part), part);
+        }
+    }
+    Some(done.into_values().collect())
+}
