@@ -59,10 +59,9 @@ impl Completion {
             .changed
             .wait_timeout_while(self.lock(), at_most, pending)
             .unwrap_or_else(PoisonError::into_inner);
-        match (&state.broken, state.ended.take_if(|(id, _)| *id == job)) {
-            (_, Some((_, ended))) => Waited::Ended(ended),
-            (Some(reason), None) => Waited::Broken(reason.clone()),
-            (None, None) => Waited::NotYet,
+        if let Some((_, ended)) = state.ended.take_if(|(id, _)| *id == job) {
+            return Waited::Ended(ended);
         }
+        state.broken.clone().map_or(Waited::NotYet, Waited::Broken)
     }
 }

@@ -8,7 +8,7 @@
 //! | `engine` | any [`bench_model::Style`] as a [`bench_model::Engine`] |
 //! | `session` | a started engine: lower, submit, wait, answer |
 //! | `host` | what the slots of a session share, and how they start and stop |
-//! | `core` | the machines, their messages, timers and the run queue: all that is behind the one lock |
+//! | `control` | the machines, their messages, timers and the run queue: all that is behind the one lock |
 //! | `job` | what the host itself remembers about the running job: notes, finished tasks |
 //! | `slot` | the loop of one compute thread |
 //! | `sleepers` | which slots sleep, and whom to wake for work or for a timer |
@@ -19,7 +19,7 @@
 //! | `outline` | a graph as text, for `explain` |
 
 mod completion;
-mod core;
+mod control;
 mod engine;
 mod host;
 mod job;

@@ -1,9 +1,45 @@
-//! `bench`: measures data engines. Parsing is in `cli`, each command's work in `command`.
+//! `bench`: measures data engines.
+//!
+//! | module | idea |
+//! |---|---|
+//! | `cli` | what can be asked for, parsed and validated |
+//! | `command` | what each command does |
+//! | `engines` | every engine by name: the only place that knows them all |
+//! | `progress` | long work as bars on a terminal, as silence elsewhere |
+//! | `interrupt` | Ctrl-C as a flag that long work looks at |
 
 mod cli;
+mod command;
+mod engines;
+mod interrupt;
+mod progress;
 
 use clap::Parser;
+use std::process::ExitCode;
 
-fn main() {
-    let _ = cli::Cli::parse();
+/// The same allocator for every engine that is compiled into this program.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+fn main() -> ExitCode {
+    let cli = cli::Cli::parse();
+    log_to_stderr(&cli.talk);
+    match command::run(cli) {
+        Ok(code) => ExitCode::from(code),
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::from(cli::exit::ERROR)
+        }
+    }
+}
+
+/// Logs go to stderr: warnings by default, more with each `-v`, only errors with `-q`.
+fn log_to_stderr(talk: &cli::Talk) {
+    let level = match (talk.quiet, talk.verbose) {
+        (true, _) => tracing::Level::ERROR,
+        (false, 0) => tracing::Level::WARN,
+        (false, 1) => tracing::Level::INFO,
+        (false, _) => tracing::Level::DEBUG,
+    };
+    tracing_subscriber::fmt().with_max_level(level).with_writer(std::io::stderr).with_target(false).init();
 }

@@ -3,9 +3,14 @@
 //! | module | idea |
 //! |---|---|
 //! | `oracle` | fingerprints of answers, and their comparison |
+//! | `live` | a started engine as the runner sees it, and every way in which it fails |
 //! | `hosted` | an engine in its own process, driven by JSON lines |
 //! | `counters` | CPU, memory and I/O of a process tree, and who else was busy |
 //! | `machine` | what this machine is, and what limits a run on it |
 //! | `runner` | cases, trials, interleaving, repetition, resumption |
 
+pub mod counters;
+pub mod hosted;
+pub mod live;
+pub mod machine;
 pub mod oracle;

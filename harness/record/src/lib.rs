@@ -22,7 +22,7 @@ mod observation;
 mod reader;
 mod time;
 
-pub use bench_model::{ColumnDigest, Digest, Family, Nanos, SpanKind, SpanReport, Tuning};
+pub use bench_model::{Bytes, ColumnDigest, Digest, Family, Nanos, SpanKind, SpanReport, Tuning};
 pub use case::{Arm, Case, CaseKey, Protocol, ProtocolError};
 pub use context::{Build, ClusterContext, DatasetContext, EngineContext, RunContext};
 pub use error::RecordError;

@@ -17,10 +17,12 @@ pub(super) fn compact(batch: &RecordBatch) -> Result<RecordBatch, ArrowError> {
     if !batch.columns().iter().any(|c| sparse(c)) {
         return Ok(batch.clone());
     }
-    let columns = batch.columns().iter().map(|c| match c.data_type() {
-        DataType::Utf8View if sparse(c) => Arc::new(c.as_string_view().gc()),
-        DataType::BinaryView if sparse(c) => Arc::new(c.as_binary_view().gc()),
-        _ => Arc::clone(c),
+    let columns = batch.columns().iter().map(|c| -> ArrayRef {
+        match c.data_type() {
+            DataType::Utf8View if sparse(c) => Arc::new(c.as_string_view().gc()),
+            DataType::BinaryView if sparse(c) => Arc::new(c.as_binary_view().gc()),
+            _ => Arc::clone(c),
+        }
     });
     RecordBatch::try_new(batch.schema(), columns.collect())
 }

@@ -66,6 +66,11 @@ impl<'s> AttemptOutput<'s> {
         Self { store, task, attempt, keep, outputs, buffer, buffered: 0, writing: Vec::new(), file: None }
     }
 
+    /// Whether nothing was written yet.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.writing.is_empty()
+    }
+
     /// Appends rows to an output.
     ///
     /// # Errors

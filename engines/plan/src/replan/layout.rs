@@ -1,9 +1,11 @@
-//! The arithmetic of new tasks over finished partitions: which partitions one task reads, and from which producer tasks.
+//! New tasks over finished partitions: which partitions one task reads, and from which producer tasks.
 //!
 //! Law: for every partition and every choice of one producer task per input, exactly one new task reads all of the
-//! chosen blocks. Rows that could meet in the old tasks meet exactly once in the new ones.
+//! chosen blocks. So rows that would have met in an old task meet exactly once in a new one.
 
-use bench_model::Slice;
+use super::coalesce::{self, MergeRule};
+use super::skew::{self, SplitRule};
+use bench_model::{Slice, StageStats};
 use std::ops::Range;
 
 /// A finished shuffled input: `bytes[task][partition]` as its producer left it.
@@ -15,7 +17,14 @@ pub(super) struct Shuffled {
 }
 
 impl Shuffled {
-    fn partition(&self, partition: usize) -> Vec<u64> {
+    /// The sizes a finished fragment reported.
+    pub(super) fn of(stats: &StageStats, splittable: bool) -> Self {
+        let bytes = stats.blocks.iter().map(|task| task.iter().map(|b| b.bytes.get()).collect()).collect();
+        Self { bytes, splittable }
+    }
+
+    /// What each producer task left for `partition`.
+    pub(super) fn partition(&self, partition: usize) -> Vec<u64> {
         self.bytes.iter().map(|outputs| outputs.get(partition).copied().unwrap_or(0)).collect()
     }
 
@@ -27,22 +36,6 @@ impl Shuffled {
     fn tasks(&self) -> Range<u32> {
         0..self.bytes.len() as u32
     }
-}
-
-/// When a partition is too large for one task, and what its pieces aim at.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) struct SplitRule {
-    pub(super) factor: f64,
-    pub(super) bytes_min: u64,
-    pub(super) piece_bytes: u64,
-}
-
-/// What merged partitions aim at.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct MergeRule {
-    pub(super) target_bytes: u64,
-    pub(super) task_bytes_min: u64,
-    pub(super) slots: u32,
 }
 
 /// What one new task reads: the same partitions of every input, and of each input some producer tasks.
@@ -59,16 +52,6 @@ impl Share {
         let slice = |tasks: &Range<u32>| Slice { outputs: self.partitions.clone(), tasks: tasks.clone() };
         self.tasks.get(input).map(slice).into_iter().collect()
     }
-
-    /// How many bytes of `shuffled`, which is input number `input`, it reads.
-    pub(super) fn bytes(&self, input: usize, shuffled: &Shuffled) -> u64 {
-        let Some(tasks) = self.tasks.get(input) else { return 0 };
-        tasks
-            .clone()
-            .filter_map(|task| shuffled.bytes.get(task as usize))
-            .flat_map(|outputs| self.partitions.clone().filter_map(|p| outputs.get(p as usize)))
-            .sum()
-    }
 }
 
 /// The tasks that read `partitions` co-partitioned partitions of `inputs`, in partition order.
@@ -81,127 +64,158 @@ pub(super) fn layout(
     merge: Option<MergeRule>,
 ) -> Vec<Share> {
     let totals: Vec<Vec<u64>> = inputs.iter().map(|i| i.totals(partitions as usize)).collect();
-    let pieces: Vec<Vec<Share>> = (0..partitions).map(|p| split_partition(p, inputs, &totals, split)).collect();
     let sizes: Vec<u64> = (0..partitions as usize).map(|p| totals.iter().filter_map(|t| t.get(p)).sum()).collect();
-    let goal = merge.map(|rule| goal_bytes(&sizes, rule));
-    let mut shares = Vec::with_capacity(pieces.len());
-    let mut at = 0;
-    while at < pieces.len() {
-        let run = pieces[at..].iter().take_while(|p| p.len() == 1).count();
-        match goal {
-            Some(goal) if run > 0 => {
-                let merged = group(&sizes[at..at + run], goal);
-                shares.extend(merged.into_iter().map(|r| whole(offset(&r, at), inputs)));
-                at += run;
-            }
-            _ => {
-                shares.extend(pieces[at].iter().cloned());
-                at += 1;
-            }
+    let goal = merge.map(|rule| coalesce::goal(&sizes, rule));
+    let mut shares = Vec::with_capacity(sizes.len());
+    let mut ordinary = 0..0;
+    for partition in 0..partitions {
+        let pieces = pieces(partition, inputs, &totals, split);
+        if pieces.len() == 1 {
+            ordinary.end = partition + 1;
+            continue;
         }
+        shares.extend(merged(&ordinary, &sizes, goal, inputs));
+        shares.extend(pieces);
+        ordinary = partition + 1..partition + 1;
     }
+    shares.extend(merged(&ordinary, &sizes, goal, inputs));
     shares
 }
 
-fn offset(range: &Range<usize>, by: usize) -> Range<u32> {
-    (range.start + by) as u32..(range.end + by) as u32
-}
-
-fn whole(partitions: Range<u32>, inputs: &[Shuffled]) -> Share {
-    Share { partitions, tasks: inputs.iter().map(Shuffled::tasks).collect() }
+/// Adjacent ordinary partitions, merged if there is a goal.
+fn merged(run: &Range<u32>, sizes: &[u64], goal: Option<u64>, inputs: &[Shuffled]) -> Vec<Share> {
+    let whole = |partitions| Share { partitions, tasks: inputs.iter().map(Shuffled::tasks).collect() };
+    match (goal, sizes.get(run.start as usize..run.end as usize)) {
+        (Some(goal), Some(sizes)) => {
+            coalesce::group(sizes, goal).into_iter().map(|g| whole(run.start + g.start..run.start + g.end)).collect()
+        }
+        _ => run.clone().map(|p| whole(p..p + 1)).collect(),
+    }
 }
 
 /// One partition's tasks: several where an input is skewed there, each pairing one piece of every input.
-fn split_partition(partition: u32, inputs: &[Shuffled], totals: &[Vec<u64>], rule: Option<SplitRule>) -> Vec<Share> {
+fn pieces(partition: u32, inputs: &[Shuffled], totals: &[Vec<u64>], rule: Option<SplitRule>) -> Vec<Share> {
     let mut shares = vec![Share { partitions: partition..partition + 1, tasks: vec![] }];
     for (input, totals) in inputs.iter().zip(totals) {
-        let skewed = rule.filter(|rule| input.splittable && is_skewed(totals, partition as usize, *rule));
-        let pieces = match skewed {
-            Some(rule) => split(&input.partition(partition as usize), piece_bytes(totals, rule)),
+        let piece_bytes =
+            rule.filter(|_| input.splittable).and_then(|r| skew::piece_bytes(totals, partition as usize, r));
+        let pieces = match piece_bytes {
+            Some(goal) => skew::split(&input.partition(partition as usize), goal),
             None => vec![input.tasks()],
         };
-        shares = shares
-            .iter()
-            .flat_map(|share| {
-                pieces.iter().map(|piece| {
-                    let tasks = share.tasks.iter().cloned().chain([piece.clone()]).collect();
-                    Share { partitions: share.partitions.clone(), tasks }
-                })
-            })
-            .collect();
+        shares = shares.iter().flat_map(|share| pieces.iter().map(|piece| share.with(piece))).collect();
     }
     shares
 }
 
-fn median(sizes: &[u64]) -> u64 {
-    let mut sorted = sizes.to_vec();
-    sorted.sort_unstable();
-    sorted.get(sorted.len() / 2).copied().unwrap_or(0)
+impl Share {
+    fn with(&self, tasks: &Range<u32>) -> Self {
+        Self {
+            partitions: self.partitions.clone(),
+            tasks: self.tasks.iter().chain([tasks]).cloned().collect(),
+        }
+    }
 }
 
-fn skew_limit(totals: &[u64], rule: SplitRule) -> u64 {
-    let limit = median(totals) as f64 * rule.factor;
-    (limit as u64).max(rule.bytes_min)
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
 
-fn is_skewed(totals: &[u64], partition: usize, rule: SplitRule) -> bool {
-    totals.get(partition).is_some_and(|&bytes| bytes > skew_limit(totals, rule))
-}
+    fn shuffled(partitions: usize) -> impl Strategy<Value = Shuffled> {
+        let size = prop_oneof![3 => 0u64..100, 1 => 1_000u64..100_000];
+        (prop::collection::vec(prop::collection::vec(size, partitions), 1..6), any::<bool>())
+            .prop_map(|(bytes, splittable)| Shuffled { bytes, splittable })
+    }
 
-/// Pieces are as large as an ordinary partition, so that a split one no longer stands out.
-fn piece_bytes(totals: &[u64], rule: SplitRule) -> u64 {
-    let limit = skew_limit(totals, rule);
-    let (sum, count) = totals.iter().filter(|&&b| b <= limit).fold((0, 0), |(sum, n), b| (sum + b, n + 1));
-    (sum / u64::max(count, 1)).max(rule.piece_bytes).max(1)
-}
+    fn inputs() -> impl Strategy<Value = (u32, Vec<Shuffled>)> {
+        (1usize..12).prop_flat_map(|n| (Just(n as u32), prop::collection::vec(shuffled(n), 1..3)))
+    }
 
-/// Cuts producer tasks, by the bytes each left, into runs of at most `goal` bytes; a larger one stays alone.
-pub(super) fn split(sizes: &[u64], goal: u64) -> Vec<Range<u32>> {
-    let mut runs: Vec<Range<u32>> = vec![];
-    let mut held = 0;
-    for (task, &bytes) in (0u32..).zip(sizes) {
-        match runs.last_mut() {
-            Some(run) if held + bytes <= goal => {
-                run.end = task + 1;
-                held += bytes;
+    fn split_rule() -> impl Strategy<Value = Option<SplitRule>> {
+        prop::option::of((1.0f64..6.0, 0u64..2_000, 1u64..500).prop_map(|(factor, bytes_min, piece_bytes)| SplitRule {
+            factor,
+            bytes_min,
+            piece_bytes,
+        }))
+    }
+
+    fn merge_rule() -> impl Strategy<Value = Option<MergeRule>> {
+        prop::option::of((1u64..5_000, 0u64..200, 1u32..9).prop_map(|(target_bytes, task_bytes_min, slots)| MergeRule {
+            target_bytes,
+            task_bytes_min,
+            slots,
+        }))
+    }
+
+    /// How many shares read `partition` from producer tasks `chosen`, one per input.
+    fn readers(shares: &[Share], partition: u32, chosen: &[u32]) -> usize {
+        let reads = |s: &&Share| {
+            s.partitions.contains(&partition) && s.tasks.iter().zip(chosen).all(|(tasks, t)| tasks.contains(t))
+        };
+        shares.iter().filter(reads).count()
+    }
+
+    proptest! {
+        #[test]
+        fn every_combination_of_blocks_meets_in_exactly_one_task(
+            (partitions, inputs) in inputs(), split in split_rule(), merge in merge_rule()
+        ) {
+            let shares = layout(partitions, &inputs, split, merge);
+            let first = inputs[0].bytes.len() as u32;
+            let second = inputs.get(1).map_or(1, |i| i.bytes.len() as u32);
+            for partition in 0..partitions {
+                for a in 0..first {
+                    for b in 0..second {
+                        prop_assert_eq!(readers(&shares, partition, &[a, b]), 1);
+                    }
+                }
             }
-            _ => {
-                runs.push(task..task + 1);
-                held = bytes;
+        }
+
+        #[test]
+        fn an_input_that_must_not_be_split_is_read_whole((partitions, inputs) in inputs(), split in split_rule()) {
+            for share in layout(partitions, &inputs, split, None) {
+                for (input, tasks) in inputs.iter().zip(&share.tasks) {
+                    prop_assert!(input.splittable || *tasks == input.tasks());
+                }
+            }
+        }
+
+        #[test]
+        fn merged_tasks_stay_near_the_goal((partitions, inputs) in inputs(), merge in merge_rule()) {
+            let sizes: Vec<u64> =
+                (0..partitions as usize).map(|p| inputs.iter().map(|i| i.totals(partitions as usize)[p]).sum()).collect();
+            if let Some(rule) = merge {
+                let goal = coalesce::goal(&sizes, rule);
+                let largest = sizes.iter().copied().max().unwrap_or(0);
+                for share in layout(partitions, &inputs, None, merge) {
+                    let bytes: u64 = share.partitions.map(|p| sizes[p as usize]).sum();
+                    prop_assert!(bytes <= goal + 2 * largest, "{bytes} over {goal}");
+                }
             }
         }
     }
-    if runs.is_empty() { vec![0..0] } else { runs }
-}
 
-/// What one merged task aims at: the advised size, less where that would leave slots without work, more where a task
-/// would not be worth starting.
-fn goal_bytes(sizes: &[u64], rule: MergeRule) -> u64 {
-    let total: u64 = sizes.iter().sum();
-    let fair = total.div_ceil(u64::from(rule.slots.max(1)));
-    rule.target_bytes.min(fair).max(rule.task_bytes_min).max(1)
-}
-
-/// Merges adjacent partitions into groups of about `goal` bytes: as many as the bytes need, cut where the running sum
-/// comes closest to equal parts.
-pub(super) fn group(sizes: &[u64], goal: u64) -> Vec<Range<usize>> {
-    let total: u64 = sizes.iter().sum();
-    let groups = total.div_ceil(goal).clamp(1, sizes.len().max(1) as u64);
-    let mut cuts = vec![0];
-    let mut sum = 0;
-    for (partition, &bytes) in sizes.iter().enumerate() {
-        let want = u128::from(total) * cuts.len() as u128 / u128::from(groups);
-        let (before, after) = (u128::from(sum), u128::from(sum + bytes));
-        let nearer_before = want.abs_diff(before) <= want.abs_diff(after);
-        if after > want && nearer_before && cuts.last() != Some(&partition) && (cuts.len() as u64) < groups {
-            cuts.push(partition);
-        } 
-        sum += bytes;
-        let want = u128::from(total) * cuts.len() as u128 / u128::from(groups);
-        if u128::from(sum) >= want && partition + 1 < sizes.len() && (cuts.len() as u64) < groups {
-            cuts.push(partition + 1);
-        }
+    #[test]
+    fn without_rules_there_is_one_task_a_partition() {
+        let input = Shuffled { bytes: vec![vec![1, 2, 3]; 2], splittable: true };
+        let shares = layout(3, &[input], None, None);
+        let expected: Vec<_> = (0..3).map(|p| Share { partitions: p..p + 1, tasks: vec![0..2] }).collect();
+        assert_eq!(shares, expected);
     }
-    cuts.push(sizes.len());
-    cuts.windows(2).filter_map(|w| (w[0] < w[1]).then(|| w[0]..w[1])).collect()
+
+    #[test]
+    fn a_hot_partition_is_split_between_merged_ordinary_ones() {
+        let hot = Shuffled { bytes: vec![vec![10, 10, 400, 10, 10]; 3], splittable: true };
+        let other = Shuffled { bytes: vec![vec![5; 5]], splittable: false };
+        let split = SplitRule { factor: 5.0, bytes_min: 100, piece_bytes: 400 };
+        let merge = MergeRule { target_bytes: 100, task_bytes_min: 0, slots: 1 };
+        let shares = layout(5, &[hot, other], Some(split), Some(merge));
+        let shown: Vec<_> = shares.iter().map(|s| (s.partitions.clone(), s.tasks[0].clone(), s.tasks[1].clone())).collect();
+        assert_eq!(
+            shown,
+            [(0..2, 0..3, 0..1), (2..3, 0..1, 0..1), (2..3, 1..2, 0..1), (2..3, 2..3, 0..1), (3..5, 0..3, 0..1)]
+        );
+    }
 }

@@ -26,7 +26,7 @@ mod speculation;
 mod stage;
 
 use crate::message::{Msg, Outcome, Ticket};
-use bench_model::{Action, Addr, Event, Graph, JobError, JobId, Nanos, NodeId, SpanKind, TimerId, Tuning};
+use bench_model::{Action, Addr, Event, Graph, JobError, JobId, Nanos, NodeId, Note, SpanKind, TimerId, Tuning};
 use job::Job;
 use nodes::{Flight, Nodes};
 use settings::Settings;
@@ -70,8 +70,18 @@ impl Cx<'_> {
         *self.clock
     }
 
-    fn send(&mut self, node: NodeId, msg: Msg) {
-        self.out.push(Action::Send { to: Addr::Node(node), msg });
+    fn note(&mut self, job: JobId, note: Note) {
+        self.out.push(Action::Note { job, note });
+    }
+
+    /// Stops an attempt whose result does not count any more. Its slot is free once its node has answered.
+    fn cancel(&mut self, place: Place) {
+        if let Some(flight) = self.nodes.flight_mut(place).filter(|f| !f.doomed) {
+            flight.doomed = true;
+            flight.asked = self.now;
+            let msg = Msg::Cancel { ticket: place.ticket, task: flight.task, attempt: flight.attempt };
+            self.out.push(Action::Send { to: Addr::Node(place.node), msg });
+        }
     }
 }
 
@@ -89,7 +99,7 @@ impl Driver {
 
     pub(crate) fn on(&mut self, now: Nanos, event: Event<Msg>, out: &mut Out) {
         match event {
-            Event::Submit { job, graph } => self.submit(now, job, &graph, out),
+            Event::Submit { job, graph } => self.submit(job, &graph, out),
             Event::Cancel(job) => self.with_job(now, job, out, |job, cx| job.end(cx, Err(JobError::Cancelled))),
             Event::Message { from: Addr::Node(node), msg } => self.message(now, node, msg, out),
             Event::NodeUp { node, slots } => self.node_up(now, node, slots, out),
@@ -106,7 +116,7 @@ impl Driver {
         self.schedule(now, out);
     }
 
-    fn submit(&mut self, now: Nanos, id: JobId, graph: &Arc<Graph>, out: &mut Out) {
+    fn submit(&mut self, id: JobId, graph: &Arc<Graph>, out: &mut Out) {
         match Job::new(id, graph, self.settings.adaptive) {
             Ok(job) => {
                 self.jobs.insert(id, job);
@@ -114,8 +124,6 @@ impl Driver {
             }
             Err(error) => out.push(Action::Finish { job: id, result: Err(error) }),
         }
-        // A job may be done before anything ran only in theory: a valid graph has at least one task.
-        debug_assert!(now >= Nanos::ZERO);
     }
 
     /// Does something with a job that has not ended, and forgets the job once nothing of it is outstanding.
@@ -134,10 +142,10 @@ impl Driver {
     fn message(&mut self, now: Nanos, node: NodeId, msg: Msg, out: &mut Out) {
         match msg {
             Msg::Finished { ticket, task, attempt, outcome } => match self.nodes.settle(node, ticket) {
-                Some(flight) => self.settled(now, node, &flight, outcome, out),
+                Some(flight) => self.settled(now, Place { node, ticket }, &flight, outcome, out),
                 // An answer repeated, or of a dead incarnation: whatever it says, somebody else's result counts.
                 None => out
-                    .push(Action::Note { job: task.job, note: bench_model::Note::Ignored(task, attempt) }),
+                    .push(Action::Note { job: task.job, note: Note::Ignored(task, attempt) }),
             },
             Msg::JobFreed { epoch, job } => self.nodes.job_freed(node, epoch, job),
             // Commands travel the other way.
@@ -145,7 +153,7 @@ impl Driver {
         }
     }
 
-    fn settled(&mut self, now: Nanos, node: NodeId, flight: &Flight, outcome: Outcome, out: &mut Out) {
+    fn settled(&mut self, now: Nanos, place: Place, flight: &Flight, outcome: Outcome, out: &mut Out) {
         if flight.straggler {
             self.stragglers = self.stragglers.saturating_sub(1);
         }
@@ -154,12 +162,12 @@ impl Driver {
         }
         if flight.doomed {
             if matches!(outcome, Outcome::Ran(Ok(_))) {
-                let note = bench_model::Note::Ignored(flight.task, flight.attempt);
+                let note = Note::Ignored(flight.task, flight.attempt);
                 out.push(Action::Note { job: flight.job, note });
             }
             self.with_job(now, flight.job, out, |_, _| {});
         } else {
-            self.with_job(now, flight.job, out, |job, cx| job.attempt_ended(cx, node, flight, outcome));
+            self.with_job(now, flight.job, out, |job, cx| job.attempt_ended(cx, place, flight, outcome));
         }
     }
 
@@ -171,12 +179,12 @@ impl Driver {
 
     fn node_down(&mut self, now: Nanos, node: NodeId, out: &mut Out) {
         let Some(flights) = self.nodes.down(node) else { return };
-        for flight in &flights {
+        for (_, flight) in &flights {
             if let Some(job) = self.jobs.get_mut(&flight.job) {
                 job.flights -= 1;
             }
         }
-        self.stragglers = self.stragglers.saturating_sub(flights.iter().filter(|f| f.straggler).count() as u32);
+        self.stragglers = self.stragglers.saturating_sub(flights.iter().filter(|(_, f)| f.straggler).count() as u32);
         let ids: Vec<JobId> = self.jobs.keys().copied().collect();
         for id in ids {
             self.with_job(now, id, out, |job, cx| job.node_lost(cx, node, &flights));

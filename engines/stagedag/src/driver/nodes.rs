@@ -75,6 +75,10 @@ impl Nodes {
         self.map.iter().map(|(id, node)| (*id, node))
     }
 
+    pub(crate) fn is_up(&self, node: NodeId) -> bool {
+        self.map.contains_key(&node)
+    }
+
     pub(crate) fn has_free(&self, node: NodeId) -> bool {
         self.map.get(&node).is_some_and(|n| !n.idle.is_empty())
     }
@@ -97,10 +101,15 @@ impl Nodes {
     }
 
     /// Forgets a node and hands back what was outstanding there; nothing if it was not known.
-    pub(crate) fn down(&mut self, node: NodeId) -> Option<Vec<Flight>> {
+    pub(crate) fn down(&mut self, node: NodeId) -> Option<Vec<(Place, Flight)>> {
         let gone = self.map.remove(&node)?;
         self.free.remove(&(Reverse(gone.idle.len()), node));
-        let flights: Vec<Flight> = gone.lanes.into_iter().filter_map(|l| l.flight).collect();
+        let place = |lane: usize, seq: u64| {
+            let ticket = Ticket { epoch: gone.epoch, lane: lane as u32, seq };
+            Place { node, ticket }
+        };
+        let lanes = gone.lanes.into_iter().enumerate();
+        let flights: Vec<_> = lanes.filter_map(|(i, l)| l.flight.map(|f| (place(i, l.seq), f))).collect();
         self.outstanding -= flights.len() + gone.freeing.len();
         Some(flights)
     }

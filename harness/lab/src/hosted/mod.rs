@@ -7,20 +7,17 @@
 //! | `serve` | the child's side, for engines of this repository |
 //! | `session` | the parent's side: one request at a time, never a hang |
 //! | `process` | spawning, watching and killing the child |
-//! | `failure` | every way in which no answer comes |
 //! | `provider` | engines for the runner, one process each |
 
-mod failure;
 mod process;
 mod provider;
 mod serve;
 mod session;
 mod wire;
 
-pub use failure::Failure;
 pub use provider::HostedProvider;
 pub use serve::{ServeError, serve};
-pub use session::{HostedEngine, HostedSession, Limits};
+pub use session::{HostedEngine, HostedSession};
 pub use wire::{
     Envelope, FailureKind, Hello, MAX_MESSAGE_BYTES, PROTOCOL, Ran, Reply, Request, WireDataset, WireError, WireSetup,
     WireTable,

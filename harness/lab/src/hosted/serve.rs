@@ -234,11 +234,19 @@ fn digest(answer: &Answer, check: &Check, keep: Option<&Path>) -> Result<Reply, 
 /// Writes the answer beside its place and moves it there, so that a kept result is always whole.
 fn write_result(answer: &Answer, path: &Path) -> Result<(), parquet::errors::ParquetError> {
     let draft = path.with_extension("parquet.draft");
-    let mut writer = ArrowWriter::try_new(File::create(&draft)?, Arc::clone(&answer.schema), None)?;
+    let written = write_draft(answer, &draft).and_then(|()| Ok(fs::rename(&draft, path)?));
+    if written.is_err() {
+        // Half a result helps nobody, least of all on a full disk.
+        let _ = fs::remove_file(&draft);
+    }
+    written
+}
+
+fn write_draft(answer: &Answer, draft: &Path) -> Result<(), parquet::errors::ParquetError> {
+    let mut writer = ArrowWriter::try_new(File::create(draft)?, Arc::clone(&answer.schema), None)?;
     for batch in &answer.batches {
         writer.write(batch)?;
     }
     writer.into_inner()?.sync_all()?;
-    fs::rename(&draft, path)?;
     Ok(())
 }

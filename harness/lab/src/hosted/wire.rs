@@ -46,7 +46,7 @@ pub enum Request {
     },
     /// Stop the named run as soon as possible. Has no reply of its own: the run is answered, usually as cancelled.
     Cancel {
-        /// The number of the `run` or `explain` request.
+        /// The number of the `run` request.
         run: u64,
     },
     /// Fingerprint the answer that is held, then drop it.

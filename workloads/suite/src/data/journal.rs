@@ -12,6 +12,8 @@ use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 
 const FILE: &str = "journal.ndjson";
+/// The journal before it has its name.
+const UNBORN: &str = "journal.tmp";
 const SCHEMA: u32 = 1;
 
 #[derive(Debug, PartialEq, Serialize, Deserialize)]
@@ -52,10 +54,7 @@ impl Journal {
         let done = match read(folder, &header) {
             Some(done) => done,
             None => {
-                if folder.exists() {
-                    fs::remove_dir_all(folder).map_err(io("remove", folder))?;
-                }
-                fs::create_dir_all(folder).map_err(io("create", folder))?;
+                clear(folder)?;
                 Vec::new()
             }
         };
@@ -84,9 +83,25 @@ pub(super) fn remove(folder: &Path) -> Result<(), DataError> {
     fs::remove_file(&path).map_err(io("remove", &path))
 }
 
-/// Whether a folder is one in the making: only such a folder is ever resumed or removed.
-pub(super) fn is_in(folder: &Path) -> bool {
-    folder.join(FILE).is_file()
+/// Whether a folder is one in the making, or empty as one is before its first line: only such a folder is ever resumed
+/// or removed.
+pub(super) fn may_own(folder: &Path) -> bool {
+    let unborn = |mut entries: fs::ReadDir| entries.all(|e| e.is_ok_and(|e| e.file_name() == UNBORN));
+    folder.join(FILE).is_file() || fs::read_dir(folder).is_ok_and(unborn)
+}
+
+/// Creates the folder or removes what is in it, except the journal: it says whose folder this is until it is replaced.
+fn clear(folder: &Path) -> Result<(), DataError> {
+    fs::create_dir_all(folder).map_err(io("create", folder))?;
+    for entry in fs::read_dir(folder).map_err(io("list", folder))? {
+        let path = entry.map_err(io("list", folder))?.path();
+        if path.is_dir() {
+            fs::remove_dir_all(&path).map_err(io("remove", &path))?;
+        } else if path.file_name().is_some_and(|n| n != FILE) {
+            fs::remove_file(&path).map_err(io("remove", &path))?;
+        }
+    }
+    Ok(())
 }
 
 /// The parts a folder already has for this spec, without changing anything.

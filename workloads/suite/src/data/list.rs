@@ -116,7 +116,7 @@ pub(super) fn remove(store: &DataStore, name: &str) -> Result<(), DataError> {
         ours.push(doomed);
     }
     if partial.exists() {
-        if !journal::is_in(&partial) {
+        if !journal::may_own(&partial) {
             return Err(DataError::Foreign { path: partial, reason: "it has no journal of this program".to_owned() });
         }
         ours.push(partial);

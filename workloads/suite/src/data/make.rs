@@ -33,7 +33,7 @@ pub(super) fn make(
         return complete(&folder, &name);
     }
     let partial = store.partial(&name)?;
-    if partial.exists() && !journal::is_in(&partial) && fs::read_dir(&partial).is_ok_and(|mut d| d.next().is_some()) {
+    if partial.exists() && !journal::may_own(&partial) {
         let reason = "it has files but no journal of this program".to_owned();
         return Err(DataError::Foreign { path: partial, reason });
     }
@@ -45,10 +45,11 @@ pub(super) fn make(
     let done = work.run(todo, done, jobs)?;
 
     let manifest = assemble(spec, &all, done);
-    journal::remove(&partial)?;
     manifest::store(&partial, &manifest)?;
     fs::rename(&partial, &folder).map_err(io("rename", &partial))?;
     super::sync_folder(store.root())?;
+    // Last, because until the folder has its name a kill must leave something to resume.
+    journal::remove(&folder)?;
     progress.event(Event::Finished { rows: manifest.rows(), bytes: manifest.bytes() });
     Ok(manifest)
 }

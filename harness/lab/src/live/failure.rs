@@ -1,6 +1,5 @@
 //! Every way in which no answer comes from an engine.
 
-use super::wire::FailureKind;
 use bench_record::Outcome;
 use std::time::Duration;
 
@@ -11,10 +10,10 @@ pub enum Failure {
     #[error("{0}")]
     Unsupported(String),
     /// The program itself is wrong.
-    #[error("{0}")]
+    #[error("program error: {0}")]
     Program(String),
     /// The data cannot be read.
-    #[error("{0}")]
+    #[error("data error: {0}")]
     Data(String),
     /// The memory limit is too small.
     #[error("out of memory: {0}")]
@@ -75,21 +74,6 @@ fn last_words(stderr: &str) -> String {
 }
 
 impl Failure {
-    /// From a reply's kind and message.
-    pub(super) fn replied(kind: FailureKind, message: String, request: &'static str) -> Self {
-        match kind {
-            FailureKind::Unsupported => Self::Unsupported(message),
-            FailureKind::Program => Self::Program(message),
-            FailureKind::Data => Self::Data(message),
-            FailureKind::OutOfMemory => Self::OutOfMemory(message),
-            FailureKind::Cancelled => Self::Failed("cancelled without being told to".to_owned()),
-            FailureKind::Failed => Self::Failed(message),
-            FailureKind::Panicked => Self::Panicked(message),
-            FailureKind::Protocol => Self::Protocol { request, why: message, stderr: String::new() },
-            FailureKind::Harness => Self::Harness(message),
-        }
-    }
-
     /// The outcome of a trial that ended this way; `None` if it says nothing about the engine.
     #[must_use]
     pub const fn outcome(&self) -> Option<Outcome> {
@@ -108,5 +92,31 @@ impl Failure {
             self,
             Self::Panicked(_) | Self::Spawn { .. } | Self::Died { .. } | Self::Protocol { .. } | Self::Interrupted
         )
+    }
+
+    /// Whether trying again can only end the same way, judged by what a record keeps of it, so that a resumed run judges
+    /// alike: an engine that cannot, a program or data that are wrong, and a time that is over.
+    #[must_use]
+    pub fn is_final(outcome: Outcome, reason: &str) -> bool {
+        match outcome {
+            Outcome::Unsupported | Outcome::TimedOut => true,
+            Outcome::Failed => reason.starts_with("program error: ") || reason.starts_with("data error: "),
+            Outcome::Completed | Outcome::WrongAnswer => false,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn failures_that_cannot_change_are_recognised_by_their_record() {
+        let is_final = |f: &Failure| f.outcome().map(|o| Failure::is_final(o, &f.to_string()));
+        assert_eq!(is_final(&Failure::Program("no column x".into())), Some(true));
+        assert_eq!(is_final(&Failure::Data("truncated".into())), Some(true));
+        assert_eq!(is_final(&Failure::Unsupported("graphs".into())), Some(true));
+        assert_eq!(is_final(&Failure::Panicked("index".into())), Some(false));
+        assert_eq!(is_final(&Failure::Interrupted), None);
     }
 }

@@ -1,0 +1,63 @@
+//! Checks that cargo makes. Its output passes through; a failure names the command that repeats it.
+
+use crate::check::{Check, Findings, Ground};
+use anyhow::{Context, Result};
+use std::process::Command;
+
+/// Formatting.
+pub(crate) const FMT: Check = Check {
+    name: "fmt",
+    ensures: "every file is formatted as rustfmt.toml says",
+    run: |ground| {
+        let check: &[&str] = if ground.fix { &[] } else { &["--check"] };
+        cargo(ground, &[&["fmt", "--all"], check].concat(), &[])
+    },
+};
+
+/// Lints.
+pub(crate) const CLIPPY: Check = Check {
+    name: "clippy",
+    ensures: "no lint fires anywhere, tests and benches included",
+    run: |ground| {
+        cargo(
+            ground,
+            &["clippy", "--release", "--locked", "--workspace", "--all-targets", "--", "-D", "warnings"],
+            &[],
+        )
+    },
+};
+
+/// Documentation.
+pub(crate) const DOCS: Check = Check {
+    name: "docs",
+    ensures: "documentation builds without a warning",
+    run: |ground| {
+        cargo(
+            ground,
+            &["doc", "--release", "--locked", "--no-deps", "--workspace"],
+            &[("RUSTDOCFLAGS", "-D warnings")],
+        )
+    },
+};
+
+/// Tests.
+pub(crate) const TESTS: Check = Check {
+    name: "tests",
+    ensures: "every test passes, in the profile that runs use",
+    run: |ground| cargo(ground, &["test", "--release", "--locked", "--workspace"], &[]),
+};
+
+fn cargo(ground: &Ground, arguments: &[&str], variables: &[(&str, &str)]) -> Result<Findings> {
+    let mut command = cargo_command();
+    command.args(arguments).envs(variables.iter().copied()).current_dir(&ground.root);
+    let status = command.status().context("cannot start cargo; is it on the PATH?")?;
+    let setting: String = variables.iter().map(|(name, value)| format!("{name}='{value}' ")).collect();
+    let line = format!("{setting}cargo {}", arguments.join(" "));
+    let problems = if status.success() { vec![] } else { vec![format!("failed with {status}; repeat with: {line}")] };
+    Ok(Findings { looked_at: format!("cargo {}", arguments.first().unwrap_or(&"")), problems })
+}
+
+/// The cargo that runs this program, so that the toolchain is the same.
+pub(crate) fn cargo_command() -> Command {
+    Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
+}

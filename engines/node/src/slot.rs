@@ -1,0 +1,192 @@
+//! One compute thread: it runs tasks, and between two tasks it drives the machines.
+
+use crate::control::{Chore, Control};
+use crate::host::Host;
+use crate::task;
+use crate::timeline::{Clock, Spent, Timeline};
+use bench_model::{Addr, Event, Nanos, Planned, SpanKind, Style};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, MutexGuard, PoisonError};
+
+/// What a slot's thread shares with the lock's holder and with the iterators it hands to kernels.
+pub(crate) struct Slot {
+    number: usize,
+    clock: Clock,
+    scratch: PathBuf,
+    timeline: Option<Timeline>,
+    cancelled: AtomicBool,
+    rows_in: AtomicU64,
+}
+
+impl Slot {
+    /// Slot `number` of a session. Without a timeline, accounting costs a branch.
+    pub(crate) fn new(number: usize, clock: Clock, scratch: PathBuf, spans: bool) -> Self {
+        let timeline = spans.then(|| Timeline::new(clock.now()));
+        Self { number, clock, scratch, timeline, cancelled: AtomicBool::new(false), rows_in: AtomicU64::new(0) }
+    }
+
+    /// Which slot this is, counted from 0.
+    pub(crate) fn number(&self) -> usize {
+        self.number
+    }
+
+    /// Its folder for tasks' temporary files.
+    pub(crate) fn scratch(&self) -> &Path {
+        &self.scratch
+    }
+
+    /// Forgets the last attempt. Under the lock, so that a cancellation cannot hit the wrong attempt.
+    pub(crate) fn begin(&self) {
+        self.cancelled.store(false, Ordering::Relaxed);
+        self.rows_in.store(0, Ordering::Relaxed);
+    }
+
+    /// Tells the running attempt to stop.
+    pub(crate) fn cancel(&self) {
+        self.cancelled.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether the running attempt should stop.
+    pub(crate) fn is_cancelled(&self) -> bool {
+        self.cancelled.load(Ordering::Relaxed)
+    }
+
+    /// Counts rows that the running attempt read.
+    pub(crate) fn count_rows_in(&self, rows: usize) {
+        self.rows_in.fetch_add(rows as u64, Ordering::Relaxed);
+    }
+
+    /// Rows the running attempt has read.
+    pub(crate) fn rows_in(&self) -> u64 {
+        self.rows_in.load(Ordering::Relaxed)
+    }
+
+    /// Runs `work` on the account of `kind`, then goes back to the kind before.
+    pub(crate) fn timed<T>(&self, kind: SpanKind, work: impl FnOnce() -> T) -> T {
+        let Some(timeline) = &self.timeline else { return work() };
+        let before = timeline.switch(kind, self.clock.now());
+        let result = work();
+        timeline.switch(before, self.clock.now());
+        result
+    }
+
+    /// From now on the slot's time is of this kind.
+    pub(crate) fn switch(&self, kind: SpanKind) {
+        if let Some(timeline) = &self.timeline {
+            timeline.switch(kind, self.clock.now());
+        }
+    }
+
+    /// As [`Slot::switch`], with a clock reading at hand.
+    pub(crate) fn switch_at(&self, kind: SpanKind, now: Nanos) {
+        if let Some(timeline) = &self.timeline {
+            timeline.switch(kind, now);
+        }
+    }
+
+    /// As [`Slot::switch_at`], if it is another kind than before.
+    pub(crate) fn switch_if_other(&self, kind: SpanKind, now: Nanos) {
+        if let Some(timeline) = self.timeline.as_ref().filter(|t| t.kind() != kind) {
+            timeline.switch(kind, now);
+        }
+    }
+
+    /// Time by kind up to `now`, if accounts are kept.
+    pub(crate) fn spent(&self, now: Nanos) -> Option<Spent> {
+        self.timeline.as_ref().map(|t| t.spent(now))
+    }
+}
+
+/// The loop of a slot's thread. It ends when the session stops.
+pub(crate) fn drive<S: Style>(host: &Host<S>, slot: &Arc<Slot>) {
+    let mut control = host.lock();
+    while !control.stopping {
+        // Timers are checked against the last event's time: a fresh reading is taken before going to sleep.
+        if control.next_timer().is_some_and(|t| t <= control.now()) {
+            let now = control.now();
+            control.fire_timer(now);
+        } else if let Some(chore) = control.take_chore() {
+            control = do_chore(host, slot, control, chore);
+        } else if let Some(assignment) = control.take_run(slot) {
+            let wake = control.sleepers_to_wake();
+            drop(control);
+            host.wake(wake);
+            let which = (assignment.task, assignment.attempt);
+            let result = task::run(host, slot, &assignment);
+            let now = host.clock.now();
+            slot.switch_at(SpanKind::Schedule, now);
+            control = host.lock();
+            control.ran(now, slot, which, result);
+        } else {
+            control = sleep(host, slot, control);
+        }
+    }
+}
+
+/// Sleeps until there is something to do or the next timer is due.
+fn sleep<'h, S: Style>(
+    host: &'h Host<S>,
+    slot: &Slot,
+    mut control: MutexGuard<'h, Control<S>>,
+) -> MutexGuard<'h, Control<S>> {
+    let now = host.clock.now();
+    if control.fire_timer(now) {
+        return control;
+    }
+    let watched = control.lie_down(slot, now);
+    loop {
+        control = match watched {
+            Some(deadline) => {
+                let left = deadline.saturating_sub(host.clock.now()).as_duration();
+                host.work.wait_timeout(control, left).unwrap_or_else(PoisonError::into_inner).0
+            }
+            None => host.work.wait(control).unwrap_or_else(PoisonError::into_inner),
+        };
+        let due = watched.is_some_and(|deadline| deadline <= host.clock.now());
+        if control.stopping || control.sleepers.take_token() {
+            break;
+        }
+        if due {
+            control.sleepers.get_up();
+            break;
+        }
+    }
+    control.get_up(slot, watched);
+    slot.switch(SpanKind::Schedule);
+    let now = host.clock.now();
+    control.fire_timer(now);
+    control
+}
+
+/// Does what must not happen under the lock, then comes back.
+fn do_chore<'h, S: Style>(
+    host: &'h Host<S>,
+    slot: &Slot,
+    mut control: MutexGuard<'h, Control<S>>,
+    chore: Chore,
+) -> MutexGuard<'h, Control<S>> {
+    let wake = control.sleepers_to_wake();
+    drop(control);
+    host.wake(wake);
+    match chore {
+        Chore::Free { job, fragment } => {
+            slot.timed(SpanKind::Report, || host.store.free(job, fragment));
+            host.lock()
+        }
+        Chore::Replan { job, stats, fixed } => {
+            let ask = || host.front.as_ref().map(|front| front.replan(job, &stats, &fixed));
+            let planned = slot.timed(SpanKind::Submit, || catch_unwind(AssertUnwindSafe(ask)));
+            let planned = planned.unwrap_or_else(|panic| {
+                let notes = vec![format!("replanning panicked, so the plan stays: {}", task::panic_message(&*panic))];
+                Some(Planned { job, graph: None, notes })
+            });
+            let planned = planned.unwrap_or(Planned { job, graph: None, notes: Vec::new() });
+            let now = host.clock.now();
+            let mut control = host.lock();
+            control.feed(now, Addr::Driver, Event::Planned(planned));
+            control
+        }
+    }
+}

@@ -1,0 +1,168 @@
+//! One attempt at one task.
+
+use crate::host::Host;
+use crate::slot::Slot;
+use crate::store::{AttemptOutput, BlockReader, BlockStore, Keep};
+use arrow::array::RecordBatch;
+use bench_model::{
+    Assignment, Batches, BlockRef, Bytes, Exchange, Kernel, KernelId, Rows, SpanKind, Style, TaskContext, TaskFailure,
+    TaskReport, TaskStats,
+};
+use std::any::Any;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::Path;
+use std::sync::Arc;
+
+/// Runs an attempt on the calling thread and makes its blocks visible if it succeeds.
+///
+/// # Errors
+/// What the kernel says, what reading or writing blocks says, or [`TaskFailure::Transient`] if the kernel panics.
+pub(crate) fn run<S: Style>(
+    host: &Host<S>,
+    slot: &Arc<Slot>,
+    assignment: &Assignment,
+) -> Result<TaskReport, TaskFailure> {
+    let kernel = host.registry.get(&assignment.call.kernel).ok_or_else(|| unknown(&assignment.call.kernel))?;
+    let keep = if assignment.exchange == Exchange::Collect { Keep::InMemory } else { Keep::OnDisk };
+    let which = (assignment.task, assignment.attempt);
+    let output = AttemptOutput::new(&host.store, which, assignment.outputs, keep, host.memory_share);
+    let mut cx = Context {
+        assignment,
+        slot,
+        store: &host.store,
+        memory_share: host.memory_share,
+        output,
+        stats: TaskStats::default(),
+    };
+    slot.switch(SpanKind::Compute);
+    match catch_unwind(AssertUnwindSafe(|| kernel.run(&mut cx))) {
+        Ok(Ok(())) => cx.finish(),
+        Ok(Err(failure)) => Err(failure),
+        Err(panic) => Err(panicked(kernel.as_ref(), &*panic)),
+    }
+}
+
+fn unknown(kernel: &KernelId) -> TaskFailure {
+    TaskFailure::Fatal(format!("no kernel `{}` is registered in this process", kernel.0))
+}
+
+fn panicked(kernel: &dyn Kernel, panic: &(dyn Any + Send)) -> TaskFailure {
+    TaskFailure::Transient(format!("kernel {} panicked: {}", kernel.id().0, panic_message(panic)))
+}
+
+/// What a panic said.
+pub(crate) fn panic_message(panic: &(dyn Any + Send)) -> &str {
+    let owned = panic.downcast_ref::<String>().map(String::as_str);
+    owned.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("without a message")
+}
+
+/// What a kernel sees of the host.
+struct Context<'t> {
+    assignment: &'t Assignment,
+    slot: &'t Arc<Slot>,
+    store: &'t Arc<BlockStore>,
+    memory_share: Bytes,
+    output: AttemptOutput<'t>,
+    stats: TaskStats,
+}
+
+impl Context<'_> {
+    fn finish(self) -> Result<TaskReport, TaskFailure> {
+        let Self { slot, output, stats, .. } = self;
+        let blocks = if output.is_empty() {
+            output.commit()?
+        } else {
+            slot.timed(SpanKind::ShuffleWrite, || output.commit())?
+        };
+        let rows_out = blocks.iter().map(|b| b.rows).sum();
+        Ok(TaskReport { blocks, stats: TaskStats { rows_in: Rows::new(slot.rows_in()), rows_out, ..stats } })
+    }
+}
+
+impl TaskContext for Context<'_> {
+    fn partition(&self) -> u32 {
+        self.assignment.task.partition
+    }
+
+    fn args(&self) -> &[u8] {
+        &self.assignment.call.args
+    }
+
+    fn inputs(&self) -> usize {
+        self.assignment.inputs.len()
+    }
+
+    fn read(&mut self, input: usize) -> Result<Batches, TaskFailure> {
+        let inputs = self.assignment.inputs.len();
+        let Some(blocks) = self.assignment.inputs.get(input) else {
+            return Err(TaskFailure::Fatal(format!("a kernel read input {input} of {inputs}")));
+        };
+        // A block without rows is never opened, so it cannot be missing either.
+        let blocks: Vec<BlockRef> = blocks.iter().filter(|b| b.meta.rows.get() > 0).copied().collect();
+        Ok(Box::new(InputBatches {
+            blocks: blocks.into_iter(),
+            open: None,
+            slot: Arc::clone(self.slot),
+            store: Arc::clone(self.store),
+        }))
+    }
+
+    fn write(&mut self, output: u32, batch: &RecordBatch) -> Result<(), TaskFailure> {
+        if self.slot.is_cancelled() {
+            return Err(TaskFailure::Cancelled);
+        }
+        let Self { slot, output: outputs, .. } = self;
+        slot.timed(SpanKind::ShuffleWrite, || outputs.write(output, batch))
+    }
+
+    fn cancelled(&self) -> bool {
+        self.slot.is_cancelled()
+    }
+
+    fn memory_share(&self) -> Bytes {
+        self.memory_share
+    }
+
+    fn scratch(&self) -> &Path {
+        self.slot.scratch()
+    }
+
+    fn record_spill(&mut self, bytes: Bytes) {
+        self.stats.spilled += bytes;
+    }
+}
+
+/// The batches of an input's blocks, one block after the other.
+struct InputBatches {
+    blocks: std::vec::IntoIter<BlockRef>,
+    open: Option<BlockReader>,
+    slot: Arc<Slot>,
+    store: Arc<BlockStore>,
+}
+
+impl Iterator for InputBatches {
+    type Item = Result<RecordBatch, TaskFailure>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        if self.slot.is_cancelled() {
+            return Some(Err(TaskFailure::Cancelled));
+        }
+        loop {
+            if let Some(reader) = &mut self.open {
+                match self.slot.timed(SpanKind::Deserialize, || reader.next_batch()) {
+                    Ok(Some(batch)) => {
+                        self.slot.count_rows_in(batch.num_rows());
+                        return Some(Ok(batch));
+                    }
+                    Ok(None) => self.open = None,
+                    Err(failure) => return Some(Err(failure)),
+                }
+            }
+            let block = self.blocks.next()?;
+            match self.slot.timed(SpanKind::FetchLocal, || self.store.open(&block)) {
+                Ok(reader) => self.open = Some(reader),
+                Err(failure) => return Some(Err(failure)),
+            }
+        }
+    }
+}

@@ -1,0 +1,50 @@
+//! Every engine by name. No other crate names a concrete engine.
+
+use anyhow::{Result, anyhow};
+use bench_baseline::{Datafusion, Datafusion1t};
+use bench_model::{Engine, Style};
+use bench_node::LiveEngine;
+use bench_plan::{PlanFront, PlanStore};
+use bench_stagedag::StageDag;
+use std::sync::Arc;
+
+/// The engines of this build, in the order in which reports show them.
+pub(crate) const NAMES: [&str; 3] = ["stagedag", "datafusion", "datafusion-1t"];
+/// The engine whose answer decides where none is stored.
+pub(crate) const ORACLE: &str = "datafusion-1t";
+
+/// The engine of that name.
+///
+/// # Errors
+/// There is none.
+pub(crate) fn by_name(name: &str) -> Result<Box<dyn Engine>> {
+    match name {
+        "stagedag" => Ok(live(StageDag)),
+        "datafusion" => Ok(Box::new(Datafusion)),
+        "datafusion-1t" => Ok(Box::new(Datafusion1t)),
+        _ => Err(anyhow!("unknown engine `{name}`; known: {}", NAMES.join(", "))),
+    }
+}
+
+/// Every engine.
+pub(crate) fn all() -> Vec<Box<dyn Engine>> {
+    NAMES.iter().filter_map(|name| by_name(name).ok()).collect()
+}
+
+/// A style on the live host, with the front half and the kernels that all styles share.
+fn live<S: Style>(style: S) -> Box<dyn Engine> {
+    let store = Arc::new(PlanStore::default());
+    let front = Arc::new(PlanFront::new(Arc::clone(&store)));
+    Box::new(LiveEngine::new(style, front, bench_kernels::registry(store)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_engine_answers_to_its_name() {
+        assert_eq!(all().iter().map(|e| e.name()).collect::<Vec<_>>(), NAMES);
+        assert!(NAMES.contains(&ORACLE));
+    }
+}

@@ -1,0 +1,38 @@
+//! Ctrl-C as a flag. The first one asks long work to stop cleanly; the second one ends the process at once.
+
+use crate::cli::exit;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
+
+static FLAG: OnceLock<Arc<AtomicBool>> = OnceLock::new();
+
+/// The flag that Ctrl-C and a polite kill raise. The first call installs the handler.
+pub(crate) fn flag() -> Arc<AtomicBool> {
+    let flag = FLAG.get_or_init(Arc::default);
+    install();
+    Arc::clone(flag)
+}
+
+/// Whether the user asked to stop.
+pub(crate) fn raised() -> bool {
+    FLAG.get().is_some_and(|flag| flag.load(Ordering::Relaxed))
+}
+
+#[expect(unsafe_code, reason = "installing a signal handler is a call into libc")]
+fn install() {
+    let handler = on_signal as extern "C" fn(libc::c_int) as libc::sighandler_t;
+    for signal in [libc::SIGINT, libc::SIGTERM] {
+        // SAFETY: the handler only touches an atomic that is initialized before it is installed, and calls `_exit`;
+        // both are allowed in a signal handler.
+        unsafe { libc::signal(signal, handler) };
+    }
+}
+
+#[expect(unsafe_code, reason = "leaving from a signal handler is a call into libc")]
+extern "C" fn on_signal(_: libc::c_int) {
+    let again = FLAG.get().is_none_or(|flag| flag.swap(true, Ordering::Relaxed));
+    if again {
+        // SAFETY: `_exit` is async-signal-safe.
+        unsafe { libc::_exit(i32::from(exit::INTERRUPTED)) };
+    }
+}

@@ -1,0 +1,302 @@
+//! A child process behind three pipes, watched by one loop: nothing it does or fails to do can block its parent.
+
+use super::wire::MAX_MESSAGE_BYTES;
+use std::collections::VecDeque;
+use std::ffi::OsString;
+use std::io::{self, Read, Write};
+use std::os::fd::{AsRawFd, RawFd};
+use std::os::unix::process::{CommandExt, ExitStatusExt};
+use std::process::{Child, ChildStderr, ChildStdin, ChildStdout, Command, ExitStatus, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+/// How much of the end of stderr is kept for error messages.
+const STDERR_TAIL_BYTES: usize = 4096;
+/// How often a waiting parent looks at its interrupt flag.
+const INTERRUPT_LATENCY: Duration = Duration::from_millis(50);
+/// How long a process whose output ended may take to exit by itself, so that its own status is reported.
+const EXIT_PATIENCE: Duration = Duration::from_millis(500);
+/// What of the parent's environment a child sees. Anything else may be a secret.
+const ENVIRONMENT: [&str; 14] = [
+    "PATH", "HOME", "USER", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "TMPDIR", "JAVA_HOME", "LD_LIBRARY_PATH", "RUST_LOG",
+    "RUST_BACKTRACE", "BENCH_DATA", "VIRTUAL_ENV",
+];
+
+/// A running child in a process group of its own. Dropping it kills the group.
+///
+/// The kernel kills the child when the thread that spawned it ends: keep that thread alive as long as the child.
+#[derive(Debug)]
+pub(super) struct Process {
+    child: Child,
+    stdin: Option<ChildStdin>,
+    stdout: ChildStdout,
+    stderr: Option<ChildStderr>,
+    received: Vec<u8>,
+    /// How much of `received` is known to hold no newline.
+    scanned: usize,
+    stderr_tail: VecDeque<u8>,
+}
+
+/// What came of an exchange.
+#[derive(Debug)]
+pub(super) enum Heard {
+    /// A whole line, without its newline.
+    Line(Vec<u8>),
+    /// The output ended: the process is gone or about to be.
+    End,
+    /// A line longer than any message.
+    TooLong,
+    /// Nothing whole in time.
+    Late,
+    /// The interrupt flag was raised.
+    Interrupted,
+}
+
+impl Process {
+    /// Starts `argv` with a scrubbed environment plus `environment`.
+    pub(super) fn spawn(argv: &[OsString], environment: &[(OsString, OsString)]) -> io::Result<Self> {
+        let (program, arguments) =
+            argv.split_first().ok_or_else(|| io::Error::new(io::ErrorKind::InvalidInput, "empty command line"))?;
+        let mut command = Command::new(program);
+        command.args(arguments).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        command.env_clear();
+        command.envs(ENVIRONMENT.iter().filter_map(|name| Some((*name, std::env::var_os(name)?))));
+        command.envs(environment.iter().map(|(name, value)| (name, value)));
+        command.process_group(0);
+        let parent = libc::pid_t::try_from(std::process::id()).unwrap_or(0);
+        #[expect(unsafe_code, reason = "dying with the parent has to be arranged between fork and exec")]
+        // SAFETY: the closure only makes system calls that are safe after fork, and allocates nothing.
+        unsafe {
+            command.pre_exec(move || {
+                if libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL) != 0 {
+                    return Err(io::Error::last_os_error());
+                }
+                // The parent may have died before the arrangement was made.
+                if libc::getppid() != parent {
+                    return Err(io::Error::from_raw_os_error(libc::ESRCH));
+                }
+                Ok(())
+            });
+        }
+        let mut child = command.spawn()?;
+        let (stdin, stdout, stderr) = (child.stdin.take(), child.stdout.take(), child.stderr.take());
+        let missing = || io::Error::other("a pipe of the child is missing");
+        let (stdout, stderr) = (stdout.ok_or_else(missing)?, stderr.ok_or_else(missing)?);
+        let process = Self {
+            child,
+            stdin,
+            stdout,
+            stderr: Some(stderr),
+            received: Vec::new(),
+            scanned: 0,
+            stderr_tail: VecDeque::new(),
+        };
+        let fds = [Some(process.stdout.as_raw_fd()), process.stdin_fd(), process.stderr_fd()];
+        for fd in fds.into_iter().flatten() {
+            set_nonblocking(fd)?;
+        }
+        Ok(process)
+    }
+
+    pub(super) fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Sends `message`, then waits for one line, while also draining stderr.
+    ///
+    /// A process that does not read is not waited for longer than one that does not answer. A pipe it closed is no
+    /// error by itself: its end shows in the output.
+    pub(super) fn exchange(&mut self, message: &[u8], deadline: Option<Instant>, stop: &AtomicBool) -> Heard {
+        let mut unsent = message;
+        loop {
+            if let Some(heard) = self.whole_line() {
+                return heard;
+            }
+            if stop.load(Ordering::Relaxed) {
+                return Heard::Interrupted;
+            }
+            let left = deadline.map(|d| d.saturating_duration_since(Instant::now()));
+            if left.is_some_and(|left| left.is_zero()) {
+                return Heard::Late;
+            }
+            let ready = self.wait(!unsent.is_empty(), left.unwrap_or(INTERRUPT_LATENCY).min(INTERRUPT_LATENCY));
+            if ready.stdin {
+                unsent = self.send(unsent);
+            }
+            if ready.stderr {
+                self.drain_stderr();
+            }
+            if ready.stdout && !self.receive() {
+                return self.whole_line().unwrap_or(Heard::End);
+            }
+        }
+    }
+
+    /// Writes what fits into the pipe; returns the rest.
+    fn send<'a>(&mut self, unsent: &'a [u8]) -> &'a [u8] {
+        let Some(stdin) = &mut self.stdin else { return &[] };
+        match stdin.write(unsent) {
+            Ok(written) => unsent.get(written..).unwrap_or_default(),
+            Err(e) if is_transient(&e) => unsent,
+            Err(_) => {
+                self.stdin = None;
+                &[]
+            }
+        }
+    }
+
+    /// Takes what is there; false at the end of the output.
+    fn receive(&mut self) -> bool {
+        let mut chunk = [0u8; 64 * 1024];
+        match self.stdout.read(&mut chunk) {
+            Ok(0) => false,
+            Ok(n) => {
+                self.received.extend_from_slice(chunk.get(..n).unwrap_or_default());
+                true
+            }
+            Err(e) => is_transient(&e),
+        }
+    }
+
+    fn whole_line(&mut self) -> Option<Heard> {
+        let fresh = self.received.get(self.scanned..).unwrap_or_default();
+        match fresh.iter().position(|byte| *byte == b'\n') {
+            Some(at) => {
+                let rest = self.received.split_off(self.scanned + at + 1);
+                let mut line = std::mem::replace(&mut self.received, rest);
+                line.pop();
+                self.scanned = 0;
+                Some(if line.len() < MAX_MESSAGE_BYTES { Heard::Line(line) } else { Heard::TooLong })
+            }
+            None => {
+                self.scanned = self.received.len();
+                (self.received.len() >= MAX_MESSAGE_BYTES).then_some(Heard::TooLong)
+            }
+        }
+    }
+
+    fn drain_stderr(&mut self) {
+        let mut chunk = [0u8; 16 * 1024];
+        while let Some(stderr) = &mut self.stderr {
+            match stderr.read(&mut chunk) {
+                Ok(0) => self.stderr = None,
+                Ok(n) => {
+                    self.stderr_tail.extend(chunk.get(..n).unwrap_or_default());
+                    let excess = self.stderr_tail.len().saturating_sub(STDERR_TAIL_BYTES);
+                    self.stderr_tail.drain(..excess);
+                }
+                Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
+                Err(e) if e.kind() == io::ErrorKind::WouldBlock => return,
+                Err(_) => self.stderr = None,
+            }
+        }
+    }
+
+    fn stdin_fd(&self) -> Option<RawFd> {
+        self.stdin.as_ref().map(AsRawFd::as_raw_fd)
+    }
+
+    fn stderr_fd(&self) -> Option<RawFd> {
+        self.stderr.as_ref().map(AsRawFd::as_raw_fd)
+    }
+
+    /// Waits until a pipe is ready or `timeout` is over.
+    fn wait(&self, sending: bool, timeout: Duration) -> Ready {
+        // The system ignores entries whose descriptor is negative.
+        let entry = |fd: Option<RawFd>, events| libc::pollfd { fd: fd.unwrap_or(-1), events, revents: 0 };
+        let mut fds = [
+            entry(Some(self.stdout.as_raw_fd()), libc::POLLIN),
+            entry(self.stderr_fd(), libc::POLLIN),
+            entry(self.stdin_fd().filter(|_| sending), libc::POLLOUT),
+        ];
+        // Rounded up: a wait of 0 ms would spin until the deadline.
+        let ms = libc::c_int::try_from(timeout.as_micros().div_ceil(1000)).unwrap_or(libc::c_int::MAX);
+        #[expect(unsafe_code, reason = "poll has no safe interface")]
+        // SAFETY: the array outlives the call and its length is passed along.
+        let count = unsafe { libc::poll(fds.as_mut_ptr(), fds.len() as libc::nfds_t, ms) };
+        let [stdout, stderr, stdin] = fds.map(|fd| count > 0 && fd.revents != 0);
+        Ready { stdout, stderr, stdin }
+    }
+
+    /// The end of what it wrote to stderr, as text.
+    pub(super) fn stderr_tail(&mut self) -> String {
+        self.drain_stderr();
+        let (front, back) = self.stderr_tail.as_slices();
+        String::from_utf8_lossy(&[front, back].concat()).into_owned()
+    }
+
+    /// Whether the process has not been seen to end.
+    pub(super) fn is_alive(&mut self) -> bool {
+        matches!(self.child.try_wait(), Ok(None))
+    }
+
+    /// How a process whose output ended has ended, in words; killed if it hesitates.
+    pub(super) fn epitaph(&mut self) -> String {
+        self.stdin = None;
+        let deadline = Instant::now() + EXIT_PATIENCE;
+        while Instant::now() < deadline {
+            match self.child.try_wait() {
+                Ok(Some(status)) => return describe(status),
+                Ok(None) => std::thread::sleep(Duration::from_millis(2)),
+                Err(_) => break,
+            }
+        }
+        self.kill();
+        "closed its output and did not exit".to_owned()
+    }
+
+    /// Lets a process that was told to stop do so, for a moment.
+    pub(super) fn finish(&mut self) {
+        self.epitaph();
+    }
+
+    /// Kills the whole group and reaps the child.
+    pub(super) fn kill(&mut self) {
+        if let Ok(group) = libc::pid_t::try_from(self.child.id()) {
+            // Reaping later than killing keeps the pid from naming somebody else's group.
+            #[expect(unsafe_code, reason = "killing a process group has no safe interface")]
+            // SAFETY: takes two numbers; the group is the child's own, made at spawn.
+            let _ = unsafe { libc::kill(-group, libc::SIGKILL) };
+        }
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        self.kill();
+    }
+}
+
+struct Ready {
+    stdout: bool,
+    stderr: bool,
+    stdin: bool,
+}
+
+fn is_transient(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted)
+}
+
+fn describe(status: ExitStatus) -> String {
+    match (status.code(), status.signal()) {
+        (Some(code), _) => format!("exited with code {code}"),
+        // What the kernel does to a process that exceeds the memory of its machine or control group.
+        (None, Some(libc::SIGKILL)) => "was killed by signal 9 (out of memory? see `dmesg`)".to_owned(),
+        (None, Some(signal)) => format!("was killed by signal {signal}"),
+        (None, None) => "ended".to_owned(),
+    }
+}
+
+fn set_nonblocking(fd: RawFd) -> io::Result<()> {
+    #[expect(unsafe_code, reason = "fcntl has no safe interface")]
+    // SAFETY: the descriptor belongs to a pipe that is held open by the caller.
+    unsafe {
+        let flags = libc::fcntl(fd, libc::F_GETFL);
+        if flags < 0 || libc::fcntl(fd, libc::F_SETFL, flags | libc::O_NONBLOCK) < 0 {
+            return Err(io::Error::last_os_error());
+        }
+    }
+    Ok(())
+}

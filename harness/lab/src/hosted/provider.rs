@@ -1,0 +1,107 @@
+//! Engines for the runner: one process each, with a scratch folder of its own.
+
+use super::session::{HostedEngine, HostedSession};
+use crate::live::{Digested, EngineProvider, EngineSpec, Failure, Limits, LiveEngine, Measured};
+use bench_model::{Check, Dataset, EngineSetup, Workload};
+use std::ffi::OsString;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+
+/// Starts each engine as `host... NAME` in a process of its own.
+#[derive(Debug)]
+pub struct HostedProvider {
+    host: Vec<OsString>,
+    scratch: PathBuf,
+    started: AtomicU64,
+}
+
+impl HostedProvider {
+    /// `host` is the command line that the engine's name is appended to; scratch folders are made below `scratch`.
+    #[must_use]
+    pub fn new(host: Vec<OsString>, scratch: PathBuf) -> Self {
+        Self { host, scratch, started: AtomicU64::new(0) }
+    }
+
+    /// This very program, called as `engine-host NAME`.
+    ///
+    /// # Errors
+    /// The path of the running program is unknown.
+    pub fn this_program(scratch: PathBuf) -> std::io::Result<Self> {
+        let program = std::env::current_exe()?;
+        Ok(Self::new(vec![program.into(), "engine-host".into()], scratch))
+    }
+}
+
+impl EngineProvider for HostedProvider {
+    fn start(&self, engine: &EngineSpec, stop: &AtomicBool) -> Result<Box<dyn LiveEngine>, Failure> {
+        let number = self.started.fetch_add(1, Ordering::Relaxed);
+        let scratch = Scratch::create(self.scratch.join(format!("{}-{}-{number}", engine.name, std::process::id())))?;
+        let setup = EngineSetup {
+            slots: engine.slots,
+            memory: engine.memory,
+            scratch: scratch.0.clone(),
+            tuning: engine.tuning.clone(),
+            spans: engine.spans,
+        };
+        let mut argv = self.host.clone();
+        argv.push(engine.name.clone().into());
+        let session = HostedEngine { argv, environment: Vec::new() }.start(&setup, stop)?;
+        Ok(Box::new(Hosted { session, _scratch: scratch }))
+    }
+}
+
+/// A folder that is removed with everything in it.
+#[derive(Debug)]
+struct Scratch(PathBuf);
+
+impl Scratch {
+    fn create(path: PathBuf) -> Result<Self, Failure> {
+        fs::create_dir_all(&path)
+            .map_err(|e| Failure::Harness(format!("cannot make the scratch folder {}: {e}", path.display())))?;
+        Ok(Self(path))
+    }
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}
+
+/// Fields drop in order: the process is gone before its folder is removed.
+struct Hosted {
+    session: HostedSession,
+    _scratch: Scratch,
+}
+
+impl LiveEngine for Hosted {
+    fn version(&self) -> &str {
+        self.session.version()
+    }
+
+    fn load(&mut self, data: &[Arc<Dataset>], stop: &AtomicBool) -> Result<(), Failure> {
+        self.session.load(data, stop)
+    }
+
+    fn run(&mut self, workload: &Workload, limits: &Limits<'_>) -> Result<Measured, Failure> {
+        self.session.run(workload, limits)
+    }
+
+    fn digest(&mut self, check: &Check, keep: Option<&Path>, stop: &AtomicBool) -> Result<Digested, Failure> {
+        self.session.digest(check, keep, stop)
+    }
+
+    fn explain(&mut self, workload: &Workload, analyze: bool, limits: &Limits<'_>) -> Result<String, Failure> {
+        self.session.explain(workload, analyze, limits)
+    }
+
+    fn is_alive(&mut self) -> bool {
+        self.session.is_alive()
+    }
+
+    fn stop(mut self: Box<Self>) {
+        self.session.stop();
+    }
+}

@@ -1,0 +1,305 @@
+//! The parent's side: one request at a time, each answered, refused or given up within a known time.
+
+use super::process::{Heard, Process};
+use super::wire::{Envelope, FailureKind, PROTOCOL, Reply, Request, WireDataset, WireSetup};
+use crate::counters::Window;
+use crate::live::{Digested, Failure, Limits, Measured};
+use crate::machine::Cgroup;
+use crate::oracle::{DigestFileError, digest_parquet};
+use bench_model::{Check, Dataset, EngineSetup, Workload};
+use std::ffi::OsString;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::time::{Duration, Instant};
+
+/// How long starting may take before it counts as hanging: products of other languages need seconds.
+const START_PATIENCE: Duration = Duration::from_secs(120);
+/// How long making datasets known may take: footers and statistics, not rows.
+const LOAD_PATIENCE: Duration = Duration::from_secs(600);
+/// How long digesting an answer may take.
+const DIGEST_PATIENCE: Duration = Duration::from_secs(3600);
+/// How long a polite process may take to say goodbye.
+const STOP_PATIENCE: Duration = Duration::from_secs(2);
+
+/// An engine as a command line that speaks the protocol.
+#[derive(Clone, Debug)]
+pub struct HostedEngine {
+    /// The command line.
+    pub argv: Vec<OsString>,
+    /// Variables beyond the scrubbed environment.
+    pub environment: Vec<(OsString, OsString)>,
+}
+
+/// A started engine process. Use it from the thread that started it.
+#[derive(Debug)]
+pub struct HostedSession {
+    process: Process,
+    cgroup: Cgroup,
+    version: String,
+    next_id: u64,
+    dead: bool,
+}
+
+impl HostedEngine {
+    /// Spawns the process, says hello and starts the engine.
+    ///
+    /// # Errors
+    /// The process cannot be spawned, speaks something else, or refuses.
+    pub fn start(&self, setup: &EngineSetup, stop: &AtomicBool) -> Result<HostedSession, Failure> {
+        let process = Process::spawn(&self.argv, &self.environment).map_err(|e| Failure::Spawn {
+            command: self.argv.iter().map(|a| a.to_string_lossy()).collect::<Vec<_>>().join(" "),
+            why: e.to_string(),
+        })?;
+        let cgroup = Cgroup::of_self();
+        let mut session = HostedSession { process, cgroup, version: String::new(), next_id: 1, dead: false };
+        let deadline = Instant::now() + START_PATIENCE;
+        match session.ask("hello", Request::Hello { protocol: PROTOCOL }, START_PATIENCE, stop)? {
+            Reply::Hello(hello) if hello.protocol == PROTOCOL => session.version = hello.version,
+            Reply::Hello(hello) => {
+                return Err(session.broken("hello", format!("it speaks protocol {}, not {PROTOCOL}", hello.protocol)));
+            }
+            other => return Err(session.unexpected("hello", &other)),
+        }
+        let left = deadline.saturating_duration_since(Instant::now());
+        match session.ask("start", Request::Start(WireSetup::from(setup)), left, stop)? {
+            Reply::Started => Ok(session),
+            other => Err(session.unexpected("start", &other)),
+        }
+    }
+}
+
+impl HostedSession {
+    /// What the live engine says its version is.
+    #[must_use]
+    pub fn version(&self) -> &str {
+        &self.version
+    }
+
+    /// The process at the root of the engine's tree.
+    #[must_use]
+    pub fn pid(&self) -> u32 {
+        self.process.pid()
+    }
+
+    /// Whether it can take another request.
+    pub fn is_alive(&mut self) -> bool {
+        !self.dead && self.process.is_alive()
+    }
+
+    /// Makes datasets known; replaces those of an earlier call.
+    ///
+    /// # Errors
+    /// A table that cannot be opened, or a process that fails to answer.
+    pub fn load(&mut self, data: &[Arc<Dataset>], stop: &AtomicBool) -> Result<(), Failure> {
+        let datasets = data.iter().map(|d| WireDataset::of(d)).collect::<Result<Vec<_>, _>>();
+        let datasets = datasets.map_err(|e| Failure::Harness(e.to_string()))?;
+        match self.ask("load", Request::Load { datasets }, LOAD_PATIENCE, stop)? {
+            Reply::Loaded => Ok(()),
+            other => Err(self.unexpected("load", &other)),
+        }
+    }
+
+    /// Runs a workload; the process then holds the answer until it is digested or the next run begins.
+    ///
+    /// # Errors
+    /// See [`Failure`]. A run over its time is cancelled, then killed after its grace.
+    pub fn run(&mut self, workload: &Workload, limits: &Limits<'_>) -> Result<Measured, Failure> {
+        let request = Request::Run { workload: Box::new(workload.clone()) };
+        let (id, message) = self.encode(request)?;
+        let window = Window::open(self.process.pid(), &self.cgroup);
+        let started = Instant::now();
+        let reply = self.await_reply("run", id, &message, limits);
+        let elapsed = started.elapsed();
+        let (usage, interference) = window.close();
+        match reply? {
+            Reply::Ran(ran) => {
+                // The engine's own clock around the run, else the harness's around the exchange.
+                let wall_ns = ran.wall_ns.unwrap_or_else(|| u64::try_from(elapsed.as_nanos()).unwrap_or(u64::MAX));
+                Ok(Measured {
+                    wall_ns,
+                    rows: ran.rows,
+                    usage: Some(usage),
+                    contamination: Some(interference.record()),
+                    spans: ran.spans,
+                    notes: ran.notes,
+                })
+            }
+            other => Err(self.unexpected("run", &other)),
+        }
+    }
+
+    /// Digests the answer that is held and drops it; `keep` leaves it there as Parquet.
+    ///
+    /// # Errors
+    /// See [`Failure`].
+    pub fn digest(
+        &mut self,
+        check: &Check,
+        keep: Option<&Path>,
+        stop: &AtomicBool,
+    ) -> Result<Digested, Failure> {
+        let request = Request::Digest { check: Box::new(check.clone()), keep: keep.map(Path::to_path_buf) };
+        match self.ask("digest", request, DIGEST_PATIENCE, stop)? {
+            Reply::Digested { mismatch: Some(mismatch), check_ns, .. } => {
+                Ok(Digested { digest: Err(mismatch), check_ns })
+            }
+            Reply::Digested { digest: Some(digest), check_ns, .. } => Ok(Digested { digest: Ok(digest), check_ns }),
+            Reply::Digested { result: Some(path), check_ns, .. } => {
+                let started = Instant::now();
+                let digest = match digest_parquet(&path, check) {
+                    Ok(digest) => Ok(digest),
+                    Err(DigestFileError::Content { why, .. }) => Err(why.to_string()),
+                    Err(e) => return Err(Failure::Failed(e.to_string())),
+                };
+                let own = u64::try_from(started.elapsed().as_nanos()).unwrap_or(u64::MAX);
+                Ok(Digested { digest, check_ns: check_ns.saturating_add(own) })
+            }
+            other => Err(self.unexpected("digest", &other)),
+        }
+    }
+
+    /// Explains a workload; `analyze` also runs it.
+    ///
+    /// # Errors
+    /// See [`Failure`].
+    pub fn explain(&mut self, workload: &Workload, analyze: bool, limits: &Limits<'_>) -> Result<String, Failure> {
+        let (id, message) = self.encode(Request::Explain { workload: Box::new(workload.clone()), analyze })?;
+        match self.await_reply("explain", id, &message, limits)? {
+            Reply::Explained { text } => Ok(text),
+            other => Err(self.unexpected("explain", &other)),
+        }
+    }
+
+    /// Ends the process politely, and by force if that takes longer than a moment.
+    pub fn stop(&mut self) {
+        let never = AtomicBool::new(false);
+        if !self.dead && self.ask("stop", Request::Stop, STOP_PATIENCE, &never).is_ok() {
+            self.process.finish();
+        }
+        self.bury();
+    }
+
+    fn encode(&mut self, body: Request) -> Result<(u64, Vec<u8>), Failure> {
+        let id = self.next_id;
+        self.next_id += 1;
+        let mut line =
+            serde_json::to_vec(&Envelope { id, body }).map_err(|e| Failure::Harness(format!("cannot encode: {e}")))?;
+        line.push(b'\n');
+        Ok((id, line))
+    }
+
+    /// A request that is not cancelled but given up with its process.
+    fn ask(
+        &mut self,
+        name: &'static str,
+        request: Request,
+        patience: Duration,
+        stop: &AtomicBool,
+    ) -> Result<Reply, Failure> {
+        let (id, message) = self.encode(request)?;
+        self.await_reply(name, id, &message, &Limits { timeout: Some(patience), grace: Duration::ZERO, stop })
+    }
+
+    fn await_reply(
+        &mut self,
+        name: &'static str,
+        id: u64,
+        message: &[u8],
+        limits: &Limits<'_>,
+    ) -> Result<Reply, Failure> {
+        let deadline = limits.timeout.map(|t| Instant::now() + t);
+        let reply = self.reply_to(name, id, message, deadline, limits.stop)?;
+        if let Some(reply) = reply {
+            return self.accept(name, reply);
+        }
+        let after = limits.timeout.unwrap_or_default();
+        let grace = Instant::now() + limits.grace;
+        let (_, cancel) = self.encode(Request::Cancel { run: id })?;
+        // Whatever it still says about this run is late: only whether it came back to its senses matters.
+        if limits.grace.is_zero() || self.reply_to(name, id, &cancel, Some(grace), limits.stop)?.is_none() {
+            self.bury();
+        }
+        Err(Failure::TimedOut { request: name, after })
+    }
+
+    /// The reply with this number, or `None` when time is up. Any other end of the exchange ends the process.
+    fn reply_to(
+        &mut self,
+        name: &'static str,
+        id: u64,
+        message: &[u8],
+        deadline: Option<Instant>,
+        stop: &AtomicBool,
+    ) -> Result<Option<Reply>, Failure> {
+        let mut message = message;
+        loop {
+            match self.process.exchange(message, deadline, stop) {
+                Heard::Line(line) => match serde_json::from_slice::<Envelope<Reply>>(&line) {
+                    Ok(reply) if reply.id == id => return Ok(Some(reply.body)),
+                    Ok(reply) if reply.id < id => message = &[],
+                    Ok(reply) => return Err(self.broken(name, format!("a reply to request {}", reply.id))),
+                    Err(e) => return Err(self.broken(name, format!("not a reply ({e}): `{}`", excerpt(&line)))),
+                },
+                Heard::TooLong => return Err(self.broken(name, "a line longer than any message".to_owned())),
+                Heard::Late => return Ok(None),
+                Heard::Interrupted => {
+                    self.bury();
+                    return Err(Failure::Interrupted);
+                }
+                Heard::End => {
+                    self.dead = true;
+                    let how = self.process.epitaph();
+                    return Err(Failure::Died { how, request: name, stderr: self.process.stderr_tail() });
+                }
+            }
+        }
+    }
+
+    fn accept(&mut self, name: &'static str, reply: Reply) -> Result<Reply, Failure> {
+        let Reply::Failed { kind, message } = reply else { return Ok(reply) };
+        let failure = failure(kind, message, name);
+        if failure.ends_session() {
+            self.bury();
+        }
+        Err(failure)
+    }
+
+    fn unexpected(&mut self, name: &'static str, reply: &Reply) -> Failure {
+        let text = serde_json::to_string(reply).unwrap_or_default();
+        self.broken(name, format!("the reply does not fit: `{}`", excerpt(text.as_bytes())))
+    }
+
+    fn broken(&mut self, request: &'static str, why: String) -> Failure {
+        let stderr = self.process.stderr_tail();
+        self.bury();
+        Failure::Protocol { request, why, stderr }
+    }
+
+    fn bury(&mut self) {
+        self.dead = true;
+        self.process.kill();
+    }
+}
+
+fn failure(kind: FailureKind, message: String, request: &'static str) -> Failure {
+    match kind {
+        FailureKind::Unsupported => Failure::Unsupported(message),
+        FailureKind::Program => Failure::Program(message),
+        FailureKind::Data => Failure::Data(message),
+        FailureKind::OutOfMemory => Failure::OutOfMemory(message),
+        FailureKind::Cancelled => Failure::Failed("cancelled without being told to".to_owned()),
+        FailureKind::Failed => Failure::Failed(message),
+        FailureKind::Panicked => Failure::Panicked(message),
+        FailureKind::Protocol => Failure::Protocol { request, why: message, stderr: String::new() },
+        FailureKind::Harness => Failure::Harness(message),
+    }
+}
+
+/// The beginning of a line, safe to print.
+fn excerpt(line: &[u8]) -> String {
+    const LENGTH: usize = 120;
+    let text = String::from_utf8_lossy(line.get(..LENGTH).unwrap_or(line));
+    let clean: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
+    if line.len() > LENGTH { format!("{clean}...") } else { clean }
+}

@@ -1,0 +1,103 @@
+//! What the runner asks of an engine, and what it is told.
+
+use super::failure::Failure;
+use crate::counters::Usage;
+use bench_model::{Bytes, Check, Dataset, Digest, SpanReport, Tuning, Workload};
+use bench_record::Contamination;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::time::Duration;
+
+/// An engine as one column of a comparison: which, and how configured.
+#[derive(Clone, Debug, PartialEq)]
+pub struct EngineSpec {
+    /// Its name, such as `stagedag`.
+    pub name: String,
+    /// `default`, or the settings that differ from its defaults.
+    pub variant: String,
+    /// How many tasks run at a time.
+    pub slots: u32,
+    /// Memory it may hold before it must spill; unlimited if absent.
+    pub memory: Option<Bytes>,
+    /// Its switches, every one.
+    pub tuning: Tuning,
+    /// Whether it accounts for each slot's time.
+    pub spans: bool,
+}
+
+/// How long a request may take, and how it can be interrupted.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits<'a> {
+    /// After which time a run is cancelled; never if absent.
+    pub timeout: Option<Duration>,
+    /// How long a cancelled run may take to stop by itself before it is killed.
+    pub grace: Duration,
+    /// Turns true when the user wants out: the engine is killed at once.
+    pub stop: &'a AtomicBool,
+}
+
+/// A run that came to its end, as the harness measured it.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Measured {
+    /// From submitting the program to holding the whole answer.
+    pub wall_ns: u64,
+    /// Rows of the answer.
+    pub rows: u64,
+    /// What the engine's processes used; absent where nobody could count it.
+    pub usage: Option<Usage>,
+    /// What others did meanwhile; reasons make the trial a contaminated one.
+    pub contamination: Option<Contamination>,
+    /// Where slot time went, if asked for and known.
+    pub spans: Option<SpanReport>,
+    /// What the engine decided on the way, a sentence each.
+    pub notes: Vec<String>,
+}
+
+/// What digesting an answer gave.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Digested {
+    /// The digest, or how the answer contradicts the check by itself.
+    pub digest: Result<Digest, String>,
+    /// What digesting took, outside the timer.
+    pub check_ns: u64,
+}
+
+/// Starts engines.
+pub trait EngineProvider {
+    /// Starts one, in a process of its own where it has one.
+    ///
+    /// # Errors
+    /// See [`Failure`].
+    fn start(&self, engine: &EngineSpec, stop: &AtomicBool) -> Result<Box<dyn LiveEngine>, Failure>;
+}
+
+/// A started engine. Dropping it ends it by force.
+pub trait LiveEngine {
+    /// What the live engine says its version is.
+    fn version(&self) -> &str;
+    /// Makes datasets known; replaces those of an earlier call.
+    ///
+    /// # Errors
+    /// See [`Failure`].
+    fn load(&mut self, data: &[Arc<Dataset>], stop: &AtomicBool) -> Result<(), Failure>;
+    /// Runs a workload; the answer is held until it is digested or the next run begins.
+    ///
+    /// # Errors
+    /// See [`Failure`].
+    fn run(&mut self, workload: &Workload, limits: &Limits<'_>) -> Result<Measured, Failure>;
+    /// Digests the answer that is held and drops it; `keep` leaves it there as Parquet.
+    ///
+    /// # Errors
+    /// See [`Failure`].
+    fn digest(&mut self, check: &Check, keep: Option<&Path>, stop: &AtomicBool) -> Result<Digested, Failure>;
+    /// Explains a workload; `analyze` also runs it.
+    ///
+    /// # Errors
+    /// See [`Failure`].
+    fn explain(&mut self, workload: &Workload, analyze: bool, limits: &Limits<'_>) -> Result<String, Failure>;
+    /// Whether it can take another request.
+    fn is_alive(&mut self) -> bool;
+    /// Ends it politely.
+    fn stop(self: Box<Self>);
+}

@@ -1,0 +1,7 @@
+//! A started engine as the runner sees it: the seam between trials and processes, where fakes go in tests.
+
+mod engine;
+mod failure;
+
+pub use engine::{Digested, EngineProvider, EngineSpec, Limits, LiveEngine, Measured};
+pub use failure::Failure;

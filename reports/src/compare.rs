@@ -1,0 +1,161 @@
+//! Recorded runs to a [`Comparison`].
+
+mod cost;
+mod field;
+mod group;
+mod measured;
+mod spans;
+mod totals;
+mod workloads;
+
+use crate::comparison::{Comparison, Contamination, FamilyReport, Incident, REPORT_SCHEMA, Table};
+use bench_record::{Arm, Family, Outcome, Run};
+use field::Field;
+use group::Group;
+use measured::Measured;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// What a comparison may be asked.
+#[derive(Clone, Debug, Default)]
+pub struct Options {
+    /// Whom totals are compared with: an engine or a contestant's label. By default `datafusion` where it took part,
+    /// else the first engine.
+    pub baseline: Option<String>,
+}
+
+/// Why there is no comparison.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum CompareError {
+    /// Nothing to compare.
+    #[error("no run given; name one or more folders that `bench run` wrote")]
+    NoRuns,
+    /// Nobody of that name took part.
+    #[error("baseline `{given}` took part in none of the runs; it can be one of {known}")]
+    UnknownBaseline {
+        /// What was asked for.
+        given: String,
+        /// Who took part.
+        known: String,
+    },
+}
+
+/// Compares everything recorded in `runs`. The same runs in the same order give the same comparison.
+///
+/// # Errors
+/// No runs, or a baseline that did not take part.
+pub fn compare(runs: &[Run], options: &Options) -> Result<Comparison, CompareError> {
+    if runs.is_empty() {
+        return Err(CompareError::NoRuns);
+    }
+    let tables: Vec<Table> = group::groups(runs).iter().map(|g| table(g, options)).collect();
+    if let Some(given) = &options.baseline
+        && tables.iter().all(|t| t.baseline.is_none())
+    {
+        let labels: BTreeSet<&str> = tables.iter().flat_map(|t| &t.contestants).map(|c| c.label.as_str()).collect();
+        let known = labels.into_iter().collect::<Vec<_>>().join(", ");
+        return Err(CompareError::UnknownBaseline { given: given.clone(), known });
+    }
+    let all = tables.iter().flat_map(|t| &t.incidents);
+    let wrong_answers = all.filter(|i| i.outcome == Outcome::WrongAnswer).cloned().collect();
+    Ok(Comparison { schema: REPORT_SCHEMA, wrong_answers, tables, notes: runs.iter().flat_map(notes).collect() })
+}
+
+/// What a run's state on disk should tell a reader.
+fn notes(run: &Run) -> Vec<String> {
+    let name = run.name();
+    let mut notes = Vec::new();
+    if run.context.finished_at.is_none() {
+        notes.push(format!("{name}: not finished; continue it with --resume {}", run.path.display()));
+    }
+    if run.torn_bytes > 0 {
+        notes.push(format!("{name}: an unfinished last line of {} bytes was ignored", run.torn_bytes));
+    }
+    if run.observations.is_empty() {
+        notes.push(format!("{name}: no trials recorded"));
+    }
+    notes
+}
+
+fn table(group: &Group<'_>, options: &Options) -> Table {
+    let field = Field::new(group);
+    let measured = measured::measure(&field);
+    let floors = workloads::Floors::new(&measured);
+    let baseline = baseline(&field, options);
+    let present: BTreeSet<Family> = measured.keys().map(|k| k.family).collect();
+    let families = present.into_iter().map(|family| {
+        let of_family: BTreeMap<&str, Vec<(usize, &Measured<'_>)>> = measured::by_workload(&measured, family);
+        FamilyReport {
+            family,
+            workloads: workloads::reports(&field, &of_family, &floors, family, baseline),
+            totals: totals::totals(&field, &of_family, &floors, baseline),
+            cost: cost::report(&field, &of_family, &floors, family),
+            spans: spans::breakdowns(&field, &of_family),
+        }
+    });
+    let label = |i: usize| field.label(i).to_owned();
+    Table {
+        suite: group.suite.clone(),
+        protocol: group.protocol,
+        machine: group.machine.clone(),
+        machine_summary: group.machine_summary(),
+        runs: group.runs.iter().map(|r| r.name()).collect(),
+        started_at: group.started_at(),
+        builds: group.builds(),
+        trials_requested: group.runs.iter().map(|r| r.context.trials).collect::<BTreeSet<_>>().into_iter().collect(),
+        datasets: group.datasets(),
+        derived_from_tpch: group.derived_from_tpch(),
+        emulated: group.runs.iter().find_map(|r| r.context.cluster.emulated.clone()),
+        baseline: baseline.map(label),
+        noise: floors.table.clone(),
+        contamination: contamination(&field),
+        families: families.collect(),
+        incidents: incidents(&field),
+        warnings: group.warnings(),
+        contestants: field.contestants,
+    }
+}
+
+fn baseline(field: &Field<'_>, options: &Options) -> Option<usize> {
+    let find = |name: &str| {
+        let contestants = || field.contestants.iter();
+        contestants().position(|c| c.label == name).or_else(|| contestants().position(|c| c.engine == name))
+    };
+    match &options.baseline {
+        Some(name) => find(name),
+        None => find("datafusion").or_else(|| (!field.contestants.is_empty()).then_some(0)),
+    }
+}
+
+fn contamination(field: &Field<'_>) -> Contamination {
+    let count = |of: fn(&field::Trial<'_>) -> bool| field.trials.iter().filter(|t| of(t)).count();
+    Contamination {
+        trials: field.trials.len(),
+        contaminated: count(|t| t.observation.contaminated),
+        excluded: count(|t| t.excluded),
+    }
+}
+
+/// Trials that did not complete, one line per case and outcome, wrong answers first. A wrong answer counts even in a
+/// trial that was excluded: no neighbor on the machine makes an answer wrong.
+fn incidents(field: &Field<'_>) -> Vec<Incident> {
+    let mut found: BTreeMap<(Outcome, Family, &str, usize, Arm), Incident> = BTreeMap::new();
+    for trial in &field.trials {
+        let o = trial.observation;
+        if o.outcome == Outcome::Completed || (trial.excluded && o.outcome != Outcome::WrongAnswer) {
+            continue;
+        }
+        let key = (o.outcome, o.case.family, o.case.workload.as_str(), trial.contestant, o.arm);
+        let incident = found.entry(key).or_insert_with(|| Incident {
+            run: trial.run.name(),
+            family: o.case.family,
+            workload: o.case.workload.clone(),
+            contestant: field.label(trial.contestant).to_owned(),
+            arm: o.arm,
+            outcome: o.outcome,
+            reason: o.reason.clone().unwrap_or_default(),
+            trials: 0,
+        });
+        incident.trials += 1;
+    }
+    found.into_values().collect()
+}

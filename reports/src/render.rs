@@ -1,0 +1,66 @@
+//! A [`Comparison`] as text for a terminal, as Markdown, or as JSON.
+
+mod footer;
+mod layout;
+mod scale;
+mod sheets;
+
+use crate::comparison::Comparison;
+use std::str::FromStr;
+
+/// The widest line of the text format.
+pub const WIDTH: usize = 100;
+
+/// How a report is written.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Format {
+    /// Text for a terminal, at most [`WIDTH`] columns wide.
+    #[default]
+    Table,
+    /// Markdown with tables.
+    Markdown,
+    /// [`Comparison`] as JSON: stable, versioned, complete.
+    Json,
+}
+
+/// Text that names no format.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("unknown format `{0}`; use table, md or json")]
+pub struct FormatError(pub String);
+
+impl FromStr for Format {
+    type Err = FormatError;
+    fn from_str(text: &str) -> Result<Self, FormatError> {
+        match text {
+            "table" => Ok(Self::Table),
+            "md" => Ok(Self::Markdown),
+            "json" => Ok(Self::Json),
+            _ => Err(FormatError(text.to_owned())),
+        }
+    }
+}
+
+/// Whether text may be colored. Color repeats what words say; nothing is lost without it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Ink {
+    /// Plain text.
+    #[default]
+    Plain,
+    /// ANSI colors, for a terminal.
+    Color,
+}
+
+/// Writes a report. Ends with a newline. `ink` matters to the text format only.
+#[must_use]
+pub fn render(comparison: &Comparison, format: Format, ink: Ink) -> String {
+    match format {
+        Format::Table => layout::text(&sheets::document(comparison), ink),
+        Format::Markdown => layout::markdown(&sheets::document(comparison)),
+        Format::Json => {
+            // Strings, numbers and maps with string keys: serialization has nothing to fail on.
+            let mut text = serde_json::to_string_pretty(comparison).unwrap_or_default();
+            text.push('\n');
+            text
+        }
+    }
+}
