@@ -19,11 +19,7 @@ pub(crate) const CLIPPY: Check = Check {
     name: "clippy",
     ensures: "no lint fires anywhere, tests and benches included",
     run: |ground| {
-        cargo(
-            ground,
-            &["clippy", "--release", "--locked", "--workspace", "--all-targets", "--", "-D", "warnings"],
-            &[],
-        )
+        cargo(ground, &["clippy", "--release", "--locked", "--workspace", "--all-targets", "--", "-D", "warnings"], &[])
     },
 };
 
@@ -32,11 +28,7 @@ pub(crate) const DOCS: Check = Check {
     name: "docs",
     ensures: "documentation builds without a warning",
     run: |ground| {
-        cargo(
-            ground,
-            &["doc", "--release", "--locked", "--no-deps", "--workspace"],
-            &[("RUSTDOCFLAGS", "-D warnings")],
-        )
+        cargo(ground, &["doc", "--release", "--locked", "--no-deps", "--workspace"], &[("RUSTDOCFLAGS", "-D warnings")])
     },
 };
 

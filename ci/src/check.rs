@@ -45,7 +45,8 @@ impl Outcome {
 
 /// Runs checks in order, prints what each looks at and finds, and a summary. True if all passed.
 pub(crate) fn run_all(checks: &[&Check], ground: &Ground) -> bool {
-    let outcomes: Vec<Outcome> = checks.iter().enumerate().map(|(i, check)| run_one(i, checks.len(), check, ground)).collect();
+    let outcomes: Vec<Outcome> =
+        checks.iter().enumerate().map(|(i, check)| run_one(i, checks.len(), check, ground)).collect();
     println!();
     for outcome in &outcomes {
         println!("{}", summary_line(outcome));
@@ -107,7 +108,8 @@ mod tests {
 
     #[test]
     fn a_failed_check_shows_as_failed_in_the_summary() {
-        let outcome = |check: &Check| Outcome { name: check.name, took: Duration::ZERO, findings: (check.run)(&ground()) };
+        let outcome =
+            |check: &Check| Outcome { name: check.name, took: Duration::ZERO, findings: (check.run)(&ground()) };
         assert_eq!(summary_line(&outcome(&BAD)), "bad           0.0 s  FAILED  1 problem found in 2 files");
         assert_eq!(summary_line(&outcome(&BROKEN)), "broken        0.0 s  FAILED  could not be checked");
     }

@@ -41,7 +41,10 @@ fn run(ground: &Ground) -> Result<Findings> {
     let policy: Policy = toml::from_str(&text).with_context(|| format!("cannot parse {}", file.display()))?;
     let packages = Packages::read(&ground.root)?;
     let theirs: Vec<&Package> = packages.0.values().filter(|package| !package.ours).collect();
-    Ok(Findings { looked_at: count_of(theirs.len(), "dependency").replace("ys", "ies"), problems: judge(&policy, &theirs) })
+    Ok(Findings {
+        looked_at: count_of(theirs.len(), "dependency").replace("ys", "ies"),
+        problems: judge(&policy, &theirs),
+    })
 }
 
 fn judge(policy: &Policy, packages: &[&Package]) -> Vec<String> {
@@ -65,7 +68,9 @@ fn objection(policy: &Policy, package: &Package) -> Option<String> {
     match acceptable(licence, &allowed) {
         Some(true) => None,
         _ if excepted => None,
-        Some(false) => Some(format!("{who} has licence {licence}: drop it, or allow it in ci/licences.toml with a reason")),
+        Some(false) => {
+            Some(format!("{who} has licence {licence}: drop it, or allow it in ci/licences.toml with a reason"))
+        }
         None => Some(format!("{who} has licence `{licence}`, which is no licence expression: add an exception")),
     }
 }

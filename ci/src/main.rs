@@ -24,15 +24,8 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 /// Every check, in the order in which failures are cheapest to find.
-const CHECKS: &[Check] = &[
-    cargo::FMT,
-    layers::LAYERS,
-    licences::LICENCES,
-    tidy::TIDY,
-    cargo::TESTS,
-    cargo::CLIPPY,
-    cargo::DOCS,
-];
+const CHECKS: &[Check] =
+    &[cargo::FMT, layers::LAYERS, licences::LICENCES, tidy::TIDY, cargo::TESTS, cargo::CLIPPY, cargo::DOCS];
 
 /// Runs this repository's checks [default: all] and says at the end which failed.
 ///

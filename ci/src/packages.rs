@@ -89,7 +89,8 @@ impl Packages {
 /// What cargo prints on standard output.
 pub(crate) fn output(root: &Path, arguments: &[&str]) -> Result<String> {
     let line = format!("cargo {}", arguments.join(" "));
-    let output = cargo_command().args(arguments).current_dir(root).output().with_context(|| format!("cannot run `{line}`"))?;
+    let output =
+        cargo_command().args(arguments).current_dir(root).output().with_context(|| format!("cannot run `{line}`"))?;
     if !output.status.success() {
         bail!("`{line}` failed: {}", String::from_utf8_lossy(&output.stderr).trim());
     }

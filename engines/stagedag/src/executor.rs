@@ -4,8 +4,7 @@
 
 use crate::message::{Msg, Outcome, Ticket};
 use bench_model::{
-    Action, Addr, Assignment, Attempt, Epoch, Event, FragmentId, JobId, NodeId, TaskFailure, TaskId, TaskReport,
-    Violation,
+    Action, Addr, Assignment, Attempt, Epoch, Event, NodeId, TaskFailure, TaskId, TaskReport, Violation,
 };
 use std::collections::VecDeque;
 

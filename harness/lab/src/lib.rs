@@ -14,3 +14,4 @@ pub mod hosted;
 pub mod live;
 pub mod machine;
 pub mod oracle;
+pub mod runner;

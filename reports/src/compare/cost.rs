@@ -28,12 +28,11 @@ pub(super) fn report(
         return None;
     }
     let marks = marks(cases, &single);
-    let mut engines: BTreeMap<(usize, String), Vec<Attempt>> = BTreeMap::new();
+    let mut engines: BTreeMap<usize, Vec<Attempt>> = BTreeMap::new();
     for who in with_cores(field, |cores| cores > 1) {
         let Some(contestant) = field.contestants.get(who) else { continue };
-        let key = (first_of_kind(field, contestant), contestant.engine.clone());
         let attempt = attempt(who, contestant.cores(), cases, &marks, floors, family);
-        engines.entry(key).or_default().push(attempt);
+        engines.entry(first_of_kind(field, contestant)).or_default().push(attempt);
     }
     let entries = engines.into_values().filter_map(|attempts| entry(field, attempts)).collect();
     let single_thread = single.iter().map(|i| field.label(*i).to_owned()).collect();

@@ -37,7 +37,8 @@ pub(super) fn measure<'a>(field: &Field<'a>) -> BTreeMap<CaseAt<'a>, Measured<'a
         let at = CaseAt { family: case.family, workload: &case.workload, contestant: trial.contestant };
         trials.entry(at).or_default().push(trial);
     }
-    let measured = trials.into_iter().map(|(at, trials)| (at, reduce(&trials, at.workload, field.label(at.contestant))));
+    let measured =
+        trials.into_iter().map(|(at, trials)| (at, reduce(&trials, at.workload, field.label(at.contestant))));
     measured.filter(|(_, m)| !m.trials.is_empty() || m.outcome != Outcome::Completed).collect()
 }
 

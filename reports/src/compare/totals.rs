@@ -91,9 +91,5 @@ pub(super) fn total_ratio(pairs: &[(&Sample, &Sample)], floor: Option<f64>) -> O
         let interval = resampled.map(|r| r.interval());
         Ratio { value, interval, verdict: judge(value, interval, [floor]), mann_whitney: None }
     };
-    Some(TotalRatio {
-        common: pairs.len(),
-        total: ratio(total, totals),
-        geometric_mean: ratio(logs.exp(), means),
-    })
+    Some(TotalRatio { common: pairs.len(), total: ratio(total, totals), geometric_mean: ratio(logs.exp(), means) })
 }

@@ -3,6 +3,7 @@
 //! It retries a failed task up to three times and re-runs the producer of a lost block, which is all that the host's own
 //! tests need. Each test or benchmark uses its part of it.
 #![allow(dead_code, reason = "shared by several test binaries")]
+#![allow(unreachable_pub, reason = "a test binary has no outside")]
 
 pub mod graphs;
 

@@ -12,9 +12,9 @@ impl Driver {
         let mut stragglers = 0;
         for (id, job) in &self.jobs {
             let flights = self.nodes.iter().flat_map(|(_, n)| &n.lanes).filter_map(|l| l.flight.as_ref());
-            let mine = flights.filter(|f| f.job == *id);
-            let count = mine.clone().count();
-            stragglers += mine.filter(|f| f.straggler).count();
+            let mine: Vec<_> = flights.filter(|f| f.job == *id).collect();
+            let count = mine.len();
+            stragglers += mine.iter().filter(|f| f.straggler).count();
             if count != job.flights as usize {
                 return Err(Violation(format!("{id} counts {} attempts on their way, {count} are", job.flights)));
             }

@@ -36,7 +36,8 @@ impl Job {
 
     /// A node is gone: what ran there runs elsewhere, and what it held and is still needed is made again.
     pub(crate) fn node_lost(&mut self, cx: &mut Cx<'_>, node: NodeId, flights: &[(Place, Flight)]) {
-        for (place, flight) in flights.iter().filter(|(_, f)| f.job == self.id && !f.doomed) {
+        let id = self.id;
+        for (place, flight) in flights.iter().filter(|(_, f)| f.job == id && !f.doomed) {
             self.stage_mut(flight.stage).task_mut(flight.task.partition).remove_copy(*place);
             self.try_again(cx, flight, format!("{node} is gone"));
         }

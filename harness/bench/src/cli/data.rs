@@ -57,13 +57,13 @@ pub(crate) struct MakeArgs {
     /// Makes one table set: tpch for SQL, groupby for group-by and join questions.
     #[arg(long, value_enum, value_name = "KIND", conflicts_with = "suite")]
     pub(crate) tables: Option<Tables>,
-    /// Makes the table set this large; 1 is about a gigabyte.
+    /// Makes the table set this large; 1 stands for a gigabyte of text.
     #[arg(long, value_name = "FACTOR", conflicts_with = "suite", default_value = "1")]
     pub(crate) scale: Scale,
     /// Spreads the keys of the groupby tables like this. Skew shows how an engine copes with one busy partition.
     #[arg(long, value_enum, value_name = "SKEW", conflicts_with = "suite", default_value_t = Skew::Uniform)]
     pub(crate) skew: Skew,
-    /// Makes this share of the groupby tables' keys NULL, from 0 to below 1.
+    /// Makes this share of the groupby tables' keys NULL, from 0 to 0.5 in steps of 0.01.
     #[arg(long, value_name = "SHARE", conflicts_with = "suite", default_value = "0")]
     pub(crate) null_share: Share,
     /// Generates with this many threads [default: the cores this process may use].
@@ -88,11 +88,12 @@ pub(crate) enum Skew {
     /// Every key equally often.
     Uniform,
     /// Zipf's law with exponent 0.8.
-    #[value(name = "zipf-0.8")]
+    #[value(name = "zipf0.8")]
     Zipf08,
     /// Zipf's law with exponent 1.2.
-    #[value(name = "zipf-1.2")]
+    #[value(name = "zipf1.2")]
     Zipf12,
     /// Half of all rows have one key.
+    #[value(name = "hot")]
     HotKey,
 }

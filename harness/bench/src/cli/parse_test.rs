@@ -100,14 +100,16 @@ fn sizes_settings_and_globs_say_what_to_give() {
 #[test]
 fn tables_are_made_for_a_suite_or_by_kind() {
     assert!(parse("bench data make 1gb").is_ok());
-    assert!(parse("bench data make --tables groupby --scale 0.01 --skew zipf-1.2 --null-share 0.05").is_ok());
+    assert!(parse("bench data make --tables groupby --scale 0.01 --skew zipf1.2 --null-share 0.05").is_ok());
     check_refused("bench data make", &["SUITE"]);
     check_refused("bench data make 1gb --tables tpch", &["cannot be used with"]);
     check_refused("bench data make 1gb --scale 2", &["cannot be used with"]);
     for scale in ["0", "-1", "nan", "inf", "1000000"] {
         check_refused(&format!("bench data make --tables tpch --scale={scale}"), &["up to 100000"]);
     }
-    check_refused("bench data make --tables tpch --null-share 1", &["--null-share", "such as 0.05"]);
+    for share in ["1", "-0.1", "0.51", "0.005", "nan"] {
+        check_refused(&format!("bench data make --tables groupby --null-share={share}"), &["such as 0.05"]);
+    }
     check_refused("bench data rm", &["NAME"]);
 }
 

@@ -38,7 +38,7 @@ pub(crate) enum ValueError {
     #[error("give a number above 0 and up to 100000, such as 0.01 or 10")]
     Scale,
     /// Not a share.
-    #[error("give a number from 0 up to, but not including, 1, such as 0.05")]
+    #[error("give a number from 0 to 0.5 in steps of 0.01, such as 0.05")]
     Share,
 }
 
@@ -152,7 +152,7 @@ impl FromStr for Setting {
     }
 }
 
-/// How large generated tables are; 1 is about a gigabyte per family.
+/// How large generated tables are; 1 stands for a gigabyte of text.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Scale(f64);
 
@@ -171,12 +171,12 @@ impl FromStr for Scale {
     }
 }
 
-/// A share of a whole, below 1.
+/// A share of a whole, in whole percent up to a half: names of table sets carry it.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Share(f64);
 
 impl Share {
-    /// The share, from 0 to below 1.
+    /// The share, from 0 to 0.5.
     pub(crate) const fn get(self) -> f64 {
         self.0
     }
@@ -185,7 +185,8 @@ impl Share {
 impl FromStr for Share {
     type Err = ValueError;
     fn from_str(text: &str) -> Result<Self, ValueError> {
-        let share = text.parse::<f64>().ok().filter(|s| (0.0..1.0).contains(s));
+        let whole_percent = |share: &f64| (share * 100.0 - (share * 100.0).round()).abs() < 1e-9;
+        let share = text.parse::<f64>().ok().filter(|s| (0.0..=0.5).contains(s)).filter(whole_percent);
         share.map(Self).ok_or(ValueError::Share)
     }
 }

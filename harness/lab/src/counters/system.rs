@@ -71,7 +71,8 @@ mod tests {
 
     #[test]
     fn memory_stalls_are_read_in_microseconds() {
-        let pressure = "some avg10=0.00 avg60=0.00 avg300=0.00 total=9\nfull avg10=0.00 avg60=0.00 avg300=0.00 total=5\n";
+        let pressure =
+            "some avg10=0.00 avg60=0.00 avg300=0.00 total=9\nfull avg10=0.00 avg60=0.00 avg300=0.00 total=5\n";
         assert_eq!(full_stall_ns(pressure), Some(5_000));
     }
 }

@@ -18,8 +18,20 @@ const INTERRUPT_LATENCY: Duration = Duration::from_millis(50);
 const EXIT_PATIENCE: Duration = Duration::from_millis(500);
 /// What of the parent's environment a child sees. Anything else may be a secret.
 const ENVIRONMENT: [&str; 14] = [
-    "PATH", "HOME", "USER", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "TMPDIR", "JAVA_HOME", "LD_LIBRARY_PATH", "RUST_LOG",
-    "RUST_BACKTRACE", "BENCH_DATA", "VIRTUAL_ENV",
+    "PATH",
+    "HOME",
+    "USER",
+    "LANG",
+    "LC_ALL",
+    "LC_CTYPE",
+    "TZ",
+    "TMPDIR",
+    "JAVA_HOME",
+    "LD_LIBRARY_PATH",
+    "RUST_LOG",
+    "RUST_BACKTRACE",
+    "BENCH_DATA",
+    "VIRTUAL_ENV",
 ];
 
 /// A running child in a process group of its own. Dropping it kills the group.

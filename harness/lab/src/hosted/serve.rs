@@ -57,11 +57,7 @@ struct Stops {
     flag: Arc<AtomicBool>,
 }
 
-fn read_requests(
-    input: impl Read,
-    stops: &Mutex<Stops>,
-    sender: &SyncSender<Result<Envelope<Request>, ServeError>>,
-) {
+fn read_requests(input: impl Read, stops: &Mutex<Stops>, sender: &SyncSender<Result<Envelope<Request>, ServeError>>) {
     let mut input = BufReader::new(input);
     let mut line = Vec::new();
     loop {

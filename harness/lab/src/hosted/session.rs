@@ -133,12 +133,7 @@ impl HostedSession {
     ///
     /// # Errors
     /// See [`Failure`].
-    pub fn digest(
-        &mut self,
-        check: &Check,
-        keep: Option<&Path>,
-        stop: &AtomicBool,
-    ) -> Result<Digested, Failure> {
+    pub fn digest(&mut self, check: &Check, keep: Option<&Path>, stop: &AtomicBool) -> Result<Digested, Failure> {
         let request = Request::Digest { check: Box::new(check.clone()), keep: keep.map(Path::to_path_buf) };
         match self.ask("digest", request, DIGEST_PATIENCE, stop)? {
             Reply::Digested { mismatch: Some(mismatch), check_ns, .. } => {

@@ -3,7 +3,9 @@
 use arrow::datatypes::{Schema, SchemaRef};
 use arrow::ipc::reader::StreamReader;
 use arrow::ipc::writer::StreamWriter;
-use bench_model::{Bytes, Check, Dataset, Digest, EngineError, EngineSetup, Format, SpanReport, Table, Tuning, Workload};
+use bench_model::{
+    Bytes, Check, Dataset, Digest, EngineError, EngineSetup, Format, SpanReport, Table, Tuning, Workload,
+};
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -310,7 +312,9 @@ fn encode_schema(schema: &Schema) -> Result<String, arrow::error::ArrowError> {
 fn decode_schema(hex: &str) -> Result<SchemaRef, String> {
     let pairs = hex.as_bytes().chunks(2);
     let bytes: Option<Vec<u8>> = pairs
-        .map(|pair| std::str::from_utf8(pair).ok().filter(|p| p.len() == 2).and_then(|p| u8::from_str_radix(p, 16).ok()))
+        .map(|pair| {
+            std::str::from_utf8(pair).ok().filter(|p| p.len() == 2).and_then(|p| u8::from_str_radix(p, 16).ok())
+        })
         .collect();
     let bytes = bytes.ok_or("not hexadecimal")?;
     let reader = StreamReader::try_new(bytes.as_slice(), None).map_err(|e| e.to_string())?;

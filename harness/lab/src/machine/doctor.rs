@@ -83,8 +83,7 @@ impl Doctor {
 
     fn find_limits(&self) -> Vec<Limit> {
         let mut found = Vec::new();
-        let mut limit =
-            |what: String, next_step: &str| found.push(Limit { what, next_step: next_step.to_owned() });
+        let mut limit = |what: String, next_step: &str| found.push(Limit { what, next_step: next_step.to_owned() });
         let memory = self.machine.memory_limit_bytes.unwrap_or(self.machine.memory_bytes);
         if let Some(free) = self.data_disk.as_ref().map(|d| d.free_bytes).filter(|free| *free < 10 * GIB) {
             limit(
@@ -100,7 +99,10 @@ impl Doctor {
         }
         if let Some(quota) = self.machine.quota_cores {
             limit(
-                format!("only {quota:.2} of {} cores may be used: threads beyond that are throttled", self.machine.cores),
+                format!(
+                    "only {quota:.2} of {} cores may be used: threads beyond that are throttled",
+                    self.machine.cores
+                ),
                 "give --slots the whole number below it, or raise the quota",
             );
         }
@@ -111,10 +113,7 @@ impl Doctor {
             );
         }
         if self.cores_usable < 2.0 {
-            limit(
-                "fewer than two usable cores: harness and engine share one".to_owned(),
-                "compare only CPU time here",
-            );
+            limit("fewer than two usable cores: harness and engine share one".to_owned(), "compare only CPU time here");
         }
         if self.machine.governor.as_deref().is_some_and(|g| g != "performance") {
             let governor = self.machine.governor.as_deref().unwrap_or_default();

@@ -103,7 +103,8 @@ mod tests {
 
     #[test]
     fn a_model_is_named_with_family_and_number() {
-        let cpuinfo = "processor\t: 0\ncpu family\t: 6\nmodel\t\t: 207\nmodel name\t: Xeon\nflags\t\t: fpu hypervisor\n";
+        let cpuinfo =
+            "processor\t: 0\ncpu family\t: 6\nmodel\t\t: 207\nmodel name\t: Xeon\nflags\t\t: fpu hypervisor\n";
         assert_eq!(cpu_model(cpuinfo).as_deref(), Some("Xeon (family 6 model 207)"));
         assert_eq!(count_cores(cpuinfo), Some(1));
         assert!(hypervisor(cpuinfo).is_some());

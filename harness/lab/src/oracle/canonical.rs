@@ -108,12 +108,9 @@ pub(super) fn plain(column: &ArrayRef) -> Result<ArrayRef, ArrowError> {
     let to = match column.data_type() {
         DataType::Dictionary(_, values) => return plain(&cast(column, values)?),
         DataType::RunEndEncoded(_, values) => return plain(&cast(column, values.data_type())?),
-        DataType::Int8
-        | DataType::Int16
-        | DataType::Int32
-        | DataType::UInt8
-        | DataType::UInt16
-        | DataType::UInt32 => DataType::Int64,
+        DataType::Int8 | DataType::Int16 | DataType::Int32 | DataType::UInt8 | DataType::UInt16 | DataType::UInt32 => {
+            DataType::Int64
+        }
         DataType::Float16 | DataType::Float32 => DataType::Float64,
         DataType::Decimal32(_, scale) | DataType::Decimal64(_, scale) => DataType::Decimal128(38, *scale),
         DataType::Date64 => DataType::Date32,

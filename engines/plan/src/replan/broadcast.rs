@@ -1,0 +1,219 @@
+//! Joining against a small build side that every task reads whole, so that the probe side is not shuffled.
+//!
+//! The probe side's fragment moves into the join's fragment, which takes over its tasks and its inputs. Where the probe
+//! side has already been shuffled nothing changes: hashing one partition of the build side per task is cheaper than
+//! hashing all of it in each.
+
+use super::estimate::expected_bytes;
+use super::settings::AdaptiveSettings;
+use super::tree::{Node, Path, at, emits_by_probe, free_above, join_sites, replace};
+use crate::block_scan::BlockScanExec;
+use crate::error::PlanError;
+use crate::fragment::{Cut, FragmentPlan, JobPlan};
+use bench_model::{Bytes, FragmentId, Input, Read};
+use datafusion::common::tree_node::{Transformed, TreeNode};
+use datafusion::common::{JoinType, internal_datafusion_err};
+use datafusion::physical_expr::Partitioning;
+use datafusion::physical_plan::joins::{HashJoinExec, PartitionMode};
+use datafusion::physical_plan::{ExecutionPlan, ExecutionPlanProperties};
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+/// A join that could do without shuffling its probe side, if its build side is small.
+#[derive(Clone, Debug)]
+pub(super) struct Candidate {
+    /// The join's fragment.
+    pub(super) fragment: FragmentId,
+    /// Who would be read whole by every task.
+    pub(super) build: FragmentId,
+    /// Who would move into the join's fragment.
+    pub(super) probe: FragmentId,
+    join: Path,
+    build_scan: Path,
+    probe_scan: Path,
+    swapped: bool,
+}
+
+/// Every join that may be changed, by fragment; both ways round where both are possible.
+pub(super) fn candidates(job: &JobPlan, fixed: &BTreeSet<FragmentId>, slots: u32) -> Vec<Candidate> {
+    let open = job.fragments.values().filter(|f| !fixed.contains(&f.id));
+    open.flat_map(|f| of_fragment(job, f)).filter(|c| is_free(job, c, fixed, slots)).collect()
+}
+
+fn of_fragment(job: &JobPlan, fragment: &FragmentPlan) -> Vec<Candidate> {
+    let shuffled = fragment.inputs.iter().filter(|i| i.read != Read::All).count();
+    let merges = (0..fragment.inputs.len()).any(|i| fragment.reads_runs(i));
+    if shuffled != 2 || merges || is_read_by_task(job, fragment.id) {
+        return vec![];
+    }
+    let mut found = vec![];
+    for site in join_sites(fragment) {
+        let Some(join) = at(&fragment.plan, &site.path) else { continue };
+        // An order that operators above may count on comes from the probe side and would be lost by swapping.
+        let ordered = join.output_ordering().is_some();
+        if !join.is::<HashJoinExec>() || !free_above(&fragment.plan, &site.path) {
+            continue;
+        }
+        let [left, right] = site.inputs.map(|i| fragment.inputs.get(i).map(|i| i.from));
+        let (Some(left), Some(right)) = (left, right) else { continue };
+        let [left_scan, right_scan] = site.scans;
+        let straight = Candidate {
+            fragment: fragment.id,
+            build: left,
+            probe: right,
+            join: site.path.clone(),
+            build_scan: left_scan.clone(),
+            probe_scan: right_scan.clone(),
+            swapped: false,
+        };
+        let swapped = Candidate {
+            build: right,
+            probe: left,
+            build_scan: right_scan,
+            probe_scan: left_scan,
+            swapped: true,
+            ..straight.clone()
+        };
+        found.extend(emits_by_probe(site.kind).then_some(straight));
+        found.extend((emits_by_probe(site.kind.swap()) && !ordered).then_some(swapped));
+    }
+    found
+}
+
+/// Whether some fragment's task numbers depend on this one's.
+fn is_read_by_task(job: &JobPlan, id: FragmentId) -> bool {
+    let by_task = |read: &Read| !matches!(read, Read::Aligned | Read::All);
+    job.fragments.values().flat_map(|f| &f.inputs).any(|i| i.from == id && by_task(&i.read))
+}
+
+fn is_free(job: &JobPlan, candidate: &Candidate, fixed: &BTreeSet<FragmentId>, slots: u32) -> bool {
+    let readers = |id| job.fragments.values().flat_map(|f| &f.inputs).filter(|i| i.from == id).count();
+    let (Some(probe), Some(fragment)) = (job.fragments.get(&candidate.probe), job.fragments.get(&candidate.fragment))
+    else {
+        return false;
+    };
+    let keeps_slots_busy = probe.tasks >= fragment.tasks.min(slots);
+    let parts_match = probe.plan.output_partitioning().partition_count() == probe.tasks as usize;
+    candidate.build != candidate.probe
+        && !fixed.contains(&candidate.probe)
+        && candidate.probe != job.result
+        && readers(candidate.probe) == 1
+        && keeps_slots_busy
+        && parts_match
+        && !depends(job, candidate.build, candidate.probe)
+}
+
+/// Whether `id` needs `on` to have run, directly or not.
+pub(super) fn depends(job: &JobPlan, id: FragmentId, on: FragmentId) -> bool {
+    let Some(fragment) = job.fragments.get(&id) else { return false };
+    let mut before = fragment.inputs.iter().map(|i| i.from).chain(fragment.waits_for.iter().copied());
+    before.any(|from| from == on || depends(job, from, on))
+}
+
+/// Whether a build side of `build` bytes is small enough for every probe task to hold it whole.
+pub(super) fn pays(job: &JobPlan, candidate: &Candidate, build: u64, settings: &AdaptiveSettings) -> bool {
+    let Some(probe) = job.fragments.get(&candidate.probe) else { return false };
+    let tasks = u64::from(probe.tasks);
+    // Every task hashes the build side again: more of that than there is to shuffle is no gain.
+    let worth = AdaptiveSettings::TASK_BYTES_MIN.get().saturating_mul(tasks);
+    let saved = expected_bytes(probe).map_or(u64::MAX, |bytes| bytes.max(worth));
+    build <= settings.broadcast_bytes.get() && build <= settings.memory_share.get() / 2 && build.saturating_mul(tasks) <= saved
+}
+
+/// Carries a candidate out and says so.
+///
+/// # Errors
+/// DataFusion refuses the new plan; `job` is unchanged then.
+pub(super) fn apply(
+    job: &mut JobPlan,
+    candidate: &Candidate,
+    size: Bytes,
+    known: &str,
+    settings: &AdaptiveSettings,
+) -> Result<String, PlanError> {
+    let missing = PlanError::MissingFragment;
+    let fragment = job.fragments.get(&candidate.fragment).ok_or(missing(candidate.fragment))?;
+    let probe = job.fragments.get(&candidate.probe).ok_or(missing(candidate.probe))?;
+    let saved = expected_bytes(probe).map_or(String::new(), |b| format!(" (saves about {})", Bytes::new(b)));
+    let changed = converted(fragment, probe, candidate)?;
+    let only_reader = job.fragments.values().flat_map(|f| &f.inputs).filter(|i| i.from == candidate.build).count() == 1;
+    job.fragments.remove(&candidate.probe);
+    job.fragments.insert(changed.id, changed);
+    for other in job.fragments.values_mut() {
+        other.waits_for.retain(|w| *w != candidate.probe);
+    }
+    if known == ESTIMATED && only_reader && let Some(build) = job.fragments.get_mut(&candidate.build) {
+        build.cut = Cut::Broadcast;
+    }
+    Ok(format!(
+        "{}: hash join became a broadcast join: its build side {} {known} {size}, within the {} limit; {} is no longer \
+         shuffled{saved}",
+        candidate.fragment, candidate.build, settings.broadcast_bytes, candidate.probe,
+    ))
+}
+
+/// How the size of a build side that has not run is spoken of.
+pub(super) const ESTIMATED: &str = "takes at most";
+/// How the size of a build side that has run is spoken of.
+pub(super) const MEASURED: &str = "is";
+
+/// The join's fragment with the probe fragment inside.
+fn converted(
+    fragment: &FragmentPlan,
+    probe: &FragmentPlan,
+    candidate: &Candidate,
+) -> Result<FragmentPlan, PlanError> {
+    let join = at(&fragment.plan, &candidate.join).and_then(|n| n.downcast_ref::<HashJoinExec>());
+    let join = join.ok_or_else(|| internal_datafusion_err!("the join of {} is gone", fragment.id))?;
+    let (build_side, probe_side) =
+        if candidate.swapped { (join.right(), join.left()) } else { (join.left(), join.right()) };
+    let build_scan = scan_at(build_side, &candidate.build_scan)?;
+    let probe_input = scan_at(probe_side, &candidate.probe_scan)?.input();
+
+    let mut inputs = fragment.inputs.clone();
+    if let Some(input) = inputs.get_mut(build_scan.input()) {
+        input.read = Read::All;
+    }
+    let whole = Arc::new(build_scan.clone().with_partitioning(Partitioning::UnknownPartitioning(1)));
+    let build = replace(build_side, &candidate.build_scan, whole)?;
+    let moved = rename_inputs(&probe.plan, &|input| input + inputs.len())?;
+    let moved = replace(probe_side, &candidate.probe_scan, moved)?;
+    inputs.extend(probe.inputs.iter().cloned());
+    let plan = replace(&fragment.plan, &candidate.join, shared_build(join, build, moved, candidate.swapped)?)?;
+
+    let waits_for: BTreeSet<_> = fragment.waits_for.iter().chain(&probe.waits_for).copied().collect();
+    let waits_for = waits_for.into_iter().filter(|w| *w != candidate.build && *w != probe.id).collect();
+    let changed = FragmentPlan { plan, inputs, tasks: probe.tasks, waits_for, ..fragment.clone() };
+    drop_input(&changed, probe_input)
+}
+
+fn shared_build(join: &HashJoinExec, build: Node, probe: Node, swapped: bool) -> Result<Node, PlanError> {
+    let sides = if swapped { vec![probe, build] } else { vec![build, probe] };
+    // The new join must share no table and no filter with the one it replaces.
+    let fresh = join.builder().reset_state().recompute_properties().with_new_children(sides)?;
+    if swapped {
+        return Ok(fresh.build()?.swap_inputs(PartitionMode::CollectLeft)?);
+    }
+    Ok(fresh.with_partition_mode(PartitionMode::CollectLeft).build_exec()?)
+}
+
+fn scan_at<'a>(plan: &'a Node, path: &[usize]) -> Result<&'a BlockScanExec, PlanError> {
+    let scan = at(plan, path).and_then(|n| n.downcast_ref::<BlockScanExec>());
+    Ok(scan.ok_or_else(|| internal_datafusion_err!("no block scan at {path:?}"))?)
+}
+
+fn rename_inputs(plan: &Node, rename: &impl Fn(usize) -> usize) -> Result<Node, PlanError> {
+    let moved = Arc::clone(plan).transform_up(|node| match node.downcast_ref::<BlockScanExec>() {
+        Some(scan) => Ok(Transformed::yes(Arc::new(scan.clone().with_input(rename(scan.input()))) as Node)),
+        None => Ok(Transformed::no(node)),
+    })?;
+    Ok(moved.data)
+}
+
+/// The fragment without an input that none of its scans reads.
+fn drop_input(fragment: &FragmentPlan, input: usize) -> Result<FragmentPlan, PlanError> {
+    let kept: Vec<Input> =
+        fragment.inputs.iter().enumerate().filter(|(i, _)| *i != input).map(|(_, i)| i.clone()).collect();
+    let plan = rename_inputs(&fragment.plan, &|i| if i > input { i - 1 } else { i })?;
+    Ok(FragmentPlan { plan, inputs: kept, ..fragment.clone() })
+}

@@ -1,0 +1,374 @@
+//! The loop: workload by workload, round by round, one trial at a time, each recorded before the next begins.
+
+use super::event::{RunEvent, RunSummary};
+use super::order::round;
+use super::plan::{Plan, PlanError};
+use super::reference::Reference;
+use super::seat::Seat;
+use super::standing::Standings;
+use crate::live::{EngineProvider, Failure, Measured};
+use crate::machine::{free_bytes, memory_available_bytes};
+use bench_model::Workload;
+use bench_record::{Arm, Case, Journal, Observation, Outcome, Protocol, RecordError, Timestamp};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+
+/// Below this much free disk under the results no trial begins: its record might not fit.
+const DISK_FLOOR_BYTES: u64 = 32 << 20;
+/// Below this much available memory a warning is given: engines are about to be killed for what others hold.
+const MEMORY_FLOOR_BYTES: u64 = 256 << 20;
+
+/// What went wrong with the harness. Engines that fail are recorded, never an error.
+#[derive(Debug, thiserror::Error)]
+pub enum RunError {
+    /// The plan cannot be carried out.
+    #[error(transparent)]
+    Plan(#[from] PlanError),
+    /// A trial could not be recorded.
+    #[error(transparent)]
+    Record(#[from] RecordError),
+    /// The disk is about to be full.
+    #[error("only {free_bytes} bytes are free under {path}; free some space, then continue with --resume {path}")]
+    DiskLow {
+        /// The run's folder.
+        path: PathBuf,
+        /// What is free.
+        free_bytes: u64,
+    },
+    /// The harness's own work around a trial failed.
+    #[error("workload {workload}, engine {engine}: {message}")]
+    Harness {
+        /// Which workload.
+        workload: String,
+        /// Which engine.
+        engine: String,
+        /// What failed.
+        message: String,
+    },
+}
+
+/// Where trials are recorded: a journal, or a list in tests.
+pub trait Sink {
+    /// Records a trial durably.
+    ///
+    /// # Errors
+    /// The trial is not recorded.
+    fn record(&mut self, observation: &Observation) -> Result<(), RecordError>;
+    /// The run's folder, if it has one: its disk is watched.
+    fn folder(&self) -> Option<&Path>;
+    /// The folder for kept results, made if need be.
+    ///
+    /// # Errors
+    /// The disk.
+    fn results_folder(&self) -> Result<Option<PathBuf>, RecordError>;
+}
+
+impl Sink for Journal {
+    fn record(&mut self, observation: &Observation) -> Result<(), RecordError> {
+        self.append(observation)
+    }
+    fn folder(&self) -> Option<&Path> {
+        Some(Journal::folder(self))
+    }
+    fn results_folder(&self) -> Result<Option<PathBuf>, RecordError> {
+        Journal::results_folder(self).map(Some)
+    }
+}
+
+impl Sink for Vec<Observation> {
+    fn record(&mut self, observation: &Observation) -> Result<(), RecordError> {
+        self.push(observation.clone());
+        Ok(())
+    }
+    fn folder(&self) -> Option<&Path> {
+        None
+    }
+    fn results_folder(&self) -> Result<Option<PathBuf>, RecordError> {
+        Ok(None)
+    }
+}
+
+/// Carries out what `recorded` leaves of the plan. Raising `stop` kills the trial in flight and returns; that trial is
+/// not recorded. Call it from a thread that lives until it returns: engine processes die with their spawner.
+///
+/// # Errors
+/// Only what is wrong with plan or harness. What is recorded up to then stays valid and can be resumed.
+pub fn run(
+    plan: &Plan,
+    provider: &dyn EngineProvider,
+    recorded: &[Observation],
+    sink: &mut dyn Sink,
+    stop: &AtomicBool,
+    report: &mut dyn FnMut(RunEvent<'_>),
+) -> Result<RunSummary, RunError> {
+    plan.validate()?;
+    let standings = Standings::of(recorded);
+    let seats = plan.participants().into_iter().filter_map(|p| Seat::new(plan, p)).collect();
+    let mut runner = Runner {
+        plan,
+        provider,
+        recorded,
+        sink,
+        stop,
+        report,
+        standings,
+        seats,
+        summary: RunSummary::default(),
+        trials_done: 0,
+        warned_of_memory: false,
+    };
+    runner.trials_done = runner.count_done();
+    (runner.report)(RunEvent::Planned {
+        cases: plan.cases().len() as u64,
+        trials_total: plan.trials_total(),
+        trials_done: runner.trials_done,
+    });
+    for workload in &plan.workloads {
+        if !runner.measure(workload)? {
+            runner.summary.interrupted = true;
+            break;
+        }
+    }
+    for seat in &mut runner.seats {
+        seat.leave();
+    }
+    Ok(runner.summary)
+}
+
+struct Runner<'a, 'r> {
+    plan: &'a Plan,
+    provider: &'a dyn EngineProvider,
+    recorded: &'a [Observation],
+    sink: &'a mut dyn Sink,
+    stop: &'a AtomicBool,
+    report: &'r mut dyn FnMut(RunEvent<'_>),
+    standings: Standings,
+    seats: Vec<Seat<'a>>,
+    summary: RunSummary,
+    trials_done: u64,
+    warned_of_memory: bool,
+}
+
+impl Runner<'_, '_> {
+    /// Every trial of one workload; false if interrupted.
+    fn measure(&mut self, workload: &Workload) -> Result<bool, RunError> {
+        let cases: Vec<Case> = self.seats.iter().map(|seat| self.plan.case(workload, seat.engine)).collect();
+        let open = |runner: &Self, at: usize| {
+            let (case, seat) = (cases.get(at)?, runner.seats.get(at)?);
+            let standing = runner.standings.get(&case.key(), seat.arm);
+            (!standing.is_finished(runner.plan)).then_some(())
+        };
+        if !(0..cases.len()).any(|at| open(self, at).is_some()) {
+            return Ok(true);
+        }
+        let Some(mut reference) = self.find_reference(workload)? else { return Ok(false) };
+        for trial in 0..self.plan.trials {
+            for at in round(self.plan.seed, &workload.name, trial, cases.len()) {
+                let Some(case) = cases.get(at) else { continue };
+                if !self.settle(at, case, workload, trial, &mut reference)? {
+                    return Ok(false);
+                }
+            }
+        }
+        Ok(true)
+    }
+
+    /// The workload's reference; `None` if interrupted while asking.
+    fn find_reference(&mut self, workload: &Workload) -> Result<Option<Reference>, RunError> {
+        let found = Reference::find(self.plan, workload, self.provider, self.stop, self.report);
+        let mut reference = match found {
+            Ok(reference) => reference,
+            Err(Failure::Interrupted) => return Ok(None),
+            Err(failure) => return Err(harness_error(workload, "oracle", &failure)),
+        };
+        if !reference.is_known() {
+            // A resumed run is held to the answer that the interrupted one was held to.
+            let of_workload = |o: &&Observation| o.case.workload == workload.name && o.outcome == Outcome::Completed;
+            let first =
+                self.recorded.iter().filter(of_workload).find_map(|o| Some((o.digest.clone()?, &o.case.engine)));
+            if let Some((digest, engine)) = first {
+                reference.adopt(digest, engine);
+            }
+        }
+        Ok(Some(reference))
+    }
+
+    /// Attempts one planned trial until it is done; false if interrupted.
+    fn settle(
+        &mut self,
+        at: usize,
+        case: &Case,
+        workload: &Workload,
+        trial: u32,
+        reference: &mut Reference,
+    ) -> Result<bool, RunError> {
+        let key = case.key();
+        let Some(arm) = self.seats.get(at).map(|seat| seat.arm) else { return Ok(true) };
+        loop {
+            let standing = self.standings.get(&key, arm);
+            if standing.is_done(trial, self.plan) {
+                return Ok(true);
+            }
+            self.guard()?;
+            let (number, repeat) = standing.next_attempt(trial, self.plan);
+            let Some(mut observation) = self.attempt(at, case, workload, number, reference)? else {
+                return Ok(false);
+            };
+            observation.repeat = repeat;
+            self.record(case, &observation)?;
+        }
+    }
+
+    /// Prepares, times, checks: one observation, or `None` if interrupted.
+    fn attempt(
+        &mut self,
+        at: usize,
+        case: &Case,
+        workload: &Workload,
+        number: u32,
+        reference: &mut Reference,
+    ) -> Result<Option<Observation>, RunError> {
+        let Some(seat) = self.seats.get_mut(at) else { return Ok(None) };
+        let arm = seat.arm;
+        let keep = keep_path(self.plan, &*self.sink, case, arm)?;
+        let report = &mut *self.report;
+        let mut warming = || report(RunEvent::WarmingUp { case, arm });
+        let prepared = seat.prepare(self.plan, workload, self.provider, self.stop, &mut warming);
+        (self.report)(RunEvent::TrialStarted { case, arm, trial: number });
+        let started_at = Timestamp::now();
+        let measured = prepared.and_then(|()| seat.run(self.plan, workload, self.stop));
+        let mut observation = Observation::new(case.clone(), arm, number, Outcome::Failed, started_at);
+        let result = measured.and_then(|measured| {
+            fill(&mut observation, &measured);
+            let check = reference.check(&workload.check);
+            let digested = seat.live()?.digest(&check, keep.as_deref(), self.stop)?;
+            observation.check_ns = Some(digested.check_ns);
+            Ok((measured.wall_ns, digested.digest))
+        });
+        match result {
+            Ok((wall_ns, digest)) => conclude(&mut observation, wall_ns, digest, workload, reference),
+            Err(Failure::Interrupted) => return Ok(None),
+            Err(failure) => match failure.outcome() {
+                None => return Err(harness_error(workload, &case.engine, &failure)),
+                Some(outcome) => {
+                    observation.outcome = outcome;
+                    observation.reason = Some(failure.to_string());
+                }
+            },
+        }
+        if !matches!(self.plan.protocol, Protocol::Warm(_)) {
+            // The next engine has the machine to itself.
+            seat.leave();
+        }
+        // Raised between two requests, where no failure tells of it.
+        Ok((!self.stop.load(Ordering::Relaxed)).then_some(observation))
+    }
+
+    fn record(&mut self, case: &Case, observation: &Observation) -> Result<(), RunError> {
+        let before = self.standings.get(&observation.key, observation.arm);
+        self.sink.record(observation)?;
+        self.standings.note(observation);
+        let after = self.standings.get(&observation.key, observation.arm);
+        self.summary.recorded += 1;
+        self.summary.contaminated += u64::from(observation.contaminated);
+        match observation.outcome {
+            Outcome::Completed => self.summary.completed += 1,
+            Outcome::WrongAnswer => self.summary.wrong_answers += 1,
+            Outcome::Failed | Outcome::TimedOut | Outcome::Unsupported => self.summary.failed += 1,
+        }
+        let newly_done = after.done(self.plan).saturating_sub(before.done(self.plan));
+        self.trials_done += u64::from(newly_done);
+        (self.report)(RunEvent::TrialEnded { observation, trials_done: self.trials_done });
+        if after.is_over() && !before.is_over() && newly_done > 1 {
+            (self.report)(RunEvent::GivenUp { case, arm: observation.arm, skipped: newly_done - 1 });
+        }
+        Ok(())
+    }
+
+    /// What must hold before a trial begins.
+    fn guard(&mut self) -> Result<(), RunError> {
+        if let Some(path) = self.sink.folder() {
+            let free = free_bytes(path).ok().filter(|free| *free < DISK_FLOOR_BYTES);
+            if let Some(free_bytes) = free {
+                return Err(RunError::DiskLow { path: path.to_owned(), free_bytes });
+            }
+        }
+        let low = memory_available_bytes().is_some_and(|available| available < MEMORY_FLOOR_BYTES);
+        if low && !self.warned_of_memory {
+            self.warned_of_memory = true;
+            (self.report)(RunEvent::Warning(
+                "less than 256 MiB of memory are available: engines may be killed; close other programs, or give each \
+                 engine a limit with --memory"
+                    .to_owned(),
+            ));
+        }
+        Ok(())
+    }
+
+    fn count_done(&self) -> u64 {
+        let plan = self.plan;
+        let of_workload = |w: &Workload| -> u64 {
+            self.seats
+                .iter()
+                .map(|s| u64::from(self.standings.get(&plan.case(w, s.engine).key(), s.arm).done(plan)))
+                .sum()
+        };
+        plan.workloads.iter().map(of_workload).sum()
+    }
+}
+
+/// Where the answer of this trial is kept: the first one of each case is, and above all if it is wrong.
+fn keep_path(plan: &Plan, sink: &dyn Sink, case: &Case, arm: Arm) -> Result<Option<PathBuf>, RunError> {
+    if !plan.keep_results || arm != Arm::Main {
+        return Ok(None);
+    }
+    let path = sink.results_folder()?.map(|folder| folder.join(format!("{}.parquet", case.key())));
+    Ok(path.filter(|path| !path.exists()))
+}
+
+fn harness_error(workload: &Workload, engine: &str, failure: &Failure) -> RunError {
+    RunError::Harness { workload: workload.name.clone(), engine: engine.to_owned(), message: failure.to_string() }
+}
+
+/// What was measured, whatever the answer turns out to be worth. The time is set only once the answer is known right.
+fn fill(observation: &mut Observation, measured: &Measured) {
+    observation.rows_out = Some(measured.rows);
+    observation.cpu_ns = measured.usage.map(|u| u.cpu_ns);
+    observation.rss_bytes_peak = measured.usage.map(|u| u.rss_bytes_peak);
+    observation.read_bytes = measured.usage.map(|u| u.read_bytes);
+    observation.write_bytes = measured.usage.map(|u| u.write_bytes);
+    observation.spans.clone_from(&measured.spans);
+    observation.notes.clone_from(&measured.notes);
+    observation.contaminated = measured.contamination.as_ref().is_some_and(|c| !c.reasons.is_empty());
+    observation.contamination.clone_from(&measured.contamination);
+}
+
+/// Right or wrong: decides the outcome.
+fn conclude(
+    observation: &mut Observation,
+    wall_ns: u64,
+    digest: Result<bench_model::Digest, String>,
+    workload: &Workload,
+    reference: &mut Reference,
+) {
+    let judged = match digest {
+        Ok(digest) => {
+            let judged = reference.judge(&digest, &observation.case.engine, &workload.check);
+            observation.digest = Some(digest);
+            judged
+        }
+        Err(mismatch) => Err((mismatch, reference.oracle().unwrap_or_else(|| "the workload's check".to_owned()))),
+    };
+    match judged {
+        Ok(oracle) => {
+            observation.outcome = Outcome::Completed;
+            observation.wall_ns = Some(wall_ns);
+            observation.oracle = oracle;
+        }
+        Err((why, oracle)) => {
+            observation.outcome = Outcome::WrongAnswer;
+            observation.reason = Some(why);
+            observation.oracle = Some(oracle);
+        }
+    }
+}

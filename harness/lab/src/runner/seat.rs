@@ -1,0 +1,93 @@
+//! One engine in one arm: a process that is started, loaded and warmed as the protocol says, and replaced when it dies.
+
+use super::plan::{Participant, Plan};
+use crate::live::{EngineProvider, EngineSpec, Failure, Limits, LiveEngine, Measured};
+use crate::machine::drop_page_cache;
+use bench_model::Workload;
+use bench_record::{Arm, Protocol};
+use std::sync::atomic::AtomicBool;
+
+/// An engine's place at the table.
+pub(super) struct Seat<'a> {
+    pub(super) engine: &'a EngineSpec,
+    pub(super) arm: Arm,
+    live: Option<Box<dyn LiveEngine>>,
+    /// The dataset that the live engine has loaded.
+    loaded: Option<String>,
+    /// The workload that it has been warmed with.
+    warm_for: Option<String>,
+}
+
+impl<'a> Seat<'a> {
+    /// An empty seat; `None` if the participant is not of this plan.
+    pub(super) fn new(plan: &'a Plan, participant: Participant) -> Option<Self> {
+        let engine = plan.engines.get(participant.engine)?;
+        Some(Self { engine, arm: participant.arm, live: None, loaded: None, warm_for: None })
+    }
+
+    /// Makes everything ready so that only the timed run is left: process, data, warm-ups or cold caches.
+    ///
+    /// # Errors
+    /// Whatever fails on the way fails the trial.
+    pub(super) fn prepare(
+        &mut self,
+        plan: &Plan,
+        workload: &Workload,
+        provider: &dyn EngineProvider,
+        stop: &AtomicBool,
+        warming: &mut dyn FnMut(),
+    ) -> Result<(), Failure> {
+        if !matches!(plan.protocol, Protocol::Warm(_)) || self.live.as_mut().is_some_and(|live| !live.is_alive()) {
+            self.leave();
+        }
+        let live = match &mut self.live {
+            Some(live) => live,
+            empty => empty.insert(provider.start(self.engine, stop)?),
+        };
+        let dataset = workload.dataset.as_ref().and_then(|name| plan.dataset(name));
+        if let Some(dataset) = dataset.filter(|d| self.loaded.as_ref() != Some(&d.name)) {
+            self.loaded = None;
+            live.load(std::slice::from_ref(dataset), stop)?;
+            self.loaded = Some(dataset.name.clone());
+        }
+        match plan.protocol {
+            Protocol::Warm(times) if self.warm_for.as_ref() != Some(&workload.name) => {
+                for _ in 0..times {
+                    warming();
+                    live.run(workload, &Limits { timeout: plan.timeout, grace: plan.grace, stop })?;
+                }
+                self.warm_for = Some(workload.name.clone());
+            }
+            Protocol::ColdCache => {
+                let files = dataset.into_iter().flat_map(|d| &d.tables).flat_map(|t| &t.files);
+                drop_page_cache(files.map(|path| path.as_path()))
+                    .map_err(|e| Failure::Harness(format!("cannot drop the page cache: {e}")))?;
+            }
+            Protocol::Warm(_) | Protocol::ColdProcess => {}
+        }
+        Ok(())
+    }
+
+    /// The timed run.
+    ///
+    /// # Errors
+    /// See [`Failure`].
+    pub(super) fn run(&mut self, plan: &Plan, workload: &Workload, stop: &AtomicBool) -> Result<Measured, Failure> {
+        let limits = Limits { timeout: plan.timeout, grace: plan.grace, stop };
+        self.live()?.run(workload, &limits)
+    }
+
+    /// The engine that [`Self::prepare`] left here.
+    pub(super) fn live(&mut self) -> Result<&mut Box<dyn LiveEngine>, Failure> {
+        self.live.as_mut().ok_or_else(|| Failure::Harness(format!("engine {} is not started", self.engine.name)))
+    }
+
+    /// Ends the process, if there is one.
+    pub(super) fn leave(&mut self) {
+        self.loaded = None;
+        self.warm_for = None;
+        if let Some(live) = self.live.take() {
+            live.stop();
+        }
+    }
+}

@@ -1,0 +1,76 @@
+//! The foot of a table: what it was measured on, how, and what its words mean.
+
+use super::layout::Block;
+use super::scale::percent;
+use crate::comparison::Table;
+use crate::stats::RESAMPLES;
+use bench_record::{Case, Protocol};
+
+pub(super) fn blocks(table: &Table) -> Vec<Block> {
+    let mut items = vec![noise(table), contamination(table)];
+    items.extend(table.warnings.iter().map(|w| format!("warning: {w}")));
+    items.push(format!("machine {}: {}", table.machine, table.machine_summary));
+    let trials: Vec<String> = table.trials_requested.iter().map(u32::to_string).collect();
+    items.push(format!(
+        "suite {}, protocol {} ({}), {} trials asked for, from {}",
+        table.suite,
+        table.protocol,
+        meaning(table.protocol),
+        trials.join(" or "),
+        table.started_at
+    ));
+    items.push(format!("runs: {}; bench {}", table.runs.join(", "), table.builds.join(", ")));
+    items.extend(table.contestants.iter().map(|c| {
+        let version = c.version.as_deref().unwrap_or("of unknown version");
+        let variant = if c.variant == Case::DEFAULT_VARIANT { "default settings" } else { &c.variant };
+        format!("{}: {} {version}, {variant}, {}, {} x {} slots", c.label, c.engine, c.cluster, c.nodes, c.slots)
+    }));
+    items.extend(table.datasets.iter().map(|d| format!("data {d}")));
+    items.push(format!(
+        "times are medians of n trials, whose answers were checked outside the timer; intervals are 95 % percentile \
+         bootstrap intervals ({RESAMPLES} resamples, fixed seed), wide when n is small and none for n < 2; \
+         \"indistinguishable\": the interval of the ratio holds 1, or the difference is below the A/A floor or the \
+         variation of either sample"
+    ));
+    items.push(
+        "totals are sums of medians; a case that did not complete adds a penalty (pen.) of 2 x max(300 s, slowest \
+         median of that workload); ratios are over the cases that both completed"
+            .to_owned(),
+    );
+    if table.derived_from_tpch {
+        items.push("derived from TPC-H, not comparable with published TPC results".to_owned());
+    }
+    items.into_iter().map(Block::Item).collect()
+}
+
+fn noise(table: &Table) -> String {
+    match (table.noise.median, table.noise.p95) {
+        (Some(median), Some(p95)) => format!(
+            "A/A noise floor: the same engine measured twice differs by {} % in the middle, 95 % of {} cases by no \
+             more than {} %",
+            percent(median),
+            table.noise.cases,
+            percent(p95)
+        ),
+        _ => "A/A noise floor unknown: no case has an A/A arm; differences may be noise".to_owned(),
+    }
+}
+
+fn contamination(table: &Table) -> String {
+    let c = table.contamination;
+    let kept = c.contaminated.saturating_sub(c.excluded);
+    let kept_text = if kept > 0 { format!(", {kept} not and still counted (*)") } else { String::new() };
+    match c.contaminated {
+        0 => format!("no contamination seen in {} trials", c.trials),
+        n => format!("contaminated: {n} of {} trials, {} repeated and left out{kept_text}", c.trials, c.excluded),
+    }
+}
+
+fn meaning(protocol: Protocol) -> String {
+    match protocol {
+        Protocol::ColdProcess => "a new engine process per trial".to_owned(),
+        Protocol::ColdCache => "a new engine process per trial, operating system cache dropped".to_owned(),
+        Protocol::Warm(1) => "one engine process, 1 untimed run of the case before".to_owned(),
+        Protocol::Warm(k) => format!("one engine process, {k} untimed runs of the case before"),
+    }
+}

@@ -1,0 +1,291 @@
+//! Blocks of a document laid out as text within [`WIDTH`] columns, or as Markdown.
+
+use super::{Ink, WIDTH};
+use std::fmt::Write;
+
+/// A part of a document.
+pub(super) enum Block {
+    /// A title; 1 is the highest level.
+    Heading(usize, String),
+    /// A paragraph.
+    Text(String),
+    /// An entry of a list.
+    Item(String),
+    /// A table.
+    Sheet(Sheet),
+}
+
+/// A table.
+pub(super) struct Sheet {
+    pub(super) columns: Vec<Column>,
+    pub(super) rows: Vec<Row>,
+}
+
+/// A column of a table.
+pub(super) struct Column {
+    pub(super) title: String,
+    pub(super) kind: Kind,
+}
+
+/// What a column holds.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// A name: on the left, cut short where space is.
+    Name,
+    /// Words.
+    Words,
+    /// Numbers: on the right.
+    Number,
+}
+
+/// A row of a table.
+pub(super) struct Row {
+    pub(super) cells: Vec<String>,
+    pub(super) tone: Tone,
+}
+
+/// What a row says, repeated by color.
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
+pub(super) enum Tone {
+    #[default]
+    Plain,
+    Good,
+    Bad,
+    Faint,
+}
+
+/// The least a name is cut to.
+const SHORTEST_NAME: usize = 8;
+
+/// Plain text: tables aligned, paragraphs wrapped.
+pub(super) fn text(blocks: &[Block], ink: Ink) -> String {
+    let mut out = String::new();
+    let mut after_item = false;
+    for block in blocks {
+        let is_item = matches!(block, Block::Item(_));
+        if !(out.is_empty() || is_item && after_item) {
+            out.push('\n');
+        }
+        after_item = is_item;
+        match block {
+            Block::Heading(level, title) => heading(&mut out, *level, title),
+            Block::Text(words) => wrap(&mut out, words, "", ""),
+            Block::Item(words) => wrap(&mut out, words, "- ", "  "),
+            Block::Sheet(sheet) => sheet.text(&mut out, ink),
+        }
+    }
+    out
+}
+
+/// Markdown: nothing is cut or wrapped.
+pub(super) fn markdown(blocks: &[Block]) -> String {
+    let mut out = String::new();
+    let mut after_item = false;
+    for block in blocks {
+        let is_item = matches!(block, Block::Item(_));
+        if !(out.is_empty() || is_item && after_item) {
+            out.push('\n');
+        }
+        after_item = is_item;
+        match block {
+            Block::Heading(level, title) => line(&mut out, &format!("{} {}", "#".repeat(*level), plain(title))),
+            Block::Text(words) => line(&mut out, &plain(words)),
+            Block::Item(words) => line(&mut out, &format!("- {}", plain(words))),
+            Block::Sheet(sheet) => sheet.markdown(&mut out),
+        }
+    }
+    out
+}
+
+fn line(out: &mut String, text: &str) {
+    out.push_str(text.trim_end());
+    out.push('\n');
+}
+
+/// Text without control characters: names and reasons come from engines and files, and a terminal obeys them.
+fn plain(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
+}
+
+fn width(text: &str) -> usize {
+    text.chars().count()
+}
+
+fn heading(out: &mut String, level: usize, title: &str) {
+    let title = cut(&plain(title), WIDTH);
+    line(out, &title);
+    if level < 3 {
+        line(out, &(if level == 1 { "=" } else { "-" }).repeat(width(&title)));
+    }
+}
+
+/// Words in lines of at most [`WIDTH`]; a longer word is broken.
+fn wrap(out: &mut String, words: &str, first: &str, rest: &str) {
+    let mut current = first.to_owned();
+    let mut has_word = false;
+    for word in plain(words).split_whitespace() {
+        let mut word = word;
+        loop {
+            let space = usize::from(has_word);
+            let left = WIDTH.saturating_sub(width(&current) + space);
+            if width(word) <= left {
+                current.push_str(if has_word { " " } else { "" });
+                current.push_str(word);
+                has_word = true;
+                break;
+            }
+            if has_word {
+                line(out, &current);
+                current = rest.to_owned();
+                has_word = false;
+            } else {
+                let at = word.char_indices().nth(left).map_or(word.len(), |(i, _)| i);
+                let (head, tail) = word.split_at(at);
+                line(out, &format!("{current}{head}"));
+                current = rest.to_owned();
+                word = tail;
+            }
+        }
+    }
+    if has_word {
+        line(out, &current);
+    }
+}
+
+fn cut(text: &str, to: usize) -> String {
+    if width(text) <= to {
+        return text.to_owned();
+    }
+    text.chars().take(to.saturating_sub(1)).chain(['…']).collect()
+}
+
+impl Sheet {
+    /// Columns as wide as their widest cell; where that is too much, the widest name is cut until it fits.
+    fn widths(&self) -> Vec<usize> {
+        let cell = |row: &Row, i: usize| row.cells.get(i).map_or(0, |c| width(&plain(c)));
+        let widest = |(i, c): (usize, &Column)| {
+            self.rows.iter().map(|r| cell(r, i)).chain([width(&plain(&c.title))]).max().unwrap_or_default()
+        };
+        let mut widths: Vec<usize> = self.columns.iter().enumerate().map(widest).collect();
+        let gaps = 2 * widths.len().saturating_sub(1);
+        while widths.iter().sum::<usize>() + gaps > WIDTH {
+            let names = widths.iter_mut().zip(&self.columns).filter(|(_, c)| c.kind == Kind::Name);
+            match names.map(|(w, _)| w).max() {
+                Some(widest) if *widest > SHORTEST_NAME => *widest -= 1,
+                _ => break,
+            }
+        }
+        widths
+    }
+
+    fn text(&self, out: &mut String, ink: Ink) {
+        let widths = self.widths();
+        let titles: Vec<String> = self.columns.iter().map(|c| c.title.clone()).collect();
+        let header = self.aligned(&titles, &widths);
+        line(out, &header);
+        line(out, &"-".repeat(width(header.trim_end())));
+        let mut above: Option<&String> = None;
+        for row in &self.rows {
+            let mut cells = row.cells.clone();
+            // A name that repeats the row above is left out: the eye sees the group.
+            if let Some(first) = cells.first_mut()
+                && self.columns.first().is_some_and(|c| c.kind == Kind::Name)
+                && above == row.cells.first()
+            {
+                first.clear();
+            }
+            above = row.cells.first();
+            let text = self.aligned(&cells, &widths);
+            line(out, &paint(text.trim_end(), row.tone, ink));
+        }
+    }
+
+    fn aligned(&self, cells: &[String], widths: &[usize]) -> String {
+        let mut text = String::new();
+        for ((cell, to), column) in cells.iter().zip(widths).zip(&self.columns) {
+            let cell = cut(&plain(cell), *to);
+            let gap = if text.is_empty() { "" } else { "  " };
+            // Writing to a string cannot fail.
+            let _ = match column.kind {
+                Kind::Number => write!(text, "{gap}{cell:>to$}"),
+                Kind::Name | Kind::Words => write!(text, "{gap}{cell:<to$}"),
+            };
+        }
+        text
+    }
+
+    fn markdown(&self, out: &mut String) {
+        let row = |cells: &[String]| {
+            let cells: Vec<String> = cells.iter().map(|c| plain(c).replace('|', "\\|")).collect();
+            format!("| {} |", cells.join(" | "))
+        };
+        let titles: Vec<String> = self.columns.iter().map(|c| c.title.clone()).collect();
+        line(out, &row(&titles));
+        let rules = self.columns.iter().map(|c| if c.kind == Kind::Number { "---:" } else { "---" });
+        line(out, &format!("|{}|", rules.collect::<Vec<_>>().join("|")));
+        for r in &self.rows {
+            line(out, &row(&r.cells));
+        }
+    }
+}
+
+fn paint(text: &str, tone: Tone, ink: Ink) -> String {
+    let code = match tone {
+        Tone::Plain => return text.to_owned(),
+        Tone::Good => "32",
+        Tone::Bad => "31",
+        Tone::Faint => "2",
+    };
+    match ink {
+        Ink::Plain => text.to_owned(),
+        Ink::Color => format!("\u{1b}[{code}m{text}\u{1b}[0m"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn sheet(cells: Vec<Vec<String>>) -> Sheet {
+        let kinds = [Kind::Name, Kind::Name, Kind::Number];
+        let columns = kinds.map(|kind| Column { title: "title".into(), kind });
+        let rows = cells.into_iter().map(|cells| Row { cells, tone: Tone::Plain });
+        Sheet { columns: columns.into(), rows: rows.collect() }
+    }
+
+    #[test]
+    fn long_names_are_cut_and_numbers_are_not() {
+        let rows = vec![vec!["w".repeat(90), "e".repeat(60), "123.456".into()]];
+        let shown = text(&[Block::Sheet(sheet(rows))], Ink::Plain);
+        assert!(shown.contains("123.456") && shown.contains('…'), "{shown}");
+        assert!(shown.lines().all(|l| width(l) <= WIDTH), "{shown}");
+    }
+
+    #[test]
+    fn a_reason_cannot_move_the_cursor_or_break_a_table() {
+        let shown = markdown(&[Block::Sheet(sheet(vec![vec!["a|b\n".into(), "\u{1b}[2J".into(), "1".into()]]))]);
+        assert!(shown.contains("| a\\|b  |  [2J | 1 |"), "{shown}");
+    }
+
+    #[test]
+    fn color_is_added_around_the_same_words() {
+        let block = || {
+            let mut sheet = sheet(vec![vec!["a".into(), "b".into(), "1".into()]]);
+            sheet.rows.iter_mut().for_each(|r| r.tone = Tone::Bad);
+            [Block::Sheet(sheet)]
+        };
+        let colored = text(&block(), Ink::Color);
+        assert_eq!(colored.replace("\u{1b}[31m", "").replace("\u{1b}[0m", ""), text(&block(), Ink::Plain));
+    }
+
+    proptest! {
+        #[test]
+        fn no_line_of_words_is_wider_than_allowed(words in "[a-zé ]{0,400}") {
+            let shown = text(&[Block::Text(words.clone()), Block::Item(words.clone())], Ink::Plain);
+            prop_assert!(shown.lines().all(|l| width(l) <= WIDTH));
+            let kept = |t: &str| t.chars().filter(|c| c.is_alphabetic()).count();
+            prop_assert_eq!(kept(&shown), 2 * kept(&words));
+        }
+    }
+}

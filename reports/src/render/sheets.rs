@@ -1,0 +1,250 @@
+//! What a report shows, in which order and in which words. Layout is left to the format.
+
+use super::footer;
+use super::layout::{Block, Column, Kind, Row, Sheet, Tone};
+use super::scale::{Scale, percent, ratio};
+use crate::comparison::{
+    Cell, Comparison, CostAnswer, CostReport, FamilyReport, Incident, Ratio, SpanBreakdown, Table, Total, Verdict,
+    WorkloadReport,
+};
+use crate::stats::Interval;
+use bench_record::{Arm, Outcome, SpanKind};
+
+/// Contestants in one table of spans; more are shown in further tables.
+const SPAN_COLUMNS: usize = 5;
+
+/// The whole report.
+pub(super) fn document(comparison: &Comparison) -> Vec<Block> {
+    let mut blocks = Vec::new();
+    if comparison.has_wrong_answers() {
+        blocks.push(Block::Heading(1, format!("Wrong answers: {}", comparison.wrong_answers.len())));
+        blocks.extend(comparison.wrong_answers.iter().map(|i| Block::Item(incident(i))));
+    }
+    for table in &comparison.tables {
+        blocks.extend(table_blocks(table));
+    }
+    if comparison.is_empty() {
+        blocks.push(Block::Text("Nothing was recorded.".to_owned()));
+    }
+    blocks.extend(comparison.notes.iter().map(|n| Block::Item(n.clone())));
+    blocks
+}
+
+fn table_blocks(table: &Table) -> Vec<Block> {
+    let mut blocks = vec![Block::Heading(1, format!("{}, {}, machine {}", table.suite, table.protocol, table.machine))];
+    if let Some(emulated) = &table.emulated {
+        blocks.push(Block::Text(format!("Emulated nodes: {emulated}. Not a measurement of a cluster.")));
+    }
+    for family in &table.families {
+        blocks.push(Block::Heading(2, format!("{}: {} workloads", family.family.name(), family.workloads.len())));
+        blocks.push(times(&family.workloads));
+        blocks.push(Block::Heading(3, format!("{} totals", family.family.name())));
+        blocks.push(totals(&family.totals, table.baseline.as_deref().unwrap_or("the baseline")));
+        blocks.extend(cost(family));
+        blocks.extend(spans(family));
+    }
+    let others: Vec<&Incident> = table.incidents.iter().filter(|i| i.outcome != Outcome::WrongAnswer).collect();
+    if !others.is_empty() {
+        blocks.push(Block::Heading(2, "Did not complete".to_owned()));
+        blocks.extend(others.into_iter().map(|i| Block::Item(incident(i))));
+    }
+    blocks.extend(footer::blocks(table));
+    blocks
+}
+
+fn incident(i: &Incident) -> String {
+    let arm = if i.arm == Arm::Twin { ", A/A arm" } else { "" };
+    let trials = if i.trials == 1 { String::new() } else { format!(" ({} trials)", i.trials) };
+    format!(
+        "{} {} on {}{arm}: {}{trials}: {} [{}]",
+        i.family.name(),
+        i.workload,
+        i.contestant,
+        i.outcome,
+        i.reason,
+        i.run
+    )
+}
+
+fn column(title: impl Into<String>, kind: Kind) -> Column {
+    Column { title: title.into(), kind }
+}
+
+fn range(interval: Interval, show: impl Fn(f64) -> String) -> String {
+    format!("{}–{}", show(interval.low), show(interval.high))
+}
+
+/// A ratio with its interval, or the word that takes its place.
+fn ratio_text(r: &Ratio) -> String {
+    match (r.verdict, r.interval) {
+        (Verdict::Indistinguishable, Some(i)) => format!("indistinguishable {}", range(i, ratio)),
+        (_, Some(i)) => format!("{}x {}", ratio(r.value), range(i, ratio)),
+        (_, None) => format!("{}x, n < 2", ratio(r.value)),
+    }
+}
+
+/// One row per workload and contestant.
+fn times(workloads: &[WorkloadReport]) -> Block {
+    let cells = || workloads.iter().flat_map(|w| &w.cells);
+    let ends = |c: &Cell| [c.wall_ns_median, c.wall_ns_interval.map(|i| i.low), c.wall_ns_interval.map(|i| i.high)];
+    let wall = Scale::time(cells().flat_map(ends).flatten());
+    let cpu = Scale::time(cells().filter_map(|c| c.cpu_ns_median));
+    let memory = Scale::size(cells().filter_map(|c| c.rss_bytes_peak).map(|b| b as f64));
+    let rows = workloads.iter().flat_map(|w| w.cells.iter().map(move |c| (w, c))).map(|(w, c)| {
+        let completed = c.outcome == Outcome::Completed;
+        let against = match &c.against_best {
+            Some(r) => ratio_text(r),
+            None if !completed || w.cells.iter().filter(|c| c.wall_ns_median.is_some()).count() < 2 => String::new(),
+            None if w.winner.is_some() => "best".to_owned(),
+            None => "no winner".to_owned(),
+        };
+        let mark = if c.contaminated > 0 { "*" } else { "" };
+        let number = |scale: &Scale, v: Option<f64>| v.map_or_else(|| "-".to_owned(), |v| scale.show(v));
+        let time = if completed { number(&wall, c.wall_ns_median) } else { c.outcome.to_string() };
+        Row {
+            tone: match (c.outcome, w.winner.as_ref() == Some(&c.contestant)) {
+                (Outcome::Completed, true) => Tone::Good,
+                (Outcome::Completed, false) => Tone::Plain,
+                (Outcome::Unsupported, _) => Tone::Faint,
+                _ => Tone::Bad,
+            },
+            cells: vec![
+                w.workload.clone(),
+                c.contestant.clone(),
+                time,
+                c.wall_ns_interval.map_or_else(|| "-".to_owned(), |i| range(i, |v| wall.show(v))),
+                format!("{}{mark}", c.trials),
+                against,
+                number(&cpu, c.cpu_ns_median),
+                number(&memory, c.rss_bytes_peak.map(|b| b as f64)),
+            ],
+        }
+    });
+    Block::Sheet(Sheet {
+        rows: rows.collect(),
+        columns: vec![
+            column("workload", Kind::Name),
+            column("engine", Kind::Name),
+            column(wall.unit, Kind::Number),
+            column("95 % interval", Kind::Number),
+            column("n", Kind::Number),
+            column("against the best", Kind::Words),
+            column(format!("cpu {}", cpu.unit), Kind::Number),
+            column(memory.unit, Kind::Number),
+        ],
+    })
+}
+
+fn totals(totals: &[Total], baseline: &str) -> Block {
+    let scale = Scale::time(totals.iter().filter_map(|t| t.wall_ns_penalized));
+    let rows = totals.iter().map(|t| {
+        let against = |of: fn(&crate::comparison::TotalRatio) -> &Ratio| match &t.against_baseline {
+            Some(r) => ratio_text(of(r)),
+            None if t.contestant == baseline => "baseline".to_owned(),
+            None => "-".to_owned(),
+        };
+        let not_run = if t.not_run > 0 { format!(", {} not run", t.not_run) } else { String::new() };
+        Row {
+            tone: Tone::Plain,
+            cells: vec![
+                t.contestant.clone(),
+                format!("{} of {}{not_run}", t.completed, t.cases),
+                t.wall_ns_penalized.map_or_else(|| "-".to_owned(), |v| scale.show(v)),
+                t.penalties.to_string(),
+                against(|r| &r.total),
+                against(|r| &r.geometric_mean),
+                t.against_baseline.as_ref().map_or_else(|| "-".to_owned(), |r| r.common.to_string()),
+            ],
+        }
+    });
+    Block::Sheet(Sheet {
+        rows: rows.collect(),
+        columns: vec![
+            column("engine", Kind::Name),
+            column("completed", Kind::Words),
+            column(scale.unit, Kind::Number),
+            column("pen.", Kind::Number),
+            column(format!("total / {baseline}"), Kind::Name),
+            column("geometric mean", Kind::Words),
+            column("over", Kind::Number),
+        ],
+    })
+}
+
+fn cost(family: &FamilyReport) -> Vec<Block> {
+    let Some(CostReport { single_thread, entries }) = &family.cost else {
+        return Vec::new();
+    };
+    if entries.is_empty() {
+        return Vec::new();
+    }
+    let rows = entries.iter().map(|e| Row {
+        tone: Tone::Plain,
+        cells: vec![
+            e.engine.clone(),
+            e.tried.iter().map(u32::to_string).collect::<Vec<_>>().join(", "),
+            format!("{} of {}", e.wins, e.of),
+            e.total.as_ref().map_or_else(|| "-".to_owned(), ratio_text),
+            answer(e.answer),
+        ],
+    });
+    let title =
+        format!("{} COST: cores needed to beat one thread of {}", family.family.name(), single_thread.join(" or "));
+    let sheet = Sheet {
+        rows: rows.collect(),
+        columns: vec![
+            column("engine", Kind::Name),
+            column("cores tried", Kind::Number),
+            column("faster on", Kind::Number),
+            column("total / one thread", Kind::Words),
+            column("COST", Kind::Words),
+        ],
+    };
+    vec![Block::Heading(3, title), Block::Sheet(sheet)]
+}
+
+fn answer(answer: CostAnswer) -> String {
+    match answer {
+        CostAnswer::AtMost { cores } => format!("at most {cores} cores"),
+        CostAnswer::Between { above, at_most } => format!("more than {above}, at most {at_most} cores"),
+        CostAnswer::NotShown { up_to } => format!("not shown up to {up_to} cores"),
+        CostAnswer::Never { up_to } => format!("never: no faster up to {up_to} cores"),
+    }
+}
+
+fn spans(family: &FamilyReport) -> Vec<Block> {
+    let mut blocks = Vec::new();
+    for (i, chunk) in family.spans.chunks(SPAN_COLUMNS).enumerate() {
+        if i == 0 {
+            blocks.push(Block::Heading(3, format!("{} slot time by kind, %", family.family.name())));
+        }
+        blocks.push(Block::Sheet(span_sheet(chunk)));
+    }
+    for s in &family.spans {
+        for (workload, share) in &s.violations {
+            blocks.push(Block::Item(format!(
+                "harness suspect: spans of {} on {workload} account for {} % of its slots' time, not 100 within 1",
+                s.contestant,
+                percent(*share)
+            )));
+        }
+    }
+    blocks
+}
+
+fn span_sheet(chunk: &[SpanBreakdown]) -> Sheet {
+    let kinds = SpanKind::ALL.iter().filter(|k| chunk.iter().any(|s| s.share.contains_key(k)));
+    let row = |name: &str, tone, value: &dyn Fn(&SpanBreakdown) -> String| Row {
+        tone,
+        cells: [name.to_owned()].into_iter().chain(chunk.iter().map(value)).collect(),
+    };
+    let share = |kind: SpanKind| {
+        move |s: &SpanBreakdown| s.share.get(&kind).map_or_else(|| "-".to_owned(), |share| percent(*share))
+    };
+    let mut rows: Vec<Row> = kinds.map(|kind| row(kind.name(), Tone::Plain, &share(*kind))).collect();
+    rows.push(row("unknown", Tone::Plain, &|s| percent(s.unknown_share)));
+    rows.push(row("slot seconds", Tone::Faint, &|s| format!("{:.3}", s.slot_ns as f64 / 1e9)));
+    rows.push(row("trials", Tone::Faint, &|s| s.trials.to_string()));
+    let engines = chunk.iter().map(|s| column(&s.contestant, Kind::Number));
+    Sheet { columns: [column("kind", Kind::Name)].into_iter().chain(engines).collect(), rows }
+}

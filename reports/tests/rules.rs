@@ -1,0 +1,242 @@
+//! The rules of measurement that a report must not break.
+
+#![expect(clippy::unwrap_used, reason = "a test may fail loudly")]
+
+mod fixture;
+
+use bench_record::{
+    Arm, Case, EngineContext, Family, Nanos, Observation, Outcome, Protocol, Run, SpanKind, SpanReport,
+};
+use bench_reports::{Cell, CompareError, Comparison, CostAnswer, Options, Verdict, WorkloadReport, compare};
+
+fn compared(runs: &[Run]) -> Comparison {
+    compare(runs, &Options::default()).unwrap()
+}
+
+fn run_with(observations: Vec<Observation>) -> Run {
+    Run { observations, ..fixture::run() }
+}
+
+fn sql(workload: &str, engine: &str) -> Case {
+    fixture::case(Family::Sql, workload, engine)
+}
+
+fn times(case: &Case, arm: Arm, ms: &[f64]) -> Vec<Observation> {
+    ms.iter().enumerate().map(|(i, ms)| fixture::completed(case, arm, i as u32, *ms)).collect()
+}
+
+fn workload(comparison: &Comparison, name: &str) -> WorkloadReport {
+    let mut all = comparison.tables[0].families.iter().flat_map(|f| &f.workloads);
+    all.find(|w| w.workload == name).unwrap().clone()
+}
+
+fn cell(comparison: &Comparison, name: &str, contestant: &str) -> Cell {
+    workload(comparison, name).cells.into_iter().find(|c| c.contestant == contestant).unwrap()
+}
+
+#[test]
+fn a_wrong_answer_has_no_time_and_comes_first() {
+    let comparison = compared(&[fixture::run()]);
+    assert!(comparison.has_wrong_answers() && comparison.has_incomplete_cases());
+    assert_eq!(comparison.wrong_answers.len(), 1);
+    assert_eq!((comparison.wrong_answers[0].contestant.as_str(), comparison.wrong_answers[0].trials), ("stagedag", 5));
+    let cell = cell(&comparison, "tpch-q21", "stagedag");
+    assert_eq!((cell.outcome, cell.wall_ns_median, cell.cpu_ns_median), (Outcome::WrongAnswer, None, None));
+}
+
+#[test]
+fn one_wrong_answer_takes_away_the_times_of_the_right_ones() {
+    let case = sql("q", "datafusion");
+    let mut observations = times(&case, Arm::Main, &[10.0, 11.0, 12.0]);
+    let mut wrong = fixture::ended(&case, 0, Outcome::WrongAnswer, "5 rows, not 4");
+    wrong.arm = Arm::Twin;
+    observations.push(wrong);
+    let comparison = compared(&[run_with(observations)]);
+    assert!(comparison.has_wrong_answers());
+    assert_eq!(cell(&comparison, "q", "datafusion").wall_ns_median, None);
+}
+
+#[test]
+fn no_median_is_taken_over_survivors() {
+    let cell = cell(&compared(&[fixture::run()]), "tpch-q18", "stagedag");
+    assert_eq!((cell.outcome, cell.trials, cell.completed, cell.wall_ns_median), (Outcome::Failed, 5, 4, None));
+}
+
+#[test]
+fn protocols_and_machines_never_share_a_table() {
+    let warm = fixture::run();
+    let mut cold = fixture::run();
+    for o in &mut cold.observations {
+        o.case.protocol = Protocol::ColdProcess;
+        o.key = o.case.key();
+    }
+    let mut elsewhere = fixture::run();
+    elsewhere.context.machine.cores = 64;
+    let mut other_bytes = fixture::run();
+    other_bytes.context.datasets[0].checksum = "different".into();
+    let comparison = compared(&[warm.clone(), cold, elsewhere, other_bytes]);
+    assert_eq!(comparison.tables.len(), 4);
+    for table in &comparison.tables {
+        assert_eq!(table.families, compared(std::slice::from_ref(&warm)).tables[0].families);
+    }
+}
+
+#[test]
+fn runs_of_the_same_engines_pool_their_trials_and_others_do_not() {
+    let first = run_with(times(&sql("q", "datafusion"), Arm::Main, &[10.0, 11.0]));
+    let pooled = compared(&[first.clone(), first.clone()]);
+    assert_eq!(cell(&pooled, "q", "datafusion").trials, 4);
+    let mut rebuilt = first.clone();
+    rebuilt.context.bench.build_id = "other".into();
+    let apart = compared(&[first, rebuilt]);
+    let labels: Vec<&str> = apart.tables[0].contestants.iter().map(|c| c.label.as_str()).collect();
+    assert_eq!(labels, ["datafusion build 5f1c9a", "datafusion build other"]);
+}
+
+#[test]
+fn an_effect_below_the_noise_floor_has_no_winner() {
+    let steady = [100.0, 100.1, 100.2, 99.9, 99.8];
+    let slower: Vec<f64> = steady.iter().map(|t| t * 1.05).collect();
+    let mut observations = times(&sql("q", "datafusion"), Arm::Main, &steady);
+    observations.extend(times(&sql("q", "stagedag"), Arm::Main, &slower));
+    let without = compared(&[run_with(observations.clone())]);
+    assert_eq!(workload(&without, "q").winner.as_deref(), Some("datafusion"));
+    // The same engine, measured again, was 8 % off: 5 % mean nothing here.
+    let twin: Vec<f64> = steady.iter().map(|t| t * 1.08).collect();
+    observations.extend(times(&sql("q", "datafusion"), Arm::Twin, &twin));
+    let with = compared(&[run_with(observations)]);
+    assert_eq!(workload(&with, "q").winner, None);
+    let ratio = cell(&with, "q", "stagedag").against_best.unwrap();
+    assert_eq!(ratio.verdict, Verdict::Indistinguishable);
+    assert!((with.tables[0].noise.p95.unwrap() - 0.08).abs() < 1e-9);
+}
+
+#[test]
+fn a_workload_without_an_arm_of_its_own_takes_the_floor_of_the_table() {
+    let steady = [100.0, 100.1, 100.2, 99.9, 99.8];
+    let times_of = |workload, engine, arm, factor: f64| times(&sql(workload, engine), arm, &steady.map(|t| t * factor));
+    let mut observations = times_of("noisy", "datafusion", Arm::Main, 1.0);
+    observations.extend(times_of("noisy", "datafusion", Arm::Twin, 1.08));
+    observations.extend(times_of("q", "datafusion", Arm::Main, 1.0));
+    observations.extend(times_of("q", "stagedag", Arm::Main, 1.05));
+    let ratio = cell(&compared(&[run_with(observations)]), "q", "stagedag").against_best.unwrap();
+    assert_eq!(ratio.verdict, Verdict::Indistinguishable);
+}
+
+#[test]
+fn nothing_is_claimed_from_one_trial() {
+    let mut observations = times(&sql("q", "datafusion"), Arm::Main, &[10.0]);
+    observations.extend(times(&sql("q", "stagedag"), Arm::Main, &[30.0]));
+    let comparison = compared(&[run_with(observations)]);
+    let cell = cell(&comparison, "q", "stagedag");
+    assert_eq!((cell.wall_ns_interval, cell.wall_cv), (None, None));
+    let ratio = cell.against_best.unwrap();
+    assert_eq!((ratio.value, ratio.interval, ratio.verdict), (3.0, None, Verdict::Unresolved));
+    assert_eq!(workload(&comparison, "q").winner, None);
+}
+
+#[test]
+fn nothing_below_the_variation_is_claimed() {
+    let wide = [50.0, 100.0, 101.0, 102.0, 103.0, 104.0, 150.0, 100.5, 102.5];
+    let mut observations = times(&sql("q", "datafusion"), Arm::Main, &wide);
+    observations.extend(times(&sql("q", "stagedag"), Arm::Main, &wide.map(|t| t * 1.1)));
+    let cell = cell(&compared(&[run_with(observations)]), "q", "stagedag");
+    assert!(cell.wall_cv.unwrap() > 0.2);
+    assert_eq!(cell.against_best.unwrap().verdict, Verdict::Indistinguishable);
+}
+
+#[test]
+fn contaminated_trials_are_left_out_only_when_repeated() {
+    let comparison = compared(&[fixture::run()]);
+    let cell = cell(&comparison, "groupby-q01", "stagedag");
+    assert_eq!((cell.trials, cell.contaminated, cell.excluded), (5, 1, 1));
+    // The excluded trial took 500 ms; it is in no statistic.
+    assert!(cell.wall_ns_interval.unwrap().high < 61e6);
+    let seen = comparison.tables[0].contamination;
+    assert_eq!((seen.contaminated, seen.excluded), (2, 1));
+}
+
+#[test]
+fn failures_cost_more_than_the_slowest_completed_case() {
+    let comparison = compared(&[fixture::run()]);
+    let totals = &comparison.tables[0].families[0].totals;
+    let of = |who: &str| totals.iter().find(|t| t.contestant == who).unwrap().clone();
+    let stagedag = of("stagedag");
+    assert_eq!((stagedag.completed, stagedag.cases, stagedag.penalties), (2, 4, 2));
+    assert_eq!(stagedag.wall_ns_penalized, Some(512e6 + 94e6 + 2.0 * 600e9));
+    assert_eq!(stagedag.against_baseline.unwrap().common, 2);
+    assert_eq!(of("datafusion").wall_ns_penalized, Some(410e6 + 95e6 + 1204e6 + 640e6));
+}
+
+#[test]
+fn a_penalty_follows_the_slowest_where_that_is_above_the_floor() {
+    let mut observations = times(&sql("q", "datafusion"), Arm::Main, &[400_000.0, 400_000.0]);
+    observations.push(fixture::ended(&sql("q", "stagedag"), 0, Outcome::Failed, "out of memory"));
+    let comparison = compared(&[run_with(observations)]);
+    let total = &comparison.tables[0].families[0].totals[0];
+    assert_eq!((total.contestant.as_str(), total.wall_ns_penalized), ("stagedag", Some(800e9)));
+}
+
+#[test]
+fn a_case_that_was_never_run_gives_no_total() {
+    let mut observations = times(&sql("q", "datafusion"), Arm::Main, &[10.0, 10.0]);
+    observations.extend(times(&sql("r", "datafusion"), Arm::Main, &[10.0, 10.0]));
+    observations.extend(times(&sql("q", "stagedag"), Arm::Main, &[10.0, 10.0]));
+    let comparison = compared(&[run_with(observations)]);
+    let total = &comparison.tables[0].families[0].totals[0];
+    assert_eq!((total.completed, total.cases, total.not_run, total.wall_ns_penalized), (1, 2, 1, None));
+}
+
+#[test]
+fn cost_is_the_cores_that_were_shown_to_beat_one_thread() {
+    let cost = |four: f64| {
+        let mut wide = sql("q", "stagedag");
+        wide.slots = 4;
+        let mut observations = times(&sql("q", "datafusion-1t"), Arm::Main, &[100.0, 101.0, 100.5]);
+        observations.extend(times(&sql("q", "stagedag"), Arm::Main, &[150.0, 151.0, 150.5]));
+        observations.extend(times(&wide, Arm::Main, &[four, four * 1.01, four * 1.005]));
+        let mut run = run_with(observations);
+        let engine = EngineContext { slots: 4, ..run.context.engines[0].clone() };
+        run.context.engines.push(engine);
+        compared(&[run]).tables[0].families[0].cost.clone().unwrap()
+    };
+    let shown = cost(80.0);
+    assert_eq!(shown.single_thread, ["datafusion-1t"]);
+    assert_eq!((shown.entries[0].tried.clone(), shown.entries[0].wins), (vec![2, 4], 1));
+    assert_eq!(shown.entries[0].answer, CostAnswer::Between { above: 2, at_most: 4 });
+    assert_eq!(cost(120.0).entries[0].answer, CostAnswer::NotShown { up_to: 4 });
+    assert_eq!(cost(160.0).entries[0].answer, CostAnswer::Never { up_to: 4 });
+}
+
+#[test]
+fn spans_that_do_not_add_up_are_reported() {
+    assert!(!compared(&[fixture::run()]).has_span_violations());
+    let mut observations = times(&sql("q", "stagedag"), Arm::Main, &[10.0, 10.0]);
+    let mut spans = SpanReport { slots: 2, makespan_ns: Nanos::new(10_000_000), ..SpanReport::default() };
+    spans.add(SpanKind::Compute, Nanos::new(18_000_000));
+    observations[0].spans = Some(spans);
+    let comparison = compared(&[run_with(observations)]);
+    assert!(comparison.has_span_violations());
+    let breakdown = &comparison.tables[0].families[0].spans[0];
+    assert_eq!(breakdown.violations.get("q"), Some(&0.9));
+}
+
+#[test]
+fn a_baseline_is_an_engine_that_took_part() {
+    let options = |name: &str| Options { baseline: Some(name.into()) };
+    let comparison = compare(&[fixture::run()], &options("stagedag")).unwrap();
+    assert_eq!(comparison.tables[0].baseline.as_deref(), Some("stagedag"));
+    let error = compare(&[fixture::run()], &options("spark")).unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "baseline `spark` took part in none of the runs; it can be one of datafusion, datafusion-1t, stagedag"
+    );
+    assert_eq!(compare(&[], &Options::default()), Err(CompareError::NoRuns));
+}
+
+#[test]
+fn the_order_of_trials_does_not_matter() {
+    let mut reversed = fixture::run();
+    reversed.observations.reverse();
+    assert_eq!(compared(&[reversed]).tables[0].families, compared(&[fixture::run()]).tables[0].families);
+}

@@ -1,0 +1,1 @@
+SELECT DISTINCT id2, id6 FROM groupby

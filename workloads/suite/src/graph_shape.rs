@@ -1,0 +1,170 @@
+//! Zero-work task graphs: what a runtime costs per task when the tasks do nothing.
+//!
+//! Every task calls `noop/1`, which writes one row: 1 plus the sum of the rows it reads (wrapping). The answer therefore
+//! depends on every edge of the graph and is known by construction: a task that was left out, ran on the wrong inputs or
+//! was counted twice changes it.
+
+use crate::definition::DefinitionError;
+use arrow::array::{ArrayRef, RecordBatch, UInt64Array};
+use bench_model::{Call, Exchange, Fragment, FragmentId, Graph, Input, JobId, KernelId, Read};
+use serde::{Deserialize, Serialize};
+use std::collections::HashMap;
+use std::sync::Arc;
+
+/// The kernel of every task, and the column it writes.
+const KERNEL: KernelId = KernelId::new("noop/1");
+const COLUMN: &str = "tasks";
+/// Columns of a stencil.
+const STENCIL_WIDTH: u32 = 100;
+/// Larger graphs measure the memory of the driver, not its speed.
+const TASKS_MAX: u32 = 10_000_000;
+
+/// How the tasks depend on each other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum GraphShape {
+    /// Each task reads the one before it: nothing can run at the same time.
+    Chain,
+    /// One task, read by all others, which one last task gathers.
+    Fanout,
+    /// Pairs are combined until one is left.
+    Tree,
+    /// Steps of 100 tasks, each reading its neighbors in the step before.
+    Stencil,
+}
+
+impl GraphShape {
+    /// A graph of about `tasks` tasks; exactly as many for a chain and a fan-out.
+    ///
+    /// # Errors
+    /// A count that is too small for the shape or absurdly large.
+    pub fn graph(self, file: &str, tasks: u32) -> Result<Graph, DefinitionError> {
+        if !(3..=TASKS_MAX).contains(&tasks) {
+            let message = format!("a graph of {tasks} tasks is out of range; it takes between 3 and {TASKS_MAX}");
+            return Err(DefinitionError::invalid(file, message));
+        }
+        let mut fragments = match self {
+            Self::Chain => chain(tasks),
+            Self::Fanout => fanout(tasks),
+            Self::Tree => tree(tasks),
+            Self::Stencil => stencil(tasks),
+        };
+        if let Some(last) = fragments.last_mut() {
+            last.exchange = Exchange::Collect;
+        }
+        let result = FragmentId(fragments.len().saturating_sub(1) as u32);
+        let graph = Graph { fragments, result };
+        let named = |source| DefinitionError::Graph { file: file.to_owned(), workload: format!("{self:?}"), source };
+        graph.validate().map_err(named)?;
+        Ok(graph)
+    }
+}
+
+fn fragment(id: u32, tasks: u32, exchange: Exchange, read: Option<Read>) -> Fragment {
+    let call = Call { kernel: KERNEL, args: Default::default() };
+    let inputs = read.map(|read| Input { from: FragmentId(id.saturating_sub(1)), read }).into_iter().collect();
+    Fragment { id: FragmentId(id), call, inputs, tasks, exchange, outputs: 1, waits_for: Vec::new() }
+}
+
+
+fn chain(tasks: u32) -> Vec<Fragment> {
+    (0..tasks).map(|id| fragment(id, 1, Exchange::Gather, (id > 0).then_some(Read::All))).collect()
+}
+
+fn fanout(tasks: u32) -> Vec<Fragment> {
+    vec![
+        fragment(0, 1, Exchange::Broadcast, None),
+        fragment(1, tasks - 2, Exchange::Gather, Some(Read::All)),
+        fragment(2, 1, Exchange::Gather, Some(Read::All)),
+    ]
+}
+
+fn tree(tasks: u32) -> Vec<Fragment> {
+    let mut fragments = Vec::new();
+    let mut width = tasks.div_ceil(2);
+    loop {
+        let id = fragments.len() as u32;
+        fragments.push(fragment(id, width, Exchange::Gather, (id > 0).then_some(Read::Merge { fan_in: 2 })));
+        if width == 1 {
+            return fragments;
+        }
+        width = width.div_ceil(2);
+    }
+}
+
+fn stencil(tasks: u32) -> Vec<Fragment> {
+    let width = STENCIL_WIDTH.min(tasks - 1);
+    let steps = (tasks - 1).div_ceil(width);
+    let step = |id| fragment(id, width, Exchange::Forward, (id > 0).then_some(Read::Window { radius: 1 }));
+    (0..steps).map(step).chain([fragment(steps, 1, Exchange::Gather, Some(Read::All))]).collect()
+}
+
+/// The answer of a graph, computed from its edges.
+///
+/// # Errors
+/// The column does not fit the batch, which cannot happen.
+pub(crate) fn answer(graph: &Graph) -> Result<RecordBatch, arrow::error::ArrowError> {
+    let mut rows: HashMap<FragmentId, Vec<u64>> = HashMap::new();
+    let by_id: HashMap<FragmentId, &Fragment> = graph.fragments.iter().map(|f| (f.id, f)).collect();
+    for fragment in &graph.fragments {
+        let mut tasks = vec![1u64; fragment.tasks as usize];
+        for input in &fragment.inputs {
+            let (Some(producer), Some(from)) = (by_id.get(&input.from), rows.get(&input.from)) else { continue };
+            for (partition, task) in (0..).zip(&mut tasks) {
+                for block in fragment.reads(JobId(0), input, producer, partition) {
+                    let row = from.get(block.task.partition as usize).copied().unwrap_or(0);
+                    *task = task.wrapping_add(row);
+                }
+            }
+        }
+        rows.insert(fragment.id, tasks);
+    }
+    let result = rows.remove(&graph.result).unwrap_or_default();
+    RecordBatch::try_from_iter([(COLUMN, Arc::new(UInt64Array::from(result)) as ArrayRef)])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use arrow::array::AsArray;
+    use arrow::datatypes::UInt64Type;
+
+    const SHAPES: [GraphShape; 4] = [GraphShape::Chain, GraphShape::Fanout, GraphShape::Tree, GraphShape::Stencil];
+
+    fn value(shape: GraphShape, tasks: u32) -> u64 {
+        let answer = answer(&shape.graph("f", tasks).unwrap()).unwrap();
+        assert_eq!(answer.num_rows(), 1);
+        answer.column(0).as_primitive::<UInt64Type>().value(0)
+    }
+
+    #[test]
+    fn every_shape_has_about_as_many_tasks_as_asked_for() {
+        for shape in SHAPES {
+            for tasks in [3, 4, 99, 2_000, 100_000] {
+                let made = shape.graph("f", tasks).unwrap().tasks();
+                let most = u64::from(tasks) + u64::from(STENCIL_WIDTH);
+                assert!((u64::from(tasks)..=most).contains(&made), "{shape:?}: {made} of {tasks}");
+            }
+        }
+    }
+
+    #[test]
+    fn where_each_row_is_read_once_the_answer_is_the_number_of_tasks() {
+        assert_eq!(value(GraphShape::Chain, 2_000), 2_000);
+        assert_eq!(value(GraphShape::Tree, 2_000), GraphShape::Tree.graph("f", 2_000).unwrap().tasks());
+    }
+
+    #[test]
+    fn where_rows_are_read_several_times_the_answer_counts_paths() {
+        // 8 tasks read the first one: 8 x 2, and the last one.
+        assert_eq!(value(GraphShape::Fanout, 10), 17);
+        // Three columns, one step: 3, and the last one.
+        assert_eq!(value(GraphShape::Stencil, 4), 4);
+    }
+
+    #[test]
+    fn absurd_counts_are_refused() {
+        assert!(GraphShape::Chain.graph("f", 2).is_err());
+        assert!(GraphShape::Chain.graph("f", u32::MAX).is_err());
+    }
+}

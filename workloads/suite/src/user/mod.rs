@@ -1,0 +1,14 @@
+//! The user's own workloads: a folder in the very format of ours, with tables of its own.
+//!
+//! ```text
+//! DIR/family.toml        tables and workloads
+//! DIR/orders-by-day.sql  one file per SQL workload
+//! DIR/answers/*.parquet  expected answers, where known
+//! ```
+
+mod example;
+mod load;
+mod table;
+
+pub use example::init;
+pub use load::{UserFamily, load_dir};
