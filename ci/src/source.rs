@@ -212,7 +212,7 @@ mod tests {
     fn comments_and_strings_are_blanked() {
         check_blank("a // x\nb", "a     \nb");
         check_blank("a /* x /* y */ */ b", &format!("a{}b", " ".repeat(17)));
-        check_blank(r#"f("x\"y") + 1"#, r#"f("      ) + 1"#);
+        check_blank(r#"f("x\"y") + 1"#, &format!("f(\"{}) + 1", " ".repeat(5)));
         check_blank("let c = '\\''; let l: &'a str;", "let c = '   ; let l: &'a str;");
         check_blank("r#\"x\"y\"# b", "r#\"      b");
         check_blank("var\"s\"", "var\"  ");

@@ -1,13 +1,10 @@
 //! A report over 100,000 observations takes less than two seconds.
 
-#![expect(missing_docs, reason = "criterion's macros make undocumented items")]
-
 use bench_record::{Arm, Case, Family, Observation, Outcome, Protocol, Run, Timestamp};
 use bench_reports::{Format, Ink, Options, compare, render};
 use criterion::{Criterion, criterion_group, criterion_main};
 use std::hint::black_box;
 
-#[expect(dead_code, reason = "the tests use all of it")]
 #[path = "../tests/fixture/mod.rs"]
 mod fixture;
 

@@ -170,7 +170,7 @@ pub struct FamilyReport {
     pub workloads: Vec<WorkloadReport>,
     /// One line per contestant.
     pub totals: Vec<Total>,
-    /// Cores needed to beat one thread; absent without a single-thread run.
+    /// Cores needed to beat one thread; absent if no single-threaded contestant completed anything.
     pub cost: Option<CostReport>,
     /// Where slot time went, for contestants that say.
     pub spans: Vec<SpanBreakdown>,

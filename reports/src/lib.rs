@@ -1,6 +1,7 @@
 //! From recorded trials to a comparison an engineer can trust. Pure functions: the same folders give the same bytes.
 //!
 //! | module | idea |
+//! |---|---|
 //! | `stats` | medians, bootstrap intervals, rank tests, and when two times are indistinguishable |
 //! | `comparison` | what a report says, as data; its JSON is the stable machine-readable report |
 //! | `compare` | recorded runs to a [`Comparison`] |

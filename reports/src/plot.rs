@@ -83,12 +83,13 @@ impl<'a> Panel<'a> {
         }
     }
 
-    /// The smallest and largest time, with room around them.
+    /// The decades that hold every time and interval.
     fn range(&self) -> std::ops::Range<f64> {
         let all = self.series.iter().flat_map(|(_, marks)| marks);
         let ends = all.flat_map(|m| [m.middle, m.ends.map_or(m.middle, |e| e.0), m.ends.map_or(m.middle, |e| e.1)]);
         let (low, high) = ends.fold((f64::INFINITY, 0.0f64), |(low, high), v| (low.min(v), high.max(v)));
-        low / 1.5..high * 1.5
+        // Whole decades: the axis always has at least two labels, and panels of one suite can be laid side by side.
+        10f64.powf((low / 1.1).log10().floor())..10f64.powf((high * 1.1).log10().ceil())
     }
 
     fn draw<'b>(&self, area: &Area<'b>) -> Drawn<'b> {
@@ -111,7 +112,7 @@ impl<'a> Panel<'a> {
             .x_label_formatter(&name)
             .x_label_style(("sans-serif", 11).into_font().transform(FontTransform::Rotate90))
             .y_desc("seconds (log)")
-            .y_label_formatter(&|y| format!("{y}"))
+            .y_label_formatter(&|y| seconds(*y))
             .light_line_style(WHITE)
             .draw()?;
         let width = 0.7 / self.series.len() as f64;
@@ -128,6 +129,11 @@ impl<'a> Panel<'a> {
         let legend = SeriesLabelPosition::UpperRight;
         chart.configure_series_labels().position(legend).background_style(WHITE.mix(0.8)).draw()
     }
+}
+
+/// A tick of the axis with the digits it needs and no more: powers of ten computed in binary are a little off.
+fn seconds(y: f64) -> String {
+    format!("{y:.2e}").parse::<f64>().unwrap_or(y).to_string()
 }
 
 fn marks(family: &FamilyReport, label: &str) -> Vec<Mark> {

@@ -1,12 +1,14 @@
 //! What the host costs per task: zero-work graphs of 100,000 tasks, with and without span accounting.
 //!
 //! The throughput that criterion prints is tasks per second.
+#![expect(clippy::unwrap_used, reason = "benchmarks stop at the first surprise")]
 
 #[path = "../tests/fifo/mod.rs"]
 mod fifo;
 
 use bench_model::{EngineSetup, Graph, Program, Registry, Session, Style, Tuning};
 use bench_node::LiveEngine;
+use bench_stagedag::StageDag;
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use fifo::{Fifo, graphs};
 use std::sync::Arc;
@@ -48,6 +50,7 @@ fn overhead_of<S: Style>(c: &mut Criterion, style: fn() -> S) {
 
 fn overhead(c: &mut Criterion) {
     overhead_of(c, || Fifo);
+    overhead_of(c, || StageDag);
 }
 
 criterion_group!(benches, overhead);

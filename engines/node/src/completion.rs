@@ -1,11 +1,19 @@
 //! Where the thread that submitted a job waits for it.
 
-use bench_model::{BlockRef, JobError, JobId};
+use crate::store::BlockReader;
+use bench_model::{JobError, JobId, TaskFailure};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-/// How a job ended, in its machines' own words.
-pub(crate) type Ended = Result<Vec<BlockRef>, JobError>;
+/// How a job ended.
+pub(crate) enum Ended {
+    /// Well: its answer's blocks in order, held open so that freeing the job cannot take them away.
+    Answer(Vec<BlockReader>),
+    /// Well, said its machines, but a block of its answer is not there.
+    Lost(TaskFailure),
+    /// Without an answer, in its machines' own words.
+    Refused(JobError),
+}
 
 /// A mailbox for the end of the one job that runs.
 #[derive(Default)]
@@ -55,10 +63,8 @@ impl Completion {
     /// Waits for a job, but no longer than `at_most`.
     pub(crate) fn wait(&self, job: JobId, at_most: Duration) -> Waited {
         let pending = |s: &mut State| s.broken.is_none() && s.ended.as_ref().is_none_or(|(id, _)| *id != job);
-        let (mut state, _) = self
-            .changed
-            .wait_timeout_while(self.lock(), at_most, pending)
-            .unwrap_or_else(PoisonError::into_inner);
+        let (mut state, _) =
+            self.changed.wait_timeout_while(self.lock(), at_most, pending).unwrap_or_else(PoisonError::into_inner);
         if let Some((_, ended)) = state.ended.take_if(|(id, _)| *id == job) {
             return Waited::Ended(ended);
         }

@@ -3,14 +3,15 @@
 //! Invariant: a machine runs only inside this structure's methods, hence only under the lock; a kernel, a file
 //! operation or the planner never does.
 
-use crate::completion::Completion;
+use crate::completion::{Completion, Ended};
 use crate::job::{Job, Tally};
 use crate::sleepers::Sleepers;
 use crate::slot::Slot;
+use crate::store::BlockStore;
 use crate::timers::Timers;
 use bench_model::{
-    Action, Addr, Assignment, Attempt, Event, FragmentId, Graph, JobId, Machine, Nanos, NodeId, Planned, SpanKind,
-    StageStats, Style, StyleEnv, TaskFailure, TaskId, TaskReport,
+    Action, Addr, Assignment, Attempt, BlockRef, Event, FragmentId, Graph, JobError, JobId, Machine, Nanos, NodeId,
+    Planned, SpanKind, StageStats, Style, StyleEnv, TaskFailure, TaskId, TaskReport,
 };
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -59,6 +60,7 @@ pub(crate) struct Control<S: Style> {
     chores: VecDeque<Chore>,
     occupations: Vec<Occupation>,
     slots: Vec<Arc<Slot>>,
+    store: Arc<BlockStore>,
     completion: Arc<Completion>,
     spans: bool,
     /// Which slots sleep.
@@ -77,7 +79,7 @@ impl<S: Style> Control<S> {
         style: &S,
         env: &StyleEnv,
         slots: Vec<Arc<Slot>>,
-        completion: Arc<Completion>,
+        (store, completion): (Arc<BlockStore>, Arc<Completion>),
         spans: bool,
     ) -> Self {
         let mut control = Self {
@@ -91,6 +93,7 @@ impl<S: Style> Control<S> {
             chores: VecDeque::new(),
             occupations: vec![Occupation::Awake; slots.len()],
             slots,
+            store,
             completion,
             spans,
             sleepers: Sleepers::default(),
@@ -133,18 +136,29 @@ impl<S: Style> Control<S> {
             Action::Cancel { task, attempt } => self.cancel(task, attempt),
             Action::Free { job, fragment } => self.chores.push_back(Chore::Free { job, fragment }),
             Action::Replan { job, stats, fixed } => self.replan(job, stats, fixed),
-            Action::Finish { job, result } => {
-                if self.job.as_ref().is_some_and(|j| j.id == job) {
-                    self.phase = Phase::Answering;
-                }
-                self.completion.finish(job, result);
-            }
+            Action::Finish { job, result } => self.finish(job, result),
             Action::Note { job, note } => {
                 if let Some(job) = self.job.as_mut().filter(|j| j.id == job) {
                     job.note(note);
                 }
             }
         }
+    }
+
+    /// Ends the job. Its answer is opened here and now, before any `Free` that comes with the end is carried out; the
+    /// blocks of an answer are in memory, so this touches no file. The answer of an unplanned graph is a mere count.
+    fn finish(&mut self, job: JobId, result: Result<Vec<BlockRef>, JobError>) {
+        let Some(current) = self.job.as_ref().filter(|j| j.id == job) else { return };
+        let answer = result.map(|blocks| if current.planned { self.store.open_all(&blocks) } else { Ok(Vec::new()) });
+        self.phase = Phase::Answering;
+        self.completion.finish(
+            job,
+            match answer {
+                Ok(Ok(readers)) => Ended::Answer(readers),
+                Ok(Err(failure)) => Ended::Lost(failure),
+                Err(error) => Ended::Refused(error),
+            },
+        );
     }
 
     /// Asks the planner if it knows the job; a graph that nobody planned cannot be replanned.

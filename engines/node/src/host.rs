@@ -79,11 +79,13 @@ impl<S: Style> Running<S> {
             let scratch = subfolder(&folder, format!("slot-{number}"))?;
             slots.push(Arc::new(Slot::new(number, clock, scratch, setup.spans)));
         }
+        let store = Arc::new(BlockStore::new(blocks, compression));
+        let ends = (Arc::clone(&store), Arc::clone(&completion));
         let host = Arc::new(Host {
-            control: Mutex::new(Control::start(style, &env, slots.clone(), Arc::clone(&completion), setup.spans)),
+            control: Mutex::new(Control::start(style, &env, slots.clone(), ends, setup.spans)),
             work: Condvar::new(),
             clock,
-            store: Arc::new(BlockStore::new(blocks, compression)),
+            store,
             registry,
             front,
             memory_share: env.memory_share,

@@ -8,7 +8,8 @@ const LINES_MAX: usize = 100;
 
 /// The outline of a ready graph.
 pub(crate) fn outline(graph: &Graph) -> String {
-    let mut text = format!("{} fragments, {} tasks, answer from {}", graph.fragments.len(), graph.tasks(), graph.result);
+    let mut text =
+        format!("{} fragments, {} tasks, answer from {}", graph.fragments.len(), graph.tasks(), graph.result);
     for fragment in graph.fragments.iter().take(LINES_MAX) {
         text.push('\n');
         text.push_str(&line(fragment));

@@ -4,6 +4,7 @@ use crate::completion::{Ended, Waited};
 use crate::host::Running;
 use crate::job::{Job, Tally};
 use crate::outline::outline;
+use crate::store;
 use crate::timeline::{self, Spent};
 use arrow::array::{RecordBatch, UInt64Array};
 use arrow::datatypes::{DataType, Field, Schema};
@@ -56,8 +57,11 @@ impl<S: Style> LiveSession<S> {
         let (start, before) = self.begin(Job::new(job, planned));
         let outcome = self.lower(job, workload).and_then(|lowered| {
             let tally = (!planned).then(|| Tally::new(&lowered.graph));
-            let blocks = self.submit_and_wait(job, &lowered, tally, stop)?.map_err(|e| refused(workload, e))?;
-            let batches = if planned { host.store.collect(&blocks).map_err(lost)? } else { Vec::new() };
+            let batches = match self.submit_and_wait(job, &lowered, tally, stop)? {
+                Ended::Answer(readers) => store::collect(readers).map_err(lost)?,
+                Ended::Lost(failure) => return Err(lost(failure)),
+                Ended::Refused(error) => return Err(refused(workload, error)),
+            };
             Ok((lowered.schema, batches))
         });
         let (ended, spans) = self.end(start, before.as_deref());

@@ -69,11 +69,8 @@ struct Context<'t> {
 impl Context<'_> {
     fn finish(self) -> Result<TaskReport, TaskFailure> {
         let Self { slot, output, stats, .. } = self;
-        let blocks = if output.is_empty() {
-            output.commit()?
-        } else {
-            slot.timed(SpanKind::ShuffleWrite, || output.commit())?
-        };
+        let blocks =
+            if output.is_empty() { output.commit()? } else { slot.timed(SpanKind::ShuffleWrite, || output.commit())? };
         let rows_out = blocks.iter().map(|b| b.rows).sum();
         Ok(TaskReport { blocks, stats: TaskStats { rows_in: Rows::new(slot.rows_in()), rows_out, ..stats } })
     }

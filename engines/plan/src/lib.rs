@@ -39,6 +39,7 @@ mod task_scan;
 
 pub use block_scan::{BlockScanExec, block_scans};
 pub use cut::cut;
+pub use datafusion::DATAFUSION_VERSION;
 pub use error::{PlanError, engine_error, plain};
 pub use explain::explain;
 pub use fragment::{Cut, FragmentPlan, JobPlan, PLAN_KERNEL};

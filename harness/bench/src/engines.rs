@@ -19,7 +19,7 @@ pub(crate) const ORACLE: &str = "datafusion-1t";
 /// There is none.
 pub(crate) fn by_name(name: &str) -> Result<Box<dyn Engine>> {
     match name {
-        "stagedag" => Ok(live(StageDag)),
+        "stagedag" => live(StageDag),
         "datafusion" => Ok(Box::new(Datafusion)),
         "datafusion-1t" => Ok(Box::new(Datafusion1t)),
         _ => Err(anyhow!("unknown engine `{name}`; known: {}", NAMES.join(", "))),
@@ -32,10 +32,15 @@ pub(crate) fn all() -> Vec<Box<dyn Engine>> {
 }
 
 /// A style on the live host, with the front half and the kernels that all styles share.
-fn live<S: Style>(style: S) -> Box<dyn Engine> {
-    let store = Arc::new(PlanStore::default());
-    let front = Arc::new(PlanFront::new(Arc::clone(&store)));
-    Box::new(LiveEngine::new(style, front, bench_kernels::registry(store)))
+fn live<S: Style>(style: S) -> Result<Box<dyn Engine>> {
+    let store = PlanStore::default();
+    let front = Arc::new(PlanFront::new(store.clone())?);
+    Ok(Box::new(LiveEngine::new(style, front, bench_kernels::registry(store))))
+}
+
+/// What engines of this build say their version is.
+pub(crate) fn version() -> String {
+    format!("{} (DataFusion {})", env!("CARGO_PKG_VERSION"), bench_plan::DATAFUSION_VERSION)
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! Long work as bars on a terminal, as silence elsewhere.
 
-use bench_suite::data::{Event, Progress};
+use bench_suite::{Event, Progress};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use std::time::Duration;
 

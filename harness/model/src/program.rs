@@ -44,6 +44,7 @@ pub struct Workload {
     /// What to compute.
     pub program: Program,
     /// The dataset it reads; none for zero-work graphs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub dataset: Option<String>,
     /// How its answer is checked.
     pub check: Check,
@@ -168,6 +169,7 @@ pub struct Check {
     /// `order_by` are compared by those columns only.
     pub ties_at_cut: bool,
     /// The expected answer, by whom and how it was made, if it is known beforehand.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expected: Option<(Digest, String)>,
 }
 

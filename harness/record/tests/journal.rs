@@ -1,5 +1,4 @@
 //! The journal's promises: exclusive, append-only, at most the trial in flight lost.
-#![expect(clippy::unwrap_used, clippy::panic, reason = "a test may fail loudly")]
 
 mod run_fixture;
 

@@ -24,10 +24,10 @@ pub(super) fn report(
     family: Family,
 ) -> Option<CostReport> {
     let single: Vec<usize> = with_cores(field, |cores| cores == 1).collect();
-    if single.is_empty() {
+    let marks = marks(cases, &single);
+    if marks.is_empty() {
         return None;
     }
-    let marks = marks(cases, &single);
     let mut engines: BTreeMap<usize, Vec<Attempt>> = BTreeMap::new();
     for who in with_cores(field, |cores| cores > 1) {
         let Some(contestant) = field.contestants.get(who) else { continue };

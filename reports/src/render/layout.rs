@@ -54,8 +54,8 @@ pub(super) enum Tone {
     Faint,
 }
 
-/// The least a name is cut to.
-const SHORTEST_NAME: usize = 8;
+/// The least a name or words are cut to.
+const SHORTEST: usize = 8;
 
 /// Plain text: tables aligned, paragraphs wrapped.
 pub(super) fn text(blocks: &[Block], ink: Ink) -> String {
@@ -152,36 +152,44 @@ fn wrap(out: &mut String, words: &str, first: &str, rest: &str) {
     }
 }
 
+/// Takes out the middle: names that share a beginning often differ at their end.
 fn cut(text: &str, to: usize) -> String {
-    if width(text) <= to {
+    let all = width(text);
+    if all <= to {
         return text.to_owned();
     }
-    text.chars().take(to.saturating_sub(1)).chain(['…']).collect()
+    let tail = to.saturating_sub(1) / 2;
+    let head = to.saturating_sub(tail + 1);
+    text.chars().take(head).chain(['…']).chain(text.chars().skip(all - tail)).collect()
 }
 
 impl Sheet {
-    /// Columns as wide as their widest cell; where that is too much, the widest name is cut until it fits.
-    fn widths(&self) -> Vec<usize> {
+    /// The gap between columns, and columns as wide as their widest cell. Where that is too much the gap narrows, then the
+    /// widest name is cut until the rest fits, and words once all names are short.
+    fn widths(&self) -> (usize, Vec<usize>) {
         let cell = |row: &Row, i: usize| row.cells.get(i).map_or(0, |c| width(&plain(c)));
         let widest = |(i, c): (usize, &Column)| {
             self.rows.iter().map(|r| cell(r, i)).chain([width(&plain(&c.title))]).max().unwrap_or_default()
         };
         let mut widths: Vec<usize> = self.columns.iter().enumerate().map(widest).collect();
-        let gaps = 2 * widths.len().saturating_sub(1);
-        while widths.iter().sum::<usize>() + gaps > WIDTH {
-            let names = widths.iter_mut().zip(&self.columns).filter(|(_, c)| c.kind == Kind::Name);
-            match names.map(|(w, _)| w).max() {
-                Some(widest) if *widest > SHORTEST_NAME => *widest -= 1,
-                _ => break,
-            }
+        let total = |widths: &[usize], gap: usize| widths.iter().sum::<usize>() + gap * widths.len().saturating_sub(1);
+        let gap = if total(&widths, 2) > WIDTH { 1 } else { 2 };
+        while total(&widths, gap) > WIDTH {
+            let long = |kind: Kind| {
+                let of_kind = self.columns.iter().map(move |c| c.kind == kind);
+                let long = widths.iter().enumerate().zip(of_kind).filter(|((_, w), yes)| *yes && **w > SHORTEST);
+                long.map(|((i, w), _)| (*w, i)).max()
+            };
+            let Some((_, widest)) = long(Kind::Name).or_else(|| long(Kind::Words)) else { break };
+            widths.get_mut(widest).into_iter().for_each(|w| *w -= 1);
         }
-        widths
+        (gap, widths)
     }
 
     fn text(&self, out: &mut String, ink: Ink) {
-        let widths = self.widths();
+        let (gap, widths) = self.widths();
         let titles: Vec<String> = self.columns.iter().map(|c| c.title.clone()).collect();
-        let header = self.aligned(&titles, &widths);
+        let header = self.aligned(&titles, gap, &widths);
         line(out, &header);
         line(out, &"-".repeat(width(header.trim_end())));
         let mut above: Option<&String> = None;
@@ -195,16 +203,17 @@ impl Sheet {
                 first.clear();
             }
             above = row.cells.first();
-            let text = self.aligned(&cells, &widths);
+            let text = self.aligned(&cells, gap, &widths);
             line(out, &paint(text.trim_end(), row.tone, ink));
         }
     }
 
-    fn aligned(&self, cells: &[String], widths: &[usize]) -> String {
-        let mut text = String::new();
+    fn aligned(&self, cells: &[String], gap: usize, widths: &[usize]) -> String {
+        let (mut text, mut first) = (String::new(), true);
         for ((cell, to), column) in cells.iter().zip(widths).zip(&self.columns) {
             let cell = cut(&plain(cell), *to);
-            let gap = if text.is_empty() { "" } else { "  " };
+            let gap = " ".repeat(if first { 0 } else { gap });
+            first = false;
             // Writing to a string cannot fail.
             let _ = match column.kind {
                 Kind::Number => write!(text, "{gap}{cell:>to$}"),

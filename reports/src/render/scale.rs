@@ -15,21 +15,21 @@ const SIZES: [(&str, f64); 4] = [("GiB", 1_073_741_824.0), ("MiB", 1_048_576.0),
 impl Scale {
     /// For nanoseconds.
     pub(super) fn time(values: impl IntoIterator<Item = f64>) -> Self {
-        Self::of(&TIMES, values)
+        Self::of(&TIMES, 0.1, values)
     }
 
     /// For bytes.
     pub(super) fn size(values: impl IntoIterator<Item = f64>) -> Self {
-        Self::of(&SIZES, values)
+        Self::of(&SIZES, 1.0, values)
     }
 
-    /// The largest unit in which the smallest positive value is at least a tenth; three digits for the smallest value, but
+    /// The largest unit in which the smallest positive value is at least `least`; three digits for the smallest value, but
     /// no more than six for the largest.
-    fn of(units: &[(&'static str, f64); 4], values: impl IntoIterator<Item = f64>) -> Self {
+    fn of(units: &[(&'static str, f64); 4], least: f64, values: impl IntoIterator<Item = f64>) -> Self {
         let positive = values.into_iter().filter(|v| *v > 0.0 && v.is_finite());
         let (low, high) = positive.fold((f64::INFINITY, 0.0f64), |(low, high), v| (low.min(v), high.max(v)));
         let [.., smallest] = *units;
-        let (unit, per_unit) = units.iter().copied().find(|(_, per)| low >= per * 0.1).unwrap_or(smallest);
+        let (unit, per_unit) = units.iter().copied().find(|(_, per)| low >= per * least).unwrap_or(smallest);
         let wanted = match low / per_unit {
             x if x < 1.0 => 3,
             x if x < 10.0 => 2,
@@ -46,9 +46,10 @@ impl Scale {
     }
 }
 
-/// A ratio with three digits.
+/// A ratio with three digits, two where it takes an exponent.
 pub(super) fn ratio(value: f64) -> String {
     let decimals = match value {
+        x if x >= 10_000.0 || (x > 0.0 && x < 0.01) => return format!("{x:.1e}"),
         x if x < 10.0 => 2,
         x if x < 100.0 => 1,
         _ => 0,
@@ -73,7 +74,7 @@ mod tests {
         let scale = Scale::time([1.234e6, 1e9]);
         assert_eq!((scale.unit, scale.show(1.234e6), scale.show(1e9)), ("ms", "1.23".into(), "1000.00".into()));
         let scale = Scale::size([300.0 * 1_048_576.0]);
-        assert_eq!((scale.unit, scale.show(300.0 * 1_048_576.0)), ("GiB", "0.293".into()));
+        assert_eq!((scale.unit, scale.show(300.0 * 1_048_576.0)), ("MiB", "300".into()));
     }
 
     #[test]
@@ -86,6 +87,7 @@ mod tests {
     #[test]
     fn ratios_and_shares_keep_three_digits() {
         assert_eq!([ratio(0.5), ratio(12.34), ratio(123.4)], ["0.50", "12.3", "123"]);
+        assert_eq!([ratio(0.0012), ratio(123_456.0), ratio(0.0)], ["1.2e-3", "1.2e5", "0.00"]);
         assert_eq!([percent(0.123), percent(-0.0001)], ["12.3", "0.0"]);
     }
 }

@@ -35,11 +35,14 @@ fn table_blocks(table: &Table) -> Vec<Block> {
     if let Some(emulated) = &table.emulated {
         blocks.push(Block::Text(format!("Emulated nodes: {emulated}. Not a measurement of a cluster.")));
     }
+    let baseline = table.baseline.as_deref().unwrap_or("the baseline");
     for family in &table.families {
-        blocks.push(Block::Heading(2, format!("{}: {} workloads", family.family.name(), family.workloads.len())));
+        let count = family.workloads.len();
+        let plural = if count == 1 { "" } else { "s" };
+        blocks.push(Block::Heading(2, format!("{}: {count} workload{plural}", family.family.name())));
         blocks.push(times(&family.workloads));
-        blocks.push(Block::Heading(3, format!("{} totals", family.family.name())));
-        blocks.push(totals(&family.totals, table.baseline.as_deref().unwrap_or("the baseline")));
+        blocks.push(Block::Heading(3, format!("{} totals, ratios to {baseline}", family.family.name())));
+        blocks.push(totals(&family.totals, baseline));
         blocks.extend(cost(family));
         blocks.extend(spans(family));
     }
@@ -48,6 +51,7 @@ fn table_blocks(table: &Table) -> Vec<Block> {
         blocks.push(Block::Heading(2, "Did not complete".to_owned()));
         blocks.extend(others.into_iter().map(|i| Block::Item(incident(i))));
     }
+    blocks.push(Block::Heading(2, "How this was measured".to_owned()));
     blocks.extend(footer::blocks(table));
     blocks
 }
@@ -83,6 +87,14 @@ fn ratio_text(r: &Ratio) -> String {
     }
 }
 
+/// The outcome of a case that did not complete. Its reason has more room in the list of such cases.
+fn ended(c: &Cell) -> String {
+    match (c.completed, c.trials) {
+        (0, _) => c.outcome.to_string(),
+        (completed, trials) => format!("{}, {completed} of {trials} completed", c.outcome),
+    }
+}
+
 /// One row per workload and contestant.
 fn times(workloads: &[WorkloadReport]) -> Block {
     let cells = || workloads.iter().flat_map(|w| &w.cells);
@@ -98,9 +110,9 @@ fn times(workloads: &[WorkloadReport]) -> Block {
             None if w.winner.is_some() => "best".to_owned(),
             None => "no winner".to_owned(),
         };
+        let against = if completed { against } else { ended(c) };
         let mark = if c.contaminated > 0 { "*" } else { "" };
         let number = |scale: &Scale, v: Option<f64>| v.map_or_else(|| "-".to_owned(), |v| scale.show(v));
-        let time = if completed { number(&wall, c.wall_ns_median) } else { c.outcome.to_string() };
         Row {
             tone: match (c.outcome, w.winner.as_ref() == Some(&c.contestant)) {
                 (Outcome::Completed, true) => Tone::Good,
@@ -111,7 +123,7 @@ fn times(workloads: &[WorkloadReport]) -> Block {
             cells: vec![
                 w.workload.clone(),
                 c.contestant.clone(),
-                time,
+                number(&wall, c.wall_ns_median),
                 c.wall_ns_interval.map_or_else(|| "-".to_owned(), |i| range(i, |v| wall.show(v))),
                 format!("{}{mark}", c.trials),
                 against,
@@ -164,7 +176,7 @@ fn totals(totals: &[Total], baseline: &str) -> Block {
             column("completed", Kind::Words),
             column(scale.unit, Kind::Number),
             column("pen.", Kind::Number),
-            column(format!("total / {baseline}"), Kind::Name),
+            column("total ratio", Kind::Words),
             column("geometric mean", Kind::Words),
             column("over", Kind::Number),
         ],

@@ -163,9 +163,9 @@ mod tests {
             values in prop::collection::vec(1.0f64..1e6, 2..20), seed in any::<u64>(),
         ) {
             let values = sorted(values);
-            let Interval { low, high } = interval(&values, seed);
-            prop_assert!(values[0] <= low && high <= values[values.len() - 1]);
-            prop_assert!(Interval { low, high }.contains(median(&values).unwrap()));
+            let interval = interval(&values, seed);
+            prop_assert!(values[0] <= interval.low && interval.high <= values[values.len() - 1]);
+            prop_assert!(interval.contains(median(&values).unwrap()));
         }
 
         #[test]

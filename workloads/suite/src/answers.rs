@@ -1,5 +1,6 @@
 //! Stored digests of known answers: made once by independent code from the same bytes, compared with ever after.
 
+use crate::family::Definition;
 use bench_model::Digest;
 use include_dir::{Dir, include_dir};
 use serde::{Deserialize, Serialize};
@@ -93,6 +94,19 @@ impl Answers {
         holds.then(|| (stored.digest.clone(), self.origin.clone()))
     }
 
+    /// Gives every definition that asks this dataset the answer that is stored for it. Returns how many there were.
+    pub fn apply(&self, fingerprint: &str, definitions: &mut [Definition]) -> usize {
+        let mut applied = 0;
+        for d in definitions.iter_mut().filter(|d| d.workload.dataset.as_ref() == Some(&self.dataset)) {
+            let Some(question) = &d.oracle_sql else { continue };
+            if let Some(known) = self.expected(fingerprint, &d.workload.name, question) {
+                d.workload.check.expected = Some(known);
+                applied += 1;
+            }
+        }
+        applied
+    }
+
     /// The built-in answers about a dataset; none if there are no such answers.
     ///
     /// # Errors
@@ -111,7 +125,8 @@ impl Answers {
         struct Version {
             schema: u32,
         }
-        let malformed = |e: serde_json::Error| AnswersError::Malformed { file: file.to_owned(), message: e.to_string() };
+        let malformed =
+            |e: serde_json::Error| AnswersError::Malformed { file: file.to_owned(), message: e.to_string() };
         let version: Version = serde_json::from_slice(bytes).map_err(malformed)?;
         if version.schema > SCHEMA {
             return Err(AnswersError::Newer { file: file.to_owned(), found: version.schema });
@@ -169,6 +184,17 @@ mod tests {
         assert_eq!(answers.expected("f01", "tpch-q01", "SELECT 1"), None);
         assert_eq!(answers.expected("f00", "tpch-q01", "SELECT 2"), None);
         assert_eq!(answers.expected("f00", "tpch-q02", "SELECT 1"), None);
+    }
+
+    #[test]
+    fn answers_reach_the_workloads_they_answer() {
+        let mut all = crate::workloads(&crate::suite("1gb").unwrap()).unwrap();
+        let mut answers = Answers::new("tpch-sf1", "f00", "duckdb");
+        let question = all[0].oracle_sql.clone().unwrap();
+        answers.add("tpch-q01", &question, Digest { rows: 4, ..Digest::default() });
+        answers.add("groupby-q01", &question, Digest::default());
+        assert_eq!(answers.apply("f00", &mut all), 1);
+        assert_eq!(all[0].workload.check.expected.as_ref().map(|(d, _)| d.rows), Some(4));
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! What is measured: datasets, workloads, suites and known answers. Definitions are data; this crate reads and makes them.
+//! What is measured: datasets, workloads, suites and known answers. Definitions are data; this crate reads them.
 //!
 //! | module | idea |
 //! |---|---|

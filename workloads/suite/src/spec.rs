@@ -250,9 +250,9 @@ mod tests {
         let skew = prop::sample::select(Skew::ALL.to_vec());
         prop_oneof![
             (1u32..100_000_000).prop_map(|m| DatasetSpec::Tpch(Tpch { scale_factor: f64::from(m) / 1000.0 })),
-            (1_000u64..=1_000_000_000_000, skew, 0u8..=50, any::<u64>()).prop_map(|(rows, skew, null_percent, seed)| {
-                DatasetSpec::Groupby(Groupby { rows, skew, null_percent, seed })
-            }),
+            (1_000u64..=1_000_000_000_000, skew, 0u8..=50, any::<u64>()).prop_map(
+                |(rows, skew, null_percent, seed)| { DatasetSpec::Groupby(Groupby { rows, skew, null_percent, seed }) }
+            ),
         ]
     }
 

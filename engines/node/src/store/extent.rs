@@ -96,7 +96,8 @@ impl MessageDecoder {
 
     fn next_frame(&mut self) -> Result<(Buffer, Block, MessageHeader), ArrowError> {
         let cut = || ArrowError::IpcError("a message is cut short".to_owned());
-        let length = self.rest.get(4..PREFIX).and_then(|b| b.try_into().ok()).map(u32::from_le_bytes).ok_or_else(cut)?;
+        let length =
+            self.rest.get(4..PREFIX).and_then(|b| b.try_into().ok()).map(u32::from_le_bytes).ok_or_else(cut)?;
         let head = PREFIX + length as usize;
         let message = root_as_message(self.rest.get(PREFIX..head).ok_or_else(cut)?)
             .map_err(|e| ArrowError::IpcError(format!("a message has no valid header: {e}")))?;

@@ -94,19 +94,12 @@ impl BlockStore {
         BlockReader::open(self.find(block)?, block)
     }
 
-    /// Every row of some blocks, in order.
+    /// Opens those of some blocks that have rows.
     ///
     /// # Errors
-    /// Those of [`BlockStore::open`] and of reading.
-    pub(crate) fn collect(&self, blocks: &[BlockRef]) -> Result<Vec<RecordBatch>, TaskFailure> {
-        let mut batches = Vec::new();
-        for block in blocks.iter().filter(|b| b.meta.rows.get() > 0) {
-            let mut reader = self.open(block)?;
-            while let Some(batch) = reader.next_batch()? {
-                batches.push(batch);
-            }
-        }
-        Ok(batches)
+    /// Those of [`BlockStore::open`].
+    pub(crate) fn open_all(&self, blocks: &[BlockRef]) -> Result<Vec<BlockReader>, TaskFailure> {
+        blocks.iter().filter(|b| b.meta.rows.get() > 0).map(|b| self.open(b)).collect()
     }
 
     /// Drops a fragment's blocks, or all of a job's, and removes their files.
@@ -137,10 +130,26 @@ impl BlockStore {
     }
 }
 
+/// Every row of some opened blocks, in order.
+///
+/// # Errors
+/// Those of [`BlockReader::next_batch`].
+pub(crate) fn collect(readers: Vec<BlockReader>) -> Result<Vec<RecordBatch>, TaskFailure> {
+    let mut batches = Vec::new();
+    for mut reader in readers {
+        while let Some(batch) = reader.next_batch()? {
+            batches.push(batch);
+        }
+    }
+    Ok(batches)
+}
+
 /// A failure to write, with what to do about it.
 fn write_failure(path: &Path, error: &io::Error) -> TaskFailure {
     let advice = match error.kind() {
-        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => "; free disk space or choose another scratch folder",
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
+            "; free disk space or choose another scratch folder"
+        }
         _ => "",
     };
     TaskFailure::Transient(format!("cannot write shuffle file {}: {error}{advice}", path.display()))

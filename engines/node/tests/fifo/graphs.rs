@@ -37,10 +37,7 @@ pub fn chain(tasks: u32) -> Graph {
 
 pub fn fan_out(tasks: u32) -> Graph {
     let root = fragment(0, "noop/1", 1, vec![]);
-    Graph {
-        fragments: vec![root, fragment(1, "noop/1", tasks - 1, reads(0, Read::All))],
-        result: FragmentId(1),
-    }
+    Graph { fragments: vec![root, fragment(1, "noop/1", tasks - 1, reads(0, Read::All))], result: FragmentId(1) }
 }
 
 pub fn tree(leaves: u32, fan_in: u32) -> Graph {

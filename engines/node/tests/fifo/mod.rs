@@ -6,11 +6,12 @@
 #![allow(unreachable_pub, reason = "a test binary has no outside")]
 
 pub mod graphs;
+pub mod rows;
 
 use bench_model::{
-    Action, Addr, Assignment, Attempt, BlockId, BlockMeta, BlockRef, Event, FragmentId, Graph, JobError, JobId, Machine,
-    Nanos, NodeId, Note, Planned, SpanKind, StageStats, Style, StyleEnv, Switch, SwitchDefault, TaskFailure, TaskId,
-    TaskReport, TimerId, Violation,
+    Action, Addr, Assignment, Attempt, BlockId, BlockMeta, BlockRef, Event, FragmentId, Graph, JobError, JobId,
+    Machine, Nanos, NodeId, Note, Planned, SpanKind, StageStats, Style, StyleEnv, Switch, SwitchDefault, TaskFailure,
+    TaskId, TaskReport, TimerId, Violation,
 };
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -41,14 +42,14 @@ impl Style for Fifo {
 
     fn machine(&self, at: Addr, _env: &StyleEnv) -> Fifoist {
         match at {
-            Addr::Driver => Fifoist::Driver(Driver::default()),
+            Addr::Driver => Fifoist::Driver(Box::default()),
             Addr::Node(_) => Fifoist::Node,
         }
     }
 }
 
 pub enum Fifoist {
-    Driver(Driver),
+    Driver(Box<Driver>),
     Node,
 }
 
@@ -76,11 +77,14 @@ impl Machine for Fifoist {
 
     fn idle_reason(&self) -> SpanKind {
         match self {
-            Self::Driver(Driver { job: Some(_) }) => SpanKind::IdleBarrier,
+            Self::Driver(driver) if driver.job.is_some() => SpanKind::IdleBarrier,
             _ => SpanKind::IdleNoTask,
         }
     }
 }
+
+/// What a finished task left.
+type Done = (Attempt, Vec<BlockMeta>);
 
 #[derive(Default)]
 pub struct Driver {
@@ -95,7 +99,7 @@ struct Job {
     running: HashMap<TaskId, Attempt>,
     attempts: HashMap<TaskId, u32>,
     /// Finished tasks, by position of their fragment.
-    done: Vec<Vec<Option<(Attempt, Vec<BlockMeta>)>>>,
+    done: Vec<Vec<Option<Done>>>,
     by_id: HashMap<FragmentId, usize>,
     left: u32,
     /// Tasks that wait for a lost block.
@@ -162,9 +166,7 @@ impl Driver {
         for (task, attempt) in job.running {
             out.push(Action::Send { to: Addr::Node(NodeId(0)), msg: Msg::Cancel(task, attempt) });
         }
-        if result.is_err() {
-            out.push(Action::Send { to: Addr::Node(NodeId(0)), msg: Msg::Free(job.id) });
-        }
+        out.push(Action::Send { to: Addr::Node(NodeId(0)), msg: Msg::Free(job.id) });
         out.push(Action::Finish { job: job.id, result });
     }
 

@@ -5,14 +5,14 @@
 //! hashing all of it in each.
 
 use super::estimate::expected_bytes;
+use super::inputs::{rename, without_unread};
 use super::settings::AdaptiveSettings;
 use super::tree::{Node, Path, at, emits_by_probe, free_above, join_sites, replace};
 use crate::block_scan::BlockScanExec;
 use crate::error::PlanError;
 use crate::fragment::{Cut, FragmentPlan, JobPlan};
-use bench_model::{Bytes, FragmentId, Input, Read};
-use datafusion::common::tree_node::{Transformed, TreeNode};
-use datafusion::common::{JoinType, internal_datafusion_err};
+use bench_model::{Bytes, FragmentId, Read, StageStats};
+use datafusion::common::internal_datafusion_err;
 use datafusion::physical_expr::Partitioning;
 use datafusion::physical_plan::joins::{HashJoinExec, PartitionMode};
 use datafusion::physical_plan::{ExecutionPlan, ExecutionPlanProperties};
@@ -32,6 +32,25 @@ pub(super) struct Candidate {
     build_scan: Path,
     probe_scan: Path,
     swapped: bool,
+}
+
+/// Turns the first join that the size of the finished fragment `just` allows into a broadcast join.
+///
+/// # Errors
+/// DataFusion refuses the new plan; `job` is unchanged then.
+pub(super) fn replan_next(
+    job: &mut JobPlan,
+    stats: &BTreeMap<FragmentId, StageStats>,
+    just: FragmentId,
+    fixed: &BTreeSet<FragmentId>,
+    settings: &AdaptiveSettings,
+) -> Result<Option<String>, PlanError> {
+    let Some(size) = stats.get(&just).map(|s| s.blocks.iter().flatten().map(|b| b.bytes).sum::<Bytes>()) else {
+        return Ok(None);
+    };
+    let fits = |c: &Candidate| c.build == just && pays(job, c, size.get(), settings);
+    let candidate = candidates(job, fixed, settings.slots).into_iter().find(fits);
+    candidate.map(|c| apply(job, &c, size, MEASURED, settings)).transpose()
 }
 
 /// Every join that may be changed, by fragment; both ways round where both are possible.
@@ -155,7 +174,7 @@ pub(super) fn apply(
 /// How the size of a build side that has not run is spoken of.
 pub(super) const ESTIMATED: &str = "takes at most";
 /// How the size of a build side that has run is spoken of.
-pub(super) const MEASURED: &str = "is";
+const MEASURED: &str = "is";
 
 /// The join's fragment with the probe fragment inside.
 fn converted(
@@ -168,7 +187,7 @@ fn converted(
     let (build_side, probe_side) =
         if candidate.swapped { (join.right(), join.left()) } else { (join.left(), join.right()) };
     let build_scan = scan_at(build_side, &candidate.build_scan)?;
-    let probe_input = scan_at(probe_side, &candidate.probe_scan)?.input();
+    scan_at(probe_side, &candidate.probe_scan)?;
 
     let mut inputs = fragment.inputs.clone();
     if let Some(input) = inputs.get_mut(build_scan.input()) {
@@ -176,7 +195,7 @@ fn converted(
     }
     let whole = Arc::new(build_scan.clone().with_partitioning(Partitioning::UnknownPartitioning(1)));
     let build = replace(build_side, &candidate.build_scan, whole)?;
-    let moved = rename_inputs(&probe.plan, &|input| input + inputs.len())?;
+    let moved = rename(&probe.plan, &|input| input + inputs.len())?;
     let moved = replace(probe_side, &candidate.probe_scan, moved)?;
     inputs.extend(probe.inputs.iter().cloned());
     let plan = replace(&fragment.plan, &candidate.join, shared_build(join, build, moved, candidate.swapped)?)?;
@@ -184,7 +203,7 @@ fn converted(
     let waits_for: BTreeSet<_> = fragment.waits_for.iter().chain(&probe.waits_for).copied().collect();
     let waits_for = waits_for.into_iter().filter(|w| *w != candidate.build && *w != probe.id).collect();
     let changed = FragmentPlan { plan, inputs, tasks: probe.tasks, waits_for, ..fragment.clone() };
-    drop_input(&changed, probe_input)
+    without_unread(&changed)
 }
 
 fn shared_build(join: &HashJoinExec, build: Node, probe: Node, swapped: bool) -> Result<Node, PlanError> {
@@ -200,20 +219,4 @@ fn shared_build(join: &HashJoinExec, build: Node, probe: Node, swapped: bool) ->
 fn scan_at<'a>(plan: &'a Node, path: &[usize]) -> Result<&'a BlockScanExec, PlanError> {
     let scan = at(plan, path).and_then(|n| n.downcast_ref::<BlockScanExec>());
     Ok(scan.ok_or_else(|| internal_datafusion_err!("no block scan at {path:?}"))?)
-}
-
-fn rename_inputs(plan: &Node, rename: &impl Fn(usize) -> usize) -> Result<Node, PlanError> {
-    let moved = Arc::clone(plan).transform_up(|node| match node.downcast_ref::<BlockScanExec>() {
-        Some(scan) => Ok(Transformed::yes(Arc::new(scan.clone().with_input(rename(scan.input()))) as Node)),
-        None => Ok(Transformed::no(node)),
-    })?;
-    Ok(moved.data)
-}
-
-/// The fragment without an input that none of its scans reads.
-fn drop_input(fragment: &FragmentPlan, input: usize) -> Result<FragmentPlan, PlanError> {
-    let kept: Vec<Input> =
-        fragment.inputs.iter().enumerate().filter(|(i, _)| *i != input).map(|(_, i)| i.clone()).collect();
-    let plan = rename_inputs(&fragment.plan, &|i| if i > input { i - 1 } else { i })?;
-    Ok(FragmentPlan { plan, inputs: kept, ..fragment.clone() })
 }

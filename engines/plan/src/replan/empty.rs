@@ -1,9 +1,11 @@
 //! Leaving out work that finished, empty inputs make pointless.
 
+use super::inputs::without_unread;
 use super::tree::Node;
 use crate::block_scan::BlockScanExec;
 use crate::error::PlanError;
-use bench_model::FragmentId;
+use crate::fragment::{FragmentPlan, JobPlan};
+use bench_model::{FragmentId, Input, Read, Rows, StageStats};
 use datafusion::common::JoinType;
 use datafusion::physical_plan::aggregates::AggregateExec;
 use datafusion::physical_plan::coop::CooperativeExec;
@@ -16,14 +18,70 @@ use datafusion::physical_plan::projection::ProjectionExec;
 use datafusion::physical_plan::sorts::sort::SortExec;
 use datafusion::physical_plan::union::UnionExec;
 use datafusion::physical_plan::{ExecutionPlan, ExecutionPlanProperties};
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+
+/// Leaves out the joins of one fragment that `just`, having left no row, decides.
+///
+/// # Errors
+/// DataFusion refuses the new plan; `job` is unchanged then.
+pub(super) fn replan_next(
+    job: &mut JobPlan,
+    stats: &BTreeMap<FragmentId, StageStats>,
+    just: FragmentId,
+    fixed: &BTreeSet<FragmentId>,
+) -> Result<Option<String>, PlanError> {
+    let is_empty =
+        |id: FragmentId| stats.get(&id).is_some_and(|s| s.blocks.iter().flatten().all(|b| b.rows == Rows::ZERO));
+    if !is_empty(just) {
+        return Ok(None);
+    }
+    for id in super::readers(job, just, fixed) {
+        let Some(fragment) = job.fragments.get(&id) else { continue };
+        let Some(plan) = prune(&fragment.plan, &is_empty)? else { continue };
+        let pruned = without_unread(&FragmentPlan { plan, ..fragment.clone() })?;
+        let dropped = install(job, pruned, fixed)?;
+        return Ok(Some(match dropped.as_slice() {
+            [] => format!("{id}: {just} left no rows, so a join that needs them is left out"),
+            _ => {
+                let names: Vec<String> = dropped.iter().map(FragmentId::to_string).collect();
+                format!("{id}: {just} left no rows, so a join that needs them is left out and {} will not run", names.join(", "))
+            }
+        }));
+    }
+    Ok(None)
+}
+
+/// Puts a fragment with fewer inputs in its place and removes fragments that nobody needs any more and that have not
+/// started. Those that have started stay in the job as inputs that no scan reads. Returns what was removed.
+fn install(
+    job: &mut JobPlan,
+    pruned: FragmentPlan,
+    fixed: &BTreeSet<FragmentId>,
+) -> Result<Vec<FragmentId>, PlanError> {
+    let before = job.order()?;
+    let id = pruned.id;
+    job.fragments.insert(id, pruned);
+    let mut after: BTreeSet<FragmentId> = job.order()?.into_iter().collect();
+    // Consumers first: keeping one keeps everything it reads.
+    for started in before.iter().rev().filter(|f| fixed.contains(f)) {
+        if !after.contains(started)
+            && let Some(fragment) = job.fragments.get_mut(&id)
+        {
+            fragment.inputs.push(Input { from: *started, read: Read::All });
+            after = job.order()?.into_iter().collect();
+        }
+    }
+    job.fragments.retain(|f, _| after.contains(f));
+    Ok(before.into_iter().filter(|f| !after.contains(f)).collect())
+}
 
 /// The plan with an empty leaf in place of every join that cannot give a row because `is_empty` inputs have none; none
 /// if there is no such join.
 ///
 /// # Errors
 /// DataFusion refuses the new plan.
-pub(super) fn prune(plan: &Node, is_empty: &impl Fn(FragmentId) -> bool) -> Result<Option<Node>, PlanError> {
+fn prune(plan: &Node, is_empty: &impl Fn(FragmentId) -> bool) -> Result<Option<Node>, PlanError> {
     if is_join(plan) && gives_nothing(plan, is_empty) {
         let partitions = plan.output_partitioning().partition_count();
         return Ok(Some(Arc::new(EmptyExec::new(plan.schema()).with_partitions(partitions))));

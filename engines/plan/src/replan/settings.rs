@@ -46,22 +46,22 @@ pub struct AdaptiveSettings {
 
 impl AdaptiveSettings {
     /// A task below this size costs more to start than to run.
-    const TASK_BYTES_MIN: Bytes = Bytes::new(1 << 20);
+    pub(super) const TASK_BYTES_MIN: Bytes = Bytes::new(1 << 20);
 
     /// The settings of a style's tuning for one slot; see [`Self::with_slots`].
     #[must_use]
     pub fn from_tuning(tuning: &Tuning, memory_share: Bytes) -> Self {
-        let coalesce_bytes = Bytes::new(tuning.count("coalesce_bytes"));
+        let coalesce_bytes = tuning.bytes("coalesce_bytes");
         Self {
             adaptive: tuning.is_on("adaptive"),
             coalesce: tuning.is_on("coalesce"),
             coalesce_bytes,
             task_bytes_min: coalesce_bytes.min(Self::TASK_BYTES_MIN),
             broadcast: tuning.is_on("broadcast"),
-            broadcast_bytes: Bytes::new(tuning.count("broadcast_bytes")),
+            broadcast_bytes: tuning.bytes("broadcast_bytes"),
             skew: tuning.is_on("skew"),
             skew_factor: tuning.ratio("skew_factor").max(1.0),
-            skew_bytes: Bytes::new(tuning.count("skew_bytes")),
+            skew_bytes: tuning.bytes("skew_bytes"),
             join: match tuning.word("join") {
                 "hash" => JoinChoice::Hash,
                 "sort-merge" => JoinChoice::SortMerge,

@@ -22,7 +22,8 @@ pub(super) fn piece_bytes(totals: &[u64], partition: usize, rule: SplitRule) -> 
     Some((sum / count.max(1)).max(rule.piece_bytes).max(1))
 }
 
-fn median(sizes: &[u64]) -> u64 {
+/// The size in the middle; 0 of nothing.
+pub(super) fn median(sizes: &[u64]) -> u64 {
     let mut sorted = sizes.to_vec();
     sorted.sort_unstable();
     sorted.get(sorted.len() / 2).copied().unwrap_or(0)

@@ -18,13 +18,28 @@ pub(crate) struct AnswersArgs {
     pub(crate) what: AnswersWhat,
 }
 
-/// What to do with answers.
+/// What to do with answers. Between the two steps, `scripts/answers.py` asks independent code.
 #[derive(Clone, Debug, PartialEq, Eq, Subcommand)]
 pub(crate) enum AnswersWhat {
-    /// Digests result files with the code that checks trials, and prints one JSON object per file.
+    /// Prints a suite's questions about one dataset as JSON: workload names and the SQL that asks them.
+    Questions {
+        /// Takes the questions of this suite.
+        #[arg(value_name = "SUITE")]
+        suite: String,
+        /// Takes the questions about this dataset, such as tpch-sf1.
+        #[arg(value_name = "DATASET")]
+        dataset: String,
+    },
+    /// Digests result files with the code that checks trials, and stores the digests as DATASET.json.
     Digest {
-        /// Digests these Parquet files; each is one complete answer.
-        #[arg(value_name = "FILE", required = true)]
-        files: Vec<PathBuf>,
+        /// Takes the questions of this suite, with which the answers are stored.
+        #[arg(value_name = "SUITE")]
+        suite: String,
+        /// Reads this folder: one Parquet file per workload, each a complete answer, and origin.json.
+        #[arg(value_name = "DIR")]
+        folder: PathBuf,
+        /// Writes to this folder; what lies in the default one is built into the next build.
+        #[arg(long, value_name = "DIR", default_value = "workloads/suite/answers")]
+        out: PathBuf,
     },
 }

@@ -7,8 +7,7 @@ use crate::interrupt;
 use crate::progress::{DataBar, Unit};
 use anyhow::{Context, Result};
 use bench_model::Bytes;
-use bench_suite::data::{DataError, DataStore, Entry, Manifest, State};
-use bench_suite::spec::{self, DatasetSpec, Groupby, Tpch};
+use bench_suite::{DataError, DataStore, DatasetSpec, Entry, Groupby, Manifest, State, Tpch};
 use std::num::NonZeroUsize;
 use std::time::Instant;
 
@@ -75,16 +74,16 @@ fn make_all(args: &MakeArgs) -> Result<u8> {
 /// The sets that the arguments name: a suite's, or one at any scale.
 fn specs(args: &MakeArgs) -> Result<Vec<DatasetSpec>> {
     if let Some(name) = &args.suite {
-        return Ok(bench_suite::suites::by_name(name)?.datasets());
+        return Ok(bench_suite::suite(name)?.datasets().cloned().collect());
     }
     let scale = args.scale.get();
     let spec = match args.tables {
         Some(Tables::Groupby) => DatasetSpec::Groupby(Groupby {
             skew: match args.skew {
-                Skew::Uniform => spec::Skew::Uniform,
-                Skew::Zipf08 => spec::Skew::Zipf08,
-                Skew::Zipf12 => spec::Skew::Zipf12,
-                Skew::HotKey => spec::Skew::Hot,
+                Skew::Uniform => bench_suite::Skew::Uniform,
+                Skew::Zipf08 => bench_suite::Skew::Zipf08,
+                Skew::Zipf12 => bench_suite::Skew::Zipf12,
+                Skew::HotKey => bench_suite::Skew::Hot,
             },
             null_percent: (args.null_share.get() * 100.0).round() as u8,
             ..Groupby::uniform((scale * ROWS_PER_SCALE) as u64)

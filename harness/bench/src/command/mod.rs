@@ -8,6 +8,8 @@ mod explain;
 mod list;
 mod report;
 mod run;
+mod selection;
+mod setup;
 mod sim;
 mod workload;
 

@@ -102,7 +102,7 @@ impl Server<'_> {
         for message in requests {
             let Envelope { id, body } = message?;
             let last = matches!(body, Request::Stop);
-            let reply = self.answer(id, body).unwrap_or_else(|reply| reply);
+            let reply = self.answer(id, body).unwrap_or_else(|(kind, message)| Reply::Failed { kind, message });
             let mut line = serde_json::to_vec(&Envelope { id, body: reply }).map_err(io::Error::from)?;
             line.push(b'\n');
             output.write_all(&line)?;
@@ -115,7 +115,7 @@ impl Server<'_> {
     }
 
     /// The reply to one request; failures are replies too and only take the short way out.
-    fn answer(&mut self, id: u64, request: Request) -> Result<Reply, Reply> {
+    fn answer(&mut self, id: u64, request: Request) -> Result<Reply, Refusal> {
         match request {
             Request::Hello { protocol: PROTOCOL } => Ok(Reply::Hello(Hello {
                 protocol: PROTOCOL,
@@ -159,7 +159,7 @@ impl Server<'_> {
         }
     }
 
-    fn run(&mut self, id: u64, workload: &Workload) -> Result<Reply, Reply> {
+    fn run(&mut self, id: u64, workload: &Workload) -> Result<Reply, Refusal> {
         self.held = None;
         let stop = self.stop_flag_for(id);
         let session = started(&mut self.session)?;
@@ -189,21 +189,21 @@ impl Server<'_> {
     }
 }
 
-fn failed(kind: FailureKind, message: impl Into<String>) -> Reply {
-    Reply::Failed { kind, message: message.into() }
+/// Why a request is answered by [`Reply::Failed`].
+type Refusal = (FailureKind, String);
+
+fn failed(kind: FailureKind, message: impl Into<String>) -> Refusal {
+    (kind, message.into())
 }
 
-fn started(session: &mut Option<Box<dyn Session>>) -> Result<&mut Box<dyn Session>, Reply> {
+fn started(session: &mut Option<Box<dyn Session>>) -> Result<&mut Box<dyn Session>, Refusal> {
     session.as_mut().ok_or_else(|| failed(FailureKind::Protocol, "the engine has not been started"))
 }
 
 /// Calls the engine; its errors and panics become replies.
-fn guarded<T>(call: impl FnOnce() -> Result<T, EngineError>) -> Result<T, Reply> {
+fn guarded<T>(call: impl FnOnce() -> Result<T, EngineError>) -> Result<T, Refusal> {
     match catch_unwind(AssertUnwindSafe(call)) {
-        Ok(result) => result.map_err(|error| {
-            let (kind, message) = FailureKind::of(&error);
-            failed(kind, message)
-        }),
+        Ok(result) => result.map_err(|error| FailureKind::of(&error)),
         Err(panic) => {
             let text = panic.downcast_ref::<&str>().map(|s| (*s).to_owned());
             let text = text.or_else(|| panic.downcast_ref::<String>().cloned());
@@ -212,7 +212,7 @@ fn guarded<T>(call: impl FnOnce() -> Result<T, EngineError>) -> Result<T, Reply>
     }
 }
 
-fn digest(answer: &Answer, check: &Check, keep: Option<&Path>) -> Result<Reply, Reply> {
+fn digest(answer: &Answer, check: &Check, keep: Option<&Path>) -> Result<Reply, Refusal> {
     if let Some(path) = keep {
         write_result(answer, path)
             .map_err(|e| failed(FailureKind::Harness, format!("cannot keep the result as {}: {e}", path.display())))?;

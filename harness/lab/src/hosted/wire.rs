@@ -320,3 +320,62 @@ fn decode_schema(hex: &str) -> Result<SchemaRef, String> {
     let reader = StreamReader::try_new(bytes.as_slice(), None).map_err(|e| e.to_string())?;
     Ok(Arc::clone(&reader.schema()))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use arrow::datatypes::{DataType, Field, TimeUnit};
+
+    #[test]
+    fn the_conversation_in_the_documentation_is_one() {
+        let text = include_str!("../../../../docs/engine-protocol.md");
+        let lines: Vec<&str> = text.lines().filter(|line| line.starts_with("{\"id\"")).collect();
+        assert!(lines.len() >= 12, "the example is gone");
+        for pair in lines.chunks(2) {
+            let request: Envelope<Request> = serde_json::from_str(pair[0]).unwrap();
+            let reply: Envelope<Reply> = serde_json::from_str(pair[1]).unwrap();
+            assert_eq!(request.id, reply.id);
+            assert_eq!(serde_json::to_string(&request).unwrap(), pair[0], "written as documented");
+            assert_eq!(serde_json::to_string(&reply).unwrap(), pair[1], "written as documented");
+        }
+    }
+
+    #[test]
+    fn unknown_fields_are_refused() {
+        for text in [
+            r#"{"id":1,"body":"stop","extra":1}"#,
+            r#"{"id":1,"body":{"hello":{"protocol":1,"extra":1}}}"#,
+            r#"{"id":1,"body":"go"}"#,
+            r#"{"body":"stop"}"#,
+        ] {
+            assert!(serde_json::from_str::<Envelope<Request>>(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_dataset_survives_the_wire_with_its_types() {
+        let fields = vec![
+            Field::new("d", DataType::Decimal128(15, 2), false),
+            Field::new("t", DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into())), true),
+            Field::new("s", DataType::Utf8View, true),
+        ];
+        let table = Table {
+            name: "t".into(),
+            format: Format::Csv,
+            files: vec!["/a b.csv".into()],
+            schema: Arc::new(Schema::new(fields)),
+            rows: 3,
+            bytes: 4,
+        };
+        let wire = WireDataset::of(&Dataset { name: "d".into(), tables: vec![table.clone()] }).unwrap();
+        let text = serde_json::to_string(&wire).unwrap();
+        let back = serde_json::from_str::<WireDataset>(&text).unwrap().dataset().unwrap();
+        assert_eq!(back.tables[0].schema, table.schema);
+        assert_eq!((back.tables[0].files.clone(), back.tables[0].rows), (table.files, 3));
+        for damaged in ["zz", "f", "ffffffff00"] {
+            let mut broken = wire.clone();
+            broken.tables[0].schema_ipc_hex = damaged.into();
+            assert!(broken.dataset().unwrap_err().to_string().starts_with("the schema of table `t` is damaged"));
+        }
+    }
+}

@@ -165,8 +165,7 @@ fn compare_sums(expected: &ColumnDigest, actual: &ColumnDigest, tolerance: f64) 
         // Compensated sums of the same values in another order may still differ in their last bits.
         let allowed = magnitude * (tolerance * factor).max(4.0 * f64::EPSILON);
         let difference = (expected_sum - actual_sum).abs();
-        // Written so that a NaN is a difference.
-        if !(difference <= allowed) {
+        if difference > allowed || difference.is_nan() {
             return Err(Mismatch::Approx {
                 column: expected.name.clone(),
                 what,

@@ -7,6 +7,7 @@
 //! | `standing` | what is already recorded, and what that leaves to do |
 //! | `seat` | one engine in one arm: started, loaded and warmed as the protocol says |
 //! | `reference` | the answer that trials are held to |
+//! | `sink` | where trials are recorded |
 //! | `run` | the loop |
 //! | `event` | what reporters are told |
 
@@ -16,8 +17,10 @@ mod plan;
 mod reference;
 mod run;
 mod seat;
+mod sink;
 mod standing;
 
 pub use event::{RunEvent, RunSummary};
 pub use plan::{OracleEngine, Plan, PlanError, Twins};
-pub use run::{RunError, Sink, run};
+pub use run::{RunError, run};
+pub use sink::Sink;

@@ -5,12 +5,13 @@ use super::order::round;
 use super::plan::{Plan, PlanError};
 use super::reference::Reference;
 use super::seat::Seat;
+use super::sink::Sink;
 use super::standing::Standings;
 use crate::live::{EngineProvider, Failure, Measured};
 use crate::machine::{free_bytes, memory_available_bytes};
 use bench_model::Workload;
-use bench_record::{Arm, Case, Journal, Observation, Outcome, Protocol, RecordError, Timestamp};
-use std::path::{Path, PathBuf};
+use bench_record::{Arm, Case, Observation, Outcome, Protocol, RecordError, Timestamp};
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 /// Below this much free disk under the results no trial begins: its record might not fit.
@@ -45,47 +46,6 @@ pub enum RunError {
         /// What failed.
         message: String,
     },
-}
-
-/// Where trials are recorded: a journal, or a list in tests.
-pub trait Sink {
-    /// Records a trial durably.
-    ///
-    /// # Errors
-    /// The trial is not recorded.
-    fn record(&mut self, observation: &Observation) -> Result<(), RecordError>;
-    /// The run's folder, if it has one: its disk is watched.
-    fn folder(&self) -> Option<&Path>;
-    /// The folder for kept results, made if need be.
-    ///
-    /// # Errors
-    /// The disk.
-    fn results_folder(&self) -> Result<Option<PathBuf>, RecordError>;
-}
-
-impl Sink for Journal {
-    fn record(&mut self, observation: &Observation) -> Result<(), RecordError> {
-        self.append(observation)
-    }
-    fn folder(&self) -> Option<&Path> {
-        Some(Journal::folder(self))
-    }
-    fn results_folder(&self) -> Result<Option<PathBuf>, RecordError> {
-        Journal::results_folder(self).map(Some)
-    }
-}
-
-impl Sink for Vec<Observation> {
-    fn record(&mut self, observation: &Observation) -> Result<(), RecordError> {
-        self.push(observation.clone());
-        Ok(())
-    }
-    fn folder(&self) -> Option<&Path> {
-        None
-    }
-    fn results_folder(&self) -> Result<Option<PathBuf>, RecordError> {
-        Ok(None)
-    }
 }
 
 /// Carries out what `recorded` leaves of the plan. Raising `stop` kills the trial in flight and returns; that trial is
@@ -153,12 +113,9 @@ impl Runner<'_, '_> {
     /// Every trial of one workload; false if interrupted.
     fn measure(&mut self, workload: &Workload) -> Result<bool, RunError> {
         let cases: Vec<Case> = self.seats.iter().map(|seat| self.plan.case(workload, seat.engine)).collect();
-        let open = |runner: &Self, at: usize| {
-            let (case, seat) = (cases.get(at)?, runner.seats.get(at)?);
-            let standing = runner.standings.get(&case.key(), seat.arm);
-            (!standing.is_finished(runner.plan)).then_some(())
-        };
-        if !(0..cases.len()).any(|at| open(self, at).is_some()) {
+        let finished =
+            |(seat, case): (&Seat<'_>, &Case)| self.standings.get(&case.key(), seat.arm).is_finished(self.plan);
+        if self.seats.iter().zip(&cases).all(finished) {
             return Ok(true);
         }
         let Some(mut reference) = self.find_reference(workload)? else { return Ok(false) };
@@ -208,6 +165,9 @@ impl Runner<'_, '_> {
             let standing = self.standings.get(&key, arm);
             if standing.is_done(trial, self.plan) {
                 return Ok(true);
+            }
+            if self.stop.load(Ordering::Relaxed) {
+                return Ok(false);
             }
             self.guard()?;
             let (number, repeat) = standing.next_attempt(trial, self.plan);

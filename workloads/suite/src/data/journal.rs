@@ -110,8 +110,8 @@ pub(super) fn peek(folder: &Path, spec: &DatasetSpec) -> Vec<Done> {
 }
 
 fn line(path: &Path, value: &impl Serialize) -> Result<Vec<u8>, DataError> {
-    let mut text = serde_json::to_vec(value)
-        .map_err(|e| DataError::Write { path: path.to_owned(), message: e.to_string() })?;
+    let mut text =
+        serde_json::to_vec(value).map_err(|e| DataError::Write { path: path.to_owned(), message: e.to_string() })?;
     text.push(b'\n');
     Ok(text)
 }

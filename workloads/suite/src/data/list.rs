@@ -1,7 +1,7 @@
 //! What a root holds, and removing from it.
 
 use super::error::{DataError, io};
-use super::{DataStore, PARTIAL, is_plain, journal, manifest, verify};
+use super::{DataStore, PARTIAL, journal, manifest, open, verify};
 use crate::spec::DatasetSpec;
 use serde::Serialize;
 use std::fs;
@@ -79,9 +79,7 @@ fn partial(folder: &Path, spec: &DatasetSpec) -> Entry {
 }
 
 fn finished(folder: &Path, spec: &DatasetSpec) -> Entry {
-    let checked = manifest::load(folder, &spec.name()).and_then(|m| {
-        m.files().try_for_each(|(_, file)| super::open::check_size(folder, &m.name, file)).map(|()| m)
-    });
+    let checked = manifest::load(folder, &spec.name()).and_then(|m| open::check_sizes(folder, &m).map(|()| m));
     match checked {
         Ok(m) => Entry {
             rows: m.rows(),
@@ -127,6 +125,7 @@ pub(super) fn remove(store: &DataStore, name: &str) -> Result<(), DataError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::data::is_plain;
 
     #[test]
     fn names_cannot_leave_the_root() {

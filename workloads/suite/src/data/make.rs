@@ -73,12 +73,10 @@ fn check_space(store: &DataStore, spec: &DatasetSpec) -> Result<(), DataError> {
     Err(DataError::Space { name: spec.name(), root: store.root().to_owned(), needed, free })
 }
 
-/// A set that is there already: its manifest, if its files are at least as long as they should be.
+/// A set that is there already: its manifest, if its files have the sizes they should have.
 fn complete(folder: &Path, name: &str) -> Result<Manifest, DataError> {
     let manifest = manifest::load(folder, name)?;
-    for (_, file) in manifest.files() {
-        super::open::check_size(folder, name, file)?;
-    }
+    super::open::check_sizes(folder, &manifest)?;
     Ok(manifest)
 }
 

@@ -1,12 +1,12 @@
 //! A complete set as the tables engines read.
 
-use super::error::{DataError, io};
-use super::manifest::{self, FileEntry, TableEntry};
-use super::part_file::columns_as_text;
 use super::DataStore;
+use super::error::{DataError, io};
+use super::manifest::{self, FileEntry, Manifest, TableEntry};
+use super::part_file::columns_as_text;
 use crate::spec::DatasetSpec;
 use arrow::datatypes::SchemaRef;
-use bench_model::{Bytes, Dataset, Format, Table};
+use bench_model::{Dataset, Format, Table};
 use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions};
 use std::fs::{self, File};
 use std::path::Path;
@@ -22,11 +22,14 @@ pub(super) fn open(store: &DataStore, spec: &DatasetSpec) -> Result<Arc<Dataset>
         let reason = format!("it was made for {:?}, not for {spec:?}", manifest.spec);
         return Err(DataError::Foreign { path: folder, reason });
     }
-    for (_, file) in manifest.files() {
-        check_size(&folder, &name, file)?;
-    }
+    check_sizes(&folder, &manifest)?;
     let tables = manifest.tables.iter().map(|t| table(&folder, &name, t)).collect::<Result<_, _>>()?;
     Ok(Arc::new(Dataset { name, tables }))
+}
+
+/// Finds a missing or truncated file without reading any.
+pub(super) fn check_sizes(folder: &Path, manifest: &Manifest) -> Result<(), DataError> {
+    manifest.files().try_for_each(|(_, file)| check_size(folder, &manifest.name, file))
 }
 
 /// A file that is missing or has another size is found without reading it.
@@ -51,10 +54,11 @@ fn table(folder: &Path, name: &str, entry: &TableEntry) -> Result<Table, DataErr
     let schema = parquet_schema(first)?;
     let found = columns_as_text(&schema);
     if found != entry.columns {
-        let reason = format!("its columns are [{}] and the manifest says [{}]", found.join(", "), entry.columns.join(", "));
+        let reason =
+            format!("its columns are [{}] and the manifest says [{}]", found.join(", "), entry.columns.join(", "));
         return Err(DataError::Damaged { name: name.to_owned(), path: first.clone(), reason });
     }
-    let (rows, bytes) = (entry.rows, Bytes::new(entry.bytes).get());
+    let (rows, bytes) = (entry.rows, entry.bytes);
     Ok(Table { name: entry.name.clone(), format: Format::Parquet, files, schema, rows, bytes })
 }
 

@@ -26,7 +26,7 @@ fn statvfs(path: &Path) -> io::Result<u64> {
     }
     // SAFETY: the call succeeded, and all-zero bytes were a valid value before it.
     let stat = unsafe { stat.assume_init() };
-    Ok(u64::from(stat.f_bavail).saturating_mul(u64::from(stat.f_frsize)))
+    Ok(stat.f_bavail.saturating_mul(stat.f_frsize))
 }
 
 #[cfg(test)]

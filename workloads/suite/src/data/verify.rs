@@ -100,7 +100,7 @@ fn remember(folder: &Path, manifest: &Manifest) -> Result<(), DataError> {
     let unix_s = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| d.as_secs());
     let path = folder.join(FILE);
     let verified = Verified { fingerprint: manifest.fingerprint(), unix_s };
-    let text = serde_json::to_vec(&verified)
-        .map_err(|e| DataError::Write { path: path.clone(), message: e.to_string() })?;
+    let text =
+        serde_json::to_vec(&verified).map_err(|e| DataError::Write { path: path.clone(), message: e.to_string() })?;
     write_durably(&path, &text)
 }

@@ -27,13 +27,7 @@ const BATCH_ROWS: u64 = 8192;
 /// Tables and their rows, the largest first.
 pub(super) fn tables(spec: &Groupby) -> Vec<(&'static str, u64)> {
     let sizes = Sizes::of(spec);
-    vec![
-        ("groupby", spec.rows),
-        ("x", sizes.big),
-        ("big", sizes.big),
-        ("medium", sizes.medium),
-        ("small", sizes.small),
-    ]
+    vec![("groupby", spec.rows), ("x", sizes.big), ("big", sizes.big), ("medium", sizes.medium), ("small", sizes.small)]
 }
 
 /// The rows of one part.
@@ -41,11 +35,8 @@ pub(super) fn rows(spec: &Groupby, part: &Part) -> Rows {
     let (number, columns, rows) = columns(spec, part.table);
     let fields: Vec<Field> = columns.iter().map(Column::field).collect();
     let (next, end) = bounds(rows, part.index, part.of);
-    let columns = columns
-        .into_iter()
-        .enumerate()
-        .map(|(i, column)| Source::new(spec, &column, number, i as u64))
-        .collect();
+    let columns =
+        columns.into_iter().enumerate().map(|(i, column)| Source::new(spec, &column, number, i as u64)).collect();
     Box::new(Reader { schema: Arc::new(Schema::new(fields)), columns, next, end })
 }
 

@@ -69,7 +69,9 @@ fn query_text(table: &Table) -> String {
         let _ = writeln!(text, "--   {} ({})", f.name(), f.data_type());
         text
     });
-    format!("-- Replace this with a question of yours. `{name}` has these columns:\n{columns}SELECT count(*) AS n FROM {name}\n")
+    format!(
+        "-- Replace this with a question of yours. `{name}` has these columns:\n{columns}SELECT count(*) AS n FROM {name}\n"
+    )
 }
 
 fn family_text(dir: &Path, tables: &[Table]) -> String {
@@ -112,7 +114,8 @@ fn table_text(text: &mut String, table: &Table) {
         text.push_str("# Inferred from the first lines; types: bool, int32, int64, float64, text, date, timestamp, decimal(P,S).\n");
         text.push_str("columns = [\n");
         for f in table.schema.fields() {
-            let _ = writeln!(text, "    {{ name = {}, type = \"{}\" }},", quoted(f.name()), name_of_type(f.data_type()));
+            let _ =
+                writeln!(text, "    {{ name = {}, type = \"{}\" }},", quoted(f.name()), name_of_type(f.data_type()));
         }
         text.push_str("]\n");
     }

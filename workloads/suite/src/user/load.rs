@@ -76,6 +76,5 @@ fn inside(dir: &Path, file: &str, name: &str) -> Result<PathBuf, DefinitionError
 }
 
 fn read_text(path: &Path) -> Result<String, DefinitionError> {
-    fs::read_to_string(path)
-        .map_err(|e| DefinitionError::Unreadable { path: path.to_owned(), message: e.to_string() })
+    fs::read_to_string(path).map_err(|e| DefinitionError::Unreadable { path: path.to_owned(), message: e.to_string() })
 }

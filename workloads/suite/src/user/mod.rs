@@ -10,5 +10,8 @@ mod example;
 mod load;
 mod table;
 
+#[cfg(test)]
+mod folder_test;
+
 pub use example::init;
 pub use load::{UserFamily, load_dir};

@@ -64,7 +64,9 @@ pub(super) fn from_files(
             }
             Some(t) => {
                 let first = t.files.first().map(|f| f.display().to_string()).unwrap_or_default();
-                return Err(unreadable(format!("its columns differ from those of {first}; declare one table for each")));
+                return Err(unreadable(format!(
+                    "its columns differ from those of {first}; declare one table for each"
+                )));
             }
         }
     }
@@ -85,8 +87,7 @@ fn parquet_columns(path: &Path) -> Result<(SchemaRef, u64), String> {
 fn csv_columns(path: &Path) -> Result<SchemaRef, String> {
     let file = File::open(path).map_err(|e| e.to_string())?;
     let format = CsvFormat::default().with_header(true);
-    let (schema, rows) =
-        format.infer_schema(BufReader::new(file), Some(CSV_SAMPLE_ROWS)).map_err(|e| e.to_string())?;
+    let (schema, rows) = format.infer_schema(BufReader::new(file), Some(CSV_SAMPLE_ROWS)).map_err(|e| e.to_string())?;
     if schema.fields().is_empty() || rows == 0 {
         return Err("it has no header line or no rows".to_owned());
     }
@@ -105,9 +106,8 @@ fn declared(columns: &[ColumnEntry]) -> Result<SchemaRef, String> {
 }
 
 fn type_named(name: &str) -> Result<DataType, String> {
-    let unknown = || {
-        format!("unknown type `{name}`; there are bool, int32, int64, float64, text, date, timestamp, decimal(P,S)")
-    };
+    let unknown =
+        || format!("unknown type `{name}`; there are bool, int32, int64, float64, text, date, timestamp, decimal(P,S)");
     Ok(match name {
         "bool" => DataType::Boolean,
         "int32" => DataType::Int32,
@@ -150,7 +150,8 @@ fn expand(path: &Path) -> Result<Vec<PathBuf>, DefinitionError> {
         return Ok(if path.is_file() { vec![path.to_owned()] } else { Vec::new() });
     }
     let folder = path.parent().unwrap_or(Path::new("."));
-    let unreadable = |e: std::io::Error| DefinitionError::Unreadable { path: folder.to_owned(), message: e.to_string() };
+    let unreadable =
+        |e: std::io::Error| DefinitionError::Unreadable { path: folder.to_owned(), message: e.to_string() };
     let mut found = Vec::new();
     for entry in fs::read_dir(folder).map_err(unreadable)? {
         let path = entry.map_err(unreadable)?.path();

@@ -1,0 +1,62 @@
+//! A run as it is shown while it goes on: a bar on a terminal, warnings anywhere, nothing else.
+
+use crate::progress::bar;
+use bench_lab::runner::RunEvent;
+use bench_record::Outcome;
+use indicatif::ProgressBar;
+
+/// Shows what the runner tells.
+pub(super) struct Console {
+    bar: ProgressBar,
+    quiet: bool,
+}
+
+impl Console {
+    pub(super) fn new(quiet: bool) -> Self {
+        let bar = bar("{bar:24} {pos}/{len} trials, {elapsed} so far, {eta} left  {wide_msg}");
+        if quiet {
+            bar.set_draw_target(indicatif::ProgressDrawTarget::hidden());
+        }
+        Self { bar, quiet }
+    }
+
+    pub(super) fn show(&mut self, event: &RunEvent<'_>) {
+        match event {
+            RunEvent::Planned { cases, trials_total, trials_done } => {
+                self.say(&format!("{cases} cases, {trials_total} trials, {trials_done} of them done already"));
+                self.bar.set_length(*trials_total);
+                self.bar.set_position(*trials_done);
+                self.bar.reset_eta();
+            }
+            RunEvent::AskingOracle { workload, engine } => self.bar.set_message(format!("{workload}: asking {engine}")),
+            RunEvent::WarmingUp { case, .. } => {
+                self.bar.set_message(format!("{} on {}: warming up", case.workload, case.engine));
+            }
+            RunEvent::TrialStarted { case, arm, trial } => {
+                self.bar.set_message(format!("{} on {} ({arm}), trial {trial}", case.workload, case.engine));
+            }
+            RunEvent::TrialEnded { observation, trials_done } => {
+                self.bar.set_position(*trials_done);
+                if observation.outcome != Outcome::Completed {
+                    let (case, reason) = (&observation.case, observation.reason.as_deref().unwrap_or_default());
+                    self.say(&format!("{} on {}: {}: {reason}", case.workload, case.engine, observation.outcome));
+                }
+            }
+            RunEvent::GivenUp { case, skipped, .. } if *skipped > 0 => {
+                self.say(&format!("{} on {}: {skipped} more trials left out", case.workload, case.engine));
+            }
+            RunEvent::GivenUp { .. } => {}
+            RunEvent::Warning(text) => self.say(&format!("warning: {text}")),
+        }
+    }
+
+    pub(super) fn finish(&self) {
+        self.bar.finish_and_clear();
+    }
+
+    fn say(&self, line: &str) {
+        if !self.quiet {
+            self.bar.suspend(|| eprintln!("{line}"));
+        }
+    }
+}

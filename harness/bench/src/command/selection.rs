@@ -1,0 +1,167 @@
+//! What the command line selects: workloads with what is known about their answers, and the tables they read.
+
+use super::data;
+use crate::cli::pattern::Pattern;
+use anyhow::{Context, Result, anyhow, bail};
+use arrow::array::RecordBatch;
+use bench_lab::oracle;
+use bench_model::{Check, Dataset, Digest, Family, Format};
+use bench_record::DatasetContext;
+use bench_suite::{Answers, DataStore, DatasetSpec, Definition, Expected, Suite, UserFamily};
+use std::fs::File;
+use std::path::Path;
+use std::sync::Arc;
+
+/// A suite's workloads, a user's workloads, or both, narrowed down by family and name.
+#[derive(Debug)]
+pub(super) struct Selection {
+    /// The suite's name, or the user family's where no suite was asked for.
+    pub(super) name: String,
+    /// The built-in suite, if one was asked for.
+    pub(super) suite: Option<Suite>,
+    /// What is left after narrowing down.
+    pub(super) definitions: Vec<Definition>,
+    user: Option<UserFamily>,
+}
+
+/// Which workloads are wanted.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Filter<'a> {
+    /// Of these families; of all if empty.
+    pub(super) families: &'a [Family],
+    /// Whose name matches one of these; any name if empty.
+    pub(super) names: &'a [Pattern],
+}
+
+impl Filter<'_> {
+    fn takes(&self, definition: &Definition) -> bool {
+        let (family, name) = (definition.workload.family, &definition.workload.name);
+        (self.families.is_empty() || self.families.contains(&family))
+            && (self.names.is_empty() || self.names.iter().any(|p| p.matches(name)))
+    }
+}
+
+/// Resolves names and folders; nothing is made or opened but definitions.
+pub(super) fn select(suite: Option<&str>, folder: Option<&Path>, filter: Filter<'_>) -> Result<Selection> {
+    let suite = suite.map(bench_suite::suite).transpose()?;
+    let user = folder.map(bench_suite::load_dir).transpose()?;
+    let mut definitions = match &suite {
+        Some(suite) => bench_suite::workloads(suite)?,
+        None => Vec::new(),
+    };
+    for definition in user.iter().flat_map(|u| &u.workloads) {
+        if definitions.iter().any(|d| d.workload.name == definition.workload.name) {
+            let name = &definition.workload.name;
+            bail!("workload `{name}` is both built in and in the given folder; rename yours in family.toml");
+        }
+        definitions.push(definition.clone());
+    }
+    let found = definitions.len();
+    definitions.retain(|d| filter.takes(d));
+    if definitions.is_empty() && found > 0 {
+        bail!("none of {found} workloads matches --families and --workloads; `bench list workloads` shows all");
+    }
+    let name = match (&suite, &user) {
+        (Some(suite), _) => suite.name.clone(),
+        (None, Some(user)) => user.name.clone(),
+        (None, None) => bail!("nothing to run; give --suite NAME or --workload-dir DIR"),
+    };
+    Ok(Selection { name, suite, definitions, user })
+}
+
+impl Selection {
+    /// The families that are left.
+    pub(super) fn families(&self) -> Vec<Family> {
+        let has = |family: &Family| self.definitions.iter().any(|d| d.workload.family == *family);
+        Family::ALL.into_iter().filter(has).collect()
+    }
+
+    /// The built-in table sets that the remaining workloads read.
+    pub(super) fn specs(&self) -> Vec<DatasetSpec> {
+        let read = |spec: &DatasetSpec| {
+            let name = spec.name();
+            self.definitions.iter().any(|d| d.workload.dataset.as_ref() == Some(&name))
+        };
+        let all = self.suite.iter().flat_map(Suite::datasets);
+        all.filter(|spec| read(spec)).cloned().collect()
+    }
+
+    /// The workloads that read a dataset.
+    pub(super) fn about<'a>(&'a self, dataset: &'a str) -> impl Iterator<Item = &'a Definition> {
+        self.definitions.iter().filter(move |d| d.workload.dataset.as_deref() == Some(dataset))
+    }
+
+    /// The suite with only what is read, for judging what it needs.
+    pub(super) fn narrowed_suite(&self) -> Option<Suite> {
+        let specs = self.specs();
+        let mut suite = self.suite.clone()?;
+        suite.families.retain(|f| f.dataset.as_ref().is_none_or(|d| specs.contains(d)));
+        Some(suite)
+    }
+
+    /// Opens every table set that is read and gives every workload the answer that is known for these very bytes.
+    pub(super) fn open(&mut self, store: &DataStore) -> Result<(Vec<Arc<Dataset>>, Vec<DatasetContext>)> {
+        let (mut datasets, mut contexts) = (Vec::new(), Vec::new());
+        for spec in self.specs() {
+            datasets.push(store.open(&spec)?);
+            let manifest = data::manifest(store, &spec)?;
+            if let Some(answers) = Answers::built_in(&manifest.name)? {
+                answers.apply(&manifest.fingerprint(), &mut self.definitions);
+            }
+            let derived_from = matches!(spec, DatasetSpec::Tpch(_)).then(|| "tpch".to_owned());
+            let (rows, bytes, checksum) = (manifest.rows(), manifest.bytes(), manifest.fingerprint());
+            contexts.push(DatasetContext { name: manifest.name, derived_from, rows, bytes, checksum });
+        }
+        if let Some(user) = &self.user {
+            contexts.push(user_context(&user.dataset));
+            datasets.push(Arc::clone(&user.dataset));
+        }
+        for definition in &mut self.definitions {
+            expect_rows(definition)?;
+        }
+        Ok((datasets, contexts))
+    }
+}
+
+/// A user's tables are theirs to keep: identified by size, not read for it.
+fn user_context(dataset: &Dataset) -> DatasetContext {
+    let rows = dataset.tables.iter().map(|t| t.rows).sum();
+    let bytes = dataset.tables.iter().map(|t| t.bytes).sum();
+    let files: usize = dataset.tables.iter().map(|t| t.files.len()).sum();
+    let checksum = format!("sizes:{}-tables-{files}-files-{rows}-rows-{bytes}-bytes", dataset.tables.len());
+    DatasetContext { name: dataset.name.clone(), derived_from: None, rows, bytes, checksum }
+}
+
+/// Turns an answer known as rows into the digest that trials are held to.
+fn expect_rows(definition: &mut Definition) -> Result<()> {
+    let check = &definition.workload.check;
+    let known: Option<(Digest, String)> = match &definition.expected {
+        Expected::Unknown => None,
+        Expected::Rows { batch, origin } => Some((digest_of(std::slice::from_ref(batch), check)?, origin.clone())),
+        Expected::File { path, format: Format::Parquet } => {
+            Some((oracle::digest_parquet(path, check)?, path.display().to_string()))
+        }
+        Expected::File { path, format: Format::Csv } => {
+            let batches = read_csv(path).with_context(|| format!("cannot read answer {}", path.display()))?;
+            Some((digest_of(&batches, check)?, path.display().to_string()))
+        }
+    };
+    if known.is_some() {
+        definition.workload.check.expected = known;
+    }
+    Ok(())
+}
+
+fn digest_of(batches: &[RecordBatch], check: &Check) -> Result<Digest> {
+    let schema = batches.first().map(RecordBatch::schema).ok_or_else(|| anyhow!("the expected answer has no columns"))?;
+    oracle::digest(&schema, batches, check).map_err(|e| anyhow!("the expected answer contradicts its check: {e}"))
+}
+
+fn read_csv(path: &Path) -> Result<Vec<RecordBatch>> {
+    let format = arrow::csv::reader::Format::default().with_header(true);
+    let (schema, _) = format.infer_schema(File::open(path)?, None)?;
+    let schema = Arc::new(schema);
+    let reader = arrow::csv::ReaderBuilder::new(Arc::clone(&schema)).with_format(format).build(File::open(path)?)?;
+    let batches = reader.collect::<Result<Vec<_>, _>>()?;
+    Ok(if batches.is_empty() { vec![RecordBatch::new_empty(schema)] } else { batches })
+}

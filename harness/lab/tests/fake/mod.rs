@@ -1,0 +1,207 @@
+//! A scripted engine: what each run does is written down beforehand. No processes, no clocks, no sleeps.
+
+use arrow::array::{ArrayRef, Int64Array, RecordBatch};
+use bench_lab::live::{Digested, EngineProvider, EngineSpec, Failure, Limits, LiveEngine, Measured};
+use bench_lab::oracle;
+use bench_lab::runner::{OracleEngine, Plan, Twins};
+use bench_model::{Check, Dataset, Digest, Family, Program, Query, Tuning, Workload};
+use bench_record::{Contamination, Protocol};
+use std::cell::RefCell;
+use std::collections::{BTreeMap, VecDeque};
+use std::path::Path;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+/// What one run does.
+#[derive(Clone, Debug)]
+pub(crate) enum Act {
+    /// Answers `answer` after `ms`.
+    Answer { answer: i64, ms: u64 },
+    /// The same, on a busy machine.
+    Disturbed { answer: i64, ms: u64 },
+    /// Fails in this way.
+    Fail(Failure),
+    /// Answers, and the user presses Ctrl-C meanwhile.
+    Interrupt,
+}
+
+pub(crate) fn right(ms: u64) -> Act {
+    Act::Answer { answer: 42, ms }
+}
+
+type Acts = Rc<RefCell<VecDeque<Act>>>;
+
+/// Scripts by engine and workload; the last act of a script repeats. Without a script: the right answer in 1 ms.
+#[derive(Default)]
+pub(crate) struct Fake {
+    scripts: BTreeMap<(String, String), Acts>,
+    /// What happened, in order.
+    log: Rc<RefCell<Vec<String>>>,
+}
+
+impl Fake {
+    pub(crate) fn script(mut self, engine: &str, workload: &str, acts: impl IntoIterator<Item = Act>) -> Self {
+        let acts = Rc::new(RefCell::new(acts.into_iter().collect()));
+        self.scripts.insert((engine.into(), workload.into()), acts);
+        self
+    }
+
+    pub(crate) fn log(&self) -> Vec<String> {
+        self.log.borrow().clone()
+    }
+
+    /// How often the log holds an entry with this beginning.
+    pub(crate) fn count(&self, beginning: &str) -> usize {
+        self.log.borrow().iter().filter(|line| line.starts_with(beginning)).count()
+    }
+}
+
+struct FakeLive {
+    engine: String,
+    acts: BTreeMap<String, Acts>,
+    log: Rc<RefCell<Vec<String>>>,
+    answer: Option<i64>,
+    alive: bool,
+}
+
+impl EngineProvider for Fake {
+    fn start(&self, engine: &EngineSpec, _stop: &AtomicBool) -> Result<Box<dyn LiveEngine>, Failure> {
+        self.log.borrow_mut().push(format!("start {}", engine.name));
+        let acts = self.scripts.iter().filter(|((name, _), _)| *name == engine.name);
+        Ok(Box::new(FakeLive {
+            engine: engine.name.clone(),
+            acts: acts.map(|((_, workload), acts)| (workload.clone(), Rc::clone(acts))).collect(),
+            log: Rc::clone(&self.log),
+            answer: None,
+            alive: true,
+        }))
+    }
+}
+
+impl LiveEngine for FakeLive {
+    fn version(&self) -> &str {
+        "1.0"
+    }
+
+    fn load(&mut self, data: &[Arc<Dataset>], _stop: &AtomicBool) -> Result<(), Failure> {
+        let names: Vec<&str> = data.iter().map(|d| d.name.as_str()).collect();
+        self.log.borrow_mut().push(format!("load {} {}", self.engine, names.join(" ")));
+        Ok(())
+    }
+
+    fn run(&mut self, workload: &Workload, limits: &Limits<'_>) -> Result<Measured, Failure> {
+        self.log.borrow_mut().push(format!("run {} {}", self.engine, workload.name));
+        let act = self.acts.get(&workload.name).map_or_else(
+            || right(1),
+            |acts| {
+                let mut acts = acts.borrow_mut();
+                let next = acts.front().cloned().unwrap_or_else(|| right(1));
+                if acts.len() > 1 {
+                    acts.pop_front();
+                }
+                next
+            },
+        );
+        let measured = |ms: u64, reasons: Vec<String>| Measured {
+            wall_ns: ms * 1_000_000,
+            rows: 1,
+            contamination: Some(Contamination { reasons, ..Contamination::default() }),
+            ..Measured::default()
+        };
+        match act {
+            Act::Answer { answer, ms } => {
+                self.answer = Some(answer);
+                Ok(measured(ms, vec![]))
+            }
+            Act::Disturbed { answer, ms } => {
+                self.answer = Some(answer);
+                Ok(measured(ms, vec!["other processes used 50 %".into()]))
+            }
+            Act::Fail(failure) => {
+                self.alive = !failure.ends_session();
+                Err(failure)
+            }
+            Act::Interrupt => {
+                limits.stop.store(true, Ordering::Relaxed);
+                self.answer = Some(42);
+                Ok(measured(1, vec![]))
+            }
+        }
+    }
+
+    fn digest(&mut self, check: &Check, keep: Option<&Path>, _stop: &AtomicBool) -> Result<Digested, Failure> {
+        if let Some(path) = keep {
+            std::fs::write(path, "kept").map_err(|e| Failure::Harness(e.to_string()))?;
+        }
+        let answer = self.answer.take().ok_or_else(|| Failure::Harness("no answer".into()))?;
+        Ok(Digested { digest: Ok(digest_of(answer, check)), check_ns: 1 })
+    }
+
+    fn explain(&mut self, workload: &Workload, _analyze: bool, _limits: &Limits<'_>) -> Result<String, Failure> {
+        Ok(workload.name.clone())
+    }
+
+    fn is_alive(&mut self) -> bool {
+        self.alive
+    }
+
+    fn stop(self: Box<Self>) {
+        self.log.borrow_mut().push(format!("stop {}", self.engine));
+    }
+}
+
+pub(crate) fn digest_of(answer: i64, check: &Check) -> Digest {
+    let column: ArrayRef = Arc::new(Int64Array::from(vec![answer]));
+    let batch = RecordBatch::try_from_iter([("n", column)]).unwrap();
+    oracle::digest(&batch.schema(), &[batch], check).unwrap()
+}
+
+pub(crate) fn engine(name: &str) -> EngineSpec {
+    EngineSpec {
+        name: name.into(),
+        variant: "default".into(),
+        slots: 2,
+        memory: None,
+        tuning: Tuning::default(),
+        spans: false,
+    }
+}
+
+/// A workload whose stored answer is 42.
+pub(crate) fn workload(name: &str) -> Workload {
+    Workload {
+        name: name.into(),
+        family: Family::Sql,
+        title: String::new(),
+        program: Program::Query(Query::Sql("select 42".into())),
+        dataset: Some("d".into()),
+        check: Check { expected: Some((digest_of(42, &Check::default()), "stored".into())), ..Check::default() },
+    }
+}
+
+/// A workload without a stored answer.
+pub(crate) fn unanswered(name: &str) -> Workload {
+    Workload { check: Check::default(), ..workload(name) }
+}
+
+pub(crate) fn plan(workloads: Vec<Workload>, engines: &[&str], trials: u32) -> Plan {
+    Plan {
+        suite: "test".into(),
+        cluster: "local".into(),
+        nodes: 1,
+        workloads,
+        datasets: vec![Arc::new(Dataset { name: "d".into(), tables: vec![] })],
+        engines: engines.iter().map(|name| engine(name)).collect(),
+        twins: Twins::None,
+        protocol: Protocol::Warm(1),
+        trials,
+        seed: 7,
+        timeout: Some(Duration::from_secs(1)),
+        grace: Duration::ZERO,
+        repeats: 2,
+        oracle: Some(OracleEngine { engine: engine("oracle"), timeout: None }),
+        keep_results: false,
+    }
+}

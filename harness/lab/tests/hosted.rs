@@ -1,0 +1,407 @@
+//! Claims about engine processes, with real ones: this program starts itself again as each of its misbehaving engines.
+//!
+//! Not under the standard harness, which would print on the child's standard output.
+#![expect(clippy::unwrap_used, clippy::panic, reason = "the engines panic on purpose and a claim fails by panicking")]
+
+use arrow::array::{ArrayRef, Int64Array, RecordBatch};
+use arrow::datatypes::{DataType, Field, Schema};
+use bench_lab::hosted::{HostedEngine, HostedProvider, HostedSession, serve};
+use bench_lab::live::{EngineProvider, EngineSpec, Failure, Limits};
+use bench_lab::oracle::{compare, digest, digest_parquet};
+use bench_model::{
+    Answer, Capabilities, Check, Dataset, Engine, EngineError, EngineSetup, Explanation, Family, Format, Program,
+    Query, Session, SortKey, Table, Tuning, Workload,
+};
+use std::ffi::OsString;
+use std::io::Write;
+use std::panic::catch_unwind;
+use std::path::PathBuf;
+use std::process::{ExitCode, exit};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+/// What an engine does wrong is its name; `good` does nothing wrong.
+struct Odd(&'static str);
+
+const ENGINES: [&str; 11] =
+    ["good", "burns", "unable", "panics", "dies", "aborts", "chatters", "floods", "polite", "deaf", "mute"];
+
+struct OddSession {
+    behavior: &'static str,
+    tables: Vec<String>,
+}
+
+impl Engine for Odd {
+    fn name(&self) -> &'static str {
+        self.0
+    }
+    fn capabilities(&self) -> Capabilities {
+        Capabilities { families: vec![Family::Sql], switches: &[], about: "for tests" }
+    }
+    fn start(&self, _setup: &EngineSetup) -> Result<Box<dyn Session>, EngineError> {
+        if self.0 == "mute" {
+            wait_until(&AtomicBool::new(false));
+        }
+        Ok(Box::new(OddSession { behavior: self.0, tables: Vec::new() }))
+    }
+}
+
+impl Session for OddSession {
+    fn prepare(&mut self, data: &[Arc<Dataset>]) -> Result<(), EngineError> {
+        self.tables = data.iter().flat_map(|d| &d.tables).map(|t| format!("{} {}", t.name, t.schema)).collect();
+        Ok(())
+    }
+
+    fn run(&mut self, _workload: &Workload, stop: &Arc<AtomicBool>) -> Result<Answer, EngineError> {
+        match self.behavior {
+            "burns" => burn(Duration::from_millis(60)),
+            "unable" => return Err(EngineError::Unsupported("no such thing".into())),
+            "panics" => panic!("index out of bounds"),
+            "dies" => {
+                eprintln!("the reason, on stderr");
+                exit(3);
+            }
+            "aborts" => std::process::abort(),
+            "chatters" => println!("WARNING: a library that prints"),
+            "floods" => {
+                let mut out = std::io::stdout().lock();
+                let chunk = vec![b'x'; 1 << 20];
+                while out.write_all(&chunk).is_ok() {}
+            }
+            "polite" => {
+                wait_until(stop);
+                return Err(EngineError::Cancelled);
+            }
+            "deaf" => wait_until(&AtomicBool::new(false)),
+            _ => {}
+        }
+        let batch = batch(&[3, 1, 2]);
+        Ok(Answer { schema: batch.schema(), batches: vec![batch], spans: None, notes: vec!["a note".into()] })
+    }
+
+    fn explain(&mut self, workload: &Workload, _analyze: bool) -> Result<Explanation, EngineError> {
+        Ok(Explanation { text: format!("{} over {}", workload.name, self.tables.join(", ")) })
+    }
+}
+
+fn wait_until(flag: &AtomicBool) {
+    while !flag.load(Ordering::Relaxed) {
+        std::thread::yield_now();
+    }
+}
+
+fn burn(time: Duration) {
+    let started = Instant::now();
+    while started.elapsed() < time {
+        std::hint::spin_loop();
+    }
+}
+
+fn batch(values: &[i64]) -> RecordBatch {
+    let column: ArrayRef = Arc::new(Int64Array::from(values.to_vec()));
+    RecordBatch::try_from_iter([("n", column)]).unwrap()
+}
+
+fn workload() -> Workload {
+    Workload {
+        name: "w".into(),
+        family: Family::Sql,
+        title: String::new(),
+        program: Program::Query(Query::Sql("select n".into())),
+        dataset: None,
+        check: Check::default(),
+    }
+}
+
+fn setup() -> EngineSetup {
+    EngineSetup { slots: 1, memory: None, scratch: "/tmp".into(), tuning: Tuning::default(), spans: false }
+}
+
+static NEVER: AtomicBool = AtomicBool::new(false);
+
+fn limits(timeout_ms: u64, grace_ms: u64) -> Limits<'static> {
+    let grace = Duration::from_millis(grace_ms);
+    Limits { timeout: Some(Duration::from_millis(timeout_ms)), grace, stop: &NEVER }
+}
+
+const PATIENT: u64 = 20_000;
+
+fn host() -> Vec<OsString> {
+    vec![std::env::current_exe().unwrap().into(), "engine-host".into()]
+}
+
+fn started(name: &str) -> HostedSession {
+    let mut argv = host();
+    argv.push(name.into());
+    HostedEngine { argv, environment: vec![] }.start(&setup(), &NEVER).unwrap()
+}
+
+/// A process that is no engine: a shell script.
+fn script(text: &str) -> Result<HostedSession, Failure> {
+    let argv = vec!["/bin/sh".into(), "-c".into(), text.into()];
+    HostedEngine { argv, environment: vec![] }.start(&setup(), &NEVER)
+}
+
+fn is_gone(pid: u32) -> bool {
+    !PathBuf::from(format!("/proc/{pid}")).exists()
+}
+
+fn a_good_engine_answers_and_is_measured() {
+    let mut session = started("good");
+    assert_eq!(session.version(), "9.9");
+    let table = Table {
+        name: "t".into(),
+        format: Format::Csv,
+        files: vec!["/none.csv".into()],
+        schema: Arc::new(Schema::new(vec![Field::new("d", DataType::Decimal128(15, 2), false)])),
+        rows: 1,
+        bytes: 1,
+    };
+    session.load(&[Arc::new(Dataset { name: "d".into(), tables: vec![table] })], &NEVER).unwrap();
+    let text = session.explain(&workload(), false, &limits(PATIENT, 0)).unwrap();
+    assert!(text.starts_with("w over t ") && text.contains("Decimal128(15, 2)"), "{text}");
+    let measured = session.run(&workload(), &limits(PATIENT, 0)).unwrap();
+    assert_eq!((measured.rows, measured.notes), (3, vec!["a note".to_owned()]));
+    assert!(measured.usage.unwrap().rss_bytes_peak > 0);
+    let answer = session.digest(&Check::default(), None, &NEVER).unwrap().digest.unwrap();
+    let expected = batch(&[1, 2, 3]);
+    let expected = digest(&expected.schema(), &[expected], &Check::default()).unwrap();
+    assert_eq!(compare(&expected, &answer, &Check::default()), Ok(()));
+    let pid = session.pid();
+    session.stop();
+    assert!(is_gone(pid) && !session.is_alive());
+}
+
+fn cpu_time_is_counted_for_the_run_alone() {
+    let mut session = started("burns");
+    let measured = session.run(&workload(), &limits(PATIENT, 0)).unwrap();
+    let usage = measured.usage.unwrap();
+    assert!(measured.wall_ns >= 60_000_000);
+    // A busy machine may take the core away, but 60 ms on the wall clock cannot cost more than that on the CPU's.
+    assert!(usage.cpu_ns > 1_000_000 && usage.cpu_ns < measured.wall_ns + 50_000_000, "{usage:?}");
+}
+
+fn an_answer_out_of_order_is_a_mismatch_and_a_kept_result_is_whole() {
+    let mut session = started("good");
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("k.parquet");
+    session.run(&workload(), &limits(PATIENT, 0)).unwrap();
+    let by_n = SortKey { column: "n".into(), descending: false, nulls_first: false };
+    let ordered = Check { order_by: vec![by_n], ..Check::default() };
+    let mismatch = session.digest(&ordered, Some(&path), &NEVER).unwrap().digest.unwrap_err();
+    assert_eq!(mismatch, "row 1 is out of order: rows must be ordered by n");
+    assert_eq!(digest_parquet(&path, &Check::default()).unwrap().rows, 3);
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1, "no draft is left");
+    let again = session.digest(&ordered, None, &NEVER).unwrap_err().to_string();
+    assert!(again.contains("there is no answer to digest"), "{again}");
+}
+
+fn a_result_that_cannot_be_kept_is_the_harness_s_failure() {
+    let mut session = started("good");
+    session.run(&workload(), &limits(PATIENT, 0)).unwrap();
+    let failure = session.digest(&Check::default(), Some("/nonexistent/k.parquet".as_ref()), &NEVER).unwrap_err();
+    assert!(matches!(failure, Failure::Harness(_)) && failure.outcome().is_none(), "{failure:?}");
+}
+
+fn an_engine_that_cannot_says_so_and_lives_on() {
+    let mut session = started("unable");
+    let failure = session.run(&workload(), &limits(PATIENT, 0)).unwrap_err();
+    assert_eq!(failure, Failure::Unsupported("no such thing".into()));
+    assert!(session.is_alive());
+}
+
+fn a_panic_is_a_failure_that_ends_the_session() {
+    let mut session = started("panics");
+    let failure = session.run(&workload(), &limits(PATIENT, 0)).unwrap_err();
+    assert_eq!(failure.to_string(), "the engine panicked: index out of bounds");
+    assert!(!session.is_alive());
+}
+
+fn a_death_is_reported_with_its_status_and_last_words() {
+    let mut session = started("dies");
+    let said = session.run(&workload(), &limits(PATIENT, 0)).unwrap_err().to_string();
+    let expected = "the engine process exited with code 3 during `run`; its last words: the reason, on stderr";
+    assert_eq!(said, expected);
+    let mut session = started("aborts");
+    let said = session.run(&workload(), &limits(PATIENT, 0)).unwrap_err().to_string();
+    assert!(said.starts_with("the engine process was killed by signal 6 during `run`"), "{said}");
+    assert!(!session.is_alive());
+    let again = session.run(&workload(), &limits(PATIENT, 0)).unwrap_err();
+    assert!(again.ends_session(), "a dead session stays dead: {again:?}");
+}
+
+fn garbage_on_stdout_is_quoted_and_ends_the_session() {
+    let mut session = started("chatters");
+    let said = session.run(&workload(), &limits(PATIENT, 0)).unwrap_err().to_string();
+    assert!(said.contains("`WARNING: a library that prints`"), "{said}");
+    assert!(!session.is_alive());
+}
+
+fn a_line_without_end_is_cut_off() {
+    let mut session = started("floods");
+    let said = session.run(&workload(), &limits(PATIENT, 0)).unwrap_err().to_string();
+    assert!(said.contains("a line longer than any message"), "{said}");
+}
+
+fn a_timeout_cancels_politely_and_keeps_a_session_that_heeds_it() {
+    let mut session = started("polite");
+    let failure = session.run(&workload(), &limits(30, PATIENT)).unwrap_err();
+    assert_eq!(failure, Failure::TimedOut { request: "run", after: Duration::from_millis(30) });
+    assert!(session.is_alive());
+    let failure = session.run(&workload(), &limits(1, PATIENT)).unwrap_err();
+    assert!(matches!(failure, Failure::TimedOut { .. }) && session.is_alive());
+}
+
+fn a_timeout_kills_an_engine_that_does_not_heed_it() {
+    let mut session = started("deaf");
+    let (pid, began) = (session.pid(), Instant::now());
+    let failure = session.run(&workload(), &limits(30, 30)).unwrap_err();
+    assert!(matches!(failure, Failure::TimedOut { .. }), "{failure:?}");
+    assert!(began.elapsed() < Duration::from_secs(10) && is_gone(pid) && !session.is_alive());
+}
+
+fn an_interrupt_kills_the_run_in_flight() {
+    let mut session = started("deaf");
+    let stop = Arc::new(AtomicBool::new(false));
+    let raised = Arc::clone(&stop);
+    let pid = session.pid();
+    let waiter = std::thread::spawn(move || raised.store(true, Ordering::Relaxed));
+    let failure = session.run(&workload(), &Limits { timeout: None, grace: Duration::ZERO, stop: &stop }).unwrap_err();
+    waiter.join().unwrap();
+    assert_eq!(failure, Failure::Interrupted);
+    assert!(is_gone(pid));
+}
+
+fn an_engine_that_never_starts_can_be_interrupted() {
+    let mut argv = host();
+    argv.push("mute".into());
+    let stop = Arc::new(AtomicBool::new(false));
+    let raised = Arc::clone(&stop);
+    let waiter = std::thread::spawn(move || raised.store(true, Ordering::Relaxed));
+    let result = HostedEngine { argv, environment: vec![] }.start(&setup(), &stop);
+    waiter.join().unwrap();
+    assert_eq!(result.err(), Some(Failure::Interrupted));
+}
+
+fn processes_that_are_no_engines_are_refused_with_what_they_said() {
+    let said = |text: &str| script(text).err().map(|e| e.to_string()).unwrap_or_default();
+    let dead = said("echo no such module >&2; exit 7");
+    assert_eq!(dead, "the engine process exited with code 7 during `hello`; its last words: no such module");
+    let garbage = said("read line; echo 'hello there'; cat >/dev/null");
+    assert!(garbage.contains("not a reply") && garbage.contains("`hello there`"), "{garbage}");
+    let foreign =
+        said(r#"read line; echo '{"id":1,"body":{"hello":{"protocol":99,"engine":"x","version":"1"}}}'; cat"#);
+    assert!(foreign.contains("it speaks protocol 99, not 1"), "{foreign}");
+    let early = said(r#"read line; echo '{"id":5,"body":"started"}'; cat"#);
+    assert!(early.contains("a reply to request 5"), "{early}");
+    let missing = HostedEngine { argv: vec!["/nonexistent/engine".into()], environment: vec![] };
+    let missing = missing.start(&setup(), &NEVER).err().map(|e| e.to_string()).unwrap_or_default();
+    assert!(missing.starts_with("cannot start `/nonexistent/engine`: "), "{missing}");
+}
+
+fn late_replies_of_earlier_requests_are_skipped() {
+    let hello = r#"{"id":1,"body":{"hello":{"protocol":1,"engine":"x","version":"1"}}}"#;
+    let started = r#"{"id":2,"body":"started"}"#;
+    script(&format!("read a; echo '{hello}'; read b; echo '{hello}'; echo '{started}'; cat >/dev/null")).unwrap();
+}
+
+fn children_see_a_scrubbed_environment_and_die_as_a_group() {
+    // The script reports the secret (if any) and the pid of a grandchild as its version.
+    let hello = r#"{"id":1,"body":{"hello":{"protocol":1,"engine":"x","version":"'$SECRET_TOKEN:$!'"}}}"#;
+    let started = r#"{"id":2,"body":"started"}"#;
+    let text = format!("sleep 1000 & read a; echo '{hello}'; read b; echo '{started}'; cat >/dev/null");
+    let outer = std::env::var_os("SECRET_TOKEN");
+    assert!(outer.is_some(), "set by main before any thread runs");
+    let session = script(&text).unwrap();
+    let (secret, grandchild) = session.version().split_once(':').unwrap();
+    assert_eq!(secret, "");
+    let grandchild: u32 = grandchild.parse().unwrap();
+    assert!(bench_lab::counters::process_tree(session.pid()).contains(&grandchild));
+    drop(session);
+    // Reaped by its adopter at its leisure; a killed process has no memory map, a living one has.
+    let deadline = Instant::now() + Duration::from_secs(10);
+    while std::fs::read(format!("/proc/{grandchild}/maps")).is_ok_and(|maps| !maps.is_empty()) {
+        assert!(Instant::now() < deadline, "the grandchild survives");
+        std::thread::yield_now();
+    }
+}
+
+fn the_provider_gives_each_process_a_scratch_folder_and_removes_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let provider = HostedProvider::new(host(), folder.path().join("scratch"));
+    let spec = EngineSpec {
+        name: "good".into(),
+        variant: "default".into(),
+        slots: 1,
+        memory: None,
+        tuning: Tuning::default(),
+        spans: false,
+    };
+    let live = provider.start(&spec, &NEVER).unwrap();
+    let count = || std::fs::read_dir(folder.path().join("scratch")).unwrap().count();
+    assert_eq!(count(), 1);
+    live.stop();
+    assert_eq!(count(), 0);
+}
+
+macro_rules! claims {
+    ($($name:ident,)*) => { &[$((stringify!($name), $name as fn())),*] };
+}
+
+const CLAIMS: &[(&str, fn())] = claims! {
+    a_good_engine_answers_and_is_measured,
+    cpu_time_is_counted_for_the_run_alone,
+    an_answer_out_of_order_is_a_mismatch_and_a_kept_result_is_whole,
+    a_result_that_cannot_be_kept_is_the_harness_s_failure,
+    an_engine_that_cannot_says_so_and_lives_on,
+    a_panic_is_a_failure_that_ends_the_session,
+    a_death_is_reported_with_its_status_and_last_words,
+    garbage_on_stdout_is_quoted_and_ends_the_session,
+    a_line_without_end_is_cut_off,
+    a_timeout_cancels_politely_and_keeps_a_session_that_heeds_it,
+    a_timeout_kills_an_engine_that_does_not_heed_it,
+    an_interrupt_kills_the_run_in_flight,
+    an_engine_that_never_starts_can_be_interrupted,
+    processes_that_are_no_engines_are_refused_with_what_they_said,
+    late_replies_of_earlier_requests_are_skipped,
+    children_see_a_scrubbed_environment_and_die_as_a_group,
+    the_provider_gives_each_process_a_scratch_folder_and_removes_it,
+};
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    if let [command, name] = arguments.as_slice()
+        && command == "engine-host"
+    {
+        let Some(name) = ENGINES.iter().find(|known| *known == name) else { return ExitCode::from(2) };
+        std::panic::set_hook(Box::new(|_| {}));
+        return match serve(&Odd(name), "9.9", std::io::stdin(), std::io::stdout()) {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(_) => ExitCode::FAILURE,
+        };
+    }
+    if std::env::var_os("SECRET_TOKEN").is_none() {
+        // Setting a variable is only safe before threads run; starting over sets it for everything below.
+        let again = std::process::Command::new(std::env::current_exe().unwrap())
+            .args(&arguments)
+            .env("SECRET_TOKEN", "hunter2")
+            .status();
+        return if again.is_ok_and(|status| status.success()) { ExitCode::SUCCESS } else { ExitCode::FAILURE };
+    }
+    let list = arguments.iter().any(|a| a == "--list");
+    let filter = arguments.iter().find(|a| !a.starts_with('-'));
+    let chosen = CLAIMS.iter().filter(|(name, _)| filter.is_none_or(|f| name.contains(f.as_str())));
+    let mut failed = 0;
+    for (name, claim) in chosen {
+        if list {
+            println!("{name}: test");
+        } else if catch_unwind(claim).is_ok() {
+            println!("test {name} ... ok");
+        } else {
+            println!("test {name} ... FAILED");
+            failed += 1;
+        }
+    }
+    if failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}

@@ -1,0 +1,295 @@
+//! Claims about runs: what is measured, repeated, given up, resumed and reported, with scripted engines.
+#![expect(clippy::unwrap_used, reason = "a claim fails by panicking")]
+
+mod fake;
+
+use bench_lab::live::Failure;
+use bench_lab::runner::{Plan, RunError, RunEvent, RunSummary, Sink, Twins, run};
+use bench_record::{Arm, Observation, Outcome, Protocol};
+use fake::{Act, Fake, plan, right, unanswered, workload};
+use proptest::prelude::*;
+use std::collections::BTreeSet;
+use std::sync::atomic::AtomicBool;
+use std::time::Duration;
+
+/// Runs to the end from nothing; every observation must be one that a journal accepts.
+fn check(plan: &Plan, fake: &Fake) -> (Vec<Observation>, RunSummary) {
+    resume(plan, fake, Vec::new())
+}
+
+fn resume(plan: &Plan, fake: &Fake, recorded: Vec<Observation>) -> (Vec<Observation>, RunSummary) {
+    let mut sink = recorded.clone();
+    let stop = AtomicBool::new(false);
+    let summary = run(plan, fake, &recorded, &mut sink, &stop, &mut |_| {}).unwrap();
+    let ids: BTreeSet<_> = sink.iter().map(Observation::id).collect();
+    assert_eq!(ids.len(), sink.len(), "no trial is recorded twice");
+    for observation in &sink {
+        observation.validate().unwrap();
+    }
+    (sink, summary)
+}
+
+fn outcomes(observations: &[Observation]) -> Vec<&'static str> {
+    observations.iter().map(|o| o.outcome.name()).collect()
+}
+
+#[test]
+fn every_case_gets_its_trials_and_every_answer_is_checked() {
+    let fake = Fake::default();
+    let (observations, summary) = check(&plan(vec![workload("q1"), workload("q2")], &["a", "b"], 3), &fake);
+    assert_eq!(summary, RunSummary { recorded: 12, completed: 12, ..RunSummary::default() });
+    assert!(observations.iter().all(|o| o.wall_ns.is_some() && o.oracle.as_deref() == Some("stored")));
+}
+
+#[test]
+fn engines_alternate_in_mirrored_rounds() {
+    let fake = Fake::default();
+    let (observations, _) = check(&plan(vec![workload("q")], &["a", "b", "c"], 4), &fake);
+    let order: Vec<&str> = observations.iter().map(|o| o.case.engine.as_str()).collect();
+    let mirrored = |round: &[&str]| round.iter().rev().copied().map(str::to_owned).collect::<Vec<_>>();
+    assert_eq!(mirrored(&order[0..3]), order[3..6]);
+    assert_eq!(mirrored(&order[6..9]), order[9..12]);
+}
+
+#[test]
+fn a_twin_is_a_session_of_its_own_in_its_own_arm() {
+    let fake = Fake::default();
+    let first = Plan { twins: Twins::First, ..plan(vec![workload("q")], &["a", "b"], 2) };
+    let (observations, _) = check(&first, &fake);
+    let twins: Vec<_> = observations.iter().filter(|o| o.arm == Arm::Twin).map(|o| o.case.engine.as_str()).collect();
+    assert_eq!(twins, ["a", "a"]);
+    assert_eq!((fake.count("start a"), fake.count("start b")), (2, 1));
+    assert_eq!(first.trials_total(), 6);
+}
+
+#[test]
+fn warm_sessions_stay_and_warm_up_once_per_workload() {
+    let fake = Fake::default();
+    let warm = Plan { protocol: Protocol::Warm(2), ..plan(vec![workload("q1"), workload("q2")], &["a"], 3) };
+    let (observations, _) = check(&warm, &fake);
+    assert_eq!(observations.len(), 6);
+    assert_eq!((fake.count("start"), fake.count("load"), fake.count("run a q1")), (1, 1, 5));
+    assert_eq!(fake.log().last().map(String::as_str), Some("stop a"), "nothing is left running");
+}
+
+#[test]
+fn cold_processes_are_started_and_stopped_for_each_trial() {
+    for protocol in [Protocol::ColdProcess, Protocol::ColdCache] {
+        let fake = Fake::default();
+        check(&Plan { protocol, ..plan(vec![workload("q")], &["a"], 3) }, &fake);
+        assert_eq!((fake.count("start"), fake.count("load"), fake.count("run"), fake.count("stop")), (3, 3, 3, 3));
+    }
+}
+
+#[test]
+fn a_wrong_answer_has_no_time_and_is_tried_once_more() {
+    let fake = Fake::default().script("a", "q", [Act::Answer { answer: 41, ms: 1 }]);
+    let (observations, summary) = check(&plan(vec![workload("q")], &["a", "b"], 5), &fake);
+    let wrong: Vec<_> = observations.iter().filter(|o| o.outcome == Outcome::WrongAnswer).collect();
+    assert_eq!((wrong.len(), summary.wrong_answers, summary.completed), (2, 2, 5));
+    assert!(wrong.iter().all(|o| o.wall_ns.is_none() && o.digest.is_some() && o.oracle.is_some()));
+}
+
+#[test]
+fn failures_that_cannot_change_are_recorded_once_and_others_twice() {
+    let unsupported = || Act::Fail(Failure::Unsupported("no windows".into()));
+    let program = || Act::Fail(Failure::Program("no column x".into()));
+    let late = || Act::Fail(Failure::TimedOut { request: "run", after: Duration::from_secs(1) });
+    let crash = || Act::Fail(Failure::Panicked("index out of bounds".into()));
+    for (act, expected) in [
+        (unsupported(), vec!["unsupported"]),
+        (program(), vec!["failed"]),
+        (late(), vec!["timed_out"]),
+        (crash(), vec!["failed", "failed"]),
+    ] {
+        let fake = Fake::default().script("a", "q", [act]);
+        let (observations, _) = check(&plan(vec![workload("q")], &["a"], 6), &fake);
+        assert_eq!(outcomes(&observations), expected);
+        assert!(observations.iter().all(|o| o.reason.is_some()));
+    }
+}
+
+#[test]
+fn a_dead_engine_is_replaced_and_warmed_again() {
+    let crash = Act::Fail(Failure::Panicked("once".into()));
+    let fake = Fake::default().script("a", "q", [right(1), crash, right(1)]);
+    let (observations, _) = check(&plan(vec![workload("q"), workload("r")], &["a"], 3), &fake);
+    assert_eq!(outcomes(&observations)[..3], ["failed", "completed", "completed"]);
+    assert_eq!((fake.count("start a"), fake.count("load a"), fake.count("run a q")), (2, 2, 5));
+}
+
+#[test]
+fn contaminated_trials_are_marked_and_repeated_within_bounds() {
+    let disturbed = || Act::Disturbed { answer: 42, ms: 9 };
+    let fake = Fake::default().script("a", "q", [right(1), disturbed(), right(1)]);
+    let (observations, summary) = check(&plan(vec![workload("q")], &["a"], 2), &fake);
+    let seen: Vec<_> = observations.iter().map(|o| (o.trial, o.repeat, o.contaminated)).collect();
+    assert_eq!(seen, [(0, None, true), (2, Some(0), false), (1, None, false)]);
+    assert_eq!(summary.contaminated, 1);
+
+    let always = Fake::default().script("a", "q", [disturbed()]);
+    let (observations, _) = check(&plan(vec![workload("q")], &["a"], 2), &always);
+    let seen: Vec<_> = observations.iter().map(|o| (o.trial, o.repeat)).collect();
+    assert_eq!(seen, [(0, None), (2, Some(0)), (3, Some(0)), (1, None), (4, Some(1)), (5, Some(1))]);
+}
+
+#[test]
+fn the_oracle_engine_is_asked_once_per_workload_without_stored_answer() {
+    let fake = Fake::default();
+    let (observations, _) = check(&plan(vec![unanswered("q"), workload("stored")], &["a", "b"], 3), &fake);
+    assert_eq!(fake.count("run oracle"), 1);
+    assert_eq!(fake.count("stop oracle"), 1);
+    let oracles: BTreeSet<_> = observations.iter().filter_map(|o| o.oracle.as_deref()).collect();
+    assert_eq!(oracles, BTreeSet::from(["oracle 1.0", "stored"]));
+}
+
+#[test]
+fn without_an_oracle_engines_are_held_to_the_first_answer_and_the_record_says_so() {
+    let fake = Fake::default().script("oracle", "q", [Act::Fail(Failure::Unsupported("graphs".into()))]);
+    let (observations, summary) = check(&plan(vec![unanswered("q")], &["a", "b"], 2), &fake);
+    assert_eq!(summary.completed, 4);
+    assert_eq!(observations[0].oracle, None, "nobody vouches for the first answer");
+    let said = observations[1].oracle.clone().unwrap();
+    assert!(said.starts_with("first answer, of ") && said.ends_with("(oracle: graphs)"), "{said}");
+
+    let liar = Fake::default().script("oracle", "q", [Act::Fail(Failure::Unsupported("graphs".into()))]).script(
+        &observations[1].case.engine,
+        "q",
+        [Act::Answer { answer: 1, ms: 1 }],
+    );
+    let (_, summary) = check(&plan(vec![unanswered("q")], &["a", "b"], 2), &liar);
+    assert_eq!(summary.wrong_answers, 2);
+}
+
+#[test]
+fn an_interrupted_run_leaves_the_trial_in_flight_unrecorded_and_resumes_with_the_rest() {
+    let two = plan(vec![workload("q1"), workload("q2")], &["a", "b"], 3);
+    let interrupted = Fake::default().script("b", "q2", [right(1), Act::Interrupt]);
+    let (first, summary) = check(&two, &interrupted);
+    assert!(summary.interrupted && first.len() < 12);
+    let (second, summary) = resume(&two, &Fake::default(), first.clone());
+    assert!(!summary.interrupted);
+    assert_eq!(second.len(), 12);
+    assert_eq!(summary.recorded as usize, 12 - first.len());
+    let (whole, _) = check(&two, &Fake::default());
+    let ids = |list: &[Observation]| list.iter().map(Observation::id).collect::<BTreeSet<_>>();
+    assert_eq!(ids(&second), ids(&whole));
+}
+
+#[test]
+fn resuming_a_finished_run_starts_nothing() {
+    let failing = Fake::default().script("a", "q2", [Act::Fail(Failure::Data("truncated".into()))]);
+    let two = plan(vec![workload("q1"), workload("q2"), unanswered("q3")], &["a", "b"], 3);
+    let (done, _) = check(&two, &failing);
+    let again = Fake::default();
+    let (_, summary) = resume(&two, &again, done);
+    assert_eq!((summary.recorded, again.log()), (0, vec![]));
+}
+
+#[test]
+fn events_count_every_planned_trial_to_the_end() {
+    let fake = Fake::default().script("a", "q", [Act::Fail(Failure::Unsupported("x".into()))]);
+    let five = plan(vec![workload("q"), workload("r")], &["a", "b"], 5);
+    let (mut done, mut total, mut given_up) = (0, 0, 0);
+    let mut report = |event: RunEvent<'_>| match event {
+        RunEvent::Planned { trials_total, .. } => total = trials_total,
+        RunEvent::TrialEnded { trials_done, .. } => done = trials_done,
+        RunEvent::GivenUp { skipped, .. } => given_up += skipped,
+        _ => {}
+    };
+    let stop = AtomicBool::new(false);
+    run(&five, &fake, &[], &mut Vec::new(), &stop, &mut report).unwrap();
+    assert_eq!((done, total, given_up), (20, 20, 4));
+}
+
+#[test]
+fn the_first_answer_of_each_case_is_kept() {
+    struct Folder(Vec<Observation>, tempfile::TempDir);
+    impl Sink for Folder {
+        fn record(&mut self, observation: &Observation) -> Result<(), bench_record::RecordError> {
+            self.0.record(observation)
+        }
+        fn folder(&self) -> Option<&std::path::Path> {
+            Some(self.1.path())
+        }
+        fn results_folder(&self) -> Result<Option<std::path::PathBuf>, bench_record::RecordError> {
+            Ok(Some(self.1.path().to_owned()))
+        }
+    }
+    let mut sink = Folder(Vec::new(), tempfile::tempdir().unwrap());
+    let keeping = Plan { keep_results: true, twins: Twins::All, ..plan(vec![workload("q")], &["a", "b"], 2) };
+    let stop = AtomicBool::new(false);
+    run(&keeping, &Fake::default(), &[], &mut sink, &stop, &mut |_| {}).unwrap();
+    let mut kept: Vec<_> =
+        std::fs::read_dir(sink.1.path()).unwrap().map(|e| e.unwrap().file_name().into_string().unwrap()).collect();
+    kept.sort();
+    let mut expected: Vec<_> = keeping.cases().iter().map(|c| format!("{}.parquet", c.key())).collect();
+    expected.sort();
+    assert_eq!(kept, expected);
+}
+
+#[test]
+fn harness_failures_are_errors_and_never_observations() {
+    let fake = Fake::default().script("a", "q", [Act::Fail(Failure::Harness("disk full".into()))]);
+    let mut sink = Vec::new();
+    let stop = AtomicBool::new(false);
+    let one = plan(vec![workload("q")], &["a"], 1);
+    let error = run(&one, &fake, &[], &mut sink, &stop, &mut |_| {}).unwrap_err();
+    assert!(matches!(error, RunError::Harness { .. }) && sink.is_empty());
+    insta::assert_snapshot!(error.to_string(), @"workload q, engine a: disk full");
+}
+
+#[test]
+fn impossible_plans_are_refused_with_the_next_step() {
+    let said = |plan: Plan| plan.validate().unwrap_err().to_string();
+    insta::assert_snapshot!(said(plan(vec![], &["a"], 1)), @"nothing to run: no workloads selected; see `bench list workloads`");
+    insta::assert_snapshot!(said(plan(vec![workload("q")], &["a"], 0)), @"--trials must be at least 1");
+    let twice = said(plan(vec![workload("q")], &["a", "a"], 1));
+    assert!(
+        twice.ends_with("is planned twice; give workloads different names, or engines different settings"),
+        "{twice}"
+    );
+    let lost = Plan { datasets: vec![], ..plan(vec![workload("q")], &["a"], 1) };
+    insta::assert_snapshot!(said(lost), @"workload `q` reads dataset `d`, which is not loaded; make it with `bench data make`");
+}
+
+/// Acts for random scripts.
+fn act() -> impl Strategy<Value = Act> {
+    prop_oneof![
+        4 => (1u64..9).prop_map(right),
+        2 => Just(Act::Disturbed { answer: 42, ms: 1 }),
+        1 => Just(Act::Answer { answer: 7, ms: 1 }),
+        1 => Just(Act::Fail(Failure::Panicked("p".into()))),
+        1 => Just(Act::Fail(Failure::Unsupported("u".into()))),
+        1 => Just(Act::Fail(Failure::TimedOut { request: "run", after: Duration::ZERO })),
+        1 => Just(Act::Interrupt),
+    ]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(200))]
+
+    #[test]
+    fn whatever_engines_do_every_case_ends_and_resuming_finishes_it(
+        a in prop::collection::vec(act(), 1..8),
+        b in prop::collection::vec(act(), 1..8),
+        trials in 1u32..5,
+        cold: bool,
+    ) {
+        let protocol = if cold { Protocol::ColdProcess } else { Protocol::Warm(1) };
+        let two = Plan { protocol, twins: Twins::All, ..plan(vec![workload("q"), unanswered("r")], &["a", "b"], trials) };
+        let fake = Fake::default().script("a", "q", a).script("b", "r", b);
+        let mut recorded = Vec::new();
+        for _ in 0..100 {
+            let (now, summary) = resume(&two, &fake, recorded);
+            recorded = now;
+            if !summary.interrupted {
+                break;
+            }
+        }
+        // Scripts may interrupt for ever; well-behaved engines then finish what is left, and nothing is left after that.
+        let (recorded, _) = resume(&two, &Fake::default(), recorded);
+        let (_, summary) = resume(&two, &Fake::default(), recorded);
+        prop_assert_eq!(summary, RunSummary::default());
+    }
+}

@@ -1,0 +1,167 @@
+//! What must hold whatever the style does, and which errors the injected faults explain.
+
+use crate::options::SimTrouble;
+use bench_model::{Attempt, BlockMeta, BlockRef, Checksum, FragmentId, Graph, JobError, JobId, NodeId, TaskFailure, TaskId};
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+/// What is known about one attempt.
+#[derive(Default)]
+struct Record {
+    produced: Option<Vec<BlockMeta>>,
+    inputs: Vec<BlockRef>,
+    /// One of its blocks was lost or freed, or its node was given up: another attempt may take its place.
+    replaceable: bool,
+}
+
+/// A job as submitted and as it is planned now.
+pub(crate) struct SimJob {
+    pub(crate) graph: Arc<Graph>,
+    pub(crate) expected: Checksum,
+    pub(crate) over: bool,
+    pub(crate) cancelled: bool,
+}
+
+#[derive(Default)]
+pub(crate) struct Oracle {
+    attempts: BTreeMap<(TaskId, Attempt), Record>,
+    /// Attempts by the incarnation that ran them.
+    ran: BTreeSet<(NodeId, u32, TaskId, Attempt)>,
+    /// The latest attempt of each task that somebody was told to read.
+    used: BTreeMap<TaskId, Attempt>,
+    failures: BTreeMap<TaskId, u32>,
+    fetch_failures: BTreeMap<(JobId, FragmentId), u32>,
+    /// Tasks whose rows change from attempt to attempt.
+    pub(crate) fickle: BTreeSet<TaskId>,
+    /// The driver had no node at some time.
+    pub(crate) all_nodes_were_down: bool,
+}
+
+fn rule(message: String) -> SimTrouble {
+    SimTrouble::Rule(message)
+}
+
+impl Oracle {
+    /// An attempt starts: it is new to its node, and reads what its fragment reads, of attempts that count.
+    pub(crate) fn starts(
+        &mut self,
+        (node, incarnation): (NodeId, u32),
+        assignment: &bench_model::Assignment,
+        graph: &Graph,
+    ) -> Result<(), SimTrouble> {
+        let (task, attempt) = (assignment.task, assignment.attempt);
+        if !self.ran.insert((node, incarnation, task, attempt)) {
+            return Err(rule(format!("{task} {attempt} runs twice on {node}")));
+        }
+        let fragment = graph.fragment(task.fragment).filter(|f| task.partition < f.tasks);
+        let Some(fragment) = fragment else { return Err(rule(format!("{task} is not in its graph"))) };
+        if assignment.inputs.len() != fragment.inputs.len() || assignment.outputs != fragment.outputs {
+            return Err(rule(format!("{task} has other inputs or outputs than its fragment")));
+        }
+        for (input, given) in fragment.inputs.iter().zip(&assignment.inputs) {
+            let Some(producer) = graph.fragment(input.from) else { continue };
+            let wanted = fragment.reads(task.job, input, producer, task.partition);
+            if !wanted.eq(given.iter().map(|b| b.id)) {
+                return Err(rule(format!("{task} reads other blocks of {} than its fragment says", input.from)));
+            }
+        }
+        for block in assignment.inputs.iter().flatten() {
+            self.reads(task, block)?;
+        }
+        self.attempts.entry((task, attempt)).or_default().inputs = assignment.inputs.concat();
+        Ok(())
+    }
+
+    /// A block is read: its attempt finished, and no other attempt of its task counts.
+    fn reads(&mut self, reader: TaskId, block: &BlockRef) -> Result<(), SimTrouble> {
+        let (task, attempt) = (block.id.task, block.attempt);
+        let record = self.attempts.get(&(task, attempt)).and_then(|r| r.produced.as_ref());
+        let meta = record.and_then(|p| p.get(block.id.output as usize));
+        if meta != Some(&block.meta) {
+            return Err(rule(format!("{reader} is told to read {} of {attempt}, which never wrote that", block.id)));
+        }
+        let used = self.used.entry(task).or_insert(attempt);
+        if *used != attempt {
+            let older = (*used).min(attempt);
+            *used = (*used).max(attempt);
+            if !self.attempts.get(&(task, older)).is_some_and(|r| r.replaceable) {
+                return Err(rule(format!("two attempts of {task} are read, although {older} was never lost")));
+            }
+        }
+        Ok(())
+    }
+
+    pub(crate) fn produced(&mut self, task: TaskId, attempt: Attempt, blocks: &[BlockMeta]) {
+        self.attempts.entry((task, attempt)).or_default().produced = Some(blocks.to_vec());
+    }
+
+    pub(crate) fn may_be_replaced(&mut self, task: TaskId, attempt: Attempt) {
+        self.attempts.entry((task, attempt)).or_default().replaceable = true;
+    }
+
+    pub(crate) fn failed(&mut self, task: TaskId, failure: &TaskFailure) {
+        match failure {
+            TaskFailure::MissingBlock(block) | TaskFailure::CorruptBlock(block) => {
+                *self.fetch_failures.entry((block.task.job, block.task.fragment)).or_default() += 1;
+            }
+            TaskFailure::Cancelled => {}
+            TaskFailure::Fatal(_) | TaskFailure::Transient(_) | TaskFailure::OutOfMemory(_) => {
+                *self.failures.entry(task).or_default() += 1;
+            }
+        }
+    }
+
+    /// A job ended with an answer: it is the graph's, or at least mixes no two versions of any task.
+    pub(crate) fn answered(&self, id: JobId, job: &SimJob, blocks: &[BlockRef]) -> Result<(), SimTrouble> {
+        let result = job.graph.fragment(job.graph.result);
+        let wanted = result.map_or(0, |f| f.tasks as usize * f.outputs as usize);
+        if blocks.len() != wanted {
+            return Err(SimTrouble::Answer(format!("{id} has {} blocks instead of {wanted}", blocks.len())));
+        }
+        if self.fickle.iter().any(|t| t.job == id) {
+            return self.is_consistent(id, blocks);
+        }
+        let sum = blocks.iter().fold(Checksum::default(), |sum, b| sum.merge(b.meta.checksum));
+        if sum != job.expected {
+            return Err(SimTrouble::Answer(format!("{id} gave {sum} instead of {}", job.expected)));
+        }
+        Ok(())
+    }
+
+    /// Follows the answer back through everything it was made of: each task must appear with one content only.
+    fn is_consistent(&self, id: JobId, blocks: &[BlockRef]) -> Result<(), SimTrouble> {
+        let mut seen: BTreeSet<(TaskId, Attempt)> = BTreeSet::new();
+        let mut content: BTreeMap<TaskId, &[BlockMeta]> = BTreeMap::new();
+        let mut open: Vec<(TaskId, Attempt)> = blocks.iter().map(|b| (b.id.task, b.attempt)).collect();
+        while let Some(key) = open.pop() {
+            if !seen.insert(key) {
+                continue;
+            }
+            let Some(record) = self.attempts.get(&key) else { continue };
+            let written = record.produced.as_deref().unwrap_or_default();
+            if *content.entry(key.0).or_insert(written) != written {
+                return Err(SimTrouble::Answer(format!("{id} is made of two different contents of {}", key.0)));
+            }
+            open.extend(record.inputs.iter().map(|b| (b.id.task, b.attempt)));
+        }
+        Ok(())
+    }
+
+    /// A job ended with an error: something injected must explain it.
+    pub(crate) fn justifies(&self, id: JobId, job: &SimJob, error: &JobError) -> Result<(), SimTrouble> {
+        let justified = match error {
+            JobError::Task { task, attempts, failure } => match failure {
+                TaskFailure::Cancelled | TaskFailure::MissingBlock(_) | TaskFailure::CorruptBlock(_) => false,
+                _ => self.failures.get(task).copied().unwrap_or(0) >= *attempts,
+            },
+            JobError::ChecksumChanged(_) => self.fickle.iter().any(|t| t.job == id),
+            JobError::Unstable { fragment, times } => {
+                self.fetch_failures.get(&(id, *fragment)).copied().unwrap_or(0) >= *times
+            }
+            JobError::NoNodes => self.all_nodes_were_down,
+            JobError::InvalidGraph(_) => false,
+            JobError::Cancelled => job.cancelled,
+        };
+        if justified { Ok(()) } else { Err(SimTrouble::Error(format!("{id}: {error}"))) }
+    }
+}

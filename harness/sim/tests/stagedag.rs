@@ -1,0 +1,162 @@
+//! The stage-DAG machines under every fault the simulator knows.
+
+use bench_model::{
+    Action, Addr, Epoch, Event, Machine, Nanos, Style, StyleEnv, Switch, TaskFailure, Violation,
+};
+use bench_sim::{FaultKind, SimOptions, SimTrouble, fuzz, run_seed, trace_seed};
+use bench_stagedag::{Msg, Outcome, StageDag, StageDagMachine};
+
+#[test]
+fn ten_thousand_seeds_pass_and_every_kind_of_fault_fires() {
+    let report = fuzz(&StageDag, 0..10_000, &SimOptions::default(), |_| {});
+    for failure in &report.failures {
+        println!("{failure}");
+    }
+    println!("{} events, {} attempts, {} answered, {} failed", report.events, report.attempts, report.answered, report.failed);
+    println!("{} replanned, {} speculated, {:?}", report.replanned, report.speculated, report.fired);
+    assert_eq!(report.failures, [], "replay with: bench sim --style stagedag --seed N");
+    assert_eq!(report.seeds, 10_000);
+    for kind in FaultKind::ALL {
+        assert!(report.fired.get(kind).is_some_and(|n| *n > 100), "{} was not tested", kind.name());
+    }
+    assert!(report.answered > 10 * report.failed, "most jobs should survive their faults");
+    assert!(report.replanned > 500 && report.speculated > 500);
+}
+
+#[test]
+fn without_faults_every_job_is_answered() {
+    let options = SimOptions { faults: 0, ..SimOptions::default() };
+    let report = fuzz(&StageDag, 0..1_000, &options, |_| {});
+    assert_eq!(report.failures, []);
+    assert_eq!(report.failed, 0);
+    let injected = report.fired.keys().filter(|k| **k != FaultKind::MessageReordered).count();
+    assert_eq!(injected, 0);
+}
+
+#[test]
+fn a_seed_replays_event_for_event() {
+    for seed in [3, 77, 1234] {
+        let first = trace_seed(&StageDag, seed, &SimOptions::default());
+        assert_eq!(first, trace_seed(&StageDag, seed, &SimOptions::default()));
+        assert_eq!(first.1, run_seed(&StageDag, seed, &SimOptions::default()), "tracing changes nothing");
+        assert!(first.0.lines().count() > 10);
+    }
+}
+
+#[test]
+fn a_setting_that_the_style_does_not_have_is_refused() {
+    let options = SimOptions { settings: vec![("speed".to_owned(), "max".to_owned())], ..SimOptions::default() };
+    let failure = run_seed(&StageDag, 1, &options).unwrap_err();
+    assert!(matches!(failure.trouble, SimTrouble::Options(m) if m.starts_with("unknown setting `speed`")));
+}
+
+/// A defect planted between a sound machine and its host.
+#[derive(Clone, Copy)]
+enum Defect {
+    /// Answers of dead incarnations count: the fence against zombies is gone.
+    NoFence,
+    /// The driver is never told again about a late answer: lost messages are fatal.
+    NoReminders,
+    /// A node runs a repeated launch again.
+    NoDuplicateCheck,
+    /// A missing block is taken for a passing failure, as when a typed error is flattened to text.
+    UntypedFetchFailure,
+}
+
+struct Broken(Defect);
+
+struct BrokenMachine {
+    sound: StageDagMachine,
+    defect: Defect,
+    epoch: Epoch,
+    bumped: u64,
+}
+
+impl Style for Broken {
+    type Msg = Msg;
+    type Machine = BrokenMachine;
+
+    fn name(&self) -> &'static str {
+        "broken"
+    }
+
+    fn switches(&self) -> &'static [Switch] {
+        StageDag.switches()
+    }
+
+    fn machine(&self, at: Addr, env: &StyleEnv) -> BrokenMachine {
+        BrokenMachine { sound: StageDag.machine(at, env), defect: self.0, epoch: Epoch(0), bumped: 0 }
+    }
+}
+
+impl BrokenMachine {
+    /// Damages what the machine hears; nothing if it does not hear it at all.
+    fn damage(&mut self, event: Event<Msg>) -> Option<Event<Msg>> {
+        match (self.defect, event) {
+            (Defect::NoReminders, Event::Message { msg: Msg::Probe { .. }, .. }) => None,
+            (Defect::NoFence, Event::Message { from, msg: Msg::Finished { mut ticket, task, attempt, outcome } }) => {
+                // Pretends that the answer comes from the node's present incarnation.
+                self.epoch = self.epoch.max(ticket.epoch);
+                ticket.epoch = self.epoch;
+                Some(Event::Message { from, msg: Msg::Finished { ticket, task, attempt, outcome } })
+            }
+            (Defect::NoDuplicateCheck, Event::Message { from, msg: Msg::Launch { mut ticket, order, assignment } }) => {
+                self.bumped += 1;
+                ticket.seq += self.bumped;
+                Some(Event::Message { from, msg: Msg::Launch { ticket, order, assignment } })
+            }
+            (Defect::UntypedFetchFailure, Event::Message { from, msg: Msg::Finished { ticket, task, attempt, outcome } }) => {
+                let outcome = match outcome {
+                    Outcome::Ran(Err(f @ TaskFailure::MissingBlock(_))) => {
+                        Outcome::Ran(Err(TaskFailure::Transient(f.to_string())))
+                    }
+                    other => other,
+                };
+                Some(Event::Message { from, msg: Msg::Finished { ticket, task, attempt, outcome } })
+            }
+            (_, event) => Some(event),
+        }
+    }
+}
+
+impl Machine for BrokenMachine {
+    type Msg = Msg;
+
+    fn on(&mut self, now: Nanos, event: Event<Msg>, out: &mut Vec<Action<Msg>>) {
+        if let Some(event) = self.damage(event) {
+            self.sound.on(now, event, out);
+        }
+    }
+
+    fn check(&self) -> Result<(), Violation> {
+        self.sound.check()
+    }
+}
+
+fn finds(defect: Defect) {
+    let report = fuzz(&Broken(defect), 0..2_000, &SimOptions::default(), |_| {});
+    let first = report.failures.first().expect("the planted defect was not found");
+    println!("{first}");
+    let again = run_seed(&Broken(defect), first.seed, &SimOptions::default());
+    assert_eq!(again.as_ref(), Err(first), "a failing seed fails again in the same way");
+}
+
+#[test]
+fn a_missing_fence_is_found() {
+    finds(Defect::NoFence);
+}
+
+#[test]
+fn missing_reminders_are_found() {
+    finds(Defect::NoReminders);
+}
+
+#[test]
+fn a_missing_duplicate_check_is_found() {
+    finds(Defect::NoDuplicateCheck);
+}
+
+#[test]
+fn an_untyped_fetch_failure_is_found() {
+    finds(Defect::UntypedFetchFailure);
+}
