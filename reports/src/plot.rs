@@ -88,8 +88,8 @@ impl<'a> Panel<'a> {
         let all = self.series.iter().flat_map(|(_, marks)| marks);
         let ends = all.flat_map(|m| [m.middle, m.ends.map_or(m.middle, |e| e.0), m.ends.map_or(m.middle, |e| e.1)]);
         let (low, high) = ends.fold((f64::INFINITY, 0.0f64), |(low, high), v| (low.min(v), high.max(v)));
-        // Whole decades: the axis always has at least two labels, and panels of one suite can be laid side by side.
-        10f64.powf((low / 1.1).log10().floor())..10f64.powf((high * 1.1).log10().ceil())
+        // Whole decades, so that the axis has at least two labels; a little more, so that neither end loses its own.
+        0.9 * 10f64.powf((low / 1.1).log10().floor())..1.1 * 10f64.powf((high * 1.1).log10().ceil())
     }
 
     fn draw<'b>(&self, area: &Area<'b>) -> Drawn<'b> {

@@ -41,5 +41,7 @@ pub(crate) enum AnswersWhat {
         /// Writes to this folder; what lies in the default one is built into the next build.
         #[arg(long, value_name = "DIR", default_value = "workloads/suite/answers")]
         out: PathBuf,
+        #[command(flatten)]
+        data: super::place::DataDir,
     },
 }
