@@ -117,11 +117,7 @@ impl Cutter {
     /// A join whose left side is read whole by every task of the right side.
     ///
     /// A join that emits left rows must see every right row before it does, so it runs in one task.
-    fn cut_shared_build(
-        &mut self,
-        plan: &Arc<dyn ExecutionPlan>,
-        join: &SharedBuild<'_>,
-    ) -> Result<Piece, PlanError> {
+    fn cut_shared_build(&mut self, plan: &Arc<dyn ExecutionPlan>, join: &SharedBuild<'_>) -> Result<Piece, PlanError> {
         let build = self.cut(strip_gather(join.build))?;
         let probe = self.cut(join.probe)?;
         let probe = if join.emits_build { self.gather(probe)? } else { probe };

@@ -28,7 +28,8 @@ pub async fn data_frame(context: &SessionContext, workload: &Workload) -> Result
 pub async fn plan_query(context: &SessionContext, query: &Query) -> Result<DataFrame> {
     match query {
         Query::Sql(text) => {
-            let only_queries = SQLOptions::new().with_allow_ddl(false).with_allow_dml(false).with_allow_statements(false);
+            let only_queries =
+                SQLOptions::new().with_allow_ddl(false).with_allow_dml(false).with_allow_statements(false);
             let frame = context.sql_with_options(text, only_queries).await?;
             match frame.logical_plan() {
                 LogicalPlan::Explain(_) | LogicalPlan::Analyze(_) | LogicalPlan::DescribeTable(_) => {
@@ -140,13 +141,7 @@ fn over_results(expr: Expr, known: &[Expr]) -> Result<Expr> {
 }
 
 /// Joins on equal columns. Where both sides call a key the same, its right copy is dropped, as dataframes do.
-fn join(
-    left: DataFrame,
-    right: DataFrame,
-    table: &str,
-    on: &[(String, String)],
-    how: JoinKind,
-) -> Result<DataFrame> {
+fn join(left: DataFrame, right: DataFrame, table: &str, on: &[(String, String)], how: JoinKind) -> Result<DataFrame> {
     let left = qualified(left, "left")?;
     let taken: BTreeSet<String> = qualifiers(&left);
     let name = if taken.contains(table) { format!("{table}_right") } else { table.to_owned() };

@@ -139,10 +139,9 @@ impl Front for PlanFront {
         match &workload.program {
             Program::Query(_) => self.lower_query(job, workload, env),
             Program::Graph(graph) => {
-                graph.validate().map_err(|e| EngineError::Program {
-                    workload: workload.name.clone(),
-                    message: e.to_string(),
-                })?;
+                graph
+                    .validate()
+                    .map_err(|e| EngineError::Program { workload: workload.name.clone(), message: e.to_string() })?;
                 Ok(Lowered { graph: Arc::new(graph.clone()), schema: Arc::new(Schema::empty()) })
             }
         }

@@ -92,11 +92,8 @@ mod tests {
     fn partitions_follow_the_slots_unless_they_are_set() {
         let env = |tuning| StyleEnv { slots: 3, memory_share: Bytes::new(u64::MAX), tuning };
         assert_eq!(PlanSettings::from_env(&env(Tuning::default())).partitions, 6);
-        let switches = [bench_model::Switch {
-            name: "partitions",
-            default: bench_model::SwitchDefault::Count(0),
-            help: "",
-        }];
+        let switches =
+            [bench_model::Switch { name: "partitions", default: bench_model::SwitchDefault::Count(0), help: "" }];
         let tuning = Tuning::resolve(&switches, [("partitions", "5")]).unwrap();
         assert_eq!(PlanSettings::from_env(&env(tuning)).partitions, 5);
     }

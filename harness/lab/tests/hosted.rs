@@ -13,7 +13,7 @@ use bench_model::{
     Query, Session, SortKey, Table, Tuning, Workload,
 };
 use std::ffi::OsString;
-use std::io::Write;
+use std::io::{BufRead, Write};
 use std::panic::catch_unwind;
 use std::path::PathBuf;
 use std::process::{ExitCode, exit};
@@ -145,6 +145,15 @@ fn script(text: &str) -> Result<HostedSession, Failure> {
 
 fn is_gone(pid: u32) -> bool {
     !PathBuf::from(format!("/proc/{pid}")).exists()
+}
+
+/// Processes of dead parents are reaped by their adopter at its leisure; a killed one has no memory map, a living one has.
+fn await_death(pid: u32) {
+    let deadline = Instant::now() + Duration::from_secs(10);
+    while std::fs::read(format!("/proc/{pid}/maps")).is_ok_and(|maps| !maps.is_empty()) {
+        assert!(Instant::now() < deadline, "process {pid} survives");
+        std::thread::yield_now();
+    }
 }
 
 fn a_good_engine_answers_and_is_measured() {
@@ -319,12 +328,7 @@ fn children_see_a_scrubbed_environment_and_die_as_a_group() {
     let grandchild: u32 = grandchild.parse().unwrap();
     assert!(bench_lab::counters::process_tree(session.pid()).contains(&grandchild));
     drop(session);
-    // Reaped by its adopter at its leisure; a killed process has no memory map, a living one has.
-    let deadline = Instant::now() + Duration::from_secs(10);
-    while std::fs::read(format!("/proc/{grandchild}/maps")).is_ok_and(|maps| !maps.is_empty()) {
-        assert!(Instant::now() < deadline, "the grandchild survives");
-        std::thread::yield_now();
-    }
+    await_death(grandchild);
 }
 
 fn the_provider_gives_each_process_a_scratch_folder_and_removes_it() {
@@ -343,6 +347,21 @@ fn the_provider_gives_each_process_a_scratch_folder_and_removes_it() {
     assert_eq!(count(), 1);
     live.stop();
     assert_eq!(count(), 0);
+}
+
+fn engines_die_with_a_harness_that_is_killed() {
+    let mut harness = std::process::Command::new(std::env::current_exe().unwrap())
+        .arg("harness")
+        .stdout(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut line = String::new();
+    std::io::BufReader::new(harness.stdout.take().unwrap()).read_line(&mut line).unwrap();
+    let engine: u32 = line.trim().parse().unwrap();
+    assert!(!is_gone(engine));
+    harness.kill().unwrap();
+    harness.wait().unwrap();
+    await_death(engine);
 }
 
 macro_rules! claims {
@@ -367,6 +386,7 @@ const CLAIMS: &[(&str, fn())] = claims! {
     late_replies_of_earlier_requests_are_skipped,
     children_see_a_scrubbed_environment_and_die_as_a_group,
     the_provider_gives_each_process_a_scratch_folder_and_removes_it,
+    engines_die_with_a_harness_that_is_killed,
 };
 
 fn main() -> ExitCode {
@@ -380,6 +400,11 @@ fn main() -> ExitCode {
             Ok(()) => ExitCode::SUCCESS,
             Err(_) => ExitCode::FAILURE,
         };
+    }
+    if arguments == ["harness"] {
+        let session = started("good");
+        println!("{}", session.pid());
+        wait_until(&AtomicBool::new(false));
     }
     if std::env::var_os("SECRET_TOKEN").is_none() {
         // Setting a variable is only safe before threads run; starting over sets it for everything below.

@@ -82,7 +82,9 @@ impl Faults {
                 _ => 2,
             };
             if rng.one_in(rarity) {
-                rates.insert(*kind, rng.between(5, 100));
+                // A job offers one chance only to be cancelled.
+                let chances = if *kind == FaultKind::JobCancelled { 2 } else { 100 };
+                rates.insert(*kind, rng.between(chances.min(5), chances));
             }
         }
         let budget = if budget == 0 { 0 } else { rng.between(1, u64::from(budget)) as u32 };

@@ -9,6 +9,7 @@ use std::sync::Arc;
 #[derive(Default)]
 struct Record {
     produced: Option<Vec<BlockMeta>>,
+    node: NodeId,
     inputs: Vec<BlockRef>,
     /// One of its blocks was lost or freed, or its node was given up: another attempt may take its place.
     replaceable: bool,
@@ -66,14 +67,14 @@ impl Oracle {
             }
         }
         for block in assignment.inputs.iter().flatten() {
-            self.reads(task, block)?;
+            self.reads(task, block, graph)?;
         }
         self.attempts.entry((task, attempt)).or_default().inputs = assignment.inputs.concat();
         Ok(())
     }
 
     /// A block is read: its attempt finished, and no other attempt of its task counts.
-    fn reads(&mut self, reader: TaskId, block: &BlockRef) -> Result<(), SimTrouble> {
+    fn reads(&mut self, reader: TaskId, block: &BlockRef, graph: &Graph) -> Result<(), SimTrouble> {
         let (task, attempt) = (block.id.task, block.attempt);
         let record = self.attempts.get(&(task, attempt)).and_then(|r| r.produced.as_ref());
         let meta = record.and_then(|p| p.get(block.id.output as usize));
@@ -84,30 +85,59 @@ impl Oracle {
         if *used != attempt {
             let older = (*used).min(attempt);
             *used = (*used).max(attempt);
-            if !self.attempts.get(&(task, older)).is_some_and(|r| r.replaceable) {
+            let lost = self.attempts.get(&(task, older)).is_some_and(|r| r.replaceable);
+            if !lost && !self.was_unread(task, graph) {
                 return Err(rule(format!("two attempts of {task} are read, although {older} was never lost")));
             }
         }
         Ok(())
     }
 
-    pub(crate) fn produced(&mut self, task: TaskId, attempt: Attempt, blocks: &[BlockMeta]) {
-        self.attempts.entry((task, attempt)).or_default().produced = Some(blocks.to_vec());
+    /// Whether everybody who reads a task has finished at least once: then its blocks may have been given up for good,
+    /// and made again when a reader was lost later, even if the message to free them never arrived.
+    fn was_unread(&self, task: TaskId, graph: &Graph) -> bool {
+        let mut readers = graph.fragments.iter().filter(|f| f.inputs.iter().any(|i| i.from == task.fragment));
+        readers.all(|reader| {
+            (0..reader.tasks).all(|partition| {
+                let id = TaskId { job: task.job, fragment: reader.id, partition };
+                let mut attempts = self.attempts.range((id, Attempt(0))..=(id, Attempt(u32::MAX)));
+                attempts.any(|(_, record)| record.produced.is_some())
+            })
+        })
+    }
+
+    pub(crate) fn produced(&mut self, node: NodeId, task: TaskId, attempt: Attempt, blocks: &[BlockMeta]) {
+        let record = self.attempts.entry((task, attempt)).or_default();
+        record.node = node;
+        record.produced = Some(blocks.to_vec());
     }
 
     pub(crate) fn may_be_replaced(&mut self, task: TaskId, attempt: Attempt) {
         self.attempts.entry((task, attempt)).or_default().replaceable = true;
     }
 
-    pub(crate) fn failed(&mut self, task: TaskId, failure: &TaskFailure) {
+    pub(crate) fn failed(&mut self, task: TaskId, attempt: Attempt, failure: &TaskFailure) {
         match failure {
             TaskFailure::MissingBlock(block) | TaskFailure::CorruptBlock(block) => {
                 *self.fetch_failures.entry((block.task.job, block.task.fragment)).or_default() += 1;
+                self.suspect(task, attempt, block.task);
             }
             TaskFailure::Cancelled => {}
             TaskFailure::Fatal(_) | TaskFailure::Transient(_) | TaskFailure::OutOfMemory(_) => {
                 *self.failures.entry(task).or_default() += 1;
             }
+        }
+    }
+
+    /// A reader missed a block of `source`: whatever that fragment has on the same node may be made again.
+    fn suspect(&mut self, task: TaskId, attempt: Attempt, source: TaskId) {
+        let inputs = self.attempts.get(&(task, attempt)).map(|r| r.inputs.as_slice()).unwrap_or_default();
+        let Some(node) = inputs.iter().find(|b| b.id.task == source).map(|b| b.node) else { return };
+        let (mut from, mut to) = (source, source);
+        (from.partition, to.partition) = (0, u32::MAX);
+        let range = (from, Attempt(0))..=(to, Attempt(u32::MAX));
+        for (_, record) in self.attempts.range_mut(range).filter(|(_, r)| r.node == node) {
+            record.replaceable = true;
         }
     }
 

@@ -4,7 +4,8 @@ use bench_model::{
     Action, Addr, Epoch, Event, Machine, Nanos, Style, StyleEnv, Switch, TaskFailure, Violation,
 };
 use bench_sim::{FaultKind, SimOptions, SimTrouble, fuzz, run_seed, trace_seed};
-use bench_stagedag::{Msg, Outcome, StageDag, StageDagMachine};
+use bench_stagedag::{Msg, Outcome, StageDag, StageDagMachine, Ticket};
+use std::collections::BTreeMap;
 
 #[test]
 fn ten_thousand_seeds_pass_and_every_kind_of_fault_fires() {
@@ -55,7 +56,7 @@ fn a_setting_that_the_style_does_not_have_is_refused() {
 enum Defect {
     /// Answers of dead incarnations count: the fence against zombies is gone.
     NoFence,
-    /// The driver is never told again about a late answer: lost messages are fatal.
+    /// Nodes never hear that an answer is overdue: lost messages are fatal.
     NoReminders,
     /// A node runs a repeated launch again.
     NoDuplicateCheck,
@@ -68,8 +69,9 @@ struct Broken(Defect);
 struct BrokenMachine {
     sound: StageDagMachine,
     defect: Defect,
-    epoch: Epoch,
-    bumped: u64,
+    /// The latest epoch that each node was addressed with.
+    epochs: BTreeMap<Addr, Epoch>,
+    launched: Vec<Ticket>,
 }
 
 impl Style for Broken {
@@ -85,37 +87,35 @@ impl Style for Broken {
     }
 
     fn machine(&self, at: Addr, env: &StyleEnv) -> BrokenMachine {
-        BrokenMachine { sound: StageDag.machine(at, env), defect: self.0, epoch: Epoch(0), bumped: 0 }
+        let sound = StageDag.machine(at, env);
+        BrokenMachine { sound, defect: self.0, epochs: BTreeMap::new(), launched: Vec::new() }
     }
 }
 
 impl BrokenMachine {
     /// Damages what the machine hears; nothing if it does not hear it at all.
-    fn damage(&mut self, event: Event<Msg>) -> Option<Event<Msg>> {
-        match (self.defect, event) {
-            (Defect::NoReminders, Event::Message { msg: Msg::Probe { .. }, .. }) => None,
-            (Defect::NoFence, Event::Message { from, msg: Msg::Finished { mut ticket, task, attempt, outcome } }) => {
+    fn damage(&mut self, event: Event<Msg>, out: &mut Vec<Action<Msg>>) -> Option<Event<Msg>> {
+        let Event::Message { from, mut msg } = event else { return Some(event) };
+        match (self.defect, &mut msg) {
+            (Defect::NoReminders, Msg::Probe { .. }) => return None,
+            (Defect::NoFence, Msg::Finished { ticket, .. }) => {
                 // Pretends that the answer comes from the node's present incarnation.
-                self.epoch = self.epoch.max(ticket.epoch);
-                ticket.epoch = self.epoch;
-                Some(Event::Message { from, msg: Msg::Finished { ticket, task, attempt, outcome } })
+                ticket.epoch = self.epochs.get(&from).copied().unwrap_or(ticket.epoch);
             }
-            (Defect::NoDuplicateCheck, Event::Message { from, msg: Msg::Launch { mut ticket, order, assignment } }) => {
-                self.bumped += 1;
-                ticket.seq += self.bumped;
-                Some(Event::Message { from, msg: Msg::Launch { ticket, order, assignment } })
+            (Defect::NoDuplicateCheck, Msg::Launch { ticket, assignment, .. }) => {
+                if self.launched.contains(ticket) {
+                    out.push(Action::Run(assignment.clone()));
+                }
+                self.launched.push(*ticket);
             }
-            (Defect::UntypedFetchFailure, Event::Message { from, msg: Msg::Finished { ticket, task, attempt, outcome } }) => {
-                let outcome = match outcome {
-                    Outcome::Ran(Err(f @ TaskFailure::MissingBlock(_))) => {
-                        Outcome::Ran(Err(TaskFailure::Transient(f.to_string())))
-                    }
-                    other => other,
-                };
-                Some(Event::Message { from, msg: Msg::Finished { ticket, task, attempt, outcome } })
+            (Defect::UntypedFetchFailure, Msg::Finished { outcome: Outcome::Ran(Err(failure)), .. }) => {
+                if matches!(failure, TaskFailure::MissingBlock(_)) {
+                    *failure = TaskFailure::Transient(failure.to_string());
+                }
             }
-            (_, event) => Some(event),
+            _ => {}
         }
+        Some(Event::Message { from, msg })
     }
 }
 
@@ -123,8 +123,13 @@ impl Machine for BrokenMachine {
     type Msg = Msg;
 
     fn on(&mut self, now: Nanos, event: Event<Msg>, out: &mut Vec<Action<Msg>>) {
-        if let Some(event) = self.damage(event) {
+        if let Some(event) = self.damage(event, out) {
             self.sound.on(now, event, out);
+        }
+        for action in out {
+            if let Action::Send { to, msg: Msg::Launch { ticket, .. } } = action {
+                self.epochs.insert(*to, ticket.epoch);
+            }
         }
     }
 
@@ -134,9 +139,9 @@ impl Machine for BrokenMachine {
 }
 
 fn finds(defect: Defect) {
-    let report = fuzz(&Broken(defect), 0..2_000, &SimOptions::default(), |_| {});
+    let report = fuzz(&Broken(defect), 0..10_000, &SimOptions::default(), |_| {});
     let first = report.failures.first().expect("the planted defect was not found");
-    println!("{first}");
+    println!("{} of {} seeds; {first}", report.failures.len(), report.seeds);
     let again = run_seed(&Broken(defect), first.seed, &SimOptions::default());
     assert_eq!(again.as_ref(), Err(first), "a failing seed fails again in the same way");
 }

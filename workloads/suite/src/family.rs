@@ -236,14 +236,26 @@ mod tests {
 
     #[test]
     fn mistakes_are_answered_with_file_line_and_what_to_write() {
-        insta::assert_snapshot!(error("speed = 1"), @"f.toml:6: unknown field `speed`, expected one of `name`, `title`, `sql`, `steps`, `graph`, `check`");
-        insta::assert_snapshot!(error("title = \"again\""), @"f.toml:6: duplicate key");
-        insta::assert_snapshot!(error("steps = [{ scan = \"t\" }, { fitler = \"a > 1\" }]"), @"f.toml:6: unknown variant `fitler`, expected one of `scan`, `filter`, `select`, `group`, `join`, `sort`, `limit`, `window`, `distinct`, `pivot`");
-        insta::assert_snapshot!(error("steps = [{ filter = \"a > 1\" }]"), @r#"f.toml: workload `w`: its first step must be { scan = "TABLE" }"#);
-        insta::assert_snapshot!(error(""), @"f.toml: workload `w`: it must have exactly one of `sql`, `steps` and `graph`");
-        insta::assert_snapshot!(error("sql = \"a.sql\"\ncheck.expected.file = \"a.xlsx\""), @"f.toml: workload `w`: the expected answer `a.xlsx` must be a .parquet or .csv file");
-        insta::assert_snapshot!(error("sql = \"a.sql\"\ncheck.approx = { a = 2.0 }"), @"f.toml: workload `w`: the tolerance of `a` must be at least 0 and below 1");
-        insta::assert_snapshot!(error("graph = { shape = \"chain\", tasks = 1 }"), @"f.toml: a graph of 1 tasks is out of range; it takes between 3 and 10000000");
+        let mistakes = [
+            "speed = 1",
+            "title = \"again\"",
+            "steps = [{ scan = \"t\" }, { fitler = \"a > 1\" }]",
+            "steps = [{ filter = \"a > 1\" }]",
+            "",
+            "sql = \"a.sql\"\ncheck.expected.file = \"a.xlsx\"",
+            "sql = \"a.sql\"\ncheck.approx = { a = 2.0 }",
+            "graph = { shape = \"chain\", tasks = 1 }",
+        ];
+        insta::assert_snapshot!(mistakes.map(error).join("\n"), @r#"
+        f.toml:6: unknown field `speed`, expected one of `name`, `title`, `sql`, `steps`, `graph`, `check`
+        f.toml:6: duplicate key
+        f.toml:6: unknown variant `fitler`, expected one of `scan`, `filter`, `select`, `group`, `join`, `sort`, `limit`, `window`, `distinct`, `pivot`
+        f.toml: workload `w`: its first step must be { scan = "TABLE" }
+        f.toml: workload `w`: it must have exactly one of `sql`, `steps` and `graph`
+        f.toml: workload `w`: the expected answer `a.xlsx` must be a .parquet or .csv file
+        f.toml: workload `w`: the tolerance of `a` must be at least 0 and below 1
+        f.toml: a graph of 1 tasks is out of range; it takes between 3 and 10000000
+        "#);
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! Zero-work task graphs: what a runtime costs per task when the tasks do nothing.
 //!
-//! Every task calls `noop/1`. The answer is one row, `tasks: UInt64`, the number of tasks that ran, each counted once: known
-//! by construction.
+//! Every task calls `noop/1`. The answer is one row, `tasks: UInt64`, the number of tasks that ran, each counted once:
+//! known by construction.
 
 use crate::definition::DefinitionError;
 use arrow::array::{ArrayRef, RecordBatch, UInt64Array};

@@ -152,7 +152,7 @@ mod tests {
         assert_eq!(check("smoke"), "");
         assert_eq!(check("1gb"), "");
         insta::assert_snapshot!(check("1tb"), @r#"
-        disk: 1.91 TiB needed for tables and scratch files, 100 GiB free; free some space, or point --data at a larger disk
+        disk: 1.74 TiB needed for tables and scratch files, 100 GiB free; free some space, or point --data at a larger disk
         memory: 1.36 TiB needed to hold the largest answers, 16.0 GiB available; choose a smaller suite, leave workloads out with --workloads, or use a larger machine
         time: about 209 hours on 8 cores; choose fewer --engines, --trials or --workloads, a smaller suite, or a larger machine
         "#);

@@ -143,7 +143,7 @@ impl DatasetSpec {
 
     /// Bytes of raw text that the tables stand for: how the scale of a suite is counted.
     ///
-    /// TPC-H: the scale factor in gigabytes. Group-by and join: 50 bytes a row, which is what a row of either wide table
+    /// TPC-H: the scale factor in gigabytes. Group-by and join: 50 bytes a row, which is what a row of any wide table
     /// takes as comma-separated text.
     #[must_use]
     pub fn raw_bytes(&self) -> u64 {
@@ -157,8 +157,8 @@ impl DatasetSpec {
     #[must_use]
     pub fn disk_bytes_estimate(&self) -> u64 {
         let share = match self {
-            Self::Tpch(_) => 0.45,
-            Self::Groupby(_) => 0.65,
+            Self::Tpch(_) => 0.37,
+            Self::Groupby(_) => 0.54,
         };
         (self.raw_bytes() as f64 * share) as u64 + (4 << 20)
     }

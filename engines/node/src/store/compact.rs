@@ -14,7 +14,7 @@ const BATCH_ROWS: usize = 8192;
 /// Hash partitioning leaves each part with views into the whole input's buffers: written as they are, every output would
 /// carry every string.
 pub(super) fn compact(batch: &RecordBatch) -> Result<RecordBatch, ArrowError> {
-    if !batch.columns().iter().any(|c| sparse(c)) {
+    if !batch.columns().iter().any(sparse) {
         return Ok(batch.clone());
     }
     let columns = batch.columns().iter().map(|c| -> ArrayRef {

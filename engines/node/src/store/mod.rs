@@ -50,6 +50,8 @@ pub(crate) struct BlockStore {
     compression: Option<CompressionType>,
     create: fn(&Path) -> io::Result<File>,
     index: Mutex<Index>,
+    /// Held while files are removed, so that the end of a job also waits for removals that others have begun.
+    removal: Mutex<()>,
 }
 
 #[derive(Default)]
@@ -62,7 +64,13 @@ struct Index {
 impl BlockStore {
     /// A store over an empty folder.
     pub(crate) fn new(folder: PathBuf, compression: Option<CompressionType>) -> Self {
-        Self { folder, compression, create: |path| File::create_new(path), index: Mutex::default() }
+        Self {
+            folder,
+            compression,
+            create: |path| File::create_new(path),
+            index: Mutex::default(),
+            removal: Mutex::new(()),
+        }
     }
 
     fn lock(&self) -> MutexGuard<'_, Index> {
@@ -78,7 +86,7 @@ impl BlockStore {
             index.blocks.insert((task, attempt), Arc::new(outputs))
         };
         drop(index);
-        drop(replaced); // Removes files, which must not happen under the lock.
+        drop(replaced); // Removes files, which must not happen under the index's lock.
     }
 
     fn find(&self, block: &BlockRef) -> Result<Outputs, TaskFailure> {
@@ -106,15 +114,18 @@ impl BlockStore {
     pub(crate) fn free(&self, job: JobId, fragment: Option<FragmentId>) {
         let first = TaskId { job, fragment: fragment.unwrap_or_default(), partition: 0 };
         let last = TaskId { fragment: fragment.unwrap_or(FragmentId(u32::MAX)), partition: u32::MAX, ..first };
+        let turn = self.removal.lock().unwrap_or_else(PoisonError::into_inner);
         let mut index = self.lock();
         let mut freed = index.blocks.split_off(&(first, Attempt(0)));
         let mut after = freed.split_off(&(last, Attempt(u32::MAX)));
         index.blocks.append(&mut after);
         drop(index);
-        drop(freed); // Removes files, which must not happen under the lock.
+        drop(freed); // Removes files, which must not happen under the index's lock.
+        drop(turn);
     }
 
-    /// Ends a job: frees its blocks, and drops whatever a late attempt of it still commits.
+    /// Ends a job: frees its blocks, and drops whatever a late attempt of it still commits. Afterwards no file of an
+    /// attempt that has committed is left.
     pub(crate) fn end(&self, job: JobId) {
         {
             let mut index = self.lock();

@@ -1,5 +1,4 @@
 //! What is written comes back, or is refused; never anything else.
-#![expect(clippy::unwrap_used, reason = "tests stop at the first surprise")]
 
 use super::*;
 use arrow::array::{

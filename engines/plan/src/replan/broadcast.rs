@@ -14,8 +14,8 @@ use crate::fragment::{Cut, FragmentPlan, JobPlan};
 use bench_model::{Bytes, FragmentId, Read, StageStats};
 use datafusion::common::internal_datafusion_err;
 use datafusion::physical_expr::Partitioning;
+use datafusion::physical_plan::ExecutionPlanProperties;
 use datafusion::physical_plan::joins::{HashJoinExec, PartitionMode};
-use datafusion::physical_plan::{ExecutionPlan, ExecutionPlanProperties};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -136,7 +136,9 @@ pub(super) fn pays(job: &JobPlan, candidate: &Candidate, build: u64, settings: &
     // Every task hashes the build side again: more of that than there is to shuffle is no gain.
     let worth = AdaptiveSettings::TASK_BYTES_MIN.get().saturating_mul(tasks);
     let saved = expected_bytes(probe).map_or(u64::MAX, |bytes| bytes.max(worth));
-    build <= settings.broadcast_bytes.get() && build <= settings.memory_share.get() / 2 && build.saturating_mul(tasks) <= saved
+    build <= settings.broadcast_bytes.get()
+        && build <= settings.memory_share.get() / 2
+        && build.saturating_mul(tasks) <= saved
 }
 
 /// Carries a candidate out and says so.
@@ -161,7 +163,10 @@ pub(super) fn apply(
     for other in job.fragments.values_mut() {
         other.waits_for.retain(|w| *w != candidate.probe);
     }
-    if known == ESTIMATED && only_reader && let Some(build) = job.fragments.get_mut(&candidate.build) {
+    if known == ESTIMATED
+        && only_reader
+        && let Some(build) = job.fragments.get_mut(&candidate.build)
+    {
         build.cut = Cut::Broadcast;
     }
     Ok(format!(
@@ -177,11 +182,7 @@ pub(super) const ESTIMATED: &str = "takes at most";
 const MEASURED: &str = "is";
 
 /// The join's fragment with the probe fragment inside.
-fn converted(
-    fragment: &FragmentPlan,
-    probe: &FragmentPlan,
-    candidate: &Candidate,
-) -> Result<FragmentPlan, PlanError> {
+fn converted(fragment: &FragmentPlan, probe: &FragmentPlan, candidate: &Candidate) -> Result<FragmentPlan, PlanError> {
     let join = at(&fragment.plan, &candidate.join).and_then(|n| n.downcast_ref::<HashJoinExec>());
     let join = join.ok_or_else(|| internal_datafusion_err!("the join of {} is gone", fragment.id))?;
     let (build_side, probe_side) =

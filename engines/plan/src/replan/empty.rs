@@ -7,6 +7,7 @@ use crate::error::PlanError;
 use crate::fragment::{FragmentPlan, JobPlan};
 use bench_model::{FragmentId, Input, Read, Rows, StageStats};
 use datafusion::common::JoinType;
+use datafusion::physical_plan::ExecutionPlanProperties;
 use datafusion::physical_plan::aggregates::AggregateExec;
 use datafusion::physical_plan::coop::CooperativeExec;
 use datafusion::physical_plan::empty::EmptyExec;
@@ -17,7 +18,6 @@ use datafusion::physical_plan::limit::{GlobalLimitExec, LocalLimitExec};
 use datafusion::physical_plan::projection::ProjectionExec;
 use datafusion::physical_plan::sorts::sort::SortExec;
 use datafusion::physical_plan::union::UnionExec;
-use datafusion::physical_plan::{ExecutionPlan, ExecutionPlanProperties};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -45,7 +45,10 @@ pub(super) fn replan_next(
             [] => format!("{id}: {just} left no rows, so a join that needs them is left out"),
             _ => {
                 let names: Vec<String> = dropped.iter().map(FragmentId::to_string).collect();
-                format!("{id}: {just} left no rows, so a join that needs them is left out and {} will not run", names.join(", "))
+                format!(
+                    "{id}: {just} left no rows, so a join that needs them is left out and {} will not run",
+                    names.join(", ")
+                )
             }
         }));
     }

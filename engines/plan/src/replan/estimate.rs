@@ -78,7 +78,8 @@ fn rows_at_most(job: &JobPlan, plan: &Node) -> Option<u64> {
         None
     };
     // A limit counts rows per task.
-    let limit = plan.fetch().map(|n| (n as u64).saturating_mul(plan.properties().partitioning.partition_count() as u64));
+    let limit =
+        plan.fetch().map(|n| (n as u64).saturating_mul(plan.properties().partitioning.partition_count() as u64));
     match (rows, limit) {
         (Some(rows), Some(limit)) => Some(rows.min(limit)),
         (rows, limit) => rows.or(limit),

@@ -5,7 +5,6 @@ use crate::block_scan::BlockScanExec;
 use crate::error::PlanError;
 use crate::fragment::FragmentPlan;
 use datafusion::common::tree_node::{Transformed, TreeNode};
-use datafusion::physical_plan::ExecutionPlan;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 

@@ -110,10 +110,7 @@ fn pieces(partition: u32, inputs: &[Shuffled], totals: &[Vec<u64>], rule: Option
 
 impl Share {
     fn with(&self, tasks: &Range<u32>) -> Self {
-        Self {
-            partitions: self.partitions.clone(),
-            tasks: self.tasks.iter().chain([tasks]).cloned().collect(),
-        }
+        Self { partitions: self.partitions.clone(), tasks: self.tasks.iter().chain([tasks]).cloned().collect() }
     }
 }
 
@@ -141,11 +138,13 @@ mod tests {
     }
 
     fn merge_rule() -> impl Strategy<Value = Option<MergeRule>> {
-        prop::option::of((1u64..5_000, 0u64..200, 1u32..9).prop_map(|(target_bytes, task_bytes_min, slots)| MergeRule {
-            target_bytes,
-            task_bytes_min,
-            slots,
-        }))
+        prop::option::of(
+            (1u64..5_000, 0u64..200, 1u32..9).prop_map(|(target_bytes, task_bytes_min, slots)| MergeRule {
+                target_bytes,
+                task_bytes_min,
+                slots,
+            }),
+        )
     }
 
     /// How many shares read `partition` from producer tasks `chosen`, one per input.
@@ -212,7 +211,8 @@ mod tests {
         let split = SplitRule { factor: 5.0, bytes_min: 100, piece_bytes: 400 };
         let merge = MergeRule { target_bytes: 100, task_bytes_min: 0, slots: 1 };
         let shares = layout(5, &[hot, other], Some(split), Some(merge));
-        let shown: Vec<_> = shares.iter().map(|s| (s.partitions.clone(), s.tasks[0].clone(), s.tasks[1].clone())).collect();
+        let shown: Vec<_> =
+            shares.iter().map(|s| (s.partitions.clone(), s.tasks[0].clone(), s.tasks[1].clone())).collect();
         assert_eq!(
             shown,
             [(0..2, 0..3, 0..1), (2..3, 0..1, 0..1), (2..3, 1..2, 0..1), (2..3, 2..3, 0..1), (3..5, 0..3, 0..1)]

@@ -8,8 +8,8 @@ use super::{attempt, notes_of};
 use crate::error::PlanError;
 use crate::fragment::JobPlan;
 use bench_model::{Bytes, FragmentId};
+use datafusion::physical_plan::ExecutionPlanProperties;
 use datafusion::physical_plan::joins::HashJoinExec;
-use datafusion::physical_plan::{ExecutionPlan, ExecutionPlanProperties};
 use std::collections::BTreeSet;
 
 /// Changes a job that was just cut, and says what changed.

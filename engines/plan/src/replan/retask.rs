@@ -169,9 +169,10 @@ fn describe(ready: &Ready<'_>, sizes: &[Shuffled], shares: &[Share]) -> Vec<Stri
     let merged: Vec<_> = shares.iter().filter(|s| s.partitions.len() > 1).collect();
     if !merged.is_empty() {
         let partitions: usize = merged.iter().map(|s| s.partitions.len()).sum();
-        let bytes = merged.iter().flat_map(|s| s.partitions.clone()).map(|p| {
-            sizes.iter().map(|size| size.partition(p as usize).iter().sum::<u64>()).sum::<u64>()
-        });
+        let bytes = merged
+            .iter()
+            .flat_map(|s| s.partitions.clone())
+            .map(|p| sizes.iter().map(|size| size.partition(p as usize).iter().sum::<u64>()).sum::<u64>());
         let bytes: u64 = bytes.sum();
         let (tasks, noun) = (merged.len(), if merged.len() == 1 { "task" } else { "tasks" });
         notes.push(format!(

@@ -41,7 +41,7 @@ fn is_possible(join: &HashJoinExec) -> bool {
     *join.partition_mode() == PartitionMode::Partitioned
         && !join.null_aware
         // An order that operators above may count on comes from the probe side and would be lost.
-        && join.output_ordering().is_none()
+        && join.properties().output_ordering().is_none()
         && join.on().iter().all(|(l, r)| compares(l, join.left()) && compares(r, join.right()))
         && distinct(join.on().iter().map(|(l, _)| l).collect())
         && distinct(join.on().iter().map(|(_, r)| r).collect())
@@ -109,4 +109,3 @@ fn projected(plan: &Node, columns: &[usize]) -> Vec<(Arc<dyn PhysicalExpr>, Stri
     };
     columns.iter().filter_map(column).collect()
 }
-

@@ -32,7 +32,8 @@ pub(super) fn at<'a>(plan: &'a Node, path: &[usize]) -> Option<&'a Node> {
 pub(super) fn replace(plan: &Node, path: &[usize], node: Node) -> Result<Node> {
     let Some((&child, rest)) = path.split_first() else { return Ok(node) };
     let mut children: Vec<Node> = plan.children().into_iter().map(Arc::clone).collect();
-    let slot = children.get_mut(child).ok_or_else(|| internal_datafusion_err!("no child {child} in {}", plan.name()))?;
+    let slot =
+        children.get_mut(child).ok_or_else(|| internal_datafusion_err!("no child {child} in {}", plan.name()))?;
     *slot = replace(slot, rest, node)?;
     replace_children_if_necessary(Arc::clone(plan), children)
 }
@@ -74,10 +75,7 @@ pub(super) fn scan_below(plan: &Node) -> Option<(Path, &BlockScanExec)> {
 
 /// Whether a join gives out rows because of probe-side rows only, so that every task may hold the whole build side.
 pub(super) fn emits_by_probe(kind: JoinType) -> bool {
-    matches!(
-        kind,
-        JoinType::Inner | JoinType::Right | JoinType::RightSemi | JoinType::RightAnti | JoinType::RightMark
-    )
+    matches!(kind, JoinType::Inner | JoinType::Right | JoinType::RightSemi | JoinType::RightAnti | JoinType::RightMark)
 }
 
 /// Whether every operator above `path` is right for any way of dealing the rows of that place to tasks.
@@ -139,7 +137,8 @@ fn aligned_below(fragment: &FragmentPlan, side: &Node) -> Option<(Path, usize)> 
     let (path, scan) = scan_below(side)?;
     let input = scan.input();
     let aligned = fragment.inputs.get(input).is_some_and(|i| i.read == Read::Aligned);
-    let readers = fragment.scans().iter().filter_map(|s| s.downcast_ref::<BlockScanExec>()).filter(|s| s.input() == input);
+    let scans = fragment.scans();
+    let readers = scans.iter().filter(|s| s.downcast_ref::<BlockScanExec>().is_some_and(|s| s.input() == input));
     (aligned && !scan.merges_runs() && readers.count() == 1).then_some((path, input))
 }
 

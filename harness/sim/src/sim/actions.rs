@@ -172,7 +172,7 @@ impl<S: Style> Sim<'_, S> {
                 Ok(TaskReport { blocks, stats: TaskStats::default() })
             }
             Err(failure) => {
-                self.oracle.failed(task, &failure);
+                self.oracle.failed(task, attempt, &failure);
                 Err(failure)
             }
         };
@@ -189,7 +189,7 @@ impl<S: Style> Sim<'_, S> {
         abandoned: bool,
     ) {
         if self.options.check {
-            self.oracle.produced(task, attempt, blocks);
+            self.oracle.produced(id, task, attempt, blocks);
         }
         for (output, meta) in blocks.iter().enumerate() {
             let held = Held { meta: *meta, corrupt: false, abandoned };

@@ -80,8 +80,8 @@ fn parquet_error(path: &Path, error: parquet::errors::ParquetError) -> DataError
     }
 }
 
-/// Snappy, statistics per page, and no attempt at a dictionary for columns whose values hardly repeat: it would be built
-/// and thrown away in every row group.
+/// Snappy, statistics per page, and no attempt at a dictionary for columns whose values hardly repeat: it would be
+/// built and thrown away in every row group.
 fn properties(schema: &Schema) -> WriterProperties {
     let mut properties = WriterProperties::builder()
         .set_created_by(format!("bench-suite layout {LAYOUT_VERSION}"))

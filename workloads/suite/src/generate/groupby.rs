@@ -2,7 +2,7 @@
 //!
 //! | table | rows | columns |
 //! |---|---|---|
-//! | `groupby` | n | `id1 id2` text and `id4 id5` int of K keys, `id3` text and `id6` int of n/K keys, `v1 v2` int, `v3` float |
+//! | `groupby` | n | `id1 id2` text, `id4 id5` int: K keys; `id3` text, `id6` int: n/K keys; `v1 v2` int, `v3` float |
 //! | `x` | n/2 | `id1 id2 id3` int with keys of `small`, `medium`, `big`; `id4 id5 id6` the same as text; `v1` float |
 //! | `small` | n/2e6, at least 10 | `id1` unique, `id4` its text, `v2` float |
 //! | `medium` | n/2e3, at least 100 | `id2` unique, `id5` its text, `id1 id4` keys of `small`, `v2` float |

@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 
 /// One file's worth of one table.
 ///
-/// Invariant: the parts of a spec depend on the spec only, never on threads or memory, so the files are always the same.
+/// Invariant: the parts of a spec depend on the spec only, never on threads or memory, so the files are always equal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Part {
     /// The table.

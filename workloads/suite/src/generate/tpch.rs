@@ -10,8 +10,8 @@ use tpchgen_arrow::{
     CustomerArrow, LineItemArrow, NationArrow, OrderArrow, PartArrow, PartSuppArrow, RegionArrow, SupplierArrow,
 };
 
-/// The version of the generator crates, as the lock file pins it.
-pub(super) const VERSION: &str = "4";
+/// The version of the generator crate, as the lock file pins it.
+pub(super) const VERSION: &str = "4.0.0";
 
 /// Tables and their rows, the largest first so that the last part to finish is a small one.
 pub(super) fn tables(spec: &Tpch) -> Vec<(&'static str, u64)> {
@@ -42,5 +42,16 @@ pub(super) fn rows(spec: &Tpch, part: &Part) -> Rows {
         "supplier" => Box::new(SupplierArrow::new(SupplierGenerator::new(sf, index, of))),
         "nation" => Box::new(NationArrow::new(NationGenerator::new(sf, index, of))),
         _ => Box::new(RegionArrow::new(RegionGenerator::new(sf, index, of))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn manifests_name_the_generator_that_is_linked() {
+        let lock = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/../../Cargo.lock"));
+        assert!(lock.contains(&format!("name = \"tpchgen\"\nversion = \"{VERSION}\"")));
     }
 }

@@ -69,9 +69,8 @@ fn query_text(table: &Table) -> String {
         let _ = writeln!(text, "--   {} ({})", f.name(), f.data_type());
         text
     });
-    format!(
-        "-- Replace this with a question of yours. `{name}` has these columns:\n{columns}SELECT count(*) AS n FROM {name}\n"
-    )
+    let advice = format!("-- Replace this with a question of yours. `{name}` has these columns:\n");
+    format!("{advice}{columns}SELECT count(*) AS n FROM {name}\n")
 }
 
 fn family_text(dir: &Path, tables: &[Table]) -> String {
@@ -111,7 +110,8 @@ fn table_text(text: &mut String, table: &Table) {
         files.join(", ")
     );
     if table.format == Format::Csv {
-        text.push_str("# Inferred from the first lines; types: bool, int32, int64, float64, text, date, timestamp, decimal(P,S).\n");
+        text.push_str("# Inferred from the first lines.\n");
+        text.push_str("# Types: bool, int32, int64, float64, text, date, timestamp, decimal(P,S).\n");
         text.push_str("columns = [\n");
         for f in table.schema.fields() {
             let _ =
@@ -135,7 +135,7 @@ fn steps_text(text: &mut String, table: &Table) {
          order_by = [{{ column = \"n\", descending = true }}]\n\
          ties_at_cut = true                               # rows that tie with the last one may be others\n\
          # approx = {{ average = 1e-6 }}                    # relative tolerance of columns that are not exact\n\
-         # expected = {{ file = \"answers/top.parquet\" }}    # a known answer, Parquet or CSV; else the oracle is asked\n",
+         # expected = {{ file = \"answers/top.parquet\" }}    # a known answer, Parquet or CSV\n",
         table.name,
         quoted(&table.name),
         quoted(&identifier)

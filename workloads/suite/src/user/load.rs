@@ -22,8 +22,8 @@ pub struct UserFamily {
     pub dataset: Arc<Dataset>,
 }
 
-/// Reads `DIR/family.toml` and everything it names. Tables are opened (schemas, row counts of Parquet files, CSV columns
-/// where they are not declared) but not read.
+/// Reads `DIR/family.toml` and everything it names. Tables are opened (schemas, row counts of Parquet files, CSV
+/// columns where they are not declared) but not read.
 ///
 /// # Errors
 /// A file that is missing or malformed, with its line where there is one; an unknown field; a name used twice; a table

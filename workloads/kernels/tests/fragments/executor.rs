@@ -1,0 +1,178 @@
+//! The smallest host there can be: one thread, blocks in memory, fragments in graph order.
+
+use bench_kernels::registry;
+use bench_model::{
+    Batches, BlockId, BlockMeta, Bytes, Checksum, Fragment, FragmentId, Front, Graph, JobId, Rows, StageStats, StyleEnv,
+    TaskContext, TaskFailure, TaskId, Workload, checksum_of,
+};
+use bench_plan::{PlanFront, PlanStore};
+use datafusion::arrow::array::RecordBatch;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+
+/// What goes wrong on purpose.
+#[derive(Clone, Copy, PartialEq)]
+pub(crate) enum Faults {
+    None,
+    /// Each task runs twice and must give the same blocks.
+    RunTwice,
+    /// Every block read ends with the news that it is gone.
+    LoseBlocks,
+    /// Every task is told to stop.
+    Cancelled,
+}
+
+pub(crate) struct Executor<'a> {
+    front: &'a PlanFront,
+    store: &'a PlanStore,
+    env: &'a StyleEnv,
+    blocks: BTreeMap<BlockId, Vec<RecordBatch>>,
+    pub(crate) faults: Faults,
+    pub(crate) spilled: u64,
+    pub(crate) notes: Vec<String>,
+}
+
+impl<'a> Executor<'a> {
+    pub(crate) fn new(front: &'a PlanFront, store: &'a PlanStore, env: &'a StyleEnv) -> Self {
+        let blocks = BTreeMap::new();
+        Self { front, store, env, blocks, faults: Faults::None, spilled: 0, notes: vec![] }
+    }
+
+    pub(crate) fn run(&mut self, job: JobId, workload: &Workload) -> Result<Vec<RecordBatch>, TaskFailure> {
+        let lowered = self.front.lower(job, workload, self.env).map_err(|e| TaskFailure::Fatal(e.to_string()))?;
+        let mut graph = lowered.graph;
+        let mut done = BTreeSet::new();
+        while !done.contains(&graph.result) {
+            let ready = |f: &&Fragment| !done.contains(&f.id) && f.inputs.iter().all(|i| done.contains(&i.from));
+            let fragment = graph.fragments.iter().find(ready).unwrap().clone();
+            let stats = self.run_fragment(job, &graph, &fragment)?;
+            done.insert(fragment.id);
+            let fixed: Vec<FragmentId> = done.iter().copied().collect();
+            let planned = self.front.replan(job, &stats, &fixed);
+            self.notes.extend(planned.notes);
+            if let Some(changed) = planned.graph {
+                changed.validate().unwrap();
+                for id in &fixed {
+                    if let (Some(old), Some(new)) = (graph.fragment(*id), changed.fragment(*id)) {
+                        assert_eq!((old.tasks, old.outputs), (new.tasks, new.outputs), "{id} has run and must not change");
+                    }
+                }
+                graph = changed;
+            }
+        }
+        let result = graph.fragment(graph.result).unwrap();
+        let block = |p| BlockId { task: TaskId { job, fragment: result.id, partition: p }, output: 0 };
+        Ok((0..result.tasks).flat_map(|p| self.blocks.remove(&block(p)).unwrap()).collect())
+    }
+
+    fn run_fragment(&mut self, job: JobId, graph: &Graph, fragment: &Fragment) -> Result<StageStats, TaskFailure> {
+        let mut stats = vec![];
+        for partition in 0..fragment.tasks {
+            let blocks = self.run_task(job, graph, fragment, partition)?;
+            if self.faults == Faults::RunTwice {
+                let again = self.run_task(job, graph, fragment, partition)?;
+                let metas = |blocks: &[Vec<RecordBatch>]| blocks.iter().map(|b| meta(b)).collect::<Vec<_>>();
+                assert_eq!(metas(&blocks), metas(&again), "{}/p{partition}", fragment.id);
+            }
+            stats.push(blocks.iter().map(|b| meta(b)).collect());
+            let task = TaskId { job, fragment: fragment.id, partition };
+            for (output, block) in (0..).zip(blocks) {
+                self.blocks.insert(BlockId { task, output }, block);
+            }
+        }
+        Ok(StageStats { fragment: fragment.id, blocks: stats })
+    }
+
+    fn run_task(
+        &mut self,
+        job: JobId,
+        graph: &Graph,
+        fragment: &Fragment,
+        partition: u32,
+    ) -> Result<Vec<Vec<RecordBatch>>, TaskFailure> {
+        let inputs = fragment.inputs.iter().map(|input| {
+            let producer = graph.fragment(input.from).unwrap();
+            let ids: Vec<BlockId> = fragment.reads(job, input, producer, partition).collect();
+            let missing = if self.faults == Faults::LoseBlocks { ids.first().copied() } else { None };
+            let batches = ids.iter().flat_map(|id| self.blocks[id].iter().cloned()).collect();
+            (batches, missing)
+        });
+        let scratch = tempfile::tempdir().unwrap();
+        let mut task = Task {
+            partition,
+            args: &fragment.call.args,
+            inputs: inputs.collect(),
+            outputs: vec![vec![]; fragment.outputs as usize],
+            share: self.env.memory_share,
+            scratch: scratch.path(),
+            cancelled: self.faults == Faults::Cancelled,
+            spilled: 0,
+        };
+        let kernels = registry(self.store);
+        kernels.get(&fragment.call.kernel).unwrap().run(&mut task)?;
+        self.spilled += task.spilled;
+        Ok(task.outputs)
+    }
+}
+
+fn meta(batches: &[RecordBatch]) -> BlockMeta {
+    let checksum = batches.iter().map(checksum_of).fold(Checksum::default(), Checksum::merge);
+    BlockMeta {
+        rows: Rows::new(batches.iter().map(|b| b.num_rows() as u64).sum()),
+        bytes: Bytes::new(batches.iter().map(|b| b.get_array_memory_size() as u64).sum()),
+        checksum,
+    }
+}
+
+struct Task<'a> {
+    partition: u32,
+    args: &'a [u8],
+    inputs: Vec<(Vec<RecordBatch>, Option<BlockId>)>,
+    outputs: Vec<Vec<RecordBatch>>,
+    share: Bytes,
+    scratch: &'a Path,
+    cancelled: bool,
+    spilled: u64,
+}
+
+impl TaskContext for Task<'_> {
+    fn partition(&self) -> u32 {
+        self.partition
+    }
+
+    fn args(&self) -> &[u8] {
+        self.args
+    }
+
+    fn inputs(&self) -> usize {
+        self.inputs.len()
+    }
+
+    fn read(&mut self, input: usize) -> Result<Batches, TaskFailure> {
+        let (batches, missing) = self.inputs[input].clone();
+        let lost = missing.map(|id| Err(TaskFailure::MissingBlock(id)));
+        Ok(Box::new(batches.into_iter().map(Ok).chain(lost)))
+    }
+
+    fn write(&mut self, output: u32, batch: &RecordBatch) -> Result<(), TaskFailure> {
+        self.outputs[output as usize].push(batch.clone());
+        Ok(())
+    }
+
+    fn cancelled(&self) -> bool {
+        self.cancelled
+    }
+
+    fn memory_share(&self) -> Bytes {
+        self.share
+    }
+
+    fn scratch(&self) -> &Path {
+        self.scratch
+    }
+
+    fn record_spill(&mut self, bytes: Bytes) {
+        self.spilled += bytes.get();
+    }
+}
+
