@@ -89,7 +89,10 @@ impl Executor {
             Msg::FreeJob { epoch, job } => {
                 if self.is_current(epoch, out) {
                     out.push(Action::Free { job, fragment: None });
-                    out.push(to_driver(Msg::JobFreed { epoch, job }));
+                    // A zombie may still write blocks. The driver will ask again, and by then it is gone.
+                    if self.zombies.iter().all(|(task, _)| task.job != job) {
+                        out.push(to_driver(Msg::JobFreed { epoch, job }));
+                    }
                 }
             }
             // Answers travel the other way.

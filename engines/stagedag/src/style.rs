@@ -39,11 +39,7 @@ const SWITCHES: &[Switch] = &[
         default: D::Bool(true),
         help: "Send a small join side whole to every task instead of shuffling both sides.",
     },
-    Switch {
-        name: "broadcast_bytes",
-        default: D::Bytes(32 * MIB),
-        help: "The largest join side that is broadcast.",
-    },
+    Switch { name: "broadcast_bytes", default: D::Bytes(32 * MIB), help: "The largest join side that is broadcast." },
     Switch {
         name: "skew",
         default: D::Bool(true),
@@ -84,11 +80,7 @@ const SWITCHES: &[Switch] = &[
         default: D::Count(100),
         help: "How many milliseconds a task must have run before it is copied.",
     },
-    Switch {
-        name: "max_attempts",
-        default: D::Count(4),
-        help: "How often a task may fail before its job fails.",
-    },
+    Switch { name: "max_attempts", default: D::Count(4), help: "How often a task may fail before its job fails." },
     Switch {
         name: "max_stage_attempts",
         default: D::Count(4),
@@ -170,6 +162,9 @@ mod tests {
     #[test]
     fn settings_given_as_text_reach_the_tuning() {
         let tuning = Tuning::resolve(SWITCHES, [("broadcast_bytes", "1MiB"), ("join", "sort-merge")]);
-        assert_eq!(tuning.map(|t| (t.bytes("broadcast_bytes").get(), t.word("join").to_owned())), Ok((MIB, "sort-merge".to_owned())));
+        assert_eq!(
+            tuning.map(|t| (t.bytes("broadcast_bytes").get(), t.word("join").to_owned())),
+            Ok((MIB, "sort-merge".to_owned()))
+        );
     }
 }

@@ -61,10 +61,7 @@ pub fn expected_answer(job: JobId, graph: &Graph) -> Checksum {
     answer.fold(Checksum::default(), |sum, block| sum.merge(block.checksum))
 }
 
-fn whole_sum(
-    input: &Input,
-    written: &BTreeMap<FragmentId, (&Fragment, Vec<Vec<BlockMeta>>)>,
-) -> Option<u128> {
+fn whole_sum(input: &Input, written: &BTreeMap<FragmentId, (&Fragment, Vec<Vec<BlockMeta>>)>) -> Option<u128> {
     let (_, blocks) = written.get(&input.from).filter(|_| input.read == Read::All)?;
     Some(blocks.iter().flatten().map(|b| b.checksum.0).fold(0, u128::wrapping_add))
 }

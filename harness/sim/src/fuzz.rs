@@ -31,12 +31,7 @@ pub fn trace_seed<S: Style>(style: &S, seed: u64, options: &SimOptions) -> (Stri
 
 /// Runs many seeds on `options.threads` threads, calling `progress` with the number of finished seeds now and then.
 /// Stops early when 20 seeds have failed.
-pub fn fuzz<S: Style>(
-    style: &S,
-    seeds: Range<u64>,
-    options: &SimOptions,
-    progress: impl Fn(u64) + Sync,
-) -> FuzzReport {
+pub fn fuzz<S: Style>(style: &S, seeds: Range<u64>, options: &SimOptions, progress: impl Fn(u64) + Sync) -> FuzzReport {
     let next = AtomicU64::new(seeds.start);
     let done = AtomicU64::new(0);
     let enough = AtomicBool::new(false);

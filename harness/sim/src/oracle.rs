@@ -1,7 +1,10 @@
 //! What must hold whatever the style does, and which errors the injected faults explain.
 
 use crate::options::SimTrouble;
-use bench_model::{Attempt, BlockMeta, BlockRef, Checksum, FragmentId, Graph, JobError, JobId, NodeId, TaskFailure, TaskId};
+use bench_model::{
+    Assignment, Attempt, BlockMeta, BlockRef, Checksum, Fragment, FragmentId, Graph, JobError, JobId, NodeId,
+    TaskFailure, TaskId,
+};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -17,10 +20,34 @@ struct Record {
 
 /// A job as submitted and as it is planned now.
 pub(crate) struct SimJob {
-    pub(crate) graph: Arc<Graph>,
+    graph: Arc<Graph>,
+    positions: BTreeMap<FragmentId, usize>,
     pub(crate) expected: Checksum,
     pub(crate) over: bool,
     pub(crate) cancelled: bool,
+}
+
+impl SimJob {
+    pub(crate) fn new(graph: Arc<Graph>, expected: Checksum) -> Self {
+        let mut job =
+            Self { graph: Arc::clone(&graph), positions: BTreeMap::new(), expected, over: false, cancelled: false };
+        job.plan(graph);
+        job
+    }
+
+    /// From now on the job is planned like this.
+    pub(crate) fn plan(&mut self, graph: Arc<Graph>) {
+        self.positions = graph.fragments.iter().enumerate().map(|(at, f)| (f.id, at)).collect();
+        self.graph = graph;
+    }
+
+    pub(crate) const fn graph(&self) -> &Arc<Graph> {
+        &self.graph
+    }
+
+    pub(crate) fn fragment(&self, id: FragmentId) -> Option<&Fragment> {
+        self.graph.fragments.get(*self.positions.get(&id)?)
+    }
 }
 
 #[derive(Default)]
@@ -47,27 +74,27 @@ impl Oracle {
     pub(crate) fn starts(
         &mut self,
         (node, incarnation): (NodeId, u32),
-        assignment: &bench_model::Assignment,
-        graph: &Graph,
+        assignment: &Assignment,
+        job: &SimJob,
     ) -> Result<(), SimTrouble> {
         let (task, attempt) = (assignment.task, assignment.attempt);
         if !self.ran.insert((node, incarnation, task, attempt)) {
             return Err(rule(format!("{task} {attempt} runs twice on {node}")));
         }
-        let fragment = graph.fragment(task.fragment).filter(|f| task.partition < f.tasks);
+        let fragment = job.fragment(task.fragment).filter(|f| task.partition < f.tasks);
         let Some(fragment) = fragment else { return Err(rule(format!("{task} is not in its graph"))) };
         if assignment.inputs.len() != fragment.inputs.len() || assignment.outputs != fragment.outputs {
             return Err(rule(format!("{task} has other inputs or outputs than its fragment")));
         }
         for (input, given) in fragment.inputs.iter().zip(&assignment.inputs) {
-            let Some(producer) = graph.fragment(input.from) else { continue };
+            let Some(producer) = job.fragment(input.from) else { continue };
             let wanted = fragment.reads(task.job, input, producer, task.partition);
             if !wanted.eq(given.iter().map(|b| b.id)) {
                 return Err(rule(format!("{task} reads other blocks of {} than its fragment says", input.from)));
             }
         }
         for block in assignment.inputs.iter().flatten() {
-            self.reads(task, block, graph)?;
+            self.reads(task, block, &job.graph)?;
         }
         self.attempts.entry((task, attempt)).or_default().inputs = assignment.inputs.concat();
         Ok(())
@@ -143,7 +170,7 @@ impl Oracle {
 
     /// A job ended with an answer: it is the graph's, or at least mixes no two versions of any task.
     pub(crate) fn answered(&self, id: JobId, job: &SimJob, blocks: &[BlockRef]) -> Result<(), SimTrouble> {
-        let result = job.graph.fragment(job.graph.result);
+        let result = job.fragment(job.graph.result);
         let wanted = result.map_or(0, |f| f.tasks as usize * f.outputs as usize);
         if blocks.len() != wanted {
             return Err(SimTrouble::Answer(format!("{id} has {} blocks instead of {wanted}", blocks.len())));

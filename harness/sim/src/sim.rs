@@ -147,7 +147,7 @@ impl<'s, S: Style> Sim<'s, S> {
                 self.queue.push(later, Occurrence::CancelJob(id));
             }
             let expected = if self.options.check { expected_answer(id, &graph) } else { Default::default() };
-            self.jobs.insert(id, SimJob { graph, expected, over: false, cancelled: false });
+            self.jobs.insert(id, SimJob::new(graph, expected));
         }
     }
 
@@ -221,7 +221,7 @@ impl<'s, S: Style> Sim<'s, S> {
         self.write(|| format!("{occurrence:?}"));
         match occurrence {
             Occurrence::Submit(job) => {
-                let Some(graph) = self.jobs.get(&job).map(|j| Arc::clone(&j.graph)) else { return Ok(()) };
+                let Some(graph) = self.jobs.get(&job).map(|j| Arc::clone(j.graph())) else { return Ok(()) };
                 self.feed(Addr::Driver, Event::Submit { job, graph })
             }
             Occurrence::CancelJob(job) => {
@@ -254,7 +254,7 @@ impl<'s, S: Style> Sim<'s, S> {
             }
             Occurrence::Planned(planned) => {
                 if let (Some(job), Some(graph)) = (self.jobs.get_mut(&planned.job), &planned.graph) {
-                    job.graph = Arc::clone(graph);
+                    job.plan(Arc::clone(graph));
                     self.summary.replanned += 1;
                 }
                 self.feed(Addr::Driver, Event::Planned(planned))
@@ -305,11 +305,7 @@ impl<'s, S: Style> Sim<'s, S> {
 }
 
 /// The style's defaults, what was given on top, and some switches turned the other way.
-fn draw_tuning<S: Style>(
-    style: &S,
-    rng: &mut Rng,
-    options: &SimOptions,
-) -> Result<Tuning, bench_model::TuningError> {
+fn draw_tuning<S: Style>(style: &S, rng: &mut Rng, options: &SimOptions) -> Result<Tuning, bench_model::TuningError> {
     let mut settings: Vec<(&str, &str)> = Vec::new();
     for switch in style.switches() {
         if let bench_model::SwitchDefault::Bool(on) = switch.default

@@ -1,16 +1,22 @@
 //! Sort-merge joins where a hash join's build side does not fit: hash joins do not spill, sorts do.
+//!
+//! They are made here from planned hash joins and never by DataFusion's planner: version 55.2 pushes projections below a
+//! sort-merge join without renumbering the columns of its filter, which gives wrong rows.
 
 use super::tree::{Node, at, find, replace};
 use crate::error::PlanError;
 use datafusion::arrow::compute::SortOptions;
-use datafusion::arrow::datatypes::DataType;
+use datafusion::arrow::datatypes::{DataType, Field, Schema};
+use datafusion::common::JoinSide;
+use datafusion::common::tree_node::{Transformed, TreeNode};
 use datafusion::physical_expr::expressions::Column;
 use datafusion::physical_expr::{LexOrdering, PhysicalExpr, PhysicalSortExpr};
+use datafusion::physical_plan::ExecutionPlan;
+use datafusion::physical_plan::joins::utils::JoinFilter;
 use datafusion::physical_plan::joins::{HashJoinExec, PartitionMode, SortMergeJoinExec};
 use datafusion::physical_plan::limit::LocalLimitExec;
 use datafusion::physical_plan::projection::ProjectionExec;
 use datafusion::physical_plan::sorts::sort::SortExec;
-use datafusion::physical_plan::{ExecutionPlan, ExecutionPlanProperties};
 use std::sync::Arc;
 
 /// A plan with sort-merge joins in place of the hash joins of shuffled sides for which `wanted` holds, and how many.
@@ -85,7 +91,7 @@ fn sort_merge(join: &HashJoinExec) -> Result<Node, PlanError> {
         left,
         right,
         join.on().to_vec(),
-        join.filter().cloned(),
+        join.filter().map(sound).transpose()?,
         *join.join_type(),
         vec![options; join.on().len()],
         join.null_equality(),
@@ -98,6 +104,25 @@ fn sort_merge(join: &HashJoinExec) -> Result<Node, PlanError> {
         plan = Arc::new(LocalLimitExec::new(plan, fetch));
     }
     Ok(plan)
+}
+
+/// The same filter over a row with the left side's columns first and NULLs allowed everywhere.
+///
+/// DataFusion 55.2 hands a sort-merge join's filter its left columns before its right ones whatever order the filter names
+/// them in (swapping a join's sides leaves filters that name right columns first), and rows without a match with NULLs
+/// even where the filter's columns claim to have none.
+fn sound(filter: &JoinFilter) -> datafusion::common::Result<JoinFilter> {
+    let mut order: Vec<usize> = (0..filter.column_indices().len()).collect();
+    order.sort_by_key(|&old| filter.column_indices().get(old).is_some_and(|c| c.side != JoinSide::Left));
+    let indices = order.iter().filter_map(|&old| filter.column_indices().get(old).cloned()).collect();
+    let fields = filter.schema().project(&order)?;
+    let fields: Vec<Field> = fields.fields().iter().map(|f| f.as_ref().clone().with_nullable(true)).collect();
+    let renamed = Arc::clone(filter.expression()).transform_up(|expr| {
+        let Some(column) = expr.downcast_ref::<Column>() else { return Ok(Transformed::no(expr)) };
+        let Some(new) = order.iter().position(|&old| old == column.index()) else { return Ok(Transformed::no(expr)) };
+        Ok(Transformed::yes(Arc::new(Column::new(column.name(), new)) as Arc<dyn PhysicalExpr>))
+    })?;
+    Ok(JoinFilter::new(renamed.data, indices, Arc::new(Schema::new(fields))))
 }
 
 /// The columns a hash join keeps, as the projection that a sort-merge join has no place for.

@@ -201,8 +201,7 @@ impl Job {
         cx.out.push(Action::Finish { job: self.id, result });
         if self.flights > 0 {
             let id = self.id;
-            let mine: Vec<_> =
-                cx.nodes.flights_mut().filter(|(_, f)| f.job == id).map(|(place, _)| place).collect();
+            let mine: Vec<_> = cx.nodes.flights_mut().filter(|(_, f)| f.job == id).map(|(place, _)| place).collect();
             for place in mine {
                 cx.cancel(place);
             }

@@ -144,8 +144,7 @@ impl Driver {
             Msg::Finished { ticket, task, attempt, outcome } => match self.nodes.settle(node, ticket) {
                 Some(flight) => self.settled(now, Place { node, ticket }, &flight, outcome, out),
                 // An answer repeated, or of a dead incarnation: whatever it says, somebody else's result counts.
-                None => out
-                    .push(Action::Note { job: task.job, note: Note::Ignored(task, attempt) }),
+                None => out.push(Action::Note { job: task.job, note: Note::Ignored(task, attempt) }),
             },
             Msg::JobFreed { epoch, job } => self.nodes.job_freed(node, epoch, job),
             // Commands travel the other way.

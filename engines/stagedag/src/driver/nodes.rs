@@ -169,13 +169,7 @@ impl Nodes {
     }
 
     /// Tells a node to drop a fragment's blocks.
-    pub(crate) fn free_fragment(
-        &mut self,
-        node: NodeId,
-        job: JobId,
-        fragment: FragmentId,
-        out: &mut Vec<Action<Msg>>,
-    ) {
+    pub(crate) fn free_fragment(&mut self, node: NodeId, job: JobId, fragment: FragmentId, out: &mut Vec<Action<Msg>>) {
         if let Some(state) = self.map.get_mut(&node) {
             state.order += 1;
             let msg = Msg::FreeFragment { epoch: state.epoch, order: state.order, job, fragment };
@@ -224,7 +218,11 @@ impl Nodes {
             let flights = node.lanes.iter().filter(|l| l.flight.is_some()).count();
             outstanding += flights + node.freeing.len();
             if flights + node.idle.len() != node.lanes.len() {
-                return Err(format!("{id} has {flights} busy and {} idle of {} slots", node.idle.len(), node.lanes.len()));
+                return Err(format!(
+                    "{id} has {flights} busy and {} idle of {} slots",
+                    node.idle.len(),
+                    node.lanes.len()
+                ));
             }
             if node.idle.iter().any(|l| node.lanes.get(*l as usize).is_none_or(|l| l.flight.is_some())) {
                 return Err(format!("{id} offers a busy slot"));

@@ -122,9 +122,9 @@ impl Job {
     fn reads_task(&self, consumer: StageIx, reader: u32, (producer, partition): (StageIx, u32)) -> bool {
         let (Some(fragment), Some(source)) = (self.fragment(consumer), self.fragment(producer)) else { return false };
         let inputs = fragment.inputs.iter().filter(|i| i.from == source.id);
-        inputs.into_iter().any(|input| {
-            fragment.reads(self.id, input, source, reader).any(|block| block.task.partition == partition)
-        })
+        inputs
+            .into_iter()
+            .any(|input| fragment.reads(self.id, input, source, reader).any(|block| block.task.partition == partition))
     }
 }
 

@@ -21,23 +21,26 @@ pub(crate) struct AnswersArgs {
 /// What to do with answers. Between the two steps, `scripts/answers.py` asks independent code.
 #[derive(Clone, Debug, PartialEq, Eq, Subcommand)]
 pub(crate) enum AnswersWhat {
-    /// Prints a suite's questions about one dataset as JSON: workload names and the SQL that asks them.
+    /// Writes the questions of a suite as SQL files, `OUT/DATASET/WORKLOAD.sql` each.
     Questions {
-        /// Takes the questions of this suite.
-        #[arg(value_name = "SUITE")]
+        /// Asks the questions of this suite.
+        #[arg(long, value_name = "NAME")]
         suite: String,
-        /// Takes the questions about this dataset, such as tpch-sf1.
-        #[arg(value_name = "DATASET")]
-        dataset: String,
+        /// Writes below this folder.
+        #[arg(long, value_name = "DIR")]
+        out: PathBuf,
     },
-    /// Digests result files with the code that checks trials, and stores the digests as DATASET.json.
-    Digest {
-        /// Takes the questions of this suite, with which the answers are stored.
-        #[arg(value_name = "SUITE")]
+    /// Digests `RESULTS/DATASET/WORKLOAD.parquet` with the code that checks trials, and stores one file per dataset.
+    Store {
+        /// Stores the answers of this suite.
+        #[arg(long, value_name = "NAME")]
         suite: String,
-        /// Reads this folder: one Parquet file per workload, each a complete answer, and origin.json.
-        #[arg(value_name = "DIR")]
-        folder: PathBuf,
+        /// Reads the results below this folder.
+        #[arg(long, value_name = "DIR")]
+        results: PathBuf,
+        /// Says who made the results, with version.
+        #[arg(long, value_name = "TEXT")]
+        origin: String,
         /// Writes to this folder; what lies in the default one is built into the next build.
         #[arg(long, value_name = "DIR", default_value = "workloads/suite/answers")]
         out: PathBuf,

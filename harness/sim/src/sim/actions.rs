@@ -10,7 +10,6 @@ use bench_model::{
     Action, Addr, Assignment, Attempt, BlockMeta, BlockRef, Event, FragmentId, JobError, JobId, Nanos, NodeId, Note,
     Planned, StageStats, Style, TaskFailure, TaskId, TaskReport, TaskStats,
 };
-use std::sync::Arc;
 
 impl<S: Style> Sim<'_, S> {
     pub(super) fn carry_out(&mut self, at: Addr, action: Action<S::Msg>) -> Result<(), SimTrouble> {
@@ -77,10 +76,9 @@ impl<S: Style> Sim<'_, S> {
             return Err(SimTrouble::Rule(format!("{id} is told to run {} attempts on {slots} slots", running + 1)));
         }
         if self.options.check {
-            self.oracle.starts((id, incarnation), assignment, &job.graph)?;
+            self.oracle.starts((id, incarnation), assignment, job)?;
         }
-        let graph = Arc::clone(&job.graph);
-        let Some(fragment) = graph.fragment(task.fragment) else { return Ok(()) };
+        let over = job.over;
         let mut took = self.rng.between(100_000, 30_000_000);
         if self.faults.strikes(&mut self.rng, FaultKind::Straggler) {
             took = took.saturating_mul(self.rng.between(20, 200));
@@ -89,7 +87,7 @@ impl<S: Style> Sim<'_, S> {
             Err(failure) => Err(failure),
             Ok(sums) => match self.strike_task(task) {
                 Some(failure) => Err(failure),
-                None => Ok(blocks_of(fragment, task, &sums, self.salt(task, attempt))),
+                None => self.content(task, attempt, &sums),
             },
         };
         if result.is_err() {
@@ -97,8 +95,9 @@ impl<S: Style> Sim<'_, S> {
         }
         self.summary.attempts += 1;
         let node = &mut self.nodes[id.0 as usize];
-        // An incarnation that the driver has given up may still be obeying old orders.
-        let abandoned = !node.known;
+        // An incarnation that the driver has given up may still be obeying old orders. So may one that has restarted and
+        // gets an old order late: if the job is over by then, nobody is left to tell it what to free.
+        let abandoned = !node.known || (over && incarnation > 0);
         node.runs.insert((task, attempt), Run { result, generation: 0, abandoned });
         let end = Occurrence::TaskEnds { node: id, incarnation, task, attempt, generation: 0 };
         self.queue.push(self.now + Nanos::new(took), end);
@@ -120,6 +119,13 @@ impl<S: Style> Sim<'_, S> {
             sums.push(sum);
         }
         Ok(sums)
+    }
+
+    /// What an attempt writes.
+    fn content(&self, task: TaskId, attempt: Attempt, sums: &[u128]) -> Result<Vec<BlockMeta>, TaskFailure> {
+        let fragment = self.jobs.get(&task.job).and_then(|j| j.fragment(task.fragment));
+        let fragment = fragment.ok_or_else(|| TaskFailure::Fatal(format!("{task} is not in its graph")))?;
+        Ok(blocks_of(fragment, task, sums, self.salt(task, attempt)))
     }
 
     fn strike_task(&mut self, task: TaskId) -> Option<TaskFailure> {
@@ -181,13 +187,7 @@ impl<S: Style> Sim<'_, S> {
         Ok(())
     }
 
-    fn write_blocks(
-        &mut self,
-        id: NodeId,
-        (task, attempt): (TaskId, Attempt),
-        blocks: &[BlockMeta],
-        abandoned: bool,
-    ) {
+    fn write_blocks(&mut self, id: NodeId, (task, attempt): (TaskId, Attempt), blocks: &[BlockMeta], abandoned: bool) {
         if self.options.check {
             self.oracle.produced(id, task, attempt, blocks);
         }
@@ -207,13 +207,13 @@ impl<S: Style> Sim<'_, S> {
 
     fn replan(&mut self, job: JobId, stats: &StageStats, fixed: &[FragmentId]) -> Result<(), SimTrouble> {
         let Some(known) = self.jobs.get(&job) else { return Ok(()) };
-        let finished = known.graph.fragment(stats.fragment);
+        let finished = known.fragment(stats.fragment);
         let shape = finished.map(|f| (f.tasks as usize, f.outputs as usize));
         let given = (stats.blocks.len(), stats.blocks.first().map_or(0, Vec::len));
         if shape != Some(given) {
             return Err(SimTrouble::Rule(format!("{job}: statistics of {} have another shape", stats.fragment)));
         }
-        let change = replan(&mut self.rng, &known.graph, stats, fixed);
+        let change = replan(&mut self.rng, known.graph(), stats, fixed);
         let (graph, notes) = change.map_or((None, Vec::new()), |(graph, note)| (Some(graph), vec![note]));
         let at = self.now + Nanos::new(self.rng.between(50_000, 20_000_000));
         self.queue.push(at, Occurrence::Planned(Planned { job, graph, notes }));

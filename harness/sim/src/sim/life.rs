@@ -116,7 +116,11 @@ impl<S: Style> Sim<'_, S> {
                 if node.incarnation != incarnation || !node.alive {
                     return Ok(());
                 }
+                // What it did until now was for an incarnation that the driver forgets here, if not before.
                 node.abandon();
+                if self.options.check {
+                    node.held().for_each(|(task, attempt)| self.oracle.may_be_replaced(task, attempt));
+                }
                 node.known = true;
                 node.troubled = false;
                 let slots = node.slots;

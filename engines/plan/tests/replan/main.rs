@@ -1,0 +1,274 @@
+//! Replanning changes plans and never answers: joins of every kind over random rows, each mechanism forced, compared with
+//! DataFusion's run of the plan that was cut.
+
+mod executor;
+
+use bench_model::{Bytes, Tuning};
+use bench_plan::PlanSettings;
+use bench_plan::replan::{AdaptiveSettings, JoinChoice};
+use datafusion::arrow::array::{Int64Array, RecordBatch, StringViewArray};
+use datafusion::arrow::datatypes::{DataType, Field, Schema};
+use datafusion::arrow::util::display::{ArrayFormatter, FormatOptions};
+use datafusion::datasource::MemTable;
+use datafusion::execution::context::SessionContext;
+use executor::{Executor, Run};
+use std::sync::Arc;
+use tokio::runtime::Runtime;
+
+/// Pseudo-random numbers from a seed: the same table for the same seed.
+struct Draw(u64);
+
+impl Draw {
+    fn below(&mut self, n: u64) -> u64 {
+        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (self.0 >> 33) % n
+    }
+}
+
+/// A table `(k, g, v, s)` in three partitions: half of its rows have key 3, one in nine has none.
+fn table(rows: u64, keys: u64, seed: u64) -> MemTable {
+    let mut draw = Draw(seed);
+    let schema = Arc::new(Schema::new(vec![
+        Field::new("k", DataType::Int64, true),
+        Field::new("g", DataType::Int64, true),
+        Field::new("v", DataType::Int64, false),
+        Field::new("s", DataType::Utf8View, true),
+    ]));
+    let mut part = |rows: u64| {
+        let key: Vec<Option<i64>> = (0..rows)
+            .map(|_| match draw.below(18) {
+                0 | 1 => None,
+                2..11 => Some(3),
+                _ => Some(draw.below(keys) as i64),
+            })
+            .collect();
+        let mut column = |n: u64| (0..rows).map(|_| draw.below(n) as i64).collect::<Vec<_>>();
+        let (group, value, text) = (column(4), column(100), column(keys));
+        let text = text.iter().map(|t| (*t % 5 != 0).then(|| format!("text number {t}")));
+        RecordBatch::try_new(
+            Arc::clone(&schema),
+            vec![
+                Arc::new(Int64Array::from(key)),
+                Arc::new(Int64Array::from(group)),
+                Arc::new(Int64Array::from(value)),
+                Arc::new(text.collect::<StringViewArray>()),
+            ],
+        )
+        .unwrap()
+    };
+    let parts = (0..3).map(|p| vec![part((rows + p) / 3)]).collect();
+    MemTable::try_new(schema, parts).unwrap()
+}
+
+/// Tables `large`, `small`, `third` and `none` (which is empty), planned for `partitions` tasks.
+fn session(partitions: u32, seed: u64) -> SessionContext {
+    let settings = PlanSettings { partitions, sort_merge: false };
+    let session = SessionContext::new_with_config(settings.config());
+    for (name, rows, keys) in [("large", 150, 20), ("small", 24, 30), ("third", 40, 12), ("none", 0, 1)] {
+        session.register_table(name, Arc::new(table(rows, keys, seed + rows))).unwrap();
+    }
+    session
+}
+
+/// Nothing is on.
+fn off() -> AdaptiveSettings {
+    let plain = AdaptiveSettings::from_tuning(&Tuning::default(), Bytes::new(u64::MAX));
+    AdaptiveSettings { broadcast_bytes: Bytes::new(u64::MAX), skew_factor: 1.5, ..plain }.with_slots(2)
+}
+
+fn coalescing() -> AdaptiveSettings {
+    AdaptiveSettings { adaptive: true, coalesce: true, coalesce_bytes: Bytes::new(600), ..off() }
+}
+
+fn splitting() -> AdaptiveSettings {
+    AdaptiveSettings { adaptive: true, skew: true, ..off() }
+}
+
+fn broadcasting_early() -> AdaptiveSettings {
+    AdaptiveSettings { broadcast: true, ..off() }
+}
+
+/// Broadcasts only what was measured: the limit lies between what tables may hold and what filters leave of them.
+fn broadcasting_late() -> AdaptiveSettings {
+    AdaptiveSettings { adaptive: true, broadcast: true, broadcast_bytes: Bytes::new(450), ..off() }
+}
+
+fn sorting() -> AdaptiveSettings {
+    AdaptiveSettings { join: JoinChoice::SortMerge, ..off() }
+}
+
+fn short_of_memory() -> AdaptiveSettings {
+    AdaptiveSettings { adaptive: true, join: JoinChoice::Auto, memory_share: Bytes::new(1), ..off() }
+}
+
+fn everything() -> AdaptiveSettings {
+    AdaptiveSettings {
+        coalesce: true,
+        coalesce_bytes: Bytes::new(600),
+        skew: true,
+        memory_share: Bytes::new(1_000),
+        ..broadcasting_late()
+    }
+}
+
+fn all_settings() -> Vec<(&'static str, AdaptiveSettings)> {
+    vec![
+        ("nothing", off()),
+        ("coalescing", coalescing()),
+        ("splitting", splitting()),
+        ("broadcasting early", broadcasting_early()),
+        ("broadcasting late", broadcasting_late()),
+        ("sorting", sorting()),
+        ("short of memory", short_of_memory()),
+        ("everything", everything()),
+    ]
+}
+
+const KINDS: [&str; 8] = ["", "LEFT", "RIGHT", "FULL", "LEFT SEMI", "RIGHT SEMI", "LEFT ANTI", "RIGHT ANTI"];
+
+/// What a join of this kind can give out.
+fn columns(kind: &str) -> &'static str {
+    match kind {
+        "LEFT SEMI" | "LEFT ANTI" => "a.*",
+        "RIGHT SEMI" | "RIGHT ANTI" => "b.*",
+        _ => "a.k, a.g, a.s, b.k, b.v, b.s",
+    }
+}
+
+/// A join of every kind, the first table given, with and without a condition beside the keys.
+fn joins(first: &str, second: &str) -> Vec<String> {
+    let mut queries = vec![];
+    for kind in KINDS {
+        let columns = columns(kind);
+        for extra in ["", " AND a.v < b.v + 20"] {
+            queries.push(format!("SELECT {columns} FROM {first} a {kind} JOIN {second} b ON a.k = b.k{extra}"));
+        }
+    }
+    queries
+}
+
+/// Joins whose surroundings decide what is legal.
+const SURROUNDED: &[&str] = &[
+    // Aggregates on the key rely on the distribution; on other columns they do not.
+    "SELECT a.k, count(*), sum(b.v) FROM large a JOIN small b ON a.k = b.k GROUP BY a.k",
+    "SELECT a.g, count(*), sum(b.v) FROM large a JOIN small b ON a.k = b.k GROUP BY a.g",
+    "SELECT a.k, count(b.k) FROM large a LEFT JOIN small b ON a.k = b.k GROUP BY a.k",
+    "SELECT b.k, count(a.k) FROM small a RIGHT JOIN large b ON a.k = b.k GROUP BY b.k",
+    // So do windows.
+    "SELECT a.k, b.v, row_number() OVER (PARTITION BY a.k ORDER BY b.v, a.v, a.g, b.g, a.s, b.s) AS n \
+     FROM large a JOIN small b ON a.k = b.k",
+    // Several joins: on one key, and on different ones.
+    "SELECT a.k, b.v, c.v FROM large a JOIN small b ON a.k = b.k JOIN third c ON a.k = c.k",
+    "SELECT a.k, b.v, c.v FROM large a LEFT JOIN small b ON a.k = b.k LEFT JOIN third c ON a.g = c.k",
+    "SELECT a.k, b.v, c.v FROM third c JOIN (large a JOIN small b ON a.k = b.k) ON a.v = c.k",
+    // Two keys, one of them text; NULL keys that count as equal.
+    "SELECT a.v, b.v FROM large a JOIN small b ON a.k = b.k AND a.s = b.s",
+    "SELECT a.v, b.v FROM large a JOIN small b ON a.k IS NOT DISTINCT FROM b.k WHERE b.v < 40",
+    // Mark joins, and the null-aware anti join.
+    "SELECT * FROM large WHERE k IN (SELECT k FROM small WHERE v > 50) OR g = 1",
+    "SELECT * FROM large WHERE EXISTS (SELECT 1 FROM small WHERE small.k = large.k AND small.v < large.v) OR v = 7",
+    "SELECT * FROM large WHERE k NOT IN (SELECT k FROM small WHERE k IS NOT NULL)",
+    "SELECT * FROM large WHERE k NOT IN (SELECT k FROM small)",
+    "SELECT * FROM large WHERE EXISTS (SELECT 1 FROM small WHERE small.k = large.k)",
+    // A side that turns out empty, or is.
+    "SELECT a.k, b.v FROM large a JOIN none b ON a.k = b.k",
+    "SELECT a.k, b.v FROM large a JOIN (SELECT * FROM small WHERE v > 1000) b ON a.k = b.k",
+    "SELECT a.k, b.v FROM large a LEFT JOIN (SELECT * FROM small WHERE v > 1000) b ON a.k = b.k",
+    "SELECT a.k, b.v FROM large a FULL JOIN (SELECT * FROM small WHERE v > 1000) b ON a.k = b.k",
+    "SELECT count(*), sum(b.v) FROM large a JOIN (SELECT * FROM small WHERE v > 1000) b ON a.k = b.k",
+    "SELECT c.v, b.v FROM third c LEFT JOIN (SELECT a.k, d.v FROM large a JOIN none d ON a.k = d.k) b ON c.k = b.k",
+    // Order and limits above; unions and scalar subqueries around.
+    "SELECT a.v, b.v FROM large a JOIN small b ON a.k = b.k ORDER BY a.v, b.v LIMIT 20",
+    "SELECT a.k, b.v FROM large a JOIN small b ON a.k = b.k UNION ALL SELECT k, v FROM third",
+    "SELECT a.k, b.v FROM (SELECT k FROM large UNION ALL SELECT k FROM third) a JOIN small b ON a.k = b.k",
+    "SELECT a.k, b.v FROM large a JOIN small b ON a.k = b.k WHERE a.v > (SELECT avg(v) FROM third)",
+    "SELECT k, count(*) FROM (SELECT DISTINCT k, g FROM large) GROUP BY k",
+];
+
+fn rows(batches: &[RecordBatch]) -> Vec<String> {
+    let options = FormatOptions::default().with_null("NULL");
+    let mut rows = vec![];
+    for batch in batches {
+        let columns: Vec<_> =
+            batch.columns().iter().map(|c| ArrayFormatter::try_new(c.as_ref(), &options).unwrap()).collect();
+        let row = |i| columns.iter().map(|c| c.value(i).to_string()).collect::<Vec<_>>().join("|");
+        rows.extend((0..batch.num_rows()).map(row));
+    }
+    rows.sort();
+    rows
+}
+
+fn whole(runtime: &Runtime, seed: u64, sql: &str) -> Vec<String> {
+    let session = session(1, seed);
+    rows(&runtime.block_on(async { session.sql(sql).await.unwrap().collect().await.unwrap() }))
+}
+
+fn run(runtime: &Runtime, partitions: u32, seed: u64, settings: &AdaptiveSettings, sql: &str) -> Run {
+    let session = session(partitions, seed);
+    let plan = runtime.block_on(async { session.sql(sql).await.unwrap().create_physical_plan().await.unwrap() });
+    Executor { runtime, session: &session, settings: settings.clone(), seed }.run(&plan)
+}
+
+fn runtime() -> Runtime {
+    tokio::runtime::Builder::new_current_thread().build().unwrap()
+}
+
+/// Runs a query under every setting, in three orders and partition counts, and compares its rows.
+fn check(sql: &str) {
+    let runtime = runtime();
+    for (partitions, seed) in [(2, 1), (5, 2), (8, 3)] {
+        let expected = whole(&runtime, seed, sql);
+        for (name, settings) in all_settings() {
+            let run = run(&runtime, partitions, seed, &settings, sql);
+            let given = rows(&run.rows);
+            let differs = || format!("{} rows instead of {}: {:#?}", given.len(), expected.len(), run.notes);
+            assert!(given == expected, "{sql}\n{name}, {partitions} partitions, {}", differs());
+        }
+    }
+}
+
+#[test]
+fn joins_of_every_kind_give_the_same_rows_however_they_are_replanned() {
+    joins("large", "small").iter().for_each(|sql| check(sql));
+}
+
+#[test]
+fn joins_the_other_way_round_give_the_same_rows_however_they_are_replanned() {
+    joins("small", "large").iter().for_each(|sql| check(sql));
+}
+
+#[test]
+fn joins_in_every_surrounding_give_the_same_rows_however_they_are_replanned() {
+    SURROUNDED.iter().for_each(|sql| check(sql));
+}
+
+/// The notes of a join of each kind under these settings that contain `wanted`, by kind.
+fn kinds_with(settings: &AdaptiveSettings, wanted: &str) -> Vec<&'static str> {
+    let runtime = runtime();
+    let says = |kind: &&str| {
+        // Not filtered, so that both sides keep their skew.
+        let sql = format!("SELECT {} FROM large a {kind} JOIN small b ON a.k = b.k", columns(kind));
+        let notes = run(&runtime, 8, 1, settings, &sql).notes;
+        notes.iter().any(|n| n.contains(wanted))
+    };
+    KINDS.into_iter().filter(says).collect()
+}
+
+#[test]
+fn every_kind_of_join_but_the_full_one_can_be_broadcast() {
+    let all_but_full = KINDS.into_iter().filter(|k| *k != "FULL").collect::<Vec<_>>();
+    assert_eq!(kinds_with(&broadcasting_early(), "became a broadcast join"), all_but_full);
+}
+
+#[test]
+fn every_kind_of_join_but_the_full_one_can_be_split() {
+    let all_but_full = KINDS.into_iter().filter(|k| *k != "FULL").collect::<Vec<_>>();
+    assert_eq!(kinds_with(&splitting(), "is skewed"), all_but_full);
+}
+
+#[test]
+fn every_kind_of_join_can_be_merged_and_sorted() {
+    assert_eq!(kinds_with(&coalescing(), "were merged"), KINDS);
+    assert_eq!(kinds_with(&sorting(), "sort-merge join"), KINDS);
+    assert_eq!(kinds_with(&short_of_memory(), "sort-merge join"), KINDS);
+}
