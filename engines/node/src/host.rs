@@ -5,9 +5,10 @@ use crate::control::Control;
 use crate::slot::{self, Slot};
 use crate::store::BlockStore;
 use crate::task::panic_message;
-use crate::timeline::{Clock, Spent};
+use crate::timeline::{Clock, Spent, Timeline};
 use arrow::ipc::CompressionType;
 use bench_model::{Bytes, EngineError, EngineSetup, Front, Nanos, Registry, Style, StyleEnv};
+use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -43,9 +44,40 @@ impl<S: Style> Host<S> {
         }
     }
 
-    /// Each slot's time by kind up to `now`; none if accounts are not kept.
-    pub(crate) fn spent(&self, now: Nanos) -> Option<Vec<Spent>> {
-        self.slots.iter().map(|s| s.spent(now)).collect()
+    /// Tells the machines something from outside, and wakes slots for what they command.
+    pub(crate) fn command(&self, tell: impl FnOnce(&mut Control<S>, Nanos)) {
+        let now = self.clock.now();
+        let told = catch_unwind(AssertUnwindSafe(|| {
+            let mut control = self.lock();
+            tell(&mut control, now);
+            control.sleepers_to_wake()
+        }));
+        match told {
+            Ok(wake) => self.wake(wake),
+            Err(panic) => self.break_down(&*panic),
+        }
+    }
+
+    /// A machine panicked, which would leave everyone waiting for ever: the session is over.
+    fn break_down(&self, panic: &(dyn Any + Send)) {
+        let reason = format!("the engine's scheduler panicked and its session is over: {}", panic_message(panic));
+        self.lock().stopping = true;
+        self.completion.fail(reason);
+        self.work.notify_all();
+    }
+
+    /// The time, and each slot's time by kind up to exactly then; no accounts if they are not kept.
+    pub(crate) fn spent(&self) -> (Nanos, Option<Vec<Spent>>) {
+        let timelines: Option<Vec<&Timeline>> = self.slots.iter().map(|s| s.timeline()).collect();
+        let Some(timelines) = timelines else { return (self.clock.now(), None) };
+        loop {
+            let now = self.clock.now();
+            // A slot may switch between the clock's reading and its own. Slots are mostly idle when this is asked.
+            let spent: Option<Vec<Spent>> = timelines.iter().map(|t| t.spent(now)).collect();
+            if spent.is_some() {
+                return (now, spent);
+            }
+        }
     }
 }
 
@@ -124,13 +156,10 @@ impl<S: Style> Drop for Running<S> {
     }
 }
 
-/// A slot's thread. Kernel panics never get here; a machine's would leave everyone waiting, so it ends the session.
+/// A slot's thread. Kernel panics never get here; a machine's does.
 fn live<S: Style>(host: &Host<S>, slot: &Arc<Slot>) {
     if let Err(panic) = catch_unwind(AssertUnwindSafe(|| slot::drive(host, slot))) {
-        let reason = format!("the engine's scheduler panicked and its session is over: {}", panic_message(&*panic));
-        host.lock().stopping = true;
-        host.completion.fail(reason);
-        host.work.notify_all();
+        host.break_down(&*panic);
     }
 }
 

@@ -80,7 +80,7 @@ impl<S: Style> LiveSession<S> {
         let host = &self.running.host;
         let now = host.clock.now();
         host.lock().begin(now, job);
-        (now, host.spent(now))
+        host.spent()
     }
 
     /// Hands the job to the machines and sleeps until it is over; the slots do the work.
@@ -92,13 +92,8 @@ impl<S: Style> LiveSession<S> {
         stop: &AtomicBool,
     ) -> Result<Ended, EngineError> {
         let host = &self.running.host;
-        let wake = {
-            let now = host.clock.now();
-            let mut control = host.lock();
-            control.submit(now, job, Arc::clone(&lowered.graph), tally);
-            control.sleepers_to_wake()
-        };
-        host.wake(wake);
+        let graph = Arc::clone(&lowered.graph);
+        host.command(|control, now| control.submit(now, job, graph, tally));
         let mut stopping = false;
         loop {
             match host.completion.wait(job, POLL) {
@@ -106,29 +101,17 @@ impl<S: Style> LiveSession<S> {
                 Waited::Broken(reason) => return Err(EngineError::Failed(reason)),
                 Waited::NotYet if !stopping && stop.load(Ordering::Relaxed) => {
                     stopping = true;
-                    self.cancel(job);
+                    host.command(|control, now| control.feed(now, Addr::Driver, Event::Cancel(job)));
                 }
                 Waited::NotYet => {}
             }
         }
     }
 
-    fn cancel(&self, job: JobId) {
-        let host = &self.running.host;
-        let wake = {
-            let now = host.clock.now();
-            let mut control = host.lock();
-            control.feed(now, Addr::Driver, Event::Cancel(job));
-            control.sleepers_to_wake()
-        };
-        host.wake(wake);
-    }
-
     /// Closes the job's account.
     fn end(&self, start: Nanos, before: Option<&[Spent]>) -> (Option<Job>, Option<SpanReport>) {
         let host = &self.running.host;
-        let now = host.clock.now();
-        let after = host.spent(now);
+        let (now, after) = host.spent();
         let spans = before.zip(after).map(|(before, after)| timeline::report(before, &after, now - start));
         (host.lock().end(now), spans)
     }

@@ -3,7 +3,7 @@
 use crate::control::{Chore, Control};
 use crate::host::Host;
 use crate::task;
-use crate::timeline::{Clock, Spent, Timeline};
+use crate::timeline::{Clock, Timeline};
 use bench_model::{Addr, Event, Nanos, Planned, SpanKind, Style};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
@@ -93,9 +93,9 @@ impl Slot {
         }
     }
 
-    /// Time by kind up to `now`, if accounts are kept.
-    pub(crate) fn spent(&self, now: Nanos) -> Option<Spent> {
-        self.timeline.as_ref().map(|t| t.spent(now))
+    /// Its account, if one is kept.
+    pub(crate) fn timeline(&self) -> Option<&Timeline> {
+        self.timeline.as_ref()
     }
 }
 

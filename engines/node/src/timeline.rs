@@ -71,17 +71,19 @@ impl Timeline {
         from
     }
 
-    /// Time by kind up to `now`, the kind under way included.
-    pub(crate) fn spent(&self, now: Nanos) -> Spent {
+    /// Time by kind up to `now`, the kind under way included. None if the slot has switched after `now`: what it spent
+    /// before can no longer be told apart.
+    pub(crate) fn spent(&self, now: Nanos) -> Option<Spent> {
         loop {
             let before = self.version.load(Ordering::Acquire);
             let mut spent: Spent = std::array::from_fn(|k| self.spent.get(k).map_or(0, |s| s.load(Ordering::Relaxed)));
+            let under_way = now.get().checked_sub(self.since.load(Ordering::Relaxed));
             if let Some(current) = spent.get_mut(self.kind() as usize) {
-                *current += now.get().saturating_sub(self.since.load(Ordering::Relaxed));
+                *current += under_way.unwrap_or_default();
             }
             fence(Ordering::Acquire);
             if before.is_multiple_of(2) && self.version.load(Ordering::Relaxed) == before {
-                return spent;
+                return under_way.map(|_| spent);
             }
             std::hint::spin_loop();
         }
@@ -110,10 +112,10 @@ mod tests {
     #[test]
     fn every_instant_belongs_to_one_kind() {
         let timeline = Timeline::new(Nanos::new(0));
-        let before = [timeline.spent(Nanos::new(10))];
+        let before = [timeline.spent(Nanos::new(10)).unwrap()];
         assert_eq!(timeline.switch(SpanKind::Compute, Nanos::new(30)), SpanKind::IdleNoTask);
         assert_eq!(timeline.switch(SpanKind::ShuffleWrite, Nanos::new(70)), SpanKind::Compute);
-        let report = report(&before, &[timeline.spent(Nanos::new(110))], Nanos::new(100));
+        let report = report(&before, &[timeline.spent(Nanos::new(110)).unwrap()], Nanos::new(100));
         assert!(report.is_complete(0.0), "{report:?}");
         assert_eq!(report.by_kind_ns.get(&SpanKind::Compute), Some(&Nanos::new(40)));
         assert_eq!(report.by_kind_ns.get(&SpanKind::IdleNoTask), Some(&Nanos::new(20)));
@@ -123,7 +125,8 @@ mod tests {
     fn time_that_seems_to_run_backwards_is_not_counted_twice() {
         let timeline = Timeline::new(Nanos::new(100));
         timeline.switch(SpanKind::Compute, Nanos::new(90));
-        let spent: u64 = timeline.spent(Nanos::new(120)).iter().sum();
+        let spent: u64 = timeline.spent(Nanos::new(120)).unwrap().iter().sum();
         assert_eq!(spent, 20);
+        assert_eq!(timeline.spent(Nanos::new(99)), None);
     }
 }

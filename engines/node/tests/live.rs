@@ -353,6 +353,18 @@ fn a_timer_goes_off_while_every_other_slot_works() {
 }
 
 #[test]
+fn a_scheduler_that_panics_ends_its_session_with_its_message() {
+    let mut bench = Bench::new(2, false, quiet());
+    // The test's own style has no defense against a graph without fragments.
+    let nothing = Graph { fragments: vec![], result: FragmentId(0) };
+    let nothing = graphs::workload("nothing", Program::Graph(nothing));
+    for _ in 0..2 {
+        let error = bench.session.run(&nothing, &Arc::default()).unwrap_err().to_string();
+        assert!(error.starts_with("the engine's scheduler panicked and its session is over: index out of"), "{error}");
+    }
+}
+
+#[test]
 fn an_answer_outlives_its_session() {
     let answer = Bench::new(2, false, quiet()).run("shuffle").unwrap();
     assert_eq!(sums(&answer), expected_sums());

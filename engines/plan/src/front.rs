@@ -2,7 +2,7 @@
 
 use crate::cut::cut;
 use crate::error::{PlanError, engine_error};
-use crate::explain::explain;
+use crate::explain::explain_with;
 use crate::fragment::JobPlan;
 use crate::frame::data_frame;
 use crate::replan::{self, AdaptiveSettings};
@@ -159,7 +159,7 @@ impl Front for PlanFront {
     }
 
     fn explain(&self, job: JobId) -> String {
-        locked(&self.jobs).get(&job).map(|job| explain(&job.plan, &job.history)).unwrap_or_default()
+        locked(&self.jobs).get(&job).map(|job| explain_with(&job.plan, &job.stats, &job.history)).unwrap_or_default()
     }
 
     fn forget(&self, job: JobId) {

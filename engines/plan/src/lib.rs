@@ -41,7 +41,7 @@ pub use block_scan::{BlockScanExec, block_scans};
 pub use cut::cut;
 pub use datafusion::DATAFUSION_VERSION;
 pub use error::{PlanError, engine_error, plain};
-pub use explain::explain;
+pub use explain::{explain, explain_with};
 pub use fragment::{Cut, FragmentPlan, JobPlan, PLAN_KERNEL};
 pub use frame::{data_frame, plan_query};
 pub use front::PlanFront;

@@ -17,7 +17,7 @@ pub struct Executor {
     /// Lanes whose launch waits for a slot that an attempt of an older epoch still holds.
     waiting: VecDeque<u32>,
     running: usize,
-    /// Attempts of older epochs that were told to stop but still run.
+    /// Attempts that the driver has given up; they were told to stop but still run.
     zombies: Vec<(TaskId, Attempt)>,
     /// The latest launch of a repeated task: frees ordered before it are out of date.
     repeated: u64,
@@ -77,7 +77,7 @@ impl Executor {
             }
             Msg::Probe { ticket, task, attempt } => {
                 if self.is_current(ticket.epoch, out) {
-                    self.refuse_if_unknown(ticket, task, attempt);
+                    self.refuse_if_unknown(ticket, task, attempt, out);
                     self.answer_again(ticket, out);
                 }
             }
@@ -126,19 +126,33 @@ impl Executor {
             self.answer_again(ticket, out);
             return;
         }
+        self.give_up(ticket.lane, out);
+        let lane = lane_mut(&mut self.lanes, ticket.lane);
         (lane.seq, lane.task, lane.attempt) = (ticket.seq, assignment.task, assignment.attempt);
         if self.running < self.slots {
             self.running += 1;
-            self.lane(ticket.lane, assignment.task, assignment.attempt).state = State::Running;
+            lane.state = State::Running;
             out.push(Action::Run(assignment));
         } else {
-            lane_mut(&mut self.lanes, ticket.lane).state = State::Waiting(Box::new(assignment));
+            lane.state = State::Waiting(Box::new(assignment));
             self.waiting.push_back(ticket.lane);
         }
     }
 
+    /// Stops what runs in a lane that gets a newer command. The driver had its answer before it sent that, so this is an
+    /// old command that reached the node late, after the node had restarted and forgotten that it was answered.
+    fn give_up(&mut self, index: u32, out: &mut Out) {
+        let lane = lane_mut(&mut self.lanes, index);
+        if matches!(lane.state, State::Running) {
+            let (task, attempt) = (lane.task, lane.attempt);
+            lane.state = State::Ended(Outcome::NotStarted);
+            self.zombies.push((task, attempt));
+            out.push(Action::Cancel { task, attempt });
+        }
+    }
+
     fn cancel(&mut self, ticket: Ticket, task: TaskId, attempt: Attempt, out: &mut Out) {
-        self.refuse_if_unknown(ticket, task, attempt);
+        self.refuse_if_unknown(ticket, task, attempt, out);
         let lane = self.lane(ticket.lane, task, attempt);
         if lane.seq == ticket.seq {
             match lane.state {
@@ -154,10 +168,10 @@ impl Executor {
     }
 
     /// Marks a launch that has not arrived as answered, so that it is not run when it does.
-    fn refuse_if_unknown(&mut self, ticket: Ticket, task: TaskId, attempt: Attempt) {
-        let lane = self.lane(ticket.lane, task, attempt);
-        if lane.seq < ticket.seq {
-            *lane = Lane { seq: ticket.seq, task, attempt, state: State::Ended(Outcome::NotStarted) };
+    fn refuse_if_unknown(&mut self, ticket: Ticket, task: TaskId, attempt: Attempt, out: &mut Out) {
+        if self.lane(ticket.lane, task, attempt).seq < ticket.seq {
+            self.give_up(ticket.lane, out);
+            *lane_mut(&mut self.lanes, ticket.lane) = Lane { seq: ticket.seq, task, attempt, state: State::Ended(Outcome::NotStarted) };
         }
     }
 
@@ -234,4 +248,110 @@ fn lane_mut(lanes: &mut [Lane], index: u32) -> &mut Lane {
 
 fn to_driver(msg: Msg) -> Action<Msg> {
     Action::Send { to: Addr::Driver, msg }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use bench_model::{Call, Exchange, FragmentId, JobId, KernelId};
+
+    fn task(partition: u32) -> TaskId {
+        TaskId { job: JobId(0), fragment: FragmentId(0), partition }
+    }
+
+    fn launch(epoch: u64, lane: u32, seq: u64, partition: u32) -> Msg {
+        let call = Call { kernel: KernelId::new("noop/1"), args: Default::default() };
+        let assignment = Assignment {
+            task: task(partition),
+            attempt: Attempt(0),
+            call,
+            inputs: vec![],
+            outputs: 1,
+            exchange: Exchange::Collect,
+        };
+        Msg::Launch { ticket: Ticket { epoch: Epoch(epoch), lane, seq }, order: seq, assignment }
+    }
+
+    fn probe(epoch: u64, lane: u32, seq: u64, partition: u32) -> Msg {
+        let ticket = Ticket { epoch: Epoch(epoch), lane, seq };
+        Msg::Probe { ticket, task: task(partition), attempt: Attempt(0) }
+    }
+
+    fn hears(executor: &mut Executor, msg: Msg) -> String {
+        does(executor, Event::Message { from: Addr::Driver, msg })
+    }
+
+    fn ends(executor: &mut Executor, partition: u32) -> String {
+        let result = Ok(TaskReport::default());
+        does(executor, Event::TaskRan { task: task(partition), attempt: Attempt(0), result })
+    }
+
+    /// What the machine does about an event, in words; its invariants hold afterwards.
+    fn does(executor: &mut Executor, event: Event<Msg>) -> String {
+        let mut out = Vec::new();
+        executor.on(event, &mut out);
+        assert_eq!(executor.check(), Ok(()));
+        let word = |action: &Action<Msg>| match action {
+            Action::Run(a) => format!("run {}", a.task.partition),
+            Action::Cancel { task, .. } => format!("stop {}", task.partition),
+            Action::Send { msg: Msg::Finished { task, outcome: Outcome::NotStarted, .. }, .. } => {
+                format!("refuse {}", task.partition)
+            }
+            Action::Send { msg: Msg::Finished { task, .. }, .. } => format!("report {}", task.partition),
+            other => format!("{other:?}"),
+        };
+        out.iter().map(word).collect::<Vec<_>>().join(", ")
+    }
+
+    #[test]
+    fn a_repeated_launch_runs_once_and_repeats_its_report() {
+        let mut executor = Executor::new(NodeId(0), 2);
+        assert_eq!(hears(&mut executor, launch(1, 0, 1, 7)), "run 7");
+        assert_eq!(hears(&mut executor, launch(1, 0, 1, 7)), "");
+        assert_eq!(ends(&mut executor, 7), "report 7");
+        assert_eq!(hears(&mut executor, launch(1, 0, 1, 7)), "report 7");
+        assert_eq!(hears(&mut executor, probe(1, 0, 1, 7)), "report 7");
+    }
+
+    #[test]
+    fn a_launch_that_a_probe_overtook_is_refused() {
+        let mut executor = Executor::new(NodeId(0), 2);
+        assert_eq!(hears(&mut executor, probe(1, 0, 1, 7)), "refuse 7");
+        assert_eq!(hears(&mut executor, launch(1, 0, 1, 7)), "refuse 7");
+        assert_eq!(hears(&mut executor, launch(1, 0, 2, 7)), "run 7");
+    }
+
+    #[test]
+    fn a_newer_epoch_stops_the_old_work_and_waits_for_its_slots() {
+        let mut executor = Executor::new(NodeId(0), 1);
+        assert_eq!(hears(&mut executor, launch(1, 0, 1, 1)), "run 1");
+        assert_eq!(hears(&mut executor, launch(2, 0, 1, 2)), "stop 1");
+        assert_eq!(hears(&mut executor, launch(1, 0, 2, 3)), "", "old commands are not obeyed");
+        assert_eq!(ends(&mut executor, 1), "run 2", "old answers are not sent");
+        assert_eq!(ends(&mut executor, 2), "report 2");
+    }
+
+    #[test]
+    fn an_old_launch_that_a_restarted_node_obeyed_gives_way_to_a_newer_one() {
+        let mut executor = Executor::new(NodeId(0), 1);
+        assert_eq!(hears(&mut executor, launch(1, 0, 3, 1)), "run 1");
+        assert_eq!(hears(&mut executor, launch(1, 0, 10, 2)), "stop 1");
+        assert_eq!(ends(&mut executor, 1), "run 2");
+        assert_eq!(hears(&mut executor, probe(1, 0, 11, 3)), "stop 2, refuse 3");
+    }
+
+    #[test]
+    fn a_cancelled_launch_answers_whether_it_ran_or_not() {
+        let mut executor = Executor::new(NodeId(0), 1);
+        let cancel = |seq, partition| Msg::Cancel {
+            ticket: Ticket { epoch: Epoch(1), lane: 0, seq },
+            task: task(partition),
+            attempt: Attempt(0),
+        };
+        hears(&mut executor, launch(1, 0, 1, 1));
+        assert_eq!(hears(&mut executor, cancel(1, 1)), "stop 1");
+        assert_eq!(ends(&mut executor, 1), "report 1");
+        assert_eq!(hears(&mut executor, cancel(2, 2)), "refuse 2");
+        assert_eq!(hears(&mut executor, launch(1, 0, 2, 2)), "refuse 2");
+    }
 }

@@ -35,7 +35,7 @@ pub(crate) fn all() -> Vec<Box<dyn Engine>> {
 fn live<S: Style>(style: S) -> Result<Box<dyn Engine>> {
     let store = PlanStore::default();
     let front = Arc::new(PlanFront::new(store.clone())?);
-    Ok(Box::new(LiveEngine::new(style, front, bench_kernels::registry(store))))
+    Ok(Box::new(LiveEngine::new(style, front, bench_kernels::registry(&store))))
 }
 
 /// What engines of this build say their version is.

@@ -30,6 +30,8 @@ pub(crate) struct SimNode<M, T> {
     pub(crate) paused: bool,
     /// Whether the driver believes it is up.
     pub(crate) known: bool,
+    /// Whether the driver has given up an incarnation of it, or would have, had it not restarted so fast.
+    pub(crate) was_given_up: bool,
     /// Whether a failure of it is being played out.
     pub(crate) troubled: bool,
     pub(crate) runs: BTreeMap<(TaskId, Attempt), Run>,
@@ -53,6 +55,7 @@ impl<M, T> SimNode<M, T> {
             alive: true,
             paused: false,
             known: false,
+            was_given_up: false,
             troubled: false,
             runs: BTreeMap::new(),
             store: BTreeMap::new(),

@@ -1,5 +1,7 @@
 //! The stage-DAG machines under every fault the simulator knows.
 
+#![expect(clippy::expect_used, reason = "a test that finds nothing should fail with a sentence")]
+
 use bench_model::{Action, Addr, Epoch, Event, Machine, Nanos, Style, StyleEnv, Switch, TaskFailure, Violation};
 use bench_sim::{FaultKind, SimOptions, SimTrouble, fuzz, run_seed, trace_seed};
 use bench_stagedag::{Msg, Outcome, StageDag, StageDagMachine, Ticket};

@@ -1,5 +1,7 @@
 //! How fast the simulator and the machines are: prints figures, asserts only what holds on any machine.
 
+#![expect(clippy::unwrap_used, clippy::panic, reason = "helpers of tests fail like tests")]
+
 use bench_model::{
     Action, Addr, Call, Event, Exchange, Fragment, FragmentId, Graph, Input, JobId, KernelId, Machine, Nanos, NodeId,
     Read, Style, StyleEnv, TaskReport, TaskStats, Tuning,

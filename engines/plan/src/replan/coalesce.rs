@@ -13,12 +13,15 @@ pub(super) struct MergeRule {
     pub(super) slots: u32,
 }
 
-/// What one merged task aims at: the advised size, less where that would leave slots without work, more where a task
-/// would not be worth starting.
+/// What one merged task aims at: the advised size, less where that would leave slots without work at some time, more where
+/// a task would not be worth starting.
 pub(super) fn goal(sizes: &[u64], rule: MergeRule) -> u64 {
     let total: u64 = sizes.iter().sum();
-    let fair = total.div_ceil(u64::from(rule.slots.max(1)));
-    rule.target_bytes.min(fair).max(rule.task_bytes_min).max(1)
+    let slots = u64::from(rule.slots.max(1));
+    let advised = rule.target_bytes.max(rule.task_bytes_min).max(1);
+    // Whole waves: a last wave that fills some of the slots takes as long as one that fills all of them.
+    let tasks = total.div_ceil(advised).next_multiple_of(slots);
+    total.div_ceil(tasks.max(1)).max(rule.task_bytes_min).max(1)
 }
 
 /// Merges adjacent partitions into as many groups as their bytes need at `goal` bytes each, cut where the running sum
@@ -78,5 +81,6 @@ mod tests {
         assert_eq!(goal(&[1; 8], rule), 10);
         assert_eq!(group(&[1; 8], 10).len(), 1);
         assert_eq!(goal(&[10_000; 8], rule), 1_000);
+        assert_eq!(goal(&[625; 8], rule), 625, "five tasks' worth becomes two waves of four");
     }
 }

@@ -24,6 +24,8 @@ mod replan;
 mod settings;
 mod speculation;
 mod stage;
+#[cfg(test)]
+mod tests;
 
 use crate::message::{Msg, Outcome, Ticket};
 use bench_model::{Action, Addr, Event, Graph, JobError, JobId, Nanos, NodeId, Note, SpanKind, TimerId, Tuning};

@@ -27,7 +27,7 @@ impl Job {
         if losses >= max {
             self.end(cx, Err(JobError::Unstable { fragment, times: losses }));
         } else if losses > 1 {
-            self.repeat_on_node(cx, ix, node);
+            self.repeat_on_node(cx, ix, node, flight.clock);
         } else {
             self.repeat(ix, partition);
             cx.note(self.id, Note::Retried(block.task, "its block was lost".to_owned()));
@@ -43,15 +43,15 @@ impl Job {
         }
         let live: Vec<StageIx> = self.live.iter().copied().collect();
         for ix in live {
-            self.repeat_on_node(cx, ix, node);
+            self.repeat_on_node(cx, ix, node, u64::MAX);
         }
     }
 
-    /// Repeats every task of a stage whose blocks are on `node`.
-    fn repeat_on_node(&mut self, cx: &mut Cx<'_>, ix: StageIx, node: NodeId) {
+    /// Repeats every task of a stage whose blocks are on `node` since before `clock`.
+    fn repeat_on_node(&mut self, cx: &mut Cx<'_>, ix: StageIx, node: NodeId, clock: u64) {
         for partition in 0..self.stage(ix).tasks.len() as u32 {
             let task = self.stage(ix).task(partition);
-            if task.status == Status::Done && task.node == node {
+            if task.status == Status::Done && task.node == node && task.committed < clock {
                 self.repeat(ix, partition);
                 let task = self.task_id(ix, partition);
                 cx.note(self.id, Note::Retried(task, format!("its blocks on {node} are lost")));

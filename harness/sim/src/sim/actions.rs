@@ -95,9 +95,9 @@ impl<S: Style> Sim<'_, S> {
         }
         self.summary.attempts += 1;
         let node = &mut self.nodes[id.0 as usize];
-        // An incarnation that the driver has given up may still be obeying old orders. So may one that has restarted and
-        // gets an old order late: if the job is over by then, nobody is left to tell it what to free.
-        let abandoned = !node.known || (over && incarnation > 0);
+        // A node that the driver has given up may still obey old orders. So may one that is back and gets an old order
+        // late: if the job is over by then, nobody is left to tell it what to free.
+        let abandoned = !node.known || (over && node.was_given_up);
         node.runs.insert((task, attempt), Run { result, generation: 0, abandoned });
         let end = Occurrence::TaskEnds { node: id, incarnation, task, attempt, generation: 0 };
         self.queue.push(self.now + Nanos::new(took), end);

@@ -76,6 +76,7 @@ impl<S: Style> Sim<'_, S> {
             Life::GivenUp => {
                 let node = &mut self.nodes[index];
                 node.known = false;
+                node.was_given_up = true;
                 node.abandon();
                 if self.nodes.iter().all(|n| !n.known) {
                     self.oracle.all_nodes_were_down = true;
@@ -87,6 +88,7 @@ impl<S: Style> Sim<'_, S> {
                 let env = StyleEnv { slots: node.slots, ..self.env.clone() };
                 node.machine = self.style.machine(Addr::Node(id), &env);
                 node.incarnation += 1;
+                node.was_given_up = true;
                 node.alive = true;
                 let incarnation = node.incarnation;
                 self.feed(Addr::Node(id), Event::Start)?;
