@@ -36,8 +36,8 @@ impl BaselineSession {
     /// Starts DataFusion on `threads` threads within the setup's memory.
     pub(crate) fn start(setup: &EngineSetup, threads: u32) -> Result<Self, EngineError> {
         let spill = DiskManagerMode::Directories(vec![setup.scratch.clone()]);
-        let mut runtime = RuntimeEnvBuilder::new()
-            .with_disk_manager_builder(DiskManagerBuilder::default().with_mode(spill));
+        let mut runtime =
+            RuntimeEnvBuilder::new().with_disk_manager_builder(DiskManagerBuilder::default().with_mode(spill));
         if let Some(memory) = setup.memory {
             let limit = usize::try_from(memory.get()).unwrap_or(usize::MAX);
             runtime = runtime.with_memory_pool(Arc::new(FairSpillPool::new(limit)));
@@ -90,6 +90,8 @@ impl BaselineSession {
                     done = &mut running => break finished(workload, done),
                     () = tokio::time::sleep(STOP_TICK) => if stop.load(Ordering::Relaxed) {
                         running.abort();
+                        // Its memory is free and its threads are idle before the next query is timed.
+                        let _ = running.await;
                         break Err(EngineError::Cancelled);
                     },
                 }

@@ -1,12 +1,14 @@
 //! A job's fragments as text for people: what each stage reads, runs and writes, and what replanning changed.
 
+mod operator;
+
 use crate::block_scan::BlockScanExec;
 use crate::fragment::{Cut, FragmentPlan, JobPlan};
 use crate::replan::{expected_rows, row_bytes};
 use bench_model::{Bytes, FragmentId, Input, Read, Slice, StageStats};
-use datafusion::physical_plan::{DisplayFormatType, ExecutionPlan};
+use datafusion::physical_plan::ExecutionPlan;
+use operator::describe;
 use std::collections::BTreeMap;
-use std::fmt;
 use std::sync::Arc;
 
 /// Longer lines are cut, with an ellipsis.
@@ -66,7 +68,7 @@ fn read_text(number: usize, input: &Input, fragment: &FragmentPlan, job: &JobPla
         return format!("{from}: nothing any more");
     }
     match &input.read {
-        Read::Aligned => format!("{from}: {}, one a task", partitions(producer, fragment.tasks)),
+        Read::Aligned => format!("{from}: {}, one for each task", partitions(producer, fragment.tasks)),
         Read::All if fragment.reads_runs(number) => {
             format!("{from}: the sorted runs of {}, merged", counted(producer.map_or(0, |p| p.tasks), "task"))
         }
@@ -115,8 +117,8 @@ fn cut_text(cut: &Cut) -> String {
             let keys: Vec<String> = keys.iter().map(ToString::to_string).collect();
             format!("{} by hash of {}", counted(*outputs, "partition"), keys.join(", "))
         }
-        Cut::Gather => "one block a task, for one task".to_owned(),
-        Cut::Broadcast => "one block a task, for every task".to_owned(),
+        Cut::Gather => "one block, for one task".to_owned(),
+        Cut::Broadcast => "one block, for every task".to_owned(),
         Cut::Collect => "the answer's rows".to_owned(),
     }
 }
@@ -151,25 +153,9 @@ fn grouped(n: u64) -> String {
 
 /// One line an operator, children indented below their parent.
 fn tree(text: &mut Lines, plan: &Arc<dyn ExecutionPlan>, indent: usize) {
-    text.line(indent, &operator(plan));
+    text.line(indent, &describe(plan));
     for child in plan.children() {
         tree(text, child, indent + 2);
-    }
-}
-
-fn operator(plan: &Arc<dyn ExecutionPlan>) -> String {
-    if let Some(scan) = plan.downcast_ref::<BlockScanExec>() {
-        let how = if scan.merges_runs() { ", merged in order" } else { "" };
-        return format!("read {}{how}", scan.from());
-    }
-    OneLine(plan.as_ref()).to_string().trim_end().replace('\n', " ")
-}
-
-struct OneLine<'a>(&'a dyn ExecutionPlan);
-
-impl fmt::Display for OneLine<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt_as(DisplayFormatType::Default, f)
     }
 }
 

@@ -171,7 +171,8 @@ impl Executor {
     fn refuse_if_unknown(&mut self, ticket: Ticket, task: TaskId, attempt: Attempt, out: &mut Out) {
         if self.lane(ticket.lane, task, attempt).seq < ticket.seq {
             self.give_up(ticket.lane, out);
-            *lane_mut(&mut self.lanes, ticket.lane) = Lane { seq: ticket.seq, task, attempt, state: State::Ended(Outcome::NotStarted) };
+            *lane_mut(&mut self.lanes, ticket.lane) =
+                Lane { seq: ticket.seq, task, attempt, state: State::Ended(Outcome::NotStarted) };
         }
     }
 

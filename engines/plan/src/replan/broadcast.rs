@@ -17,7 +17,37 @@ use datafusion::physical_expr::Partitioning;
 use datafusion::physical_plan::ExecutionPlanProperties;
 use datafusion::physical_plan::joins::{HashJoinExec, PartitionMode};
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 use std::sync::Arc;
+
+/// What is known about the size of a build side.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Size {
+    /// It cannot be larger by much.
+    AtMost(Bytes),
+    /// DataFusion's estimate.
+    About(Bytes),
+    /// It has run.
+    Measured(Bytes),
+}
+
+impl Size {
+    pub(super) fn bytes(self) -> Bytes {
+        match self {
+            Self::AtMost(bytes) | Self::About(bytes) | Self::Measured(bytes) => bytes,
+        }
+    }
+}
+
+impl fmt::Display for Size {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::AtMost(bytes) => write!(f, "takes at most {bytes}"),
+            Self::About(bytes) => write!(f, "is estimated at {bytes}"),
+            Self::Measured(bytes) => write!(f, "is {bytes}"),
+        }
+    }
+}
 
 /// A join that could do without shuffling its probe side, if its build side is small.
 #[derive(Clone, Debug)]
@@ -50,7 +80,7 @@ pub(super) fn replan_next(
     };
     let fits = |c: &Candidate| c.build == just && pays(job, c, size.get(), settings);
     let candidate = candidates(job, fixed, settings.slots).into_iter().find(fits);
-    candidate.map(|c| apply(job, &c, size, MEASURED, settings)).transpose()
+    candidate.map(|c| apply(job, &c, Size::Measured(size), settings)).transpose()
 }
 
 /// Every join that may be changed, by fragment; both ways round where both are possible.
@@ -148,8 +178,7 @@ pub(super) fn pays(job: &JobPlan, candidate: &Candidate, build: u64, settings: &
 pub(super) fn apply(
     job: &mut JobPlan,
     candidate: &Candidate,
-    size: Bytes,
-    known: &str,
+    size: Size,
     settings: &AdaptiveSettings,
 ) -> Result<String, PlanError> {
     let missing = PlanError::MissingFragment;
@@ -163,23 +192,18 @@ pub(super) fn apply(
     for other in job.fragments.values_mut() {
         other.waits_for.retain(|w| *w != candidate.probe);
     }
-    if known == ESTIMATED
+    if !matches!(size, Size::Measured(_))
         && only_reader
         && let Some(build) = job.fragments.get_mut(&candidate.build)
     {
         build.cut = Cut::Broadcast;
     }
     Ok(format!(
-        "{}: hash join became a broadcast join: its build side {} {known} {size}, within the {} limit; {} is no longer \
+        "{}: hash join became a broadcast join: its build side {} {size}, within the {} limit; {} is no longer \
          shuffled{saved}",
         candidate.fragment, candidate.build, settings.broadcast_bytes, candidate.probe,
     ))
 }
-
-/// How the size of a build side that has not run is spoken of.
-pub(super) const ESTIMATED: &str = "takes at most";
-/// How the size of a build side that has run is spoken of.
-const MEASURED: &str = "is";
 
 /// The join's fragment with the probe fragment inside.
 fn converted(fragment: &FragmentPlan, probe: &FragmentPlan, candidate: &Candidate) -> Result<FragmentPlan, PlanError> {

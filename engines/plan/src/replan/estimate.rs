@@ -5,6 +5,8 @@ use crate::block_scan::BlockScanExec;
 use crate::fragment::{FragmentPlan, JobPlan};
 use datafusion::arrow::datatypes::{DataType, Schema};
 use datafusion::common::JoinType;
+use datafusion::physical_expr::PhysicalExpr;
+use datafusion::physical_expr::expressions::Column;
 use datafusion::physical_plan::aggregates::AggregateExec;
 use datafusion::physical_plan::coop::CooperativeExec;
 use datafusion::physical_plan::empty::EmptyExec;
@@ -15,6 +17,7 @@ use datafusion::physical_plan::projection::ProjectionExec;
 use datafusion::physical_plan::sorts::sort::SortExec;
 use datafusion::physical_plan::union::UnionExec;
 use datafusion::physical_plan::{StatisticsArgs, StatisticsContext};
+use std::sync::Arc;
 
 /// What text takes in a typical row.
 const TEXT_BYTES: u64 = 24;
@@ -40,6 +43,19 @@ pub(super) fn hash_table_bytes(rows: u64, stored: u64, schema: &Schema) -> u64 {
 pub(crate) fn expected_rows(plan: &Node) -> Option<u64> {
     let statistics = StatisticsContext::new().compute(plan.as_ref(), &StatisticsArgs::new()).ok()?;
     statistics.num_rows.get_value().map(|&rows| rows as u64)
+}
+
+/// How many distinct values a column of a plan may have, by its statistics: a count, or the range of whole numbers. None
+/// for other expressions and where nothing is known.
+pub(super) fn distinct_values(plan: &Node, column: &Arc<dyn PhysicalExpr>) -> Option<u64> {
+    let index = column.downcast_ref::<Column>()?.index();
+    let statistics = StatisticsContext::new().compute(plan.as_ref(), &StatisticsArgs::new()).ok()?;
+    let column = statistics.column_statistics.get(index)?;
+    if let Some(&count) = column.distinct_count.get_value() {
+        return Some(count as u64);
+    }
+    let (low, high) = (column.min_value.get_value()?, column.max_value.get_value()?);
+    low.distance(high).map(|distance| distance as u64 + 1)
 }
 
 /// DataFusion's estimate of a fragment's rows in bytes.

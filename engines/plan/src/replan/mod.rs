@@ -6,6 +6,7 @@
 //! | `settings` | which mechanisms are on, and from which sizes they act |
 //! | `prepare` | decisions before the first task |
 //! | `broadcast` | a small build side is read whole by every task, and the probe side is not shuffled |
+//! | `reduce` | a small build side's keys filter the probe side before it is shuffled |
 //! | `empty` | joins that finished, empty inputs decide are left out |
 //! | `retask` | new tasks for a fragment whose shuffled inputs have finished |
 //! | `coalesce` | small partitions merge |
@@ -26,6 +27,7 @@ mod estimate;
 mod inputs;
 mod layout;
 mod prepare;
+mod reduce;
 mod retask;
 mod settings;
 mod skew;
@@ -61,6 +63,9 @@ pub fn replan(
     }
     if settings.broadcast {
         while let Some(note) = attempt(job, |job| broadcast::replan_next(job, stats, just, fixed, settings)) {
+            notes.push(note);
+        }
+        while let Some(note) = attempt(job, |job| reduce::replan_next(job, stats, just, fixed, settings)) {
             notes.push(note);
         }
     }

@@ -1,7 +1,8 @@
 //! What can be decided before the first task: from exact table statistics, and by which fragments should wait for which.
 
-use super::broadcast::{self, Candidate, ESTIMATED};
+use super::broadcast::{self, Candidate, Size};
 use super::estimate::{bytes_at_most, expected_bytes, expected_rows, hash_table_bytes};
+use super::reduce::{self, Reduction};
 use super::settings::{AdaptiveSettings, JoinChoice};
 use super::sort_merge;
 use super::{attempt, notes_of};
@@ -35,45 +36,56 @@ pub fn prepare(job: &mut JobPlan, settings: &AdaptiveSettings) -> Vec<String> {
 
 /// Turns the first join that allows it into a broadcast join.
 fn broadcast_next(job: &mut JobPlan, settings: &AdaptiveSettings) -> Result<Option<String>, PlanError> {
-    let mut small: Vec<(u64, Candidate)> = broadcast::candidates(job, &BTreeSet::new(), settings.slots)
+    let mut small: Vec<(Size, Candidate)> = broadcast::candidates(job, &BTreeSet::new(), settings.slots)
         .into_iter()
         .filter_map(|c| Some((build_size(job, &c, settings)?, c)))
-        .filter(|(size, c)| broadcast::pays(job, c, *size, settings))
+        .filter(|(size, c)| broadcast::pays(job, c, size.bytes().get(), settings))
         .collect();
-    small.sort_by_key(|(size, c)| (c.fragment, *size));
+    small.sort_by_key(|(size, c)| (c.fragment, size.bytes()));
     let Some((size, candidate)) = small.into_iter().next() else { return Ok(None) };
-    broadcast::apply(job, &candidate, Bytes::new(size), ESTIMATED, settings).map(Some)
+    broadcast::apply(job, &candidate, size, settings).map(Some)
 }
 
-fn build_size(job: &JobPlan, candidate: &Candidate, settings: &AdaptiveSettings) -> Option<u64> {
+fn build_size(job: &JobPlan, candidate: &Candidate, settings: &AdaptiveSettings) -> Option<Size> {
     let build = job.fragments.get(&candidate.build)?;
-    let bound = bytes_at_most(job, build);
-    if settings.adaptive { bound } else { bound.into_iter().chain(expected_bytes(build)).min() }
+    let at_most = bytes_at_most(job, build).map(|bytes| Size::AtMost(Bytes::new(bytes)));
+    let about = (!settings.adaptive).then(|| expected_bytes(build)).flatten();
+    let about = about.map(|bytes| Size::About(Bytes::new(bytes)));
+    at_most.into_iter().chain(about).min_by_key(|size| size.bytes())
 }
 
 /// A build side estimated beyond this many times the limit is not worth waiting for.
 const WAIT_FACTOR: u64 = 4;
 
+/// Lets probe sides wait for build sides that may turn out small.
 fn add_waits(job: &mut JobPlan, settings: &AdaptiveSettings) {
     let limit = settings.broadcast_bytes.get().saturating_mul(WAIT_FACTOR);
+    let none = BTreeSet::new();
     let expected = |id: FragmentId| job.fragments.get(&id).and_then(expected_bytes);
-    let mut waits: Vec<(u64, Candidate)> = broadcast::candidates(job, &BTreeSet::new(), settings.slots)
-        .into_iter()
-        .map(|c| (expected(c.build).unwrap_or(0), c))
-        .filter(|(bytes, _)| *bytes <= limit)
-        .collect();
+    let broadcasts = broadcast::candidates(job, &none, settings.slots).into_iter();
+    let broadcasts = broadcasts.map(|c| (c.fragment, c.build, c.probe));
+    let reductions = reduce::reductions(job, &none).into_iter().filter(|r| may_pay(job, r));
+    let reductions = reductions.map(|r| (r.fragment, r.build, r.probe));
     // Where either side could be the build side, the larger one waits.
-    waits.sort_by_key(|(bytes, c)| (c.fragment, *bytes));
-    for (_, candidate) in waits {
-        if broadcast::depends(job, candidate.build, candidate.probe) {
+    let mut waits: Vec<_> = broadcasts.chain(reductions).map(|w| (w.0, expected(w.1).unwrap_or(0), w)).collect();
+    waits.retain(|(_, bytes, _)| *bytes <= limit);
+    waits.sort();
+    for (_, _, (_, build, probe)) in waits {
+        if broadcast::depends(job, build, probe) {
             continue;
         }
-        if let Some(probe) = job.fragments.get_mut(&candidate.probe)
-            && !probe.waits_for.contains(&candidate.build)
+        if let Some(probe) = job.fragments.get_mut(&probe)
+            && !probe.waits_for.contains(&build)
         {
-            probe.waits_for.push(candidate.build);
+            probe.waits_for.push(build);
         }
     }
+}
+
+/// Whether a filter would pay if the build side had some fewer rows than estimated.
+fn may_pay(job: &JobPlan, reduction: &Reduction) -> bool {
+    let rows = job.fragments.get(&reduction.build).and_then(|f| expected_rows(&f.plan));
+    reduce::pays(job, reduction, rows.unwrap_or(0) / WAIT_FACTOR)
 }
 
 fn sort_merge_joins(job: &mut JobPlan, settings: &AdaptiveSettings) -> Result<Vec<String>, PlanError> {

@@ -3,9 +3,9 @@
 
 mod executor;
 
-use bench_model::{Bytes, Tuning};
-use bench_plan::PlanSettings;
-use bench_plan::replan::{AdaptiveSettings, JoinChoice};
+use bench_model::{Bytes, JobId, Tuning};
+use bench_plan::replan::{self, AdaptiveSettings, JoinChoice};
+use bench_plan::{PlanSettings, cut, explain, explain_with};
 use datafusion::arrow::array::{Int64Array, RecordBatch, StringViewArray};
 use datafusion::arrow::datatypes::{DataType, Field, Schema};
 use datafusion::arrow::util::display::{ArrayFormatter, FormatOptions};
@@ -271,4 +271,107 @@ fn every_kind_of_join_can_be_merged_and_sorted() {
     assert_eq!(kinds_with(&coalescing(), "were merged"), KINDS);
     assert_eq!(kinds_with(&sorting(), "sort-merge join"), KINDS);
     assert_eq!(kinds_with(&short_of_memory(), "sort-merge join"), KINDS);
+}
+
+/// The notes that contain `wanted` of a query under these settings.
+fn notes(settings: &AdaptiveSettings, wanted: &str, sql: &str) -> Vec<String> {
+    let notes = run(&runtime(), 5, 1, settings, sql).notes;
+    notes.into_iter().filter(|n| n.contains(wanted)).collect()
+}
+
+#[test]
+fn a_join_whose_surroundings_rely_on_its_distribution_stays_shuffled() {
+    let by = |column: &str| {
+        format!("SELECT a.{column}, count(*), sum(b.v) FROM large a JOIN small b ON a.k = b.k GROUP BY a.{column}")
+    };
+    for (settings, wanted) in [(broadcasting_early(), "broadcast"), (splitting(), "skewed")] {
+        assert_eq!(notes(&settings, wanted, &by("k")), Vec::<String>::new());
+        assert!(!notes(&settings, wanted, &by("g")).is_empty(), "{wanted}");
+    }
+}
+
+#[test]
+fn a_null_aware_anti_join_is_never_changed() {
+    let sql = "SELECT * FROM large WHERE k NOT IN (SELECT k FROM small)";
+    for (name, settings) in all_settings() {
+        assert_eq!(notes(&settings, "join", sql), Vec::<String>::new(), "{name}");
+    }
+}
+
+#[test]
+fn a_measured_build_side_is_broadcast_before_the_probe_side_runs() {
+    let sql = "SELECT a.k, b.v FROM large a JOIN (SELECT * FROM third WHERE v < 50) b ON a.k = b.k";
+    let said = notes(&broadcasting_late(), "broadcast", sql);
+    insta::assert_snapshot!(said.join("\n"), @"f2: hash join became a broadcast join: its build side f0 is 210 B, within the 450 B limit; f1 is no longer shuffled (saves about 1.17 KiB)");
+}
+
+#[test]
+fn an_empty_side_spares_the_other_side() {
+    let settings = AdaptiveSettings { broadcast_bytes: Bytes::new(300), ..broadcasting_late() };
+    let sql = "SELECT a.k, b.v FROM large a JOIN (SELECT * FROM third WHERE v > 1000) b ON a.k = b.k";
+    let run = run(&runtime(), 4, 1, &settings, sql);
+    insta::assert_snapshot!(run.notes.join("\n"), @"f2: f0 left no rows, so a join that needs them is left out and f1 will not run");
+}
+
+#[test]
+fn the_explanation_shows_stages_reads_operators_sizes_and_what_was_replanned() {
+    let sql = "SELECT a.g, count(*), sum(b.v) FROM large a JOIN small b ON a.k = b.k AND a.v < b.v GROUP BY a.g";
+    let settings = AdaptiveSettings { coalesce: true, coalesce_bytes: Bytes::new(600), ..splitting() };
+    let run = run(&runtime(), 6, 1, &settings, sql);
+    insta::assert_snapshot!(explain_with(&run.plan, &run.stats, &run.notes), @r"
+    stage f0: 3 tasks
+        scan rows in memory: k, v
+      writes 6 partitions by hash of k@0 (24 rows, 240 B)
+    stage f1: 3 tasks
+        scan rows in memory: k, g, v
+      writes 6 partitions by hash of k@0 (150 rows, 1.46 KiB)
+    stage f2: 5 tasks
+      reads f0: 6 partitions as 0-1 | 2-4 | 5 | 5 | 5
+      reads f1: 6 partitions as 0-1 | 2-4 | 5 [tasks 0] | 5 [tasks 1] | 5 [tasks 2]
+        aggregate Partial by g@0: count(Int64(1)), sum(b.v)
+          hash join: Inner, k@0 = k@0, if v@0 < v@1
+            read f0
+            read f1
+      writes 6 partitions by hash of g@0 (17 rows, 170 B)
+    stage f3: 2 tasks, the answer
+      reads f2: 6 partitions as 0-3 | 4-5
+        project: g, count(*), sum(b.v)
+          aggregate FinalPartitioned by g@0: count(Int64(1)), sum(b.v)
+            read f2
+      writes the answer's rows (4 rows, 40.0 B)
+    replanning:
+      f2: partition 5 of f1 is skewed (950 B, median 140 B) and was split into 3 pieces
+      f2: 5 of 6 partitions (690 B together) were merged into 2 tasks of about 345 B
+      f3: 6 of 6 partitions (170 B together) were merged into 2 tasks of about 85.0 B
+    ");
+}
+
+#[test]
+fn the_explanation_before_the_first_task_has_estimates() {
+    let sql = "SELECT a.k, b.v FROM large a JOIN small b ON a.k = b.k ORDER BY a.k, b.v LIMIT 3";
+    let runtime = runtime();
+    let session = session(3, 1);
+    let whole = runtime.block_on(async { session.sql(sql).await.unwrap().create_physical_plan().await.unwrap() });
+    let mut plan = cut(JobId(1), &whole).unwrap();
+    let notes = replan::prepare(&mut plan, &broadcasting_early());
+    insta::assert_snapshot!(explain(&plan, &notes), @r"
+    stage f0: 3 tasks
+        scan rows in memory: k, v
+      writes one block, for every task (estimated 24 rows, 384 B)
+    stage f2: 3 tasks
+      reads f0: whole, by every task
+        sort first 3 by k@0 ASC NULLS LAST, v@1 ASC NULLS LAST
+          broadcast hash join: Inner, k@0 = k@0
+            read f0
+            scan rows in memory: k
+      writes one block, for one task (estimated 3 rows, 48.0 B)
+    stage f3: 1 task, the answer
+      reads f2: the sorted runs of 3 tasks, merged
+        GlobalLimitExec: skip=0, fetch=3
+          read f2, merged in order
+      writes the answer's rows (estimated 3 rows, 48.0 B)
+    replanning:
+      f2: hash join became a broadcast join: its build side f0 takes at most 384 B, within the 16384 PiB
+        limit; f1 is no longer shuffled (saves about 1.17 KiB)
+    ");
 }

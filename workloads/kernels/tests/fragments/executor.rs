@@ -2,8 +2,8 @@
 
 use bench_kernels::registry;
 use bench_model::{
-    Batches, BlockId, BlockMeta, Bytes, Checksum, Fragment, FragmentId, Front, Graph, JobId, Rows, StageStats, StyleEnv,
-    TaskContext, TaskFailure, TaskId, Workload, checksum_of,
+    Batches, BlockId, BlockMeta, Bytes, Checksum, Fragment, FragmentId, Front, Graph, JobId, Rows, StageStats,
+    StyleEnv, TaskContext, TaskFailure, TaskId, Workload, checksum_of,
 };
 use bench_plan::{PlanFront, PlanStore};
 use datafusion::arrow::array::RecordBatch;
@@ -54,7 +54,11 @@ impl<'a> Executor<'a> {
                 changed.validate().unwrap();
                 for id in &fixed {
                     if let (Some(old), Some(new)) = (graph.fragment(*id), changed.fragment(*id)) {
-                        assert_eq!((old.tasks, old.outputs), (new.tasks, new.outputs), "{id} has run and must not change");
+                        assert_eq!(
+                            (old.tasks, old.outputs),
+                            (new.tasks, new.outputs),
+                            "{id} has run and must not change"
+                        );
                     }
                 }
                 graph = changed;
@@ -175,4 +179,3 @@ impl TaskContext for Task<'_> {
         self.spilled += bytes.get();
     }
 }
-

@@ -6,7 +6,8 @@ mod executor;
 
 use answer::{assert_same, whole_plan};
 use bench_model::{
-    Check, Dataset, Family, Front, JobId, Program, Query, StyleEnv, Switch, SwitchDefault, TaskFailure, Tuning, Workload,
+    Check, Dataset, Family, Front, JobId, Program, Query, StyleEnv, Switch, SwitchDefault, TaskFailure, Tuning,
+    Workload,
 };
 use bench_plan::{PlanFront, PlanStore};
 use bench_suite::{DataStore, DatasetSpec, Groupby, workloads};
