@@ -128,7 +128,7 @@ impl PlanFront {
 
 impl Front for PlanFront {
     fn prepare(&self, data: &[Arc<Dataset>]) -> Result<(), EngineError> {
-        let config = PlanSettings { partitions: 1, sort_merge: false }.config();
+        let config = PlanSettings { partitions: 1 }.config();
         let runtime = Arc::new(RuntimeEnv::default());
         let tables = locked(&self.planner).block_on(Tables::open(data, &config, &runtime))?;
         *locked(&self.known) = Known { tables: Some(Arc::new(tables)), contexts: BTreeMap::new() };

@@ -10,20 +10,20 @@ use std::collections::BTreeMap;
 pub struct PlanSettings {
     /// How many tasks a shuffled exchange feeds and a scan is split into, at most.
     pub partitions: u32,
-    /// Whether equi-joins sort both sides instead of hashing one.
-    pub sort_merge: bool,
 }
 
 impl PlanSettings {
     /// Tasks per slot when nobody says otherwise: a second task evens out what one slow task would leave idle.
     const TASKS_PER_SLOT: u32 = 2;
 
-    /// What a style's switches ask for: `partitions` (0 chooses by the number of slots) and `join`.
+    /// What a style's switches ask for: `partitions` (0 chooses by the number of slots). Joins are always planned as hash
+    /// joins; sort-merge joins are made from them after cutting, because DataFusion 55.2 pushes projections below its own
+    /// sort-merge joins without renumbering their filters.
     #[must_use]
     pub fn from_env(env: &StyleEnv) -> Self {
         let asked = u32::try_from(env.tuning.count("partitions")).unwrap_or(u32::MAX);
         let partitions = if asked == 0 { env.slots.saturating_mul(Self::TASKS_PER_SLOT) } else { asked };
-        Self { partitions: partitions.max(1), sort_merge: env.tuning.word("join") == "sort-merge" }
+        Self { partitions: partitions.max(1) }
     }
 
     /// The settings that a plan to be cut is made with.
@@ -38,7 +38,6 @@ impl PlanSettings {
         let optimizer = &mut config.options_mut().optimizer;
         optimizer.hash_join_single_partition_threshold = 0;
         optimizer.hash_join_single_partition_threshold_rows = 0;
-        optimizer.prefer_hash_join = !self.sort_merge;
         optimizer.enable_round_robin_repartition = false;
         set_dynamic_filters(optimizer, false);
         config
@@ -102,8 +101,9 @@ mod tests {
     fn the_description_lists_what_is_not_default() {
         let keys = |config: &SessionConfig| describe(config).into_keys().collect::<Vec<_>>();
         assert_eq!(keys(&baseline_config(7)), ["datafusion.execution.target_partitions"]);
-        let cut = describe(&PlanSettings { partitions: 4, sort_merge: true }.config());
-        assert_eq!(cut.get("datafusion.optimizer.prefer_hash_join").map(String::as_str), Some("false"));
+        let cut = describe(&PlanSettings { partitions: 4 }.config());
+        let threshold = "datafusion.optimizer.hash_join_single_partition_threshold";
+        assert_eq!(cut.get(threshold).map(String::as_str), Some("0"));
         assert_eq!(cut.get("datafusion.execution.target_partitions").map(String::as_str), Some("4"));
     }
 }

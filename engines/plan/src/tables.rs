@@ -18,11 +18,14 @@ use std::fmt::Write;
 use std::path::Path;
 use std::sync::Arc;
 
+/// A dataset's tables, by name.
+type Named = Vec<(String, Arc<dyn TableProvider>)>;
+
 /// The tables of every known dataset, opened once.
 #[derive(Debug)]
 pub struct Tables {
     runtime: Arc<RuntimeEnv>,
-    datasets: BTreeMap<String, Vec<(String, Arc<dyn TableProvider>)>>,
+    datasets: BTreeMap<String, Named>,
 }
 
 impl Tables {
@@ -82,7 +85,7 @@ async fn open_table(state: &SessionState, table: &Table) -> Result<Arc<dyn Table
     let mut urls = Vec::with_capacity(table.files.len());
     let mut schema = Arc::clone(&table.schema);
     for file in &table.files {
-        let url = open_file(file).and_then(|()| Ok(ListingTableUrl::parse(file_url(file))?));
+        let url = open_file(file).and_then(|()| ListingTableUrl::parse(file_url(file)));
         let url = url.map_err(|e| file_error(table, file, &e))?;
         if table.format == Format::Parquet {
             let found = options.infer_schema(state, &url).await.map_err(|e| file_error(table, file, &e))?;

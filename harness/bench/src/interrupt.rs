@@ -13,11 +13,6 @@ pub(crate) fn flag() -> Arc<AtomicBool> {
     Arc::clone(flag)
 }
 
-/// Whether the user asked to stop.
-pub(crate) fn raised() -> bool {
-    FLAG.get().is_some_and(|flag| flag.load(Ordering::Relaxed))
-}
-
 #[expect(unsafe_code, reason = "installing a signal handler is a call into libc")]
 fn install() {
     let handler = on_signal as extern "C" fn(libc::c_int) as libc::sighandler_t;

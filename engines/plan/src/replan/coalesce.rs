@@ -13,8 +13,8 @@ pub(super) struct MergeRule {
     pub(super) slots: u32,
 }
 
-/// What one merged task aims at: the advised size, less where that would leave slots without work at some time, more where
-/// a task would not be worth starting.
+/// What one merged task aims at: the advised size, less where that would leave slots without work at some time, more
+/// where a task would not be worth starting.
 pub(super) fn goal(sizes: &[u64], rule: MergeRule) -> u64 {
     let total: u64 = sizes.iter().sum();
     let slots = u64::from(rule.slots.max(1));
@@ -64,7 +64,7 @@ mod tests {
 
     #[test]
     fn empty_partitions_become_one_task() {
-        assert_eq!(group(&[0; 8], 1), [0..8]);
+        assert_eq!(group(&[0; 8], 1).as_slice(), std::slice::from_ref(&(0..8)));
         assert_eq!(group(&[], 1), Vec::<Range<u32>>::new());
     }
 

@@ -45,8 +45,8 @@ pub(crate) fn expected_rows(plan: &Node) -> Option<u64> {
     statistics.num_rows.get_value().map(|&rows| rows as u64)
 }
 
-/// How many distinct values a column of a plan may have, by its statistics: a count, or the range of whole numbers. None
-/// for other expressions and where nothing is known.
+/// How many distinct values a column of a plan may have, by its statistics: a count, or the range of whole numbers.
+/// None for other expressions and where nothing is known.
 pub(super) fn distinct_values(plan: &Node, column: &Arc<dyn PhysicalExpr>) -> Option<u64> {
     let index = column.downcast_ref::<Column>()?.index();
     let statistics = StatisticsContext::new().compute(plan.as_ref(), &StatisticsArgs::new()).ok()?;

@@ -183,8 +183,8 @@ mod tests {
 
         #[test]
         fn merged_tasks_stay_near_the_goal((partitions, inputs) in inputs(), merge in merge_rule()) {
-            let sizes: Vec<u64> =
-                (0..partitions as usize).map(|p| inputs.iter().map(|i| i.totals(partitions as usize)[p]).sum()).collect();
+            let total = |p| inputs.iter().map(|i| i.totals(partitions as usize)[p]).sum::<u64>();
+            let sizes: Vec<u64> = (0..partitions as usize).map(total).collect();
             if let Some(rule) = merge {
                 let goal = coalesce::goal(&sizes, rule);
                 let largest = sizes.iter().copied().max().unwrap_or(0);
@@ -200,7 +200,8 @@ mod tests {
     fn without_rules_there_is_one_task_a_partition() {
         let input = Shuffled { bytes: vec![vec![1, 2, 3]; 2], splittable: true };
         let shares = layout(3, &[input], None, None);
-        let expected: Vec<_> = (0..3).map(|p| Share { partitions: p..p + 1, tasks: vec![0..2] }).collect();
+        let share = |p| Share { partitions: p..p + 1, tasks: std::iter::once(0..2).collect() };
+        let expected: Vec<_> = (0..3).map(share).collect();
         assert_eq!(shares, expected);
     }
 

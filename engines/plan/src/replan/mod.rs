@@ -1,5 +1,5 @@
-//! What changes in a job's plan once sizes are known: before the first task from table statistics, and whenever a fragment
-//! has finished from what it left.
+//! What changes in a job's plan once sizes are known: before the first task from table statistics, and whenever a
+//! fragment has finished from what it left.
 //!
 //! | module | idea |
 //! |---|---|
@@ -43,8 +43,8 @@ use crate::fragment::JobPlan;
 use bench_model::{FragmentId, StageStats};
 use std::collections::{BTreeMap, BTreeSet};
 
-/// Looks at what fragment `just` left and changes fragments that are not `fixed`. Returns what changed, a sentence each:
-/// none exactly if nothing did. A changed plan has its `revision` raised by one.
+/// Looks at what fragment `just` left and changes fragments that are not `fixed`. Returns what changed, a sentence
+/// each: none exactly if nothing did. A changed plan has its `revision` raised by one.
 ///
 /// `stats` holds every finished fragment, `just` included; `fixed` every fragment that has started.
 pub fn replan(

@@ -1,4 +1,5 @@
-//! What can be decided before the first task: from exact table statistics, and by which fragments should wait for which.
+//! What can be decided before the first task: from exact table statistics, and by which fragments should wait for
+//! which.
 
 use super::broadcast::{self, Candidate, Size};
 use super::estimate::{bytes_at_most, expected_bytes, expected_rows, hash_table_bytes};
@@ -18,8 +19,8 @@ use std::collections::BTreeSet;
 /// - A join whose build side cannot be larger than the limit becomes a broadcast join where that is legal. Without
 ///   adaptive replanning, which would measure the rest, DataFusion's estimate decides.
 /// - A probe side waits for a build side that may turn out small enough.
-/// - Hash joins become sort-merge joins if asked for, or if their build side is estimated not to fit a task's memory and
-///   nobody will measure it.
+/// - Hash joins become sort-merge joins if asked for, or if their build side is estimated not to fit a task's memory
+///   and nobody will measure it.
 pub fn prepare(job: &mut JobPlan, settings: &AdaptiveSettings) -> Vec<String> {
     let mut notes = vec![];
     if settings.broadcast {

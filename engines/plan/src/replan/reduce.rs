@@ -1,8 +1,8 @@
 //! Dropping rows of a probe side that no row of a small, finished build side can match, before they are shuffled.
 //!
-//! Where a join must stay shuffled, because something else in its fragment relies on how its rows are dealt to tasks, the
-//! build side's keys can still be read by the probe side's tasks. The probe fragment gets a semi join on top; the join
-//! itself stays as it is and finds fewer rows.
+//! Where a join must stay shuffled, because something else in its fragment relies on how its rows are dealt to tasks,
+//! the build side's keys can still be read by the probe side's tasks. The probe fragment gets a semi join on top; the
+//! join itself stays as it is and finds fewer rows.
 
 use super::broadcast::depends;
 use super::estimate::{distinct_values, expected_bytes, expected_rows};

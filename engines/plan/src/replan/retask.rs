@@ -1,5 +1,5 @@
-//! New tasks for a fragment whose shuffled inputs have all finished: merged partitions, split partitions, and joins that
-//! fit the memory of the tasks that come out of it.
+//! New tasks for a fragment whose shuffled inputs have all finished: merged partitions, split partitions, and joins
+//! that fit the memory of the tasks that come out of it.
 
 use super::coalesce::MergeRule;
 use super::estimate::hash_table_bytes;

@@ -1,7 +1,7 @@
 //! Sort-merge joins where a hash join's build side does not fit: hash joins do not spill, sorts do.
 //!
-//! They are made here from planned hash joins and never by DataFusion's planner: version 55.2 pushes projections below a
-//! sort-merge join without renumbering the columns of its filter, which gives wrong rows.
+//! They are made here from planned hash joins and never by DataFusion's planner: version 55.2 pushes projections below
+//! a sort-merge join without renumbering the columns of its filter, which gives wrong rows.
 
 use super::tree::{Node, at, find, replace};
 use crate::error::PlanError;
@@ -108,9 +108,9 @@ fn sort_merge(join: &HashJoinExec) -> Result<Node, PlanError> {
 
 /// The same filter over a row with the left side's columns first and NULLs allowed everywhere.
 ///
-/// DataFusion 55.2 hands a sort-merge join's filter its left columns before its right ones whatever order the filter names
-/// them in (swapping a join's sides leaves filters that name right columns first), and rows without a match with NULLs
-/// even where the filter's columns claim to have none.
+/// DataFusion 55.2 hands a sort-merge join's filter its left columns before its right ones whatever order the filter
+/// names them in (swapping a join's sides leaves filters that name right columns first), and rows without a match with
+/// NULLs even where the filter's columns claim to have none.
 fn sound(filter: &JoinFilter) -> datafusion::common::Result<JoinFilter> {
     let mut order: Vec<usize> = (0..filter.column_indices().len()).collect();
     order.sort_by_key(|&old| filter.column_indices().get(old).is_some_and(|c| c.side != JoinSide::Left));

@@ -124,7 +124,8 @@ fn pick<'a>(graph: &'a Graph, done: &BTreeSet<FragmentId>, seed: &mut u64) -> Op
     ready.get((*seed >> 33) as usize % ready.len()).copied()
 }
 
-/// What every change must keep: a graph that validates, fragments that have started, and a note exactly if one was made.
+/// What every change must keep: a graph that validates, fragments that have started, and a note exactly if one was
+/// made.
 fn check_change(before: &JobPlan, after: &JobPlan, fixed: &BTreeSet<FragmentId>, noted: bool) {
     let (old, new) = (before.graph().unwrap(), after.graph().unwrap());
     assert_eq!(after.revision, before.revision + u32::from(noted));

@@ -32,15 +32,15 @@ pub(crate) struct RunArgs {
     pub(crate) workload_dir: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) resources: Resources,
-    /// Measures each case this many times, 1 to 1000 [default: the suite's]. From 10 on, intervals are narrow enough to
+    /// Measures each case this many times, 1 to 1000 [default: 5]. From 10 on, intervals are narrow enough to
     /// publish.
     #[arg(long, value_name = "N")]
     pub(crate) trials: Option<Trials>,
     /// Fixes what is warm when a trial starts: cold-process (a new engine process), cold-cache (also an empty page
-    /// cache; needs root) or warm-K (after K untimed runs) [default: the suite's]. Reports never mix protocols.
+    /// cache; needs root) or warm-K (after K untimed runs) [default: warm-1]. Reports never mix protocols.
     #[arg(long, value_name = "PROTOCOL")]
     pub(crate) protocol: Option<Protocol>,
-    /// Stops a trial after this long, such as 90s or 5m, and records timed_out [default: the suite's].
+    /// Stops a trial after this long, such as 90s or 5m, and records timed_out [default: 10m].
     #[arg(long, value_name = "TIME")]
     pub(crate) timeout: Option<Timeout>,
     /// Draws the order of engines and cases from this seed; the record keeps it. Change it to see whether order matters.
@@ -70,16 +70,4 @@ pub(crate) struct RunArgs {
     pub(crate) json: bool,
     #[command(flatten)]
     pub(crate) data: DataDir,
-}
-
-impl RunArgs {
-    /// Whether a workload of this name was asked for.
-    pub(crate) fn wants_workload(&self, name: &str) -> bool {
-        self.workloads.is_empty() || self.workloads.iter().any(|pattern| pattern.matches(name))
-    }
-
-    /// Whether workloads of this family were asked for.
-    pub(crate) fn wants_family(&self, family: Family) -> bool {
-        self.families.is_empty() || self.families.contains(&family)
-    }
 }

@@ -1,7 +1,7 @@
 //! `bench answers`: questions for an independent engine, and its results turned into stored answers.
 
-use super::selection::{Filter, Selection, select};
 use super::data;
+use super::selection::{Filter, Selection, select};
 use crate::cli::exit;
 use crate::cli::hidden::{AnswersArgs, AnswersWhat};
 use anyhow::{Context, Result, bail};
@@ -43,13 +43,7 @@ fn ask(selection: &Selection, spec: &DatasetSpec, folder: &Path) -> Result<()> {
 }
 
 /// The digests of the results in a folder, tied to the bytes that they were made from.
-fn keep(
-    selection: &Selection,
-    spec: &DatasetSpec,
-    store: &DataStore,
-    folder: &Path,
-    origin: &str,
-) -> Result<Answers> {
+fn keep(selection: &Selection, spec: &DatasetSpec, store: &DataStore, folder: &Path, origin: &str) -> Result<Answers> {
     let manifest = data::manifest(store, spec)?;
     let mut answers = Answers::new(&manifest.name, &manifest.fingerprint(), origin);
     for definition in selection.about(&manifest.name) {

@@ -19,7 +19,11 @@ pub(super) fn data(args: DataArgs) -> Result<u8> {
         DataWhat::Make(make) => make_all(&make),
         DataWhat::List { data, output } => {
             let entries = DataStore::new(data.path).list()?;
-            if output.json { say_json(&entries)? } else { say(&table(&entries))? }
+            if output.json {
+                say_json(&entries)?
+            } else {
+                say(&table(&entries))?
+            }
             Ok(exit::FINE)
         }
         DataWhat::Verify { names, data, output } => verify(&DataStore::new(data.path), names, output.json),

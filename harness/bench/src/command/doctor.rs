@@ -9,7 +9,11 @@ use bench_model::Bytes;
 
 pub(super) fn doctor(args: &DoctorArgs) -> Result<u8> {
     let found = Doctor::examine(&args.data.path);
-    if args.output.json { say_json(&found)? } else { say(&text(&found))? }
+    if args.output.json {
+        say_json(&found)?
+    } else {
+        say(&text(&found))?
+    }
     Ok(exit::FINE)
 }
 
@@ -25,7 +29,15 @@ fn text(d: &Doctor) -> String {
     let steal = d.steal_share.map_or_else(unknown, |s| format!("{:.2} % of CPU time since boot", s * 100.0));
     let rows = [
         ("processor", format!("{} ({}), {:.2} of {} cores usable", m.cpu_model, m.arch, d.cores_usable, m.cores)),
-        ("memory", format!("{}, {} available, swap {}", Bytes::new(m.memory_bytes), bytes(d.memory_available_bytes), bytes(d.swap_bytes))),
+        (
+            "memory",
+            format!(
+                "{}, {} available, swap {}",
+                Bytes::new(m.memory_bytes),
+                bytes(d.memory_available_bytes),
+                bytes(d.swap_bytes)
+            ),
+        ),
         ("data disk", disk),
         ("system", format!("{} {}, clock {}", m.os, m.kernel, word(&d.clocksource))),
         ("limits from", format!("control groups {}, memory limit {}", d.cgroup, bytes(m.memory_limit_bytes))),

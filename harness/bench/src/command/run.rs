@@ -220,10 +220,8 @@ fn needs(args: &RunArgs, prepared: &Prepared, doctor: &Doctor) -> Option<(bench_
     let passes = args.trials.map_or(TRIALS, |t| t.get()).saturating_add(warm);
     // The first engine runs twice, for the A/A arm.
     let parallel = (prepared.specs.len() as u32 + 1).saturating_sub(single);
-    let effort = Effort {
-        parallel_passes: passes.saturating_mul(parallel),
-        single_passes: passes.saturating_mul(single),
-    };
+    let effort =
+        Effort { parallel_passes: passes.saturating_mul(parallel), single_passes: passes.saturating_mul(single) };
     let cores = doctor.cores_usable.floor().max(1.0) as u32;
     let machine = Machine {
         disk_free: Bytes::new(doctor.data_disk.as_ref().map_or(u64::MAX, |d| d.free_bytes)),
@@ -250,7 +248,13 @@ fn dry_run(args: &RunArgs, prepared: &Prepared, out: &Path) -> Result<u8> {
     }
     for case in &cases {
         let variant = if case.variant == "default" { String::new() } else { format!(" [{}]", case.variant) };
-        say(&format!("{:<10} {:<15} {}{variant}, {} slots", case.family.name(), case.workload, case.engine, case.slots))?;
+        say(&format!(
+            "{:<10} {:<15} {}{variant}, {} slots",
+            case.family.name(),
+            case.workload,
+            case.engine,
+            case.slots
+        ))?;
     }
     say(&format!(
         "\n{} cases, {} trials under {} (each workload: engines in turn A B B A, {} twice), to {}",

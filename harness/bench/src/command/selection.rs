@@ -153,7 +153,8 @@ fn expect_rows(definition: &mut Definition) -> Result<()> {
 }
 
 fn digest_of(batches: &[RecordBatch], check: &Check) -> Result<Digest> {
-    let schema = batches.first().map(RecordBatch::schema).ok_or_else(|| anyhow!("the expected answer has no columns"))?;
+    let schema =
+        batches.first().map(RecordBatch::schema).ok_or_else(|| anyhow!("the expected answer has no columns"))?;
     oracle::digest(&schema, batches, check).map_err(|e| anyhow!("the expected answer contradicts its check: {e}"))
 }
 

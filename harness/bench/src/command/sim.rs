@@ -25,10 +25,15 @@ fn simulate<S: Style>(style: &S, args: &SimArgs) -> Result<u8> {
     let progress = bar("{bar:24} {pos}/{len} seeds, {per_sec}, {eta} left");
     progress.set_length(args.seeds);
     let started = Instant::now();
-    let report = fuzz(style, args.seed..args.seed.saturating_add(args.seeds), &options, |done| progress.set_position(done));
+    let report =
+        fuzz(style, args.seed..args.seed.saturating_add(args.seeds), &options, |done| progress.set_position(done));
     progress.finish_and_clear();
     let events_per_s = report.events as f64 / started.elapsed().as_secs_f64();
-    if args.output.json { say_json(&json(&report, events_per_s))? } else { say(&text(style, &report, events_per_s))? }
+    if args.output.json {
+        say_json(&json(&report, events_per_s))?
+    } else {
+        say(&text(style, &report, events_per_s))?
+    }
     Ok(if report.failures.is_empty() { exit::FINE } else { exit::ERROR })
 }
 
@@ -51,7 +56,12 @@ fn trace<S: Style>(style: &S, seed: u64, options: &SimOptions) -> Result<u8> {
 fn text<S: Style>(style: &S, report: &FuzzReport, events_per_s: f64) -> String {
     let mut lines = vec![format!(
         "{}: {} seeds, {} events ({events_per_s:.0} per second), {} attempts; {} jobs answered, {} ended with a justified error",
-        style.name(), report.seeds, report.events, report.attempts, report.answered, report.failed
+        style.name(),
+        report.seeds,
+        report.events,
+        report.attempts,
+        report.answered,
+        report.failed
     )];
     lines.push(format!("replanned {} times, speculated {} times; faults fired:", report.replanned, report.speculated));
     lines.extend(report.fired.iter().map(|(kind, times)| format!("  {:<20} {times}", kind.name())));

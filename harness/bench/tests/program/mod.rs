@@ -135,8 +135,7 @@ impl Program {
 
     /// Changes one bit in the middle of the first file of a table.
     pub fn flip_a_byte_of(&self, table: &str) {
-        let mut files: Vec<PathBuf> =
-            fs::read_dir(self.data.join(table)).unwrap().map(|e| e.unwrap().path()).collect();
+        let mut files: Vec<PathBuf> = fs::read_dir(self.data.join(table)).unwrap().map(|e| e.unwrap().path()).collect();
         files.sort();
         let mut bytes = fs::read(&files[0]).unwrap();
         let middle = bytes.len() / 2;

@@ -45,7 +45,8 @@ pub(super) fn describe(
 pub(super) fn note_resumption(context: &mut RunContext) -> Result<()> {
     let now = build()?;
     if now != context.bench {
-        let warning = format!("continued by another build ({} {}): do not compare its trials", now.version, now.build_id);
+        let warning =
+            format!("continued by another build ({} {}): do not compare its trials", now.version, now.build_id);
         eprintln!("warning: {warning}");
         context.warnings.push(warning);
     }
