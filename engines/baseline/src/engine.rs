@@ -11,8 +11,8 @@ pub struct Datafusion;
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Datafusion1t;
 
-fn capabilities(about: &'static str) -> Capabilities {
-    Capabilities { families: vec![Family::Sql, Family::Dataframe], switches: &[], about }
+fn capabilities(slots_max: Option<u32>, about: &'static str) -> Capabilities {
+    Capabilities { families: vec![Family::Sql, Family::Dataframe], switches: &[], slots_max, about }
 }
 
 impl Engine for Datafusion {
@@ -21,7 +21,7 @@ impl Engine for Datafusion {
     }
 
     fn capabilities(&self) -> Capabilities {
-        capabilities("DataFusion's own execution on all slots of one process")
+        capabilities(None, "DataFusion's own execution on all slots of one process")
     }
 
     fn start(&self, setup: &EngineSetup) -> Result<Box<dyn Session>, EngineError> {
@@ -35,7 +35,7 @@ impl Engine for Datafusion1t {
     }
 
     fn capabilities(&self) -> Capabilities {
-        capabilities("DataFusion's own execution on one thread: the baseline of COST")
+        capabilities(Some(1), "DataFusion's own execution on one thread: the baseline of COST")
     }
 
     fn start(&self, setup: &EngineSetup) -> Result<Box<dyn Session>, EngineError> {

@@ -4,7 +4,6 @@ use crate::threads::pool;
 use bench_model::{Answer, Dataset, EngineError, EngineSetup, Explanation, Session, Workload};
 use bench_plan::{Tables, baseline_config, data_frame, describe, engine_error};
 use datafusion::arrow::array::RecordBatch;
-use datafusion::error::DataFusionError;
 use datafusion::execution::TaskContext;
 use datafusion::execution::config::SessionConfig;
 use datafusion::execution::context::SessionContext;
@@ -17,11 +16,15 @@ use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{RecvTimeoutError, sync_channel};
 use std::time::Duration;
 use tokio::runtime::Runtime;
 
 /// How often a running query looks whether it is still wanted.
 const STOP_TICK: Duration = Duration::from_millis(20);
+
+/// How long a query that is no longer wanted may take to give way before its caller goes on without it.
+const STOP_PATIENCE: Duration = Duration::from_secs(2);
 
 /// One started baseline.
 pub(crate) struct BaselineSession {
@@ -82,37 +85,33 @@ impl BaselineSession {
         stop: &Arc<AtomicBool>,
     ) -> Result<Vec<RecordBatch>, EngineError> {
         let work = collect(Arc::clone(&planned.plan), Arc::clone(&planned.task));
-        self.threads.block_on(async {
-            // A task of its own: the thread that waits here is none of the pool's, unless the pool is this thread.
-            let mut running = tokio::spawn(work);
-            loop {
-                tokio::select! {
-                    done = &mut running => break finished(workload, done),
-                    () = tokio::time::sleep(STOP_TICK) => if stop.load(Ordering::Relaxed) {
-                        running.abort();
-                        // Its memory is free and its threads are idle before the next query is timed.
-                        let _ = running.await;
-                        break Err(EngineError::Cancelled);
-                    },
+        let (sender, receiver) = sync_channel(1);
+        let running = self.threads.spawn(async move {
+            // Nobody waits any more only if the query was given up.
+            let _ = sender.send(work.await);
+        });
+        loop {
+            match receiver.recv_timeout(STOP_TICK) {
+                Ok(rows) => return rows.map_err(|e| engine_error(&workload.name, &e)),
+                Err(RecvTimeoutError::Timeout) if !stop.load(Ordering::Relaxed) => {}
+                Err(RecvTimeoutError::Timeout) => {
+                    running.abort();
+                    // Its memory should be free and its threads idle before the next query is timed.
+                    let _ = receiver.recv_timeout(STOP_PATIENCE);
+                    return Err(EngineError::Cancelled);
+                }
+                Err(RecvTimeoutError::Disconnected) => {
+                    let cause = self.threads.block_on(running).err().map_or_else(String::new, |e| e.to_string());
+                    return Err(EngineError::Failed(format!("{}: {cause}", workload.name)));
                 }
             }
-        })
+        }
     }
 }
 
 struct Planned {
     plan: Arc<dyn ExecutionPlan>,
     task: Arc<TaskContext>,
-}
-
-fn finished(
-    workload: &Workload,
-    done: Result<Result<Vec<RecordBatch>, DataFusionError>, tokio::task::JoinError>,
-) -> Result<Vec<RecordBatch>, EngineError> {
-    match done {
-        Ok(rows) => rows.map_err(|e| engine_error(&workload.name, &e)),
-        Err(panicked) => Err(EngineError::Failed(format!("{}: {panicked}", workload.name))),
-    }
 }
 
 impl Session for BaselineSession {

@@ -54,7 +54,7 @@ impl<S: Style> Engine for LiveEngine<S> {
             Some(_) => vec![Family::Sql, Family::Dataframe, Family::Overhead],
             None => vec![Family::Overhead],
         };
-        Capabilities { families, switches: self.style.switches(), about: self.about }
+        Capabilities { families, switches: self.style.switches(), slots_max: None, about: self.about }
     }
 
     fn start(&self, setup: &EngineSetup) -> Result<Box<dyn Session>, EngineError> {

@@ -154,7 +154,7 @@ impl Engine for Idle {
         "idle"
     }
     fn capabilities(&self) -> Capabilities {
-        Capabilities { families: vec![], switches: &[], about: "does nothing" }
+        Capabilities { families: vec![], switches: &[], slots_max: None, about: "does nothing" }
     }
     fn start(&self, _setup: &EngineSetup) -> Result<Box<dyn Session>, EngineError> {
         Ok(Box::new(Self))

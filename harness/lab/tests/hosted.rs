@@ -37,7 +37,7 @@ impl Engine for Odd {
         self.0
     }
     fn capabilities(&self) -> Capabilities {
-        Capabilities { families: vec![Family::Sql], switches: &[], about: "for tests" }
+        Capabilities { families: vec![Family::Sql], switches: &[], slots_max: None, about: "for tests" }
     }
     fn start(&self, _setup: &EngineSetup) -> Result<Box<dyn Session>, EngineError> {
         if self.0 == "mute" {

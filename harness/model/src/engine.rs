@@ -18,6 +18,8 @@ pub struct Capabilities {
     pub families: Vec<Family>,
     /// Its switches.
     pub switches: &'static [Switch],
+    /// The most slots it can use, if that does not depend on the machine: one for a single-threaded baseline.
+    pub slots_max: Option<u32>,
     /// What it is, in one line.
     pub about: &'static str,
 }

@@ -71,7 +71,7 @@ fn table(rows: u64, keys: u64, seed: u64) -> MemTable {
 
 /// The same tables in Parquet files, whose statistics know the range of the keys.
 fn parquet_session(runtime: &Runtime, folder: &Path, partitions: u32) -> SessionContext {
-    let session = SessionContext::new_with_config(PlanSettings { partitions, sort_merge: false }.config());
+    let session = SessionContext::new_with_config(PlanSettings { partitions }.config());
     for (name, rows, keys) in [("large", 600, 300), ("small", 24, 300)] {
         std::fs::create_dir_all(folder.join(name)).unwrap();
         for (i, part) in parts(rows, keys, rows).into_iter().enumerate() {
@@ -88,7 +88,7 @@ fn parquet_session(runtime: &Runtime, folder: &Path, partitions: u32) -> Session
 
 /// Tables `large`, `small`, `third` and `none` (which is empty), planned for `partitions` tasks.
 fn session(partitions: u32, seed: u64) -> SessionContext {
-    let settings = PlanSettings { partitions, sort_merge: false };
+    let settings = PlanSettings { partitions };
     let session = SessionContext::new_with_config(settings.config());
     for (name, rows, keys) in [("large", 150, 20), ("small", 24, 30), ("third", 40, 12), ("none", 0, 1)] {
         session.register_table(name, Arc::new(table(rows, keys, seed + rows))).unwrap();

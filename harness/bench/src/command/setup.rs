@@ -37,12 +37,13 @@ pub(super) fn engine_specs(names: &[String], resources: &Resources, spans: bool)
 /// As for [`engine_specs`].
 pub(super) fn engine_spec(name: &str, resources: &Resources, spans: bool) -> Result<EngineSpec> {
     let engine = engines::by_name(name)?;
-    let switches = engine.capabilities().switches;
+    let can = engine.capabilities();
+    let switches = can.switches;
     let tuning = Tuning::resolve(switches, resources.settings_for(name))
         .map_err(|e| anyhow::anyhow!("engine `{name}`: {e}; `bench list engines` explains each"))?;
     let changes = tuning.changes(switches);
     let variant = if changes.is_empty() { DEFAULT_VARIANT.to_owned() } else { changes.join(",") };
-    let slots = resources.slots.map_or_else(cores, |s| s.get());
+    let slots = resources.slots.map_or_else(cores, |s| s.get()).min(can.slots_max.unwrap_or(u32::MAX));
     let memory = resources.memory.map(|m| m.get());
     Ok(EngineSpec { name: name.to_owned(), variant, slots, memory, tuning, spans })
 }

@@ -1,27 +1,28 @@
 //! The built binary in a folder of its own, over smoke tables that all tests share.
 
 use std::fs;
+use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
 /// A place to run `bench` in.
-pub struct Program {
+pub(crate) struct Program {
     folder: tempfile::TempDir,
     data: PathBuf,
 }
 
 /// What a finished process left.
-pub struct Ran {
-    pub stdout: String,
-    pub stderr: String,
-    pub took: Duration,
+pub(crate) struct Ran {
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
+    pub(crate) took: Duration,
     code: Option<i32>,
 }
 
 impl Ran {
-    pub fn of(output: Output) -> Self {
+    pub(crate) fn of(output: Output) -> Self {
         Self {
             stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
             stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
@@ -31,13 +32,13 @@ impl Ran {
     }
 
     #[track_caller]
-    pub fn assert_code(&self, code: i32) {
+    pub(crate) fn assert_code(&self, code: i32) {
         assert_eq!(self.code, Some(code), "stdout:\n{}\nstderr:\n{}", self.stdout, self.stderr);
     }
 
     /// Ended with code 2, without a panic, and its message has all of `words`.
     #[track_caller]
-    pub fn assert_refused(&self, words: &[&str]) {
+    pub(crate) fn assert_refused(&self, words: &[&str]) {
         self.assert_code(2);
         assert!(!self.stderr.contains("panicked"), "{}", self.stderr);
         for word in words {
@@ -64,64 +65,68 @@ fn command(data: &Path) -> Command {
 }
 
 impl Program {
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self { folder: tempfile::tempdir().unwrap(), data: shared_data().to_owned() }
     }
 
     /// Tables of its own, for tests that damage them.
-    pub fn with_own_data(mut self) -> Self {
+    pub(crate) fn with_own_data(mut self) -> Self {
         self.data = self.folder.path().join("data");
         self
     }
 
-    pub fn bench(&self, arguments: &[&str]) -> Ran {
+    pub(crate) fn bench(&self, arguments: &[&str]) -> Ran {
         let started = Instant::now();
         let output = command(&self.data).current_dir(&self.folder).args(arguments).output().unwrap();
         Ran { took: started.elapsed(), ..Ran::of(output) }
     }
 
-    pub fn spawn(&self, arguments: &[&str]) -> Child {
+    pub(crate) fn spawn(&self, arguments: &[&str]) -> Child {
         let mut command = command(&self.data);
         command.current_dir(&self.folder).args(arguments).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
     }
 
-    pub fn signal(&self, child: &Child, signal: &str) {
+    pub(crate) fn signal(&self, child: &Child, signal: &str) {
         let sent = Command::new("kill").args([&format!("-{signal}"), &child.id().to_string()]).status().unwrap();
         assert!(sent.success());
     }
 
-    pub fn file(&self, name: &str) -> PathBuf {
+    pub(crate) fn file(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
     }
 
-    pub fn path(&self, name: &str) -> String {
+    pub(crate) fn path(&self, name: &str) -> String {
         self.file(name).display().to_string()
     }
 
     /// The whole lines of a run's journal.
-    pub fn observations(&self, run: &str) -> Vec<serde_json::Value> {
+    pub(crate) fn observations(&self, run: &str) -> Vec<serde_json::Value> {
         let text = fs::read_to_string(self.file(run).join("observations.ndjson")).unwrap_or_default();
         text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
     }
 
     /// Waits until a run has recorded something, however slow the machine is.
-    pub fn wait_for_observations(&self, run: &str, lines: usize, child: &mut Child) {
+    pub(crate) fn wait_for_observations(&self, run: &str, lines: usize, child: &mut Child) {
         let path = self.file(run).join("observations.ndjson");
         while fs::read_to_string(&path).unwrap_or_default().matches('\n').count() < lines {
-            assert!(child.try_wait().unwrap().is_none(), "the run ended before it recorded {lines} trials");
+            if let Some(status) = child.try_wait().unwrap() {
+                let mut said = String::new();
+                child.stderr.take().unwrap().read_to_string(&mut said).unwrap();
+                panic!("the run ended ({status}) before it recorded {lines} trials: {said}");
+            }
             std::thread::yield_now();
         }
     }
 
     /// Scratch folders that engines of this test left beside the tables.
-    pub fn scratch_folders(&self) -> usize {
+    pub(crate) fn scratch_folders(&self) -> usize {
         let mine = format!("-{}-", std::process::id());
         let entries = fs::read_dir(&self.data).unwrap();
         entries.filter_map(|e| e.ok()?.file_name().into_string().ok()).filter(|n| n.contains(&mine)).count()
     }
 
     /// A family of one query named `mine` over a table `t` of two rows, with an expected answer.
-    pub fn user_workload(&self, sql: &str, expected: &str) -> String {
+    pub(crate) fn user_workload(&self, sql: &str, expected: &str) -> String {
         let folder = tempfile::Builder::new().prefix("own-").tempdir_in(&self.folder).unwrap().keep();
         fs::write(folder.join("t.csv"), "k,v\n1,10\n2,20\n").unwrap();
         fs::write(folder.join("mine.sql"), sql).unwrap();
@@ -134,7 +139,7 @@ impl Program {
     }
 
     /// Changes one bit in the middle of the first file of a table.
-    pub fn flip_a_byte_of(&self, table: &str) {
+    pub(crate) fn flip_a_byte_of(&self, table: &str) {
         let mut files: Vec<PathBuf> = fs::read_dir(self.data.join(table)).unwrap().map(|e| e.unwrap().path()).collect();
         files.sort();
         let mut bytes = fs::read(&files[0]).unwrap();
