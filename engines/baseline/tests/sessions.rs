@@ -1,5 +1,8 @@
 //! What the two baselines promise: equal answers, clear errors, and an end when they are told to stop.
 
+#![expect(clippy::unwrap_used, reason = "a claim fails by panicking")]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test stops at the first surprise")]
+
 use bench_baseline::{Datafusion, Datafusion1t};
 use bench_model::{
     Bytes, Check, Dataset, Engine, EngineError, EngineSetup, Family, Program, Query, Session, Tuning, Workload,

@@ -1,5 +1,7 @@
 //! The built program, as a user runs it: real data, real processes, real files.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test stops at the first surprise")]
+
 mod program;
 
 use program::{Program, Ran};
