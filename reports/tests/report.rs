@@ -1,4 +1,6 @@
 //! Every format of the report, whole, from a fixed synthetic run.
+//!
+//! Long because: inline snapshots of whole reports take the room.
 
 #![expect(clippy::unwrap_used, reason = "a test may fail loudly")]
 

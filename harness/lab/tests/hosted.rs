@@ -1,6 +1,8 @@
 //! Claims about engine processes, with real ones: this program starts itself again as each of its misbehaving engines.
 //!
 //! Not under the standard harness, which would print on the child's standard output.
+//!
+//! Long because: every way in which an engine process can misbehave is one short claim here.
 #![expect(clippy::unwrap_used, clippy::panic, reason = "the engines panic on purpose and a claim fails by panicking")]
 
 use arrow::array::{ArrayRef, Int64Array, RecordBatch};
