@@ -1,6 +1,5 @@
 //! What the two baselines promise: equal answers, clear errors, and an end when they are told to stop.
 
-#![expect(clippy::unwrap_used, reason = "a claim fails by panicking")]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test stops at the first surprise")]
 
 use bench_baseline::{Datafusion, Datafusion1t};

@@ -333,7 +333,9 @@ fn explain_shows_the_plan_and_analyze_what_happened() {
     let mut bench = Bench::new(1, false, hook);
     assert_eq!(bench.session.explain(&graphs::query("hook"), false).unwrap().text, "the plan");
     let analyzed = bench.session.explain(&graphs::query("hook"), true).unwrap().text;
-    assert!(analyzed.starts_with("the plan\n- retried: f0/p0: the weather"), "{analyzed}");
+    // On a busy machine the style's timer may leave a note of its own in between.
+    assert!(analyzed.starts_with("the plan\n- "), "{analyzed}");
+    assert!(analyzed.contains("\n- retried: f0/p0: the weather"), "{analyzed}");
     assert!(bench.plans.known.lock().unwrap().is_empty());
 }
 

@@ -1,5 +1,7 @@
 //! Replanning changes plans and never answers: joins of every kind over random rows, each mechanism forced, compared
 //! with DataFusion's run of the plan that was cut.
+//!
+//! Long because: every kind of join and every mechanism is one short claim here.
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 

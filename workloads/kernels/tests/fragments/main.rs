@@ -1,7 +1,6 @@
 //! Fragments run in one process give the rows of the plan they were cut from: for every built-in query, however many
 //! partitions there are, whichever way joins run, with and without replanning between stages.
 
-#![expect(clippy::unwrap_used, clippy::panic, reason = "a claim fails by panicking")]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test stops at the first surprise")]
 
 mod answer;
