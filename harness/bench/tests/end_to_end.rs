@@ -72,10 +72,11 @@ fn a_killed_run_resumes_with_exactly_the_missing_trials() {
 
 #[test]
 fn an_interrupted_run_ends_with_130_and_says_how_to_go_on() {
-    let p = Program::new();
+    let p = Program::new().with_own_data();
     let out = p.path("out");
     let mut child = p.spawn(&["run", "--suite", "smoke", "--trials", "9", "--out", out.as_str()]);
     p.wait_for_observations("out", 2, &mut child);
+    assert_eq!(p.scratch_folders(), 1, "engines work in a scratch folder while the run goes on");
     p.signal(&child, "INT");
     let ended = Ran::of(child.wait_with_output().unwrap());
     ended.assert_code(130);

@@ -62,7 +62,7 @@ fn start(args: &RunArgs, quiet: bool) -> Result<u8> {
     let doctor = Doctor::examine(&args.data.path);
     refuse_if_too_large(args, &prepared, &doctor)?;
     if args.dry_run {
-        return dry_run(args, &prepared, &out);
+        return dry_run(args, &prepared, &doctor, &out);
     }
     if !make_tables(&prepared)? {
         eprintln!("interrupted while making tables; run the same command again to continue");
@@ -231,11 +231,10 @@ fn needs(args: &RunArgs, prepared: &Prepared, doctor: &Doctor) -> Option<(bench_
     Some((bench_suite::requirements(&suite, Bytes::new(to_make), effort, cores), machine))
 }
 
-fn dry_run(args: &RunArgs, prepared: &Prepared, out: &Path) -> Result<u8> {
+fn dry_run(args: &RunArgs, prepared: &Prepared, doctor: &Doctor, out: &Path) -> Result<u8> {
     let plan = plan(args, prepared, Vec::new());
     let cases = plan.cases();
-    let doctor = Doctor::examine(&args.data.path);
-    let needed = needs(args, prepared, &doctor).map(|(needed, _)| needed);
+    let needed = needs(args, prepared, doctor).map(|(needed, _)| needed);
     if args.json {
         say_json(&serde_json::json!({
             "cases": cases,

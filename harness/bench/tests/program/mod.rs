@@ -118,11 +118,10 @@ impl Program {
         }
     }
 
-    /// Scratch folders that engines of this test left beside the tables.
+    /// Scratch folders that are left beside the tables; only meaningful with tables of its own.
     pub(crate) fn scratch_folders(&self) -> usize {
-        let mine = format!("-{}-", std::process::id());
         let entries = fs::read_dir(&self.data).unwrap();
-        entries.filter_map(|e| e.ok()?.file_name().into_string().ok()).filter(|n| n.contains(&mine)).count()
+        entries.filter_map(|e| e.ok()?.file_name().into_string().ok()).filter(|n| n.starts_with(".scratch-")).count()
     }
 
     /// A family of one query named `mine` over a table `t` of two rows, with an expected answer.
