@@ -1,16 +1,21 @@
-//! Whether dependencies point only where `ci/layers.toml` lets them, and whether tests share the build of runs.
+//! Whether dependencies point only where `ci/layers.toml` lets them, whether they are used at all, and whether tests
+//! share the build of runs.
 
 use crate::check::{Check, Findings, Ground, count_of};
 use crate::packages::{Package, Packages, output};
 use crate::source::{Source, rust_files};
+use crate::unused;
 use anyhow::{Context, Result};
 use serde::Deserialize;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 /// The check.
-pub(crate) const LAYERS: Check =
-    Check { name: "layers", ensures: "crates use only what ci/layers.toml lets them, and one build serves all", run };
+pub(crate) const LAYERS: Check = Check {
+    name: "layers",
+    ensures: "crates use what they declare and only what ci/layers.toml lets them, one build serves all",
+    run,
+};
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -51,6 +56,9 @@ fn run(ground: &Ground) -> Result<Findings> {
         if let Some((_, package)) = packages.ours().find(|(_, package)| package.name == row.name) {
             problems.extend(forbidden_names(row, package)?);
         }
+    }
+    for (_, package) in packages.ours() {
+        problems.extend(unused::judge(package)?);
     }
     problems.extend(second_build(&ground.root)?);
     Ok(Findings { looked_at: count_of(packages.ours().count(), "crate"), problems })

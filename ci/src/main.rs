@@ -7,6 +7,7 @@
 //! | `packages` | what `cargo metadata` says, reduced to what is asked here |
 //! | `licences` | whether every dependency's licence is acceptable, from `licences.toml` |
 //! | `layers` | whether dependencies point only where `layers.toml` lets them, and tests share the build of runs |
+//! | `unused` | whether every declared dependency is named in the sources |
 //! | `source` | Rust text with comments and strings blanked out, and where its tests are |
 //! | `tidy` | rules of house style, and whether generated text is fresh |
 
@@ -17,6 +18,7 @@ mod licences;
 mod packages;
 mod source;
 mod tidy;
+mod unused;
 
 use check::{Check, Ground};
 use clap::Parser;

@@ -1,9 +1,12 @@
 //! Recorded runs to a [`Comparison`].
 
+mod ablation;
 mod cost;
+mod faults;
 mod field;
 mod group;
 mod measured;
+mod scaling;
 mod spans;
 mod totals;
 mod workloads;
@@ -47,7 +50,8 @@ pub fn compare(runs: &[Run], options: &Options) -> Result<Comparison, CompareErr
     if runs.is_empty() {
         return Err(CompareError::NoRuns);
     }
-    let tables: Vec<Table> = group::groups(runs).iter().map(|g| table(g, options)).collect();
+    let groups = group::groups(runs);
+    let tables: Vec<Table> = groups.iter().map(|g| table(g, options)).collect();
     if let Some(given) = &options.baseline
         && tables.iter().all(|t| t.baseline.is_none())
     {
@@ -57,7 +61,8 @@ pub fn compare(runs: &[Run], options: &Options) -> Result<Comparison, CompareErr
     }
     let all = tables.iter().flat_map(|t| &t.incidents);
     let wrong_answers = all.filter(|i| i.outcome == Outcome::WrongAnswer).cloned().collect();
-    Ok(Comparison { schema: REPORT_SCHEMA, wrong_answers, tables, notes: runs.iter().flat_map(notes).collect() })
+    let notes = runs.iter().flat_map(notes).chain(group::apart(&groups)).collect();
+    Ok(Comparison { schema: REPORT_SCHEMA, wrong_answers, tables, notes })
 }
 
 /// What a run's state on disk should tell a reader.
@@ -76,20 +81,28 @@ fn notes(run: &Run) -> Vec<String> {
     notes
 }
 
+type Cases<'a> = BTreeMap<measured::CaseAt<'a>, Measured<'a>>;
+
 fn table(group: &Group<'_>, options: &Options) -> Table {
     let field = Field::new(group);
-    let measured = measured::measure(&field);
+    // Hurt engines have their own sheet; their times are in no median, noise floor or total of the others.
+    let (hurt, measured): (Cases<'_>, Cases<'_>) =
+        measured::measure(&field).into_iter().partition(|(at, _)| field.is_hurt(at.contestant));
     let floors = workloads::Floors::new(&measured);
     let baseline = baseline(&field, options);
-    let present: BTreeSet<Family> = measured.keys().map(|k| k.family).collect();
+    let present: BTreeSet<Family> = measured.keys().chain(hurt.keys()).map(|k| k.family).collect();
     let families = present.into_iter().map(|family| {
-        let of_family: BTreeMap<&str, Vec<(usize, &Measured<'_>)>> = measured::by_workload(&measured, family);
+        let of_family = measured::by_workload(&measured, family);
+        let of_hurt = measured::by_workload(&hurt, family);
         FamilyReport {
             family,
             workloads: workloads::reports(&field, &of_family, &floors, family, baseline),
-            totals: totals::totals(&field, &of_family, &floors, baseline),
+            totals: totals::totals(&field, &of_family, &floors, baseline, group.limit_ns()),
             cost: cost::report(&field, &of_family, &floors, family),
             spans: spans::breakdowns(&field, &of_family),
+            scaling: scaling::series(&field, &of_family, &floors),
+            ablations: ablation::reports(&field, &of_family, &floors, family),
+            faults: faults::reports(&field, &of_hurt, &of_family, &floors, family),
         }
     });
     let label = |i: usize| field.label(i).to_owned();
@@ -117,12 +130,12 @@ fn table(group: &Group<'_>, options: &Options) -> Table {
 
 fn baseline(field: &Field<'_>, options: &Options) -> Option<usize> {
     let find = |name: &str| {
-        let contestants = || field.contestants.iter();
-        contestants().position(|c| c.label == name).or_else(|| contestants().position(|c| c.engine == name))
+        let labelled = field.whole().find(|i| field.label(*i) == name);
+        labelled.or_else(|| field.compared().find(|(_, c)| c.engine == name).map(|(i, _)| i))
     };
     match &options.baseline {
         Some(name) => find(name),
-        None => find("datafusion").or_else(|| (!field.contestants.is_empty()).then_some(0)),
+        None => find("datafusion").or_else(|| field.compared().map(|(i, _)| i).next()),
     }
 }
 

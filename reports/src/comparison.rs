@@ -1,4 +1,19 @@
-//! What a report says, as data. Serialized, this is the JSON report: `docs/schema.md` describes it, [`REPORT_SCHEMA`] versions it.
+//! What a report says, as data. Serialized, this is the JSON report: `docs/schema.md` describes it, [`REPORT_SCHEMA`]
+//! versions it.
+//!
+//! | module | idea |
+//! |---|---|
+//! | `scaling` | one engine on several node counts |
+//! | `faults` | what faults did to an engine, and what it took to recover |
+//! | `ablation` | what each mechanism of an engine is worth |
+
+mod ablation;
+mod faults;
+mod scaling;
+
+pub use ablation::{Ablation, AblationEntry, WorkloadEffect};
+pub use faults::{FaultCase, FaultEffect, FaultReport};
+pub use scaling::{Law, ScalingPoint, ScalingSeries};
 
 use crate::stats::{Interval, MannWhitney};
 use bench_record::{Arm, Family, Outcome, Protocol, SpanKind};
@@ -17,7 +32,7 @@ pub struct Comparison {
     pub wrong_answers: Vec<Incident>,
     /// One table per machine, suite, protocol and data: times that differ in one of them never meet.
     pub tables: Vec<Table>,
-    /// What a reader should know about the runs themselves.
+    /// What a reader should know about the runs themselves, and why some share no table.
     pub notes: Vec<String>,
 }
 
@@ -26,12 +41,6 @@ impl Comparison {
     #[must_use]
     pub fn has_wrong_answers(&self) -> bool {
         !self.wrong_answers.is_empty()
-    }
-
-    /// Whether any case did not complete, wrong answers included.
-    #[must_use]
-    pub fn has_incomplete_cases(&self) -> bool {
-        self.tables.iter().any(|t| !t.incidents.is_empty())
     }
 
     /// Whether the spans of any case fail to account for its slots' time within 1 %.
@@ -129,9 +138,21 @@ pub struct Contestant {
     pub version: Option<String>,
     /// The build of this program it ran under.
     pub build_id: String,
+    /// The faults planned for its trials, as `kill@50%,pause@random`; absent for one that nobody hurts. A contestant with
+    /// faults is in the sheet of faults and in no other: its times are not those of the engine as it runs.
+    pub faults: Option<String>,
+    /// The mechanism that is switched off for a study of what it is worth; absent unless it is one of several of the same
+    /// engine. Such a contestant wins nothing and beats nobody: it is there to be compared with the engine as it is.
+    pub ablates: Option<String>,
 }
 
 impl Contestant {
+    /// Whether it is one of those that are compared with each other.
+    #[must_use]
+    pub const fn is_compared(&self) -> bool {
+        self.faults.is_none() && self.ablates.is_none()
+    }
+
     /// Cores it could use.
     #[must_use]
     pub const fn cores(&self) -> u32 {
@@ -174,6 +195,12 @@ pub struct FamilyReport {
     pub cost: Option<CostReport>,
     /// Where slot time went, for contestants that say.
     pub spans: Vec<SpanBreakdown>,
+    /// One per engine that ran on two node counts or more.
+    pub scaling: Vec<ScalingSeries>,
+    /// What each mechanism is worth, per engine of which some were switched off.
+    pub ablations: Vec<Ablation>,
+    /// One per contestant with faults.
+    pub faults: Vec<FaultReport>,
 }
 
 /// One workload, contestants side by side.
@@ -208,7 +235,7 @@ pub struct Cell {
     pub excluded: usize,
     /// Median time; absent unless the case completed.
     pub wall_ns_median: Option<f64>,
-    /// Its 95 % interval, of two trials or more.
+    /// Its 95 % interval, of six trials or more; of two to five, the range of the times.
     pub wall_ns_interval: Option<Interval>,
     /// Coefficient of variation of the times, of two trials or more.
     pub wall_cv: Option<f64>,
@@ -234,9 +261,9 @@ pub enum Verdict {
     Faster,
     /// Above 1, beyond noise.
     Slower,
-    /// The interval holds 1, or the effect is within the noise.
+    /// The interval holds 1, the effect is within the noise, or chance alone would give one as large too often.
     Indistinguishable,
-    /// Too few trials for an interval.
+    /// Too few trials for an interval, or for any test to show a difference.
     Unresolved,
 }
 
@@ -257,8 +284,11 @@ pub struct Ratio {
     pub interval: Option<Interval>,
     /// What may be said of it.
     pub verdict: Verdict,
-    /// The rank test on the same times; informative, the verdict does not use it.
+    /// The rank test on the same times, which a difference must pass at 5 %; absent for totals.
     pub mann_whitney: Option<MannWhitney>,
+    /// The probability of the stratified permutation test that takes its place for totals with cases of fewer than six
+    /// trials.
+    pub stratified_p: Option<f64>,
 }
 
 /// A contestant over a whole family.
@@ -272,8 +302,8 @@ pub struct Total {
     pub cases: usize,
     /// Cases it was never asked.
     pub not_run: usize,
-    /// Sum of medians, with a penalty of `2 x max(300 s, slowest median of that workload)` for every case that did not
-    /// complete; absent if some case was never asked.
+    /// Sum of medians, with a penalty of `2 x max(300 s, time limit, slowest median of that workload)` for every case
+    /// that did not complete; absent if some case was never asked.
     pub wall_ns_penalized: Option<f64>,
     /// How many penalties are in it.
     pub penalties: usize,
@@ -310,9 +340,11 @@ pub struct CostEntry {
     pub tried: Vec<u32>,
     /// At the largest of them: workloads distinguishably faster than the single thread.
     pub wins: usize,
-    /// Of so many that both completed.
+    /// Of so many that the single thread completed.
     pub of: usize,
-    /// Total time over the single thread's on those, at the largest core count.
+    /// Of those, what the engine completed, too.
+    pub covered: usize,
+    /// Total time over the single thread's on what both completed, at the largest core count.
     pub total: Option<Ratio>,
     /// How many cores it takes by total time.
     pub answer: CostAnswer,
@@ -329,17 +361,17 @@ pub enum CostAnswer {
     },
     /// More than the one, no more than the other.
     Between {
-        /// Measured, and not enough.
+        /// Measured, and shown to be slower than the single thread.
         above: u32,
         /// Measured, and enough.
         at_most: u32,
     },
-    /// Not with the cores that were measured.
+    /// Not with the cores that were measured, or not for all that the single thread completed.
     NotShown {
         /// The most measured.
         up_to: u32,
     },
-    /// Not with the cores that were measured, and the last ones added made it no faster.
+    /// Slower with all the cores that were measured, and the last ones added were shown to make it no faster.
     Never {
         /// The most measured.
         up_to: u32,

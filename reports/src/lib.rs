@@ -19,7 +19,8 @@ mod render;
 
 pub use compare::{CompareError, Options, compare};
 pub use comparison::{
-    Cell, Comparison, Contamination, Contestant, CostAnswer, CostEntry, CostReport, FamilyReport, Incident, NoiseFloor,
-    REPORT_SCHEMA, Ratio, SpanBreakdown, Table, Total, TotalRatio, Verdict, WorkloadReport,
+    Ablation, AblationEntry, Cell, Comparison, Contamination, Contestant, CostAnswer, CostEntry, CostReport,
+    FamilyReport, FaultCase, FaultEffect, FaultReport, Incident, Law, NoiseFloor, REPORT_SCHEMA, Ratio, ScalingPoint,
+    ScalingSeries, SpanBreakdown, Table, Total, TotalRatio, Verdict, WorkloadEffect, WorkloadReport,
 };
 pub use render::{Format, FormatError, Ink, WIDTH, render};

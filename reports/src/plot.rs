@@ -75,7 +75,8 @@ impl<'a> Panel<'a> {
 
     fn new(table: &'a Table, family: &'a FamilyReport) -> Self {
         let title = format!("{}, {}, {}", family.family.name(), table.suite, table.protocol);
-        let series = table.contestants.iter().map(|c| (c.label.as_str(), marks(family, &c.label)));
+        let compared = table.contestants.iter().filter(|c| c.is_compared());
+        let series = compared.map(|c| (c.label.as_str(), marks(family, &c.label)));
         Self {
             title,
             workloads: family.workloads.iter().map(|w| w.workload.as_str()).collect(),
@@ -117,12 +118,14 @@ impl<'a> Panel<'a> {
             .draw()?;
         let width = 0.7 / self.series.len() as f64;
         for ((i, (label, marks)), color) in self.series.iter().enumerate().zip(COLORS.iter().cycle()) {
+            // Colors come round again with hollow marks.
+            let style = if (i / COLORS.len()).is_multiple_of(2) { color.filled() } else { color.stroke_width(1) };
             let shift = (i as f64 - (self.series.len() - 1) as f64 / 2.0) * width;
             let at = |m: &Mark| m.workload as f64 + shift;
             chart
-                .draw_series(marks.iter().map(|m| Circle::new((at(m), m.middle), 3, color.filled())))?
+                .draw_series(marks.iter().map(|m| Circle::new((at(m), m.middle), 3, style)))?
                 .label(*label)
-                .legend(move |(x, y)| Circle::new((x + 8, y), 3, color.filled()));
+                .legend(move |(x, y)| Circle::new((x + 8, y), 3, style));
             let bars = marks.iter().filter_map(|m| m.ends.map(|(low, high)| vec![(at(m), low), (at(m), high)]));
             chart.draw_series(bars.map(|bar| PathElement::new(bar, color.stroke_width(1))))?;
         }

@@ -1,9 +1,13 @@
 //! A [`Comparison`] as text for a terminal, as Markdown, or as JSON.
 
+mod ablation;
+mod faults;
 mod footer;
 mod layout;
 mod scale;
+mod scaling;
 mod sheets;
+mod wording;
 
 use crate::comparison::Comparison;
 use std::str::FromStr;

@@ -6,7 +6,7 @@
 
 mod fixture;
 
-use bench_record::{Journal, Run};
+use bench_record::{Journal, Nanos, Run, SpanKind, SpanReport};
 use bench_reports::{Comparison, Format, Ink, Options, WIDTH, compare, plot, render};
 
 fn comparison() -> Comparison {
@@ -29,7 +29,7 @@ fn the_table_format_says_everything_within_its_width() {
     sql: 4 workloads
     ----------------
 
-    workload  engine             ms  95 % interval  n  against the best             cpu s  MiB
+    workload  engine             ms          range  n  against the best             cpu s  MiB
     ------------------------------------------------------------------------------------------
     tpch-q01  stagedag        512.0    501.8–522.2  5  1.25x 1.22–1.28              0.922  280
               datafusion      410.0    401.8–418.2  5  best                         0.738  280
@@ -56,8 +56,8 @@ fn the_table_format_says_everything_within_its_width() {
 
     engine      cores tried  faster on  total / one thread  COST
     ------------------------------------------------------------
-    stagedag              2     2 of 2  0.66x 0.65–0.67     at most 2 cores
-    datafusion            2     2 of 2  0.55x 0.54–0.56     at most 2 cores
+    stagedag              2  2 of 2     0.66x 0.65–0.67     at most 2 cores
+    datafusion            2  2 of 2     0.55x 0.54–0.56     at most 2 cores
 
     sql slot time by kind, %
 
@@ -75,10 +75,10 @@ fn the_table_format_says_everything_within_its_width() {
     dataframe: 1 workload
     ---------------------
 
-    workload     engine        ms  95 % interval   n  against the best  cpu ms  MiB
-    -------------------------------------------------------------------------------
-    groupby-q01  stagedag    60.1      59.8–60.6  5*  1.16x 1.14–1.17    108.2  280
-                 datafusion  52.0      51.5–52.5   5  best                93.6  280
+    workload     engine        ms      range   n  against the best  cpu ms  MiB
+    ---------------------------------------------------------------------------
+    groupby-q01  stagedag    60.1  59.8–60.6  5*  1.16x 1.14–1.17    108.2  280
+                 datafusion  52.0  51.5–52.5   5  best                93.6  280
 
     dataframe totals, ratios to datafusion
 
@@ -100,7 +100,8 @@ fn the_table_format_says_everything_within_its_width() {
 
     - A/A noise floor: the same engine measured twice differs by 1.0 % in the middle, 95 % of 2 cases by
       no more than 1.0 %
-    - contaminated: 2 of 77 trials, 1 repeated and left out, 1 not and still counted (*)
+    - contaminated: 2 of 77 trials, 1 repeated and left out, 1 counted all the same (*): not repeated,
+      or contaminated again when they were
     - warning: the CPU governor is unknown; pin it to `performance` for steadier times
     - machine 048219d77a3e3fb3: Example CPU @ 2.0 GHz, 2 cores, 24.0 GiB, Linux 6.18.0, disk vda ext4,
       tcp bbr
@@ -111,12 +112,16 @@ fn the_table_format_says_everything_within_its_width() {
     - datafusion: datafusion 55.2.0, default settings, local, 1 x 2 slots
     - datafusion-1t: datafusion-1t 55.2.0, default settings, local, 1 x 1 slots
     - data tpch-sf1: 8661245 rows, 350 MiB, checksum 9e3779b9
-    - times are medians of n trials, whose answers were checked outside the timer; intervals are 95 %
-      percentile bootstrap intervals (2000 resamples, fixed seed), wide when n is small and none for n <
-      2; "indistinguishable": the interval of the ratio holds 1, or the difference is below the A/A
-      floor or the variation of either sample
+    - 10 cases have n < 6: ranges of the times are shown, not 95 % intervals, and none for n < 2; use
+      --trials 10
+    - times are medians of n trials, whose answers were checked outside the timer; 95 % intervals of
+      times are pairs of them (order statistics, at least 95 %), those of ratios and totals percentile
+      bootstrap intervals (2000 resamples, fixed seed)
+    - "indistinguishable": the interval of the ratio holds 1, or the difference is below the A/A floor
+      or the variation of either sample, or chance alone gives one as large in more than 5 % of cases
+      (rank test; for totals of few trials a permutation test)
     - totals are sums of medians; a case that did not complete adds a penalty (pen.) of 2 x max(300 s,
-      slowest median of that workload); ratios are over the cases that both completed
+      time limit, slowest median of that workload); ratios are over the cases that both completed
     - derived from TPC-H, not comparable with published TPC results
     "#);
 }
@@ -134,6 +139,12 @@ fn the_table_format_keeps_its_width_whatever_the_names_and_numbers() {
         o.wall_ns = o.wall_ns.map(|ns| if i % 2 == 0 { ns * 3_000_000 } else { ns });
         o.rss_bytes_peak = Some(u64::MAX >> (i % 40));
         o.reason = o.reason.as_ref().map(|r| r.repeat(40));
+        // Two engines with spans: each is a column of numbers under a long title.
+        if o.case.engine == "datafusion" {
+            let mut spans = SpanReport { slots: 2, makespan_ns: Nanos::new(1_000), ..SpanReport::default() };
+            spans.add(SpanKind::Compute, Nanos::new(2_000));
+            o.spans = Some(spans);
+        }
     }
     let text = render(&compare(&[run], &Options::default()).unwrap(), Format::Table, Ink::Plain);
     for line in text.lines() {
@@ -152,7 +163,7 @@ fn the_markdown_format_says_the_same() {
 
     ## sql: 4 workloads
 
-    | workload | engine | ms | 95 % interval | n | against the best | cpu s | MiB |
+    | workload | engine | ms | range | n | against the best | cpu s | MiB |
     |---|---|---:|---:|---:|---|---:|---:|
     | tpch-q01 | stagedag | 512.0 | 501.8–522.2 | 5 | 1.25x 1.22–1.28 | 0.922 | 280 |
     | tpch-q01 | datafusion | 410.0 | 401.8–418.2 | 5 | best | 0.738 | 280 |
@@ -178,7 +189,7 @@ fn the_markdown_format_says_the_same() {
     ### sql COST: cores needed to beat one thread of datafusion-1t
 
     | engine | cores tried | faster on | total / one thread | COST |
-    |---|---:|---:|---|---|
+    |---|---:|---|---|---|
     | stagedag | 2 | 2 of 2 | 0.66x 0.65–0.67 | at most 2 cores |
     | datafusion | 2 | 2 of 2 | 0.55x 0.54–0.56 | at most 2 cores |
 
@@ -197,7 +208,7 @@ fn the_markdown_format_says_the_same() {
 
     ## dataframe: 1 workload
 
-    | workload | engine | ms | 95 % interval | n | against the best | cpu ms | MiB |
+    | workload | engine | ms | range | n | against the best | cpu ms | MiB |
     |---|---|---:|---:|---:|---|---:|---:|
     | groupby-q01 | stagedag | 60.1 | 59.8–60.6 | 5* | 1.16x 1.14–1.17 | 108.2 | 280 |
     | groupby-q01 | datafusion | 52.0 | 51.5–52.5 | 5 | best | 93.6 | 280 |
@@ -219,7 +230,7 @@ fn the_markdown_format_says_the_same() {
     ## How this was measured
 
     - A/A noise floor: the same engine measured twice differs by 1.0 % in the middle, 95 % of 2 cases by no more than 1.0 %
-    - contaminated: 2 of 77 trials, 1 repeated and left out, 1 not and still counted (*)
+    - contaminated: 2 of 77 trials, 1 repeated and left out, 1 counted all the same (*): not repeated, or contaminated again when they were
     - warning: the CPU governor is unknown; pin it to `performance` for steadier times
     - machine 048219d77a3e3fb3: Example CPU @ 2.0 GHz, 2 cores, 24.0 GiB, Linux 6.18.0, disk vda ext4, tcp bbr
     - suite 1gb, protocol warm-1 (one engine process, 1 untimed run of the case before), 5 trials asked for, from 2026-11-22T19:04:05.123Z
@@ -228,8 +239,10 @@ fn the_markdown_format_says_the_same() {
     - datafusion: datafusion 55.2.0, default settings, local, 1 x 2 slots
     - datafusion-1t: datafusion-1t 55.2.0, default settings, local, 1 x 1 slots
     - data tpch-sf1: 8661245 rows, 350 MiB, checksum 9e3779b9
-    - times are medians of n trials, whose answers were checked outside the timer; intervals are 95 % percentile bootstrap intervals (2000 resamples, fixed seed), wide when n is small and none for n < 2; "indistinguishable": the interval of the ratio holds 1, or the difference is below the A/A floor or the variation of either sample
-    - totals are sums of medians; a case that did not complete adds a penalty (pen.) of 2 x max(300 s, slowest median of that workload); ratios are over the cases that both completed
+    - 10 cases have n < 6: ranges of the times are shown, not 95 % intervals, and none for n < 2; use --trials 10
+    - times are medians of n trials, whose answers were checked outside the timer; 95 % intervals of times are pairs of them (order statistics, at least 95 %), those of ratios and totals percentile bootstrap intervals (2000 resamples, fixed seed)
+    - "indistinguishable": the interval of the ratio holds 1, or the difference is below the A/A floor or the variation of either sample, or chance alone gives one as large in more than 5 % of cases (rank test; for totals of few trials a permutation test)
+    - totals are sums of medians; a case that did not complete adds a penalty (pen.) of 2 x max(300 s, time limit, slowest median of that workload); ratios are over the cases that both completed
     - derived from TPC-H, not comparable with published TPC results
     "#);
 }
@@ -292,6 +305,7 @@ fn the_json_format_is_stable() {
               "p_two_sided": 0.007936507936507936,
               "u": 25.0
             },
+            "stratified_p": null,
             "value": 1.248780487804878,
             "verdict": "slower"
           },
@@ -305,6 +319,7 @@ fn the_json_format_is_stable() {
               "p_two_sided": 0.007936507936507936,
               "u": 25.0
             },
+            "stratified_p": null,
             "value": 1.248780487804878,
             "verdict": "slower"
           },
@@ -358,6 +373,7 @@ fn the_json_format_is_stable() {
               "p_two_sided": 0.007936507936507936,
               "u": 25.0
             },
+            "stratified_p": null,
             "value": 1.9268292682926829,
             "verdict": "slower"
           },
@@ -371,6 +387,7 @@ fn the_json_format_is_stable() {
               "p_two_sided": 0.007936507936507936,
               "u": 25.0
             },
+            "stratified_p": null,
             "value": 1.9268292682926829,
             "verdict": "slower"
           },
@@ -406,6 +423,7 @@ fn the_json_format_is_stable() {
             "cores": 2,
             "is": "at_most"
           },
+          "covered": 2,
           "engine": "stagedag",
           "of": 2,
           "total": {
@@ -414,6 +432,7 @@ fn the_json_format_is_stable() {
               "low": 0.6467478260869565
             },
             "mann_whitney": null,
+            "stratified_p": 0.0004997501249375312,
             "value": 0.658695652173913,
             "verdict": "faster"
           },
@@ -427,6 +446,7 @@ fn the_json_format_is_stable() {
             "cores": 2,
             "is": "at_most"
           },
+          "covered": 2,
           "engine": "datafusion",
           "of": 2,
           "total": {
@@ -435,6 +455,7 @@ fn the_json_format_is_stable() {
               "low": 0.5396589433686229
             },
             "mann_whitney": null,
+            "stratified_p": 0.0004997501249375312,
             "value": 0.5489130434782609,
             "verdict": "faster"
           },

@@ -1,8 +1,9 @@
 //! Program output shown in documents is what the program prints.
 //!
-//! A block in a Markdown file is bracketed by `<!-- output: bench ARGUMENTS -->` and `<!-- end of output -->`. Between them
-//! stands a fenced block, compared with standard output, or rewritten under `--fix`.
+//! A block in a Markdown file is bracketed by `<!-- output: bench ARGUMENTS -->` and `<!-- end of output -->`. Between
+//! them stands a fenced block, compared with standard output, or rewritten under `--fix`.
 
+use super::commands;
 use crate::cargo::cargo_command;
 use crate::check::Ground;
 use anyhow::{Context, Result, bail};
@@ -12,21 +13,18 @@ use std::process::Command;
 const START: &str = "<!-- output: bench ";
 const END: &str = "<!-- end of output -->";
 
-/// Blocks that are not what the program prints; mends them if asked to.
+/// Command lines that the program does not understand, and blocks that are not what it prints; mends these if asked to.
 pub(super) fn judge(ground: &Ground, files: &[PathBuf]) -> Result<Vec<String>> {
-    let mut problems = Vec::new();
-    let mut program = None;
+    let root = &ground.root;
+    let program = build(root)?;
+    let mut problems = commands::judge(root, files, &|command| help(root, &program, command))?;
     for file in files.iter().filter(|file| file.extension().is_some_and(|e| e == "md")) {
         let text = std::fs::read_to_string(file).with_context(|| format!("cannot read {}", file.display()))?;
         if !text.lines().any(|line| line.starts_with(START)) {
             continue;
         }
-        let name = file.strip_prefix(&ground.root).unwrap_or(file).display();
-        let program = match &program {
-            Some(program) => program,
-            None => program.insert(build(&ground.root)?),
-        };
-        let fresh = refresh(&text, &|arguments| print(&ground.root, program, arguments))
+        let name = file.strip_prefix(root).unwrap_or(file).display();
+        let fresh = refresh(&text, &|arguments| print(root, &program, arguments))
             .with_context(|| format!("cannot refresh {name}"))?;
         if fresh == text {
             continue;
@@ -75,6 +73,13 @@ fn build(root: &Path) -> Result<PathBuf> {
     let executables = messages.lines().filter_map(|line| serde_json::from_str::<serde_json::Value>(line).ok());
     let found = executables.filter_map(|message| message["executable"].as_str().map(PathBuf::from)).next_back();
     found.context("cargo did not say where the program is")
+}
+
+/// The help of a command; none if there is no such command.
+fn help(root: &Path, program: &Path, command: &[&str]) -> Result<Option<String>> {
+    let output = Command::new(program).args(command).arg("--help").current_dir(root).output();
+    let output = output.with_context(|| format!("cannot run {}", program.display()))?;
+    Ok(output.status.success().then(|| String::from_utf8_lossy(&output.stdout).into_owned()))
 }
 
 fn print(root: &Path, program: &Path, arguments: &str) -> Result<String> {

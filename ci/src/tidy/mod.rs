@@ -6,8 +6,12 @@
 //! | `words` | words and names that have no place here |
 //! | `links` | links in documents lead somewhere |
 //! | `glossary` | the glossary is sorted, and what it points at exists |
+//! | `cited` | tests that the fidelity table cites exist |
+//! | `commands` | command lines shown in documents are understood |
 //! | `generated` | program output shown in documents is what the program prints |
 
+mod cited;
+mod commands;
 mod generated;
 mod glossary;
 mod links;
@@ -22,7 +26,7 @@ use std::path::Path;
 /// The check.
 pub(crate) const TIDY: Check = Check {
     name: "tidy",
-    ensures: "files are small, words are chosen, links lead somewhere, shown output is fresh",
+    ensures: "files are small, words are chosen, links lead somewhere, shown commands and output are right",
     run,
 };
 
@@ -36,8 +40,11 @@ fn run(ground: &Ground) -> Result<Findings> {
     }
     problems.extend(links::judge(root, &all)?);
     problems.extend(glossary::judge(root)?);
-    let stale = generated::judge(ground, &all);
-    problems.extend(stale.unwrap_or_else(|error| vec![format!("shown output could not be compared: {error:#}")]));
+    problems.extend(cited::judge(root, &all)?);
+    let shown = generated::judge(ground, &all);
+    problems.extend(
+        shown.unwrap_or_else(|error| vec![format!("documents could not be compared with the program: {error:#}")]),
+    );
     Ok(Findings { looked_at: count_of(all.len(), "file"), problems })
 }
 

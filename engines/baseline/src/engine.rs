@@ -12,7 +12,7 @@ pub struct Datafusion;
 pub struct Datafusion1t;
 
 fn capabilities(slots_max: Option<u32>, about: &'static str) -> Capabilities {
-    Capabilities { families: vec![Family::Sql, Family::Dataframe], switches: &[], slots_max, about }
+    Capabilities { families: vec![Family::Sql, Family::Dataframe], switches: &[], distributed: false, slots_max, about }
 }
 
 impl Engine for Datafusion {

@@ -70,14 +70,21 @@ fn shuffle(c: &mut Criterion) {
     let batch = batch();
     let bytes = batch.get_array_memory_size() as u64 * BATCHES as u64 * u64::from(TASKS);
     let registry = Registry::default().with(Arc::new(Write(batch))).with(Arc::new(Consume));
-    let engine = LiveEngine::without_front(Fifo, registry);
+    let engine = LiveEngine::without_front(Fifo::default(), registry);
     let mut group = c.benchmark_group("shuffle");
     group.sample_size(10).warm_up_time(Duration::from_millis(500)).measurement_time(Duration::from_secs(3));
     group.throughput(Throughput::Bytes(bytes));
     for compression in ["none", "lz4", "zstd"] {
         let scratch = tempfile::tempdir().unwrap();
-        let tuning = Tuning::resolve(Fifo.switches(), [("compression", compression)]).unwrap();
-        let setup = EngineSetup { slots: 1, memory: None, scratch: scratch.path().to_owned(), tuning, spans: false };
+        let tuning = Tuning::resolve(Fifo::default().switches(), [("compression", compression)]).unwrap();
+        let setup = EngineSetup {
+            slots: 1,
+            memory: None,
+            scratch: scratch.path().to_owned(),
+            tuning,
+            spans: false,
+            cluster: Default::default(),
+        };
         let mut session = engine.session(&setup).unwrap();
         for (name, read) in [("write", false), ("write+read", true)] {
             let workload = graphs::workload(name, Program::Graph(graph(read)));

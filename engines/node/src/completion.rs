@@ -1,14 +1,16 @@
 //! Where the thread that submitted a job waits for it.
 
-use crate::store::BlockReader;
-use bench_model::{JobError, JobId, TaskFailure};
+use crate::store::Found;
+use bench_model::{BlockRef, JobError, JobId, TaskFailure};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 /// How a job ended.
 pub(crate) enum Ended {
     /// Well: its answer's blocks in order, held open so that freeing the job cannot take them away.
-    Answer(Vec<BlockReader>),
+    Answer(Vec<Found>),
+    /// Well: its answer's blocks in order, on other nodes. What the driver says is held back until they are read.
+    Elsewhere(Vec<BlockRef>),
     /// Well, said its machines, but a block of its answer is not there.
     Lost(TaskFailure),
     /// Without an answer, in its machines' own words.

@@ -2,29 +2,90 @@
 //!
 //! Invariant: a machine runs only inside this structure's methods, hence only under the lock; a kernel, a file
 //! operation or the planner never does.
+//!
+//! Dropping blocks takes effect in the order of the machine's actions: they leave the store's index at once, so that a
+//! block fetched again after its release is not lost to a late removal. Their memory and files are given back by a
+//! chore. A slot does the chores that are due before it takes another task, so a node that is told to spill does so
+//! before its memory grows again, although every slot may be busy at that moment.
+//!
+//! What a sleeping slot waits for is the machine's to say, and asking it at every event would cost more than a zero-work
+//! task does. It is asked when a slot lies down, when the job's phase changes, and otherwise when an event comes
+//! [`BLUR`] or more after it was last asked; its answer, which is still that of the event before, then counts from that
+//! event on. So every instant is accounted for, a long wait under its right kind, and a wait that changes its kind may
+//! be off by at most [`BLUR`] per change.
+//!
+//! In a cluster of several processes the driver's host has no node and a node's host no driver. What a machine says to one
+//! that is not here goes to the network, in order, and a node is told by the driver what its idle slots wait for.
 
 use crate::completion::{Completion, Ended};
-use crate::job::{Job, Tally};
+use crate::job::{Job, NOTES_MAX, Tally};
+use crate::peers::Peers;
+use crate::remote::{Frame, Network};
 use crate::sleepers::Sleepers;
 use crate::slot::Slot;
 use crate::store::BlockStore;
+use crate::strike::Watch;
 use crate::timers::Timers;
 use bench_model::{
-    Action, Addr, Assignment, Attempt, BlockRef, Event, FragmentId, Graph, JobError, JobId, Machine, Nanos, NodeId,
-    Planned, SpanKind, StageStats, Style, StyleEnv, TaskFailure, TaskId, TaskReport,
+    Action, Addr, Assignment, Attempt, BlockId, BlockRef, Event, FaultKind, FragmentId, Graph, JobError, JobId,
+    Machine, Nanos, NodeId, Note, Planned, SpanKind, StageStats, Storage, Style, StyleEnv, TaskFailure, TaskId,
+    TaskReport,
 };
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-/// The one node of an in-process session.
-pub(crate) const NODE: Addr = Addr::Node(NodeId(0));
+/// More actions than this at one event are a wave of tasks rather than the next one.
+const QUIET: usize = 16;
+
+/// For how long a sleeping slot's account may name a reason that has changed.
+const BLUR: Nanos = Nanos::new(50_000);
+
+/// Messages held back while an answer is read. More of them are lost, as on a network; there are a few per node.
+const HELD_MAX: usize = 100_000;
 
 /// Work for a slot that is not a task: it must happen outside the lock.
 pub(crate) enum Chore {
     /// Ask the planner, then tell the driver.
     Replan { job: JobId, stats: StageStats, fixed: Vec<FragmentId> },
-    /// Drop blocks and their files.
-    Free { job: JobId, fragment: Option<FragmentId> },
+    /// Move a block to disk, then tell the node.
+    Spill { block: BlockId, attempt: Attempt },
+    /// Measure the process's memory, then tell the node.
+    MeasureMemory,
+    /// Give back the memory and files of dropped blocks.
+    Sweep,
+}
+
+/// What the machines' commands reach.
+pub(crate) struct Ends<S: Style> {
+    /// The blocks of this node.
+    pub(crate) store: Arc<BlockStore>,
+    /// The blocks of the others.
+    pub(crate) peers: Arc<dyn Peers>,
+    /// Whoever waits for the job.
+    pub(crate) completion: Arc<Completion>,
+    /// The machines of other processes, if there are any.
+    pub(crate) network: Option<Arc<Network<S::Msg>>>,
+}
+
+/// Which machines live in this process.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Residents {
+    /// The driver and one node.
+    Both(NodeId),
+    /// The driver; the nodes are elsewhere.
+    Driver,
+    /// A node; the driver is elsewhere.
+    Node(NodeId),
+}
+
+impl Residents {
+    /// Where the node's machine lives; a number that no node has if it is elsewhere.
+    pub(crate) fn node(self) -> NodeId {
+        match self {
+            Self::Both(node) | Self::Node(node) => node,
+            Self::Driver => NodeId(u32::MAX),
+        }
+    }
 }
 
 /// How far the current job is: decides what idle slots wait for.
@@ -50,19 +111,32 @@ enum Occupation {
 
 /// Machines, messages, timers, and the run queue.
 pub(crate) struct Control<S: Style> {
-    driver: S::Machine,
-    node: S::Machine,
+    driver: Option<S::Machine>,
+    node: Option<S::Machine>,
+    /// Where the node's machine lives.
+    here: NodeId,
     now: Nanos,
+    /// When the accounts of sleeping slots were last set right.
+    settled: Nanos,
     inbox: VecDeque<(Addr, Event<S::Msg>)>,
     actions: Vec<Action<S::Msg>>,
+    /// How many actions the latest event led to.
+    stir: usize,
     timers: Timers,
     runs: VecDeque<Assignment>,
     chores: VecDeque<Chore>,
     occupations: Vec<Occupation>,
     slots: Vec<Arc<Slot>>,
-    store: Arc<BlockStore>,
-    completion: Arc<Completion>,
+    /// Slots that no thread has, where threads take them as needed. Absent where each slot has its own thread.
+    spare: Option<Vec<Arc<Slot>>>,
+    ends: Ends<S>,
     spans: bool,
+    /// What idle slots wait for: as the driver, elsewhere, has said, or as it was last said to the nodes.
+    told: SpanKind,
+    /// What the driver has said since its job ended, until the answer has been read.
+    held: Option<Vec<(Addr, S::Msg)>>,
+    /// How many notes were sent to the driver about which job.
+    noted: (JobId, usize),
     /// Which slots sleep.
     pub(crate) sleepers: Sleepers,
     /// The job that runs.
@@ -74,91 +148,207 @@ pub(crate) struct Control<S: Style> {
 }
 
 impl<S: Style> Control<S> {
-    /// Makes and starts a driver and one node. Every slot counts as awake until it lies down.
+    /// Makes and starts the machines that live here. In one process every slot counts as awake until it lies down;
+    /// otherwise all of them are spare at first.
     pub(crate) fn start(
         style: &S,
         env: &StyleEnv,
+        residents: Residents,
         slots: Vec<Arc<Slot>>,
-        (store, completion): (Arc<BlockStore>, Arc<Completion>),
+        ends: Ends<S>,
         spans: bool,
     ) -> Self {
+        let here = residents.node();
+        let alone = matches!(residents, Residents::Both(_));
+        let occupation = if alone { Occupation::Awake } else { Occupation::Asleep };
         let mut control = Self {
-            driver: style.machine(Addr::Driver, env),
-            node: style.machine(NODE, env),
+            driver: (!matches!(residents, Residents::Node(_))).then(|| style.machine(Addr::Driver, env)),
+            node: (residents != Residents::Driver).then(|| style.machine(Addr::Node(here), env)),
+            here,
             now: Nanos::ZERO,
+            settled: Nanos::ZERO,
             inbox: VecDeque::new(),
             actions: Vec::new(),
+            stir: 0,
             timers: Timers::default(),
             runs: VecDeque::new(),
             chores: VecDeque::new(),
-            occupations: vec![Occupation::Awake; slots.len()],
+            occupations: vec![occupation; slots.len()],
+            spare: (!alone).then(|| slots.iter().rev().cloned().collect()),
             slots,
-            store,
-            completion,
+            ends,
             spans,
+            told: SpanKind::IdleNoTask,
+            held: None,
+            noted: (JobId(0), 0),
             sleepers: Sleepers::default(),
             job: None,
             phase: Phase::Vacant,
             stopping: false,
         };
         control.inbox.push_back((Addr::Driver, Event::Start));
-        control.inbox.push_back((NODE, Event::Start));
-        control.feed(Nanos::ZERO, Addr::Driver, Event::NodeUp { node: NodeId(0), slots: env.slots });
+        control.inbox.push_back((Addr::Node(here), Event::Start));
+        control.carry_out();
+        if alone {
+            control.feed(Nanos::ZERO, Addr::Driver, Event::NodeUp { node: here, slots: env.slots });
+        }
         control
     }
 
     /// Hands an event to a machine and carries out what it and the machines it talks to command, until all is quiet.
     pub(crate) fn feed(&mut self, now: Nanos, at: Addr, event: Event<S::Msg>) {
-        // Slots read the clock before they get the lock, so readings may arrive out of order.
-        self.now = self.now.max(now);
+        self.advance(now);
         self.inbox.push_back((at, event));
+        self.carry_out();
+    }
+
+    /// Hands over what a machine of another process says.
+    pub(crate) fn hear(&mut self, now: Nanos, at: Addr, from: Addr, messages: Vec<S::Msg>) {
+        self.advance(now);
+        self.inbox.extend(messages.into_iter().map(|msg| (at, Event::Message { from, msg })));
+        self.carry_out();
+    }
+
+    fn carry_out(&mut self) {
         let mut actions = std::mem::take(&mut self.actions);
+        self.stir = 0;
         while let Some((at, event)) = self.inbox.pop_front() {
-            match at {
-                Addr::Driver => self.driver.on(self.now, event, &mut actions),
-                NODE => self.node.on(self.now, event, &mut actions),
-                // A message to a node that was never there is lost, as it would be on a network.
-                Addr::Node(_) => continue,
-            }
+            let machine = match at {
+                Addr::Driver => self.driver.as_mut(),
+                Addr::Node(node) if node == self.here => self.node.as_mut(),
+                Addr::Node(_) => None,
+            };
+            let Some(machine) = machine else { continue };
+            machine.on(self.now, event, &mut actions);
+            self.hold_if_finished(&actions);
+            self.stir += actions.len();
             for action in actions.drain(..) {
                 self.perform(at, action);
             }
         }
         self.actions = actions;
-        self.account_for_sleepers();
+    }
+
+    /// Hands an event to the node's machine.
+    pub(crate) fn feed_node(&mut self, now: Nanos, event: Event<S::Msg>) {
+        self.feed(now, Addr::Node(self.here), event);
     }
 
     fn perform(&mut self, at: Addr, action: Action<S::Msg>) {
         match action {
             Action::Run(assignment) => self.runs.push_back(assignment),
-            Action::Send { to, msg } => self.inbox.push_back((to, Event::Message { from: at, msg })),
+            Action::Send { to, msg } => self.send(at, to, msg),
             Action::Timer { id, after } => self.timers.set(at, id, self.now + after),
             Action::Cancel { task, attempt } => self.cancel(task, attempt),
-            Action::Free { job, fragment } => self.chores.push_back(Chore::Free { job, fragment }),
+            Action::Fetch { block, storage } => self.fetch(block, storage),
+            Action::Spill { block, attempt } => self.chores.push_back(Chore::Spill { block, attempt }),
+            Action::Release { block, attempt } => self.ends.store.release(block, attempt),
+            Action::Free { job, fragment } => self.ends.store.free(job, fragment),
+            Action::MeasureMemory => self.chores.push_back(Chore::MeasureMemory),
             Action::Replan { job, stats, fixed } => self.replan(job, stats, fixed),
             Action::Finish { job, result } => self.finish(job, result),
-            Action::Note { job, note } => {
-                if let Some(job) = self.job.as_mut().filter(|j| j.id == job) {
-                    job.note(note);
-                }
-            }
+            Action::Note { job, note } => self.note(job, note),
         }
     }
 
-    /// Ends the job. Its answer is opened here and now, before any `Free` that comes with the end is carried out; the
-    /// blocks of an answer are in memory, so this touches no file. The answer of an unplanned graph is a mere count.
+    fn send(&mut self, from: Addr, to: Addr, msg: S::Msg) {
+        let is_here = match to {
+            Addr::Driver => self.driver.is_some(),
+            Addr::Node(node) => node == self.here,
+        };
+        match (&self.ends.network, &mut self.held) {
+            _ if is_here => self.inbox.push_back((to, Event::Message { from, msg })),
+            (Some(_), Some(held)) if held.len() < HELD_MAX => held.push((to, msg)),
+            (Some(network), None) => network.post(to, msg),
+            // A message to a node that was never there is lost, as it would be on a network.
+            _ => {}
+        }
+    }
+
+    /// What the driver says together with the end of a job that has an answer is held back from here on, also what it
+    /// says before it: none of it may reach a node before the answer has been read.
+    fn hold_if_finished(&mut self, actions: &[Action<S::Msg>]) {
+        if self.node.is_some() || self.held.is_some() {
+            return;
+        }
+        let Some(current) = self.job.as_ref().filter(|j| j.planned) else { return };
+        let has_answer = |a: &Action<_>| matches!(a, Action::Finish { job, result: Ok(_) } if *job == current.id);
+        if actions.iter().any(has_answer) {
+            self.held = Some(Vec::new());
+        }
+    }
+
+    /// Tells whoever observes the job, here or where the driver is.
+    fn note(&mut self, job: JobId, note: Note) {
+        match (&self.ends.network, &self.driver) {
+            (Some(network), None) => {
+                if self.noted.0 != job {
+                    self.noted = (job, 0);
+                }
+                self.noted.1 += 1;
+                if self.noted.1 <= NOTES_MAX {
+                    network.post_note(Addr::Driver, job, note);
+                }
+            }
+            _ => self.hear_note(job, note),
+        }
+    }
+
+    /// A machine, here or on another node, has done something worth telling.
+    pub(crate) fn hear_note(&mut self, job: JobId, note: Note) {
+        if let Some(job) = self.job.as_mut().filter(|j| j.id == job) {
+            job.note(note);
+        }
+    }
+
+    /// The answer has been read: what was held back may be said.
+    pub(crate) fn release_held(&mut self) {
+        let held = self.held.take().unwrap_or_default();
+        if let Some(network) = &self.ends.network {
+            held.into_iter().for_each(|(to, msg)| network.post(to, msg));
+        }
+    }
+
+    /// A node of another process is gone.
+    pub(crate) fn lost_node(&mut self, now: Nanos, node: NodeId) {
+        if let Some(job) = &mut self.job {
+            job.note(Note::Did(format!("{node} went down")));
+            if let Some(watch) = &mut job.watch {
+                watch.lost(now, node);
+            }
+        }
+        self.feed(now, Addr::Driver, Event::NodeDown(node));
+    }
+
+    /// Copies a block of another node; one that is here already is not copied again.
+    fn fetch(&mut self, block: BlockRef, storage: Storage) {
+        let result = if self.ends.store.holds(&block) {
+            Some(Ok(()))
+        } else if block.node == self.here {
+            Some(Err(TaskFailure::MissingBlock(block.id)))
+        } else {
+            self.ends.peers.fetch(&block, storage)
+        };
+        if let Some(result) = result {
+            self.inbox.push_back((Addr::Node(self.here), Event::Fetched { block, result }));
+        }
+    }
+
+    /// Ends the job. The blocks of its answer are found here and now, before any `Free` that comes with the end is
+    /// carried out; whoever waits for the answer opens them. If they are on other nodes, what the driver says from now on
+    /// is held back until they have been read, so that nobody is told to drop them. The answer of an unplanned graph is a
+    /// mere count.
     fn finish(&mut self, job: JobId, result: Result<Vec<BlockRef>, JobError>) {
         let Some(current) = self.job.as_ref().filter(|j| j.id == job) else { return };
-        let answer = result.map(|blocks| if current.planned { self.store.open_all(&blocks) } else { Ok(Vec::new()) });
-        self.phase = Phase::Answering;
-        self.completion.finish(
-            job,
-            match answer {
-                Ok(Ok(readers)) => Ended::Answer(readers),
-                Ok(Err(failure)) => Ended::Lost(failure),
-                Err(error) => Ended::Refused(error),
-            },
-        );
+        let planned = current.planned;
+        self.enter(Phase::Answering);
+        let ended = match result {
+            Err(error) => Ended::Refused(error),
+            Ok(_) if !planned => Ended::Answer(Vec::new()),
+            Ok(blocks) if self.node.is_none() => Ended::Elsewhere(blocks),
+            Ok(blocks) => self.ends.store.find_all(&blocks).map_or_else(Ended::Lost, Ended::Answer),
+        };
+        self.ends.completion.finish(job, ended);
     }
 
     /// Asks the planner if it knows the job; a graph that nobody planned cannot be replanned.
@@ -178,7 +368,8 @@ impl<S: Style> Control<S> {
             }
         } else if let Some(queued) = self.runs.iter().position(|a| a.task == task && a.attempt == attempt) {
             self.runs.remove(queued);
-            self.inbox.push_back((NODE, Event::TaskRan { task, attempt, result: Err(TaskFailure::Cancelled) }));
+            let result = Err(TaskFailure::Cancelled);
+            self.inbox.push_back((Addr::Node(self.here), Event::TaskRan { task, attempt, result }));
         }
     }
 
@@ -199,17 +390,96 @@ impl<S: Style> Control<S> {
         result: Result<TaskReport, TaskFailure>,
     ) {
         self.occupy(slot, Occupation::Awake);
-        if result.is_ok()
-            && let Some(tally) = self.job.as_mut().filter(|j| j.id == task.job).and_then(|j| j.tally.as_mut())
-        {
+        if result.is_ok() {
+            match &self.ends.network {
+                None => self.count_ran(task),
+                // Before anything the machines say about it.
+                Some(network) => network.post_ran(Addr::Driver, task),
+            }
+        }
+        self.feed_node(now, Event::TaskRan { task, attempt, result });
+    }
+
+    /// From now on the job's progress is watched.
+    pub(crate) fn watch(&mut self, watch: Watch) {
+        if let Some(job) = &mut self.job {
+            job.watch = Some(watch);
+        }
+    }
+
+    /// What a fault whose time has come does to whom.
+    pub(crate) fn target(&self, number: usize) -> Option<(NodeId, FaultKind)> {
+        self.job.as_ref()?.watch.as_ref()?.target(number)
+    }
+
+    /// A fault was carried out, or could not be.
+    pub(crate) fn struck(&mut self, number: usize, now: Nanos, result: Result<(), String>) {
+        if let Some(watch) = self.job.as_mut().and_then(|j| j.watch.as_mut()) {
+            watch.struck(number, now, result);
+        }
+    }
+
+    /// A task has run well, here or on another node.
+    pub(crate) fn count_ran(&mut self, task: TaskId) {
+        let Some(job) = self.job.as_mut().filter(|j| j.id == task.job) else { return };
+        if let Some(tally) = &mut job.tally {
             tally.finished(task);
         }
-        self.feed(now, NODE, Event::TaskRan { task, attempt, result });
+        if let Some(watch) = &mut job.watch {
+            watch.ran(self.now, task);
+        }
+    }
+
+    /// Whether no task runs or waits to be run.
+    pub(crate) fn is_idle(&self) -> bool {
+        self.runs.is_empty() && !self.occupations.iter().any(|o| matches!(o, Occupation::Running(..)))
+    }
+
+    /// A thread takes the next task, on the slot it has or on a spare one. Where no slot is spare, tasks wait.
+    pub(crate) fn take_run_on(&mut self, slot: &mut Option<Arc<Slot>>) -> Option<(Arc<Slot>, Assignment)> {
+        if self.runs.is_empty() {
+            return None;
+        }
+        let held = match slot {
+            Some(held) => Arc::clone(held),
+            None => {
+                let spare = self.spare.as_mut()?.pop()?;
+                spare.switch_at(SpanKind::Schedule, self.now);
+                Arc::clone(slot.insert(spare))
+            }
+        };
+        self.take_run(&held).map(|assignment| (held, assignment))
+    }
+
+    /// A thread that has nothing to run gives its slot back.
+    pub(crate) fn rest(&mut self, slot: Arc<Slot>, now: Nanos) {
+        self.occupy(&slot, Occupation::Asleep);
+        slot.switch_at(self.idle_kind(), now);
+        if let Some(spare) = &mut self.spare {
+            spare.push(slot);
+        }
+    }
+
+    /// A thread without a slot goes to sleep. Returns the time at which it must wake by itself, if any.
+    pub(crate) fn doze(&mut self) -> Option<Nanos> {
+        self.sleepers.lie_down(self.timers.next())
+    }
+
+    /// A thread without a slot is awake again, having watched that deadline.
+    pub(crate) fn wake_up(&mut self, watched: Option<Nanos>) {
+        self.sleepers.disarm(watched);
+    }
+
+    /// The driver says what idle slots wait for.
+    pub(crate) fn told_idle(&mut self, now: Nanos, kind: SpanKind) {
+        self.now = self.now.max(now);
+        self.told = kind;
+        self.settle();
     }
 
     /// The next chore.
     pub(crate) fn take_chore(&mut self) -> Option<Chore> {
-        self.chores.pop_front()
+        self.chores.pop_front().or_else(|| self.ends.store.claim_sweep().then_some(Chore::Sweep))
     }
 
     /// Raises one timer that is due; false if none is.
@@ -224,6 +494,11 @@ impl<S: Style> Control<S> {
         self.timers.next()
     }
 
+    /// Whether the latest event was no more than a step of a running job.
+    pub(crate) fn was_quiet(&self) -> bool {
+        self.stir <= QUIET
+    }
+
     /// The time of the latest event.
     pub(crate) fn now(&self) -> Nanos {
         self.now
@@ -235,7 +510,9 @@ impl<S: Style> Control<S> {
         if !self.sleepers.any() {
             return 0;
         }
-        let wanted = (self.runs.len() + self.chores.len()).min(2);
+        let chores = self.chores.len() + usize::from(self.ends.store.needs_sweep());
+        let runs = self.spare.as_ref().map_or(self.runs.len(), |spare| self.runs.len().min(spare.len()));
+        let wanted = (runs + chores).min(2);
         self.sleepers.signal(wanted, self.timers.next())
     }
 
@@ -246,18 +523,19 @@ impl<S: Style> Control<S> {
         self.sleepers.lie_down(self.timers.next())
     }
 
-    /// A slot is awake again, having watched that deadline.
-    pub(crate) fn get_up(&mut self, slot: &Slot, watched: Option<Nanos>) {
+    /// A slot is awake again at `now`, having watched that deadline.
+    pub(crate) fn get_up(&mut self, slot: &Slot, now: Nanos, watched: Option<Nanos>) {
+        self.advance(now);
         self.sleepers.disarm(watched);
         self.occupy(slot, Occupation::Awake);
+        slot.switch_at(SpanKind::Schedule, now);
     }
 
     /// A job begins: the slots wait for its plan.
     pub(crate) fn begin(&mut self, now: Nanos, job: Job) {
-        self.now = self.now.max(now);
+        self.advance(now);
         self.job = Some(job);
-        self.phase = Phase::Lowering;
-        self.account_for_sleepers();
+        self.enter(Phase::Lowering);
     }
 
     /// The machines get the job.
@@ -265,15 +543,15 @@ impl<S: Style> Control<S> {
         if let Some(current) = &mut self.job {
             current.tally = tally;
         }
-        self.phase = Phase::Running;
+        self.advance(now);
+        self.enter(Phase::Running);
         self.feed(now, Addr::Driver, Event::Submit { job, graph });
     }
 
     /// The job is over and its answer complete, or there is none.
     pub(crate) fn end(&mut self, now: Nanos) -> Option<Job> {
-        self.now = self.now.max(now);
-        self.phase = Phase::Vacant;
-        self.account_for_sleepers();
+        self.advance(now);
+        self.enter(Phase::Vacant);
         self.job.take()
     }
 
@@ -286,19 +564,42 @@ impl<S: Style> Control<S> {
     /// What a slot without work waits for at this moment.
     fn idle_kind(&self) -> SpanKind {
         match self.phase {
+            _ if self.driver.is_none() => self.told,
             Phase::Vacant => SpanKind::IdleNoTask,
             Phase::Lowering => SpanKind::Submit,
-            Phase::Running => self.driver.idle_reason(),
+            Phase::Running => self.driver.as_ref().map_or(self.told, Machine::idle_reason),
             Phase::Answering => SpanKind::Report,
         }
     }
 
-    /// Switches the accounts of sleeping slots to what they wait for now.
-    fn account_for_sleepers(&mut self) {
-        if !self.spans || !self.sleepers.any() {
+    /// The time of the next event has come. Until then, sleeping slots have waited for what the machine says now.
+    fn advance(&mut self, now: Nanos) {
+        if self.spans && now.saturating_sub(self.settled) >= BLUR {
+            self.settle();
+            self.settled = now;
+        }
+        // Slots read the clock before they get the lock, so readings may arrive out of order.
+        self.now = self.now.max(now);
+    }
+
+    /// The job enters another phase at this moment.
+    fn enter(&mut self, phase: Phase) {
+        self.settle();
+        self.phase = phase;
+        self.settle();
+    }
+
+    /// From the latest event on, the accounts of sleeping slots are on what they wait for, here or on the nodes.
+    fn settle(&mut self) {
+        let here = self.node.is_some();
+        if !self.spans || (here && self.spare.is_none() && !self.sleepers.any()) {
             return;
         }
         let kind = self.idle_kind();
+        if let Some(network) = self.ends.network.as_ref().filter(|_| !here && self.told != kind) {
+            network.broadcast(&Frame::Idle(kind));
+            self.told = kind;
+        }
         for (slot, occupation) in self.slots.iter().zip(&self.occupations) {
             if *occupation == Occupation::Asleep {
                 slot.switch_if_other(kind, self.now);

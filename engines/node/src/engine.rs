@@ -1,17 +1,21 @@
 //! Any style as an engine.
 
-use crate::host::Running;
+use crate::host::{Running, Seat};
+use crate::remote::{Fleet, NodePlan};
 use crate::session::LiveSession;
-use bench_model::{Capabilities, Engine, EngineError, EngineSetup, Family, Front, Registry, Session, Style};
+use bench_model::{
+    Capabilities, ClusterSpec, Engine, EngineError, EngineSetup, Family, Front, Registry, Session, Style,
+};
 use std::sync::Arc;
 
-/// A style's machines on threads, memory and disk of this process.
+/// A style's machines on threads, memory and disk of this process, or on node processes.
 ///
 /// Sessions are independent of each other except for the planner, which they share.
 pub struct LiveEngine<S: Style> {
     style: S,
     front: Option<Arc<dyn Front>>,
     registry: Registry,
+    nodes: Option<NodePlan>,
     about: &'static str,
 }
 
@@ -25,7 +29,15 @@ impl<S: Style> LiveEngine<S> {
     /// An engine that runs ready graphs only: queries are [`EngineError::Unsupported`].
     #[must_use]
     pub fn without_front(style: S, registry: Registry) -> Self {
-        Self { style, front: None, registry, about: "state machines on the slots of one process" }
+        let about = "state machines on the slots of one process";
+        Self { style, front: None, registry, nodes: None, about }
+    }
+
+    /// Lets it run on node processes, where a setup asks for them.
+    #[must_use]
+    pub fn with_nodes(mut self, nodes: NodePlan) -> Self {
+        self.nodes = Some(nodes);
+        self
     }
 
     /// Says in one line what it is.
@@ -38,9 +50,17 @@ impl<S: Style> LiveEngine<S> {
     /// Starts a session, as [`Engine::start`] does, without hiding its type.
     ///
     /// # Errors
-    /// No slot, too little memory, an unwritable scratch folder, or no thread to be had.
+    /// No slot, too little memory, an unwritable scratch folder, no thread to be had, or a node that does not join.
     pub fn session(&self, setup: &EngineSetup) -> Result<LiveSession<S>, EngineError> {
-        Running::start(&self.style, self.front.clone(), self.registry.clone(), setup).map(LiveSession::new)
+        let (front, registry) = (self.front.clone(), self.registry.clone());
+        if setup.cluster == ClusterSpec::Local {
+            let running = Running::start(&self.style, Seat::Alone, front, registry, setup)?;
+            return Ok(LiveSession::new(running, None));
+        }
+        let missing = || EngineError::Unsupported("this engine was built without a way to start nodes".to_owned());
+        let plan = self.nodes.clone().ok_or_else(missing)?;
+        let (fleet, running) = Fleet::start(&self.style, front, registry, setup, plan)?;
+        Ok(LiveSession::new(running, Some(fleet)))
     }
 }
 
@@ -54,7 +74,13 @@ impl<S: Style> Engine for LiveEngine<S> {
             Some(_) => vec![Family::Sql, Family::Dataframe, Family::Overhead],
             None => vec![Family::Overhead],
         };
-        Capabilities { families, switches: self.style.switches(), slots_max: None, about: self.about }
+        Capabilities {
+            families,
+            switches: self.style.switches(),
+            distributed: self.nodes.is_some(),
+            slots_max: None,
+            about: self.about,
+        }
     }
 
     fn start(&self, setup: &EngineSetup) -> Result<Box<dyn Session>, EngineError> {

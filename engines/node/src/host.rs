@@ -1,14 +1,17 @@
 //! What the slots of a session share, and how they start and stop.
 
 use crate::completion::Completion;
-use crate::control::Control;
+use crate::control::{Control, Ends, Residents};
+use crate::peers::{Alone, Peers};
+use crate::remote::{Wire, crew};
 use crate::slot::{self, Slot};
-use crate::store::BlockStore;
+use crate::store::{BlockStore, StoreOptions};
 use crate::task::panic_message;
 use crate::timeline::{Clock, Spent, Timeline};
 use arrow::ipc::CompressionType;
-use bench_model::{Bytes, EngineError, EngineSetup, Front, Nanos, Registry, Style, StyleEnv};
+use bench_model::{Bytes, EngineError, EngineSetup, Front, Nanos, NodeId, Registry, Style, StyleEnv};
 use std::any::Any;
+use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -24,12 +27,42 @@ pub(crate) struct Host<S: Style> {
     pub(crate) work: Condvar,
     pub(crate) clock: Clock,
     pub(crate) store: Arc<BlockStore>,
+    /// How blocks of other nodes are reached.
+    pub(crate) peers: Arc<dyn Peers>,
+    /// Which node this is.
+    pub(crate) node: NodeId,
     pub(crate) registry: Registry,
     pub(crate) front: Option<Arc<dyn Front>>,
     pub(crate) memory_share: Bytes,
     pub(crate) completion: Arc<Completion>,
     slots: Vec<Arc<Slot>>,
+    /// The other processes, if there are any.
+    wire: Option<Wire<S>>,
 }
+
+/// What a host is in its cluster.
+pub(crate) enum Seat<S: Style> {
+    /// All there is: the driver, and the only node.
+    Alone,
+    /// The driver; its nodes are other processes.
+    Driver(Wire<S>),
+    /// A node; its driver is another process.
+    Node {
+        /// Which one.
+        node: NodeId,
+        /// What it has besides slots and memory.
+        resources: BTreeMap<String, u64>,
+        /// The other nodes.
+        peers: Arc<dyn Peers>,
+        /// Where blocks in shared memory go.
+        shared: Option<PathBuf>,
+        /// How it is reached.
+        wire: Wire<S>,
+    },
+}
+
+/// Threads of a driver whose nodes are elsewhere: one can listen while the other plans.
+const DRIVER_THREADS: usize = 2;
 
 impl<S: Style> Host<S> {
     /// The machines and their queues.
@@ -37,10 +70,27 @@ impl<S: Style> Host<S> {
         self.control.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Wakes that many sleeping slots. Call it without the lock, or they wake up only to wait for it.
+    /// Wakes that many sleeping slots, and sends what the machines have said to those of other processes. Call it
+    /// without the lock, or they wake up only to wait for it.
     pub(crate) fn wake(&self, slots: usize) {
-        for _ in 0..slots {
-            self.work.notify_one();
+        let Some(wire) = &self.wire else {
+            for _ in 0..slots {
+                self.work.notify_one();
+            }
+            return;
+        };
+        // Signals merge, and whoever wakes passes on what others are needed for.
+        if slots > 0 {
+            wire.network.wake();
+        }
+        wire.flush(self);
+    }
+
+    /// Wakes every thread, because the host is about to end.
+    fn wake_all(&self) {
+        self.work.notify_all();
+        if let Some(wire) = &self.wire {
+            wire.network.wake();
         }
     }
 
@@ -63,7 +113,7 @@ impl<S: Style> Host<S> {
         let reason = format!("the engine's scheduler panicked and its session is over: {}", panic_message(panic));
         self.lock().stopping = true;
         self.completion.fail(reason);
-        self.work.notify_all();
+        self.wake_all();
     }
 
     /// The time, and each slot's time by kind up to exactly then; no accounts if they are not kept.
@@ -85,55 +135,102 @@ impl<S: Style> Host<S> {
 pub(crate) struct Running<S: Style> {
     pub(crate) host: Arc<Host<S>>,
     pub(crate) env: StyleEnv,
+    /// Whether slots account for their time.
+    pub(crate) spans: bool,
     threads: Vec<JoinHandle<()>>,
-    folder: PathBuf,
+    /// On disk and in shared memory; removed after the threads have ended.
+    _folders: (Folder, Option<Folder>),
+}
+
+/// A folder that is removed, with everything in it, when this is dropped.
+struct Folder(PathBuf);
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        if let Err(error) = std::fs::remove_dir_all(&self.0) {
+            tracing::warn!(folder = %self.0.display(), %error, "cannot remove a session's folder; remove it by hand");
+        }
+    }
 }
 
 impl<S: Style> Running<S> {
-    /// Starts the machines and exactly `setup.slots` compute threads.
+    /// Starts the machines that live here and their threads: exactly `setup.slots` kernels run at a time.
     ///
     /// # Errors
     /// No slot, too little memory, an unwritable scratch folder, or no thread to be had.
     pub(crate) fn start(
         style: &S,
+        seat: Seat<S>,
         front: Option<Arc<dyn Front>>,
         registry: Registry,
         setup: &EngineSetup,
     ) -> Result<Self, EngineError> {
-        let env = StyleEnv { slots: setup.slots, memory_share: memory_share(setup)?, tuning: setup.tuning.clone() };
+        let mut env = StyleEnv {
+            slots: setup.slots,
+            memory_share: memory_share(setup)?,
+            memory: setup.memory,
+            resources: BTreeMap::new(),
+            tuning: setup.tuning.clone(),
+        };
         let compression = compression(setup.tuning.word("compression"))?;
-        let folder = fresh_folder(&setup.scratch)?;
+        let folder = Folder(fresh_folder(&setup.scratch)?);
         let clock = Clock::start();
         let completion = Arc::<Completion>::default();
-        let blocks = subfolder(&folder, "blocks".to_owned())?;
+        let blocks = subfolder(&folder.0, "blocks".to_owned())?;
+        let here = if matches!(seat, Seat::Driver(_)) { 0 } else { setup.slots };
         let mut slots = Vec::new();
-        for number in 0..setup.slots as usize {
-            let scratch = subfolder(&folder, format!("slot-{number}"))?;
+        for number in 0..here as usize {
+            let scratch = subfolder(&folder.0, format!("slot-{number}"))?;
             slots.push(Arc::new(Slot::new(number, clock, scratch, setup.spans)));
         }
-        let store = Arc::new(BlockStore::new(blocks, compression));
-        let ends = (Arc::clone(&store), Arc::clone(&completion));
+        let alone = || Arc::new(Alone) as Arc<dyn Peers>;
+        let (residents, peers, parent, wire) = match seat {
+            Seat::Alone => (Residents::Both(NodeId(0)), alone(), None, None),
+            Seat::Driver(wire) => (Residents::Driver, alone(), None, Some(wire)),
+            Seat::Node { node, resources, peers, shared, wire } => {
+                env.resources = resources;
+                (Residents::Node(node), peers, shared, Some(wire))
+            }
+        };
+        let sealed = parent.map(|parent| fresh_folder(&parent).map(Folder)).transpose()?;
+        let shared = sealed.as_ref().map(|folder| folder.0.clone());
+        let store = Arc::new(BlockStore::new(StoreOptions { folder: blocks, shared, compression }));
+        let ends = Ends {
+            store: Arc::clone(&store),
+            peers: Arc::clone(&peers),
+            completion: Arc::clone(&completion),
+            network: wire.as_ref().map(|wire| Arc::clone(&wire.network)),
+        };
         let host = Arc::new(Host {
-            control: Mutex::new(Control::start(style, &env, slots.clone(), ends, setup.spans)),
+            control: Mutex::new(Control::start(style, &env, residents, slots.clone(), ends, setup.spans)),
             work: Condvar::new(),
             clock,
             store,
+            peers,
+            node: residents.node(),
             registry,
             front,
             memory_share: env.memory_share,
             completion,
             slots,
+            wire,
         });
-        let mut running = Self { host, env, threads: Vec::new(), folder };
+        let mut running = Self { host, env, spans: setup.spans, threads: Vec::new(), _folders: (folder, sealed) };
         running.spawn(style.name())?;
         Ok(running)
     }
 
     fn spawn(&mut self, style: &str) -> Result<(), EngineError> {
-        for slot in &self.host.slots {
-            let (host, slot) = (Arc::clone(&self.host), Arc::clone(slot));
-            let name = format!("{style}-{}", slot.number());
-            let thread = std::thread::Builder::new().name(name).spawn(move || live(&host, &slot));
+        let slots = self.host.slots.len();
+        let threads = match &self.host.wire {
+            None => slots,
+            Some(_) if slots == 0 => DRIVER_THREADS,
+            Some(_) => slots + 1,
+        };
+        for number in 0..threads {
+            let host = Arc::clone(&self.host);
+            let name = format!("{style}-{number}");
+            let thread = std::thread::Builder::new().name(name).spawn(move || live(&host, number));
             let thread = thread.map_err(|e| EngineError::Failed(format!("cannot start a slot's thread: {e}")))?;
             self.threads.push(thread);
         }
@@ -145,20 +242,22 @@ impl<S: Style> Drop for Running<S> {
     fn drop(&mut self) {
         self.host.lock().stopping = true;
         self.host.slots.iter().for_each(|s| s.cancel());
-        self.host.work.notify_all();
+        self.host.wake_all();
         for thread in self.threads.drain(..) {
             // A slot's panic was reported when it happened.
             let _ = thread.join();
         }
-        if let Err(error) = std::fs::remove_dir_all(&self.folder) {
-            tracing::warn!(folder = %self.folder.display(), %error, "cannot remove a session's folder; remove it by hand");
-        }
     }
 }
 
-/// A slot's thread. Kernel panics never get here; a machine's does.
-fn live<S: Style>(host: &Host<S>, slot: &Arc<Slot>) {
-    if let Err(panic) = catch_unwind(AssertUnwindSafe(|| slot::drive(host, slot))) {
+/// A thread of a host. Kernel panics never get here; a machine's does.
+fn live<S: Style>(host: &Host<S>, number: usize) {
+    let drive = || match (&host.wire, host.slots.get(number)) {
+        (Some(wire), _) => crew::drive(host, wire),
+        (None, Some(slot)) => slot::drive(host, slot),
+        (None, None) => {}
+    };
+    if let Err(panic) = catch_unwind(AssertUnwindSafe(drive)) {
         host.break_down(&*panic);
     }
 }

@@ -1,9 +1,10 @@
 //! What the host itself remembers about the job that runs.
 
+use crate::strike::Watch;
 use bench_model::{FragmentId, Graph, JobId, Note, TaskId};
 
 /// More notes than this say nothing new.
-const NOTES_MAX: usize = 1000;
+pub(crate) const NOTES_MAX: usize = 1000;
 
 /// The running job.
 pub(crate) struct Job {
@@ -15,12 +16,14 @@ pub(crate) struct Job {
     pub(crate) notes: Vec<String>,
     /// Its tasks, if their number is the answer.
     pub(crate) tally: Option<Tally>,
+    /// Its progress, if faults wait for it.
+    pub(crate) watch: Option<Watch>,
 }
 
 impl Job {
     /// A job that nothing is known about yet.
     pub(crate) fn new(id: JobId, planned: bool) -> Self {
-        Self { id, planned, notes: Vec::new(), tally: None }
+        Self { id, planned, notes: Vec::new(), tally: None, watch: None }
     }
 
     /// Remembers a note that tells a reader of the answer something.
@@ -31,6 +34,9 @@ impl Job {
             Note::Speculated(task) => format!("speculated: {}", place(task)),
             Note::Retried(task, why) => format!("retried: {}: {why}", place(task)),
             Note::Ignored(task, attempt) => format!("ignored: a late result of {}, attempt {attempt}", place(task)),
+            Note::Stolen(task, from, to) => format!("stolen: {} from {from} to {to}", place(task)),
+            Note::Spilled(block) => format!("spilled: {}/o{}", place(block.task), block.output),
+            Note::Did(what) => what,
         };
         if self.notes.len() < NOTES_MAX {
             self.notes.push(text);
@@ -88,7 +94,18 @@ impl Tally {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use bench_model::{Call, Exchange, Fragment, KernelId};
+    use bench_model::{BlockId, Call, Exchange, Fragment, KernelId, NodeId};
+
+    #[test]
+    fn notes_name_tasks_without_their_job() {
+        let mut job = Job::new(JobId(7), true);
+        let task = TaskId { job: JobId(7), fragment: FragmentId(2), partition: 5 };
+        job.note(Note::StageStarted(FragmentId(2)));
+        job.note(Note::Stolen(task, NodeId(0), NodeId(3)));
+        job.note(Note::Spilled(BlockId { task, output: 1 }));
+        job.note(Note::Did("paused n1".to_owned()));
+        assert_eq!(job.notes, ["stolen: f2/p5 from n0 to n3", "spilled: f2/p5/o1", "paused n1"]);
+    }
 
     #[test]
     fn a_task_that_runs_twice_counts_once() {
@@ -100,6 +117,7 @@ mod tests {
             exchange: Exchange::Forward,
             outputs: 1,
             waits_for: vec![],
+            options: Default::default(),
         };
         let graph = Graph { fragments: vec![fragment(7, 2), fragment(3, 1)], result: FragmentId(3) };
         let mut tally = Tally::new(&graph);

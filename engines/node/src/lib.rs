@@ -12,10 +12,14 @@
 //! | `job` | what the host itself remembers about the running job: notes, finished tasks |
 //! | `slot` | the loop of one compute thread |
 //! | `sleepers` | which slots sleep, and whom to wake for work or for a timer |
+//! | `strike` | faults on purpose: when they fire, and what came of them |
 //! | `timers` | deadlines chosen by machines |
 //! | `task` | one attempt: its kernel, its context, what its panic becomes |
 //! | `timeline` | where each slot's time goes |
-//! | `store` | blocks: shuffle files, inline blocks, checksums |
+//! | `store` | blocks: shuffle files, batches in memory, sealed shared memory, copies, spilling, checksums |
+//! | `peers` | how a node reaches the blocks of the others |
+//! | `remote` | the same host in several processes: control streams, blocks over Arrow Flight |
+//! | `memory` | what the node's process holds |
 //! | `outline` | a graph as text, for `explain` |
 
 mod completion;
@@ -23,14 +27,23 @@ mod control;
 mod engine;
 mod host;
 mod job;
+mod memory;
 mod outline;
+mod peers;
+mod remote;
 mod session;
 mod sleepers;
 mod slot;
 mod store;
+mod strike;
 mod task;
 mod timeline;
 mod timers;
 
 pub use engine::LiveEngine;
+pub use remote::{
+    ClusterToken, InvalidToken, Node, NodeOptions, NodePlan, NodeSetup, NodeStyles, ProcessSetup, RemoteError,
+    TlsFiles, serve_node,
+};
 pub use session::LiveSession;
+pub use store::{AttemptOutput, BlockReader, BlockStore, Found, Keep, Located, StoreOptions, read_all};

@@ -59,6 +59,7 @@ mod tests {
             exchange: Exchange::Forward,
             outputs: 1,
             waits_for: vec![],
+            options: Default::default(),
         };
         let graph = Graph { fragments: vec![fragment(0, vec![]), fragment(1, vec![input])], result: FragmentId(1) };
         let expected = "2 fragments, 8 tasks, answer from f1\n\

@@ -4,32 +4,42 @@ use crate::completion::{Ended, Waited};
 use crate::host::Running;
 use crate::job::{Job, Tally};
 use crate::outline::outline;
+use crate::remote::Fleet;
 use crate::store;
-use crate::timeline::{self, Spent};
+use crate::strike::Watch;
+use crate::timeline::Books;
 use arrow::array::{RecordBatch, UInt64Array};
 use arrow::datatypes::{DataType, Field, Schema};
 use bench_model::{
-    Addr, Answer, Dataset, EngineError, Event, Explanation, Front, JobError, JobId, Lowered, Nanos, Program, Session,
-    SpanReport, Style, TaskFailure, Workload,
+    Addr, Answer, Dataset, EngineError, Event, Explanation, FaultKind, FaultOutcome, FaultPlan, Front, JobError, JobId,
+    Lowered, Nanos, Program, Session, SpanReport, Style, StyleEnv, TaskFailure, Workload,
 };
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::time::Duration;
+use std::sync::mpsc::RecvTimeoutError;
+use std::time::{Duration, Instant};
 
 /// How often a waiting caller looks whether it was told to stop.
 const POLL: Duration = Duration::from_millis(25);
+
+/// How long after it was given up a paused node wakes up.
+const AWAKENING: Duration = Duration::from_millis(500);
 
 /// Job ids are unique in the process: sessions of one engine share its front half, which knows jobs by id.
 static NEXT_JOB: AtomicU64 = AtomicU64::new(0);
 
 /// A session of a [`LiveEngine`](crate::LiveEngine). Dropping it stops its slots and removes its files.
 pub struct LiveSession<S: Style> {
+    /// Its nodes, if they are processes of their own. Before the host: they are told to leave first.
+    fleet: Option<Fleet<S>>,
     running: Running<S>,
+    /// What is to go wrong in the next run.
+    armed: Option<FaultPlan>,
 }
 
 impl<S: Style> LiveSession<S> {
-    pub(crate) fn new(running: Running<S>) -> Self {
-        Self { running }
+    pub(crate) fn new(running: Running<S>, fleet: Option<Fleet<S>>) -> Self {
+        Self { fleet, running, armed: None }
     }
 
     fn front(&self) -> Result<&Arc<dyn Front>, EngineError> {
@@ -39,7 +49,12 @@ impl<S: Style> LiveSession<S> {
 
     fn lower(&self, job: JobId, workload: &Workload) -> Result<Lowered, EngineError> {
         match &workload.program {
-            Program::Query(_) => self.front()?.lower(job, workload, &self.running.env),
+            Program::Query(_) => {
+                // A plan is cut for all the slots there are.
+                let nodes = self.fleet.as_ref().map_or(1, Fleet::nodes);
+                let slots = self.running.env.slots.saturating_mul(nodes.max(1));
+                self.front()?.lower(job, workload, &StyleEnv { slots, ..self.running.env.clone() })
+            }
             Program::Graph(graph) => {
                 let schema = Schema::new(vec![Field::new("tasks", DataType::UInt64, false)]);
                 Ok(Lowered { graph: Arc::new(graph.clone()), schema: Arc::new(schema) })
@@ -48,39 +63,135 @@ impl<S: Style> LiveSession<S> {
     }
 
     /// Runs a job from planning to answer. The caller forgets it afterwards.
-    fn execute(&self, job: JobId, workload: &Workload, stop: &AtomicBool) -> Result<Answer, EngineError> {
+    fn execute(
+        &self,
+        job: JobId,
+        workload: &Workload,
+        stop: &AtomicBool,
+        faults: Option<&FaultPlan>,
+    ) -> Result<Answer, Unanswered> {
         let host = &self.running.host;
         if let Some(reason) = host.completion.broken() {
-            return Err(EngineError::Failed(reason));
+            return Err(EngineError::Failed(reason).into());
         }
         let planned = matches!(workload.program, Program::Query(_));
         let (start, before) = self.begin(Job::new(job, planned));
-        let outcome = self.lower(job, workload).and_then(|lowered| {
+        let outcome = self.lower(job, workload).map_err(Unanswered::Failed).and_then(|lowered| {
             let tally = (!planned).then(|| Tally::new(&lowered.graph));
-            let batches = match self.submit_and_wait(job, &lowered, tally, stop)? {
-                Ended::Answer(readers) => store::collect(readers).map_err(lost)?,
-                Ended::Lost(failure) => return Err(lost(failure)),
-                Ended::Refused(error) => return Err(refused(workload, error)),
+            let batches = match (self.submit_under_fire(job, &lowered, tally, stop, faults)?, &self.fleet) {
+                (Ended::Answer(blocks), _) => store::read_all(blocks).map_err(lost)?,
+                (Ended::Elsewhere(blocks), Some(fleet)) => fleet.read(host, blocks).map_err(Unanswered::Lost)?,
+                (Ended::Elsewhere(_), None) => Vec::new(),
+                (Ended::Lost(failure), _) => return Err(lost(failure).into()),
+                (Ended::Refused(error), _) => return Err(refused(workload, error).into()),
             };
             Ok((lowered.schema, batches))
         });
-        let (ended, spans) = self.end(start, before.as_deref());
-        let (schema, mut batches) = outcome?;
-        let (notes, tally) = ended.map(|j| (j.notes, j.tally)).unwrap_or_default();
+        let (ended, spans) = self.end(start, before.as_ref());
+        let (notes, tally, watch) = ended.map(|j| (j.notes, j.tally, j.watch)).unwrap_or_default();
+        let faults = watch.map(|w| w.outcomes(start)).unwrap_or_default();
+        let (schema, mut batches) = outcome.map_err(|e| e.after(&faults))?;
         if let Some(tally) = tally {
             let count = Arc::new(UInt64Array::from(vec![tally.count()]));
             let row = RecordBatch::try_new(Arc::clone(&schema), vec![count]);
             batches.push(row.map_err(|e| EngineError::Failed(e.to_string()))?);
         }
-        Ok(Answer { schema, batches, spans, notes })
+        Ok(Answer { schema, batches, spans, notes, faults })
+    }
+
+    /// Runs a workload on a whole cluster. An answer that was lost with its node while it was read is computed once more.
+    fn run_on_all(&mut self, workload: &Workload, stop: &AtomicBool) -> Result<(JobId, Answer), EngineError> {
+        let faults = self.armed.take();
+        let mut again = true;
+        loop {
+            if let Some(fleet) = &mut self.fleet {
+                fleet.make_whole()?;
+            }
+            let job = next_job();
+            let answer = self.execute(job, workload, stop, faults.as_ref());
+            if let Some(fleet) = self.fleet.as_ref().filter(|_| faults.is_some()) {
+                fleet.relieve();
+            }
+            match answer {
+                Ok(answer) => return Ok((job, answer)),
+                Err(unanswered) => {
+                    self.forget(job);
+                    match unanswered {
+                        Unanswered::Lost(_) if std::mem::take(&mut again) => {}
+                        Unanswered::Lost(failure) => return Err(lost(failure)),
+                        Unanswered::Failed(error) => return Err(error),
+                    }
+                }
+            }
+        }
     }
 
     /// Marks the begin of a job: from here on the slots wait for its plan.
-    fn begin(&self, job: Job) -> (Nanos, Option<Vec<Spent>>) {
+    fn begin(&self, job: Job) -> (Nanos, Option<Books>) {
         let host = &self.running.host;
+        let before = self.nodes_books(false);
         let now = host.clock.now();
         host.lock().begin(now, job);
-        host.spent()
+        match &self.fleet {
+            Some(_) => (now, before),
+            None => {
+                let (now, spent) = host.spent();
+                (now, spent.map(Books::Here))
+            }
+        }
+    }
+
+    /// The accounts of nodes elsewhere, if they keep any. To `gather` is to wait for all that they have said, in any case.
+    fn nodes_books(&self, gather: bool) -> Option<Books> {
+        let spans = self.running.spans;
+        let fleet = self.fleet.as_ref().filter(|_| gather || spans)?;
+        let accounts = fleet.accounts();
+        spans.then_some(Books::Nodes(accounts))
+    }
+
+    /// As [`Self::submit_and_wait`], while a thread does what is planned to go wrong.
+    fn submit_under_fire(
+        &self,
+        job: JobId,
+        lowered: &Lowered,
+        tally: Option<Tally>,
+        stop: &AtomicBool,
+        faults: Option<&FaultPlan>,
+    ) -> Result<Ended, EngineError> {
+        let (Some(plan), Some(fleet)) = (faults, &self.fleet) else {
+            return self.submit_and_wait(job, lowered, tally, stop);
+        };
+        let (watch, rings) = Watch::new(plan, lowered.graph.tasks(), fleet.nodes());
+        let host = &self.running.host;
+        host.command(|control, _| control.watch(watch));
+        let over = &AtomicBool::new(false);
+        std::thread::scope(|scope| {
+            scope.spawn(move || {
+                let mut paused: Option<Instant> = None;
+                loop {
+                    match rings.recv_timeout(POLL) {
+                        Ok(number) => {
+                            let Some((node, kind)) = host.lock().target(number) else { continue };
+                            let result = fleet.strike(node, kind);
+                            if kind == FaultKind::Pause && result.is_ok() {
+                                paused = Some(Instant::now());
+                            }
+                            host.command(|control, now| control.struck(number, now, result));
+                        }
+                        Err(RecvTimeoutError::Timeout) if !over.load(Ordering::Acquire) => {}
+                        Err(_) => return,
+                    }
+                    // A zombie: it wakes up after the driver has given it up.
+                    if paused.is_some_and(|since| since.elapsed() > fleet.silence() + AWAKENING) {
+                        paused = None;
+                        fleet.relieve();
+                    }
+                }
+            });
+            let ended = self.submit_and_wait(job, lowered, tally, stop);
+            over.store(true, Ordering::Release);
+            ended
+        })
     }
 
     /// Hands the job to the machines and sleeps until it is over; the slots do the work.
@@ -109,39 +220,41 @@ impl<S: Style> LiveSession<S> {
     }
 
     /// Closes the job's account.
-    fn end(&self, start: Nanos, before: Option<&[Spent]>) -> (Option<Job>, Option<SpanReport>) {
+    fn end(&self, start: Nanos, before: Option<&Books>) -> (Option<Job>, Option<SpanReport>) {
         let host = &self.running.host;
-        let (now, after) = host.spent();
-        let spans = before.zip(after).map(|(before, after)| timeline::report(before, &after, now - start));
+        let (now, after) = match &self.fleet {
+            // A task counts however late its node's word arrives.
+            Some(_) => (host.clock.now(), self.nodes_books(true)),
+            None => {
+                let (now, spent) = host.spent();
+                (now, spent.map(Books::Here))
+            }
+        };
+        let spans = before.zip(after).and_then(|(before, after)| before.until(&after, now - start));
         (host.lock().end(now), spans)
     }
 
     /// Drops what the planner and the block store know about a job.
     fn forget(&self, job: JobId) {
         let host = &self.running.host;
-        host.store.end(job);
+        match &self.fleet {
+            Some(fleet) => fleet.forget(job),
+            None => host.store.end(job),
+        }
         if let Some(front) = &host.front {
             front.forget(job);
         }
     }
 
-    fn describe(&self, job: JobId, workload: &Workload, analyze: bool) -> Result<String, EngineError> {
-        let mut notes = Vec::new();
-        if analyze {
-            notes = self.execute(job, workload, &AtomicBool::new(false))?.notes;
-        }
+    /// The plan of a job that the planner remembers, and what happened when it ran.
+    fn describe(&self, job: JobId, workload: &Workload, notes: &[String]) -> Result<String, EngineError> {
         let mut text = match &workload.program {
             Program::Graph(graph) => outline(graph),
-            Program::Query(_) => {
-                if !analyze {
-                    self.lower(job, workload)?;
-                }
-                self.front()?.explain(job)
-            }
+            Program::Query(_) => self.front()?.explain(job),
         };
         for note in notes {
             text.push_str("\n- ");
-            text.push_str(&note);
+            text.push_str(note);
         }
         Ok(text)
     }
@@ -155,18 +268,63 @@ impl<S: Style> Session for LiveSession<S> {
         }
     }
 
+    fn arm(&mut self, faults: &FaultPlan) -> Result<(), EngineError> {
+        if self.fleet.is_none() && !faults.faults.is_empty() {
+            let reason = "faults need nodes to hurt: run with --cluster processes or another one";
+            return Err(EngineError::Unsupported(reason.to_owned()));
+        }
+        self.armed = Some(faults.clone()).filter(|plan| !plan.faults.is_empty());
+        Ok(())
+    }
+
     fn run(&mut self, workload: &Workload, stop: &Arc<AtomicBool>) -> Result<Answer, EngineError> {
-        let job = next_job();
-        let answer = self.execute(job, workload, stop);
+        let (job, answer) = self.run_on_all(workload, stop)?;
         self.forget(job);
-        answer
+        Ok(answer)
     }
 
     fn explain(&mut self, workload: &Workload, analyze: bool) -> Result<Explanation, EngineError> {
-        let job = next_job();
-        let text = self.describe(job, workload, analyze);
+        let (job, notes) = if analyze {
+            let (job, answer) = self.run_on_all(workload, &AtomicBool::new(false))?;
+            (job, answer.notes)
+        } else {
+            let job = next_job();
+            if matches!(workload.program, Program::Query(_)) {
+                self.lower(job, workload).inspect_err(|_| self.forget(job))?;
+            }
+            (job, Vec::new())
+        };
+        let text = self.describe(job, workload, &notes);
         self.forget(job);
         Ok(Explanation { text: text? })
+    }
+}
+
+/// Why a job has no answer.
+enum Unanswered {
+    /// For good.
+    Failed(EngineError),
+    /// It had one, but a block of it was gone before it was read.
+    Lost(TaskFailure),
+}
+
+impl Unanswered {
+    /// Says what had been done to the cluster on purpose.
+    fn after(self, faults: &[FaultOutcome]) -> Self {
+        let fired: Vec<String> =
+            faults.iter().filter(|f| f.fired_ns.is_some()).map(|f| format!("{} on {}", f.fault, f.node)).collect();
+        match self {
+            Self::Failed(EngineError::Failed(reason)) if !fired.is_empty() => {
+                Self::Failed(EngineError::Failed(format!("after {}: {reason}", fired.join(", "))))
+            }
+            other => other,
+        }
+    }
+}
+
+impl From<EngineError> for Unanswered {
+    fn from(error: EngineError) -> Self {
+        Self::Failed(error)
     }
 }
 

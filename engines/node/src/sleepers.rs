@@ -40,6 +40,11 @@ impl Sleepers {
         taken
     }
 
+    /// Whether a signal was sent that nobody has taken yet.
+    pub(crate) fn any_called(&self) -> bool {
+        self.tokens > 0
+    }
+
     /// A sleeping slot woke at its deadline, without a signal.
     pub(crate) fn get_up(&mut self) {
         self.idle = self.idle.saturating_sub(1);

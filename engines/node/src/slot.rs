@@ -2,9 +2,10 @@
 
 use crate::control::{Chore, Control};
 use crate::host::Host;
+use crate::memory;
 use crate::task;
-use crate::timeline::{Clock, Timeline};
-use bench_model::{Addr, Event, Nanos, Planned, SpanKind, Style};
+use crate::timeline::{Clock, Pace, Timeline};
+use bench_model::{Addr, Assignment, Event, Nanos, Planned, SpanKind, Style};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -72,14 +73,7 @@ impl Slot {
         result
     }
 
-    /// From now on the slot's time is of this kind.
-    pub(crate) fn switch(&self, kind: SpanKind) {
-        if let Some(timeline) = &self.timeline {
-            timeline.switch(kind, self.clock.now());
-        }
-    }
-
-    /// As [`Slot::switch`], with a clock reading at hand.
+    /// From `now` on the slot's time is of this kind.
     pub(crate) fn switch_at(&self, kind: SpanKind, now: Nanos) {
         if let Some(timeline) = &self.timeline {
             timeline.switch(kind, now);
@@ -102,27 +96,51 @@ impl Slot {
 /// The loop of a slot's thread. It ends when the session stops.
 pub(crate) fn drive<S: Style>(host: &Host<S>, slot: &Arc<Slot>) {
     let mut control = host.lock();
+    let mut pace = Pace::new();
     while !control.stopping {
         // Timers are checked against the last event's time: a fresh reading is taken before going to sleep.
         if control.next_timer().is_some_and(|t| t <= control.now()) {
             let now = control.now();
             control.fire_timer(now);
         } else if let Some(chore) = control.take_chore() {
-            control = do_chore(host, slot, control, chore);
+            pace.interrupt();
+            control = do_chore(host, Some(slot), control, chore);
         } else if let Some(assignment) = control.take_run(slot) {
+            let quiet = control.was_quiet();
             let wake = control.sleepers_to_wake();
             drop(control);
             host.wake(wake);
-            let which = (assignment.task, assignment.attempt);
-            let result = task::run(host, slot, &assignment);
-            let now = host.clock.now();
-            slot.switch_at(SpanKind::Schedule, now);
-            control = host.lock();
-            control.ran(now, slot, which, result);
+            control = run(host, slot, &mut pace, quiet && wake == 0, &assignment);
         } else {
+            pace.interrupt();
             control = sleep(host, slot, control);
         }
     }
+}
+
+/// Runs an attempt and tells the machines of its end.
+pub(crate) fn run<'h, S: Style>(
+    host: &'h Host<S>,
+    slot: &Arc<Slot>,
+    pace: &mut Pace,
+    quiet: bool,
+    assignment: &Assignment,
+) -> MutexGuard<'h, Control<S>> {
+    let which = (assignment.task, assignment.attempt);
+    let began = slot.timeline.as_ref().map(|timeline| {
+        let now = pace.begin(quiet, || host.clock.now());
+        timeline.switch(SpanKind::Compute, now);
+        now
+    });
+    let result = task::run(host, slot, assignment);
+    let now = host.clock.now();
+    if let Some(began) = began {
+        slot.switch_at(SpanKind::Schedule, now);
+        pace.end(began, now);
+    }
+    let mut control = host.lock();
+    control.ran(now, slot, which, result);
+    control
 }
 
 /// Sleeps until there is something to do or the next timer is due.
@@ -153,17 +171,17 @@ fn sleep<'h, S: Style>(
             break;
         }
     }
-    control.get_up(slot, watched);
-    slot.switch(SpanKind::Schedule);
     let now = host.clock.now();
+    control.get_up(slot, now, watched);
     control.fire_timer(now);
     control
 }
 
-/// Does what must not happen under the lock, then comes back.
-fn do_chore<'h, S: Style>(
+/// Does what must not happen under the lock, then comes back. Its time goes on the account of the calling thread's slot,
+/// if it has one.
+pub(crate) fn do_chore<'h, S: Style>(
     host: &'h Host<S>,
-    slot: &Slot,
+    slot: Option<&Slot>,
     mut control: MutexGuard<'h, Control<S>>,
     chore: Chore,
 ) -> MutexGuard<'h, Control<S>> {
@@ -171,13 +189,18 @@ fn do_chore<'h, S: Style>(
     drop(control);
     host.wake(wake);
     match chore {
-        Chore::Free { job, fragment } => {
-            slot.timed(SpanKind::Report, || host.store.free(job, fragment));
+        Chore::Sweep => {
+            timed(slot, SpanKind::Report, || host.store.sweep());
             host.lock()
         }
+        Chore::Spill { block, attempt } => {
+            let result = timed(slot, SpanKind::SpillWrite, || host.store.spill(block, attempt));
+            tell_node(host, Event::Spilled { block, attempt, result })
+        }
+        Chore::MeasureMemory => tell_node(host, Event::Memory { used: memory::used(&host.store) }),
         Chore::Replan { job, stats, fixed } => {
             let ask = || host.front.as_ref().map(|front| front.replan(job, &stats, &fixed));
-            let planned = slot.timed(SpanKind::Submit, || catch_unwind(AssertUnwindSafe(ask)));
+            let planned = timed(slot, SpanKind::Submit, || catch_unwind(AssertUnwindSafe(ask)));
             let planned = planned.unwrap_or_else(|panic| {
                 let notes = vec![format!("replanning panicked, so the plan stays: {}", task::panic_message(&*panic))];
                 Some(Planned { job, graph: None, notes })
@@ -189,4 +212,18 @@ fn do_chore<'h, S: Style>(
             control
         }
     }
+}
+
+fn timed<T>(slot: Option<&Slot>, kind: SpanKind, work: impl FnOnce() -> T) -> T {
+    match slot {
+        Some(slot) => slot.timed(kind, work),
+        None => work(),
+    }
+}
+
+fn tell_node<S: Style>(host: &Host<S>, event: Event<S::Msg>) -> MutexGuard<'_, Control<S>> {
+    let now = host.clock.now();
+    let mut control = host.lock();
+    control.feed_node(now, event);
+    control
 }

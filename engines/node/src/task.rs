@@ -1,12 +1,13 @@
 //! One attempt at one task.
 
 use crate::host::Host;
+use crate::peers::{Peers, Remote};
 use crate::slot::Slot;
 use crate::store::{AttemptOutput, BlockReader, BlockStore, Keep};
 use arrow::array::RecordBatch;
 use bench_model::{
-    Assignment, Batches, BlockRef, Bytes, Exchange, Kernel, KernelId, Rows, SpanKind, Style, TaskContext, TaskFailure,
-    TaskReport, TaskStats,
+    Assignment, Batches, BlockRef, Bytes, Front, Kernel, KernelId, NodeId, Rows, SpanKind, Style, TaskContext,
+    TaskFailure, TaskReport, TaskStats,
 };
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -23,18 +24,17 @@ pub(crate) fn run<S: Style>(
     assignment: &Assignment,
 ) -> Result<TaskReport, TaskFailure> {
     let kernel = host.registry.get(&assignment.call.kernel).ok_or_else(|| unknown(&assignment.call.kernel))?;
-    let keep = if assignment.exchange == Exchange::Collect { Keep::InMemory } else { Keep::OnDisk };
+    let keep = Keep::of(assignment.exchange, assignment.storage);
     let which = (assignment.task, assignment.attempt);
     let output = AttemptOutput::new(&host.store, which, assignment.outputs, keep, host.memory_share);
     let mut cx = Context {
         assignment,
         slot,
-        store: &host.store,
+        source: Source { node: host.node, store: &host.store, peers: &host.peers, front: host.front.as_deref() },
         memory_share: host.memory_share,
         output,
         stats: TaskStats::default(),
     };
-    slot.switch(SpanKind::Compute);
     match catch_unwind(AssertUnwindSafe(|| kernel.run(&mut cx))) {
         Ok(Ok(())) => cx.finish(),
         Ok(Err(failure)) => Err(failure),
@@ -56,11 +56,22 @@ pub(crate) fn panic_message(panic: &(dyn Any + Send)) -> &str {
     owned.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("without a message")
 }
 
+/// Where a task finds its inputs.
+#[derive(Clone, Copy)]
+struct Source<'t> {
+    /// The node it runs on.
+    node: NodeId,
+    store: &'t Arc<BlockStore>,
+    peers: &'t Arc<dyn Peers>,
+    /// The planner, if it is in this process.
+    front: Option<&'t dyn Front>,
+}
+
 /// What a kernel sees of the host.
 struct Context<'t> {
     assignment: &'t Assignment,
     slot: &'t Arc<Slot>,
-    store: &'t Arc<BlockStore>,
+    source: Source<'t>,
     memory_share: Bytes,
     output: AttemptOutput<'t>,
     stats: TaskStats,
@@ -96,11 +107,15 @@ impl TaskContext for Context<'_> {
         };
         // A block without rows is never opened, so it cannot be missing either.
         let blocks: Vec<BlockRef> = blocks.iter().filter(|b| b.meta.rows.get() > 0).copied().collect();
+        let Source { node, store, peers, .. } = self.source;
+        let elsewhere: Vec<BlockRef> = blocks.iter().filter(|b| b.node != node).copied().collect();
         Ok(Box::new(InputBatches {
             blocks: blocks.into_iter(),
             open: None,
             slot: Arc::clone(self.slot),
-            store: Arc::clone(self.store),
+            node,
+            store: Arc::clone(store),
+            remote: (!elsewhere.is_empty()).then(|| peers.read(elsewhere)),
         }))
     }
 
@@ -110,6 +125,13 @@ impl TaskContext for Context<'_> {
         }
         let Self { slot, output: outputs, .. } = self;
         slot.timed(SpanKind::ShuffleWrite, || outputs.write(output, batch))
+    }
+
+    fn shipment(&mut self, key: &[u8]) -> Result<bytes::Bytes, TaskFailure> {
+        match self.source.front {
+            Some(front) => front.ship(key).ok_or_else(|| TaskFailure::Fatal("no such plan was made here".to_owned())),
+            None => self.slot.timed(SpanKind::FetchRemote, || self.source.peers.ship(key)),
+        }
     }
 
     fn cancelled(&self) -> bool {
@@ -132,9 +154,45 @@ impl TaskContext for Context<'_> {
 /// The batches of an input's blocks, one block after the other.
 struct InputBatches {
     blocks: std::vec::IntoIter<BlockRef>,
-    open: Option<BlockReader>,
+    open: Option<Open>,
     slot: Arc<Slot>,
+    node: NodeId,
     store: Arc<BlockStore>,
+    /// Those of the blocks that are on other nodes.
+    remote: Option<Remote>,
+}
+
+/// The block that is being read.
+enum Open {
+    /// It is on this node.
+    Here(BlockReader),
+    /// It is read from another node.
+    There(Batches),
+}
+
+impl InputBatches {
+    fn open(&mut self, block: &BlockRef) -> Result<Open, TaskFailure> {
+        if block.node != self.node {
+            let Self { slot, remote, .. } = self;
+            let next = slot.timed(SpanKind::FetchRemote, || remote.as_mut().and_then(Iterator::next));
+            return next.unwrap_or(Err(TaskFailure::MissingBlock(block.id))).map(Open::There);
+        }
+        let found = self.store.find(block)?;
+        // Rows in memory are simply there: looking at the clock would take longer than opening them.
+        let reader =
+            if found.is_encoded() { self.slot.timed(SpanKind::FetchLocal, || found.open()) } else { found.open() };
+        reader.map(Open::Here)
+    }
+}
+
+impl Open {
+    fn next_batch(&mut self, slot: &Slot) -> Result<Option<RecordBatch>, TaskFailure> {
+        match self {
+            Self::Here(reader) if reader.is_encoded() => slot.timed(SpanKind::Deserialize, || reader.next_batch()),
+            Self::Here(reader) => reader.next_batch(),
+            Self::There(batches) => slot.timed(SpanKind::FetchRemote, || batches.next()).transpose(),
+        }
+    }
 }
 
 impl Iterator for InputBatches {
@@ -145,8 +203,8 @@ impl Iterator for InputBatches {
             return Some(Err(TaskFailure::Cancelled));
         }
         loop {
-            if let Some(reader) = &mut self.open {
-                match self.slot.timed(SpanKind::Deserialize, || reader.next_batch()) {
+            if let Some(open) = &mut self.open {
+                match open.next_batch(&self.slot) {
                     Ok(Some(batch)) => {
                         self.slot.count_rows_in(batch.num_rows());
                         return Some(Ok(batch));
@@ -156,8 +214,8 @@ impl Iterator for InputBatches {
                 }
             }
             let block = self.blocks.next()?;
-            match self.slot.timed(SpanKind::FetchLocal, || self.store.open(&block)) {
-                Ok(reader) => self.open = Some(reader),
+            match self.open(&block) {
+                Ok(open) => self.open = Some(open),
                 Err(failure) => return Some(Err(failure)),
             }
         }

@@ -1,6 +1,10 @@
 //! Where one slot's time goes: at every instant the slot is in exactly one [`SpanKind`].
+//!
+//! A clock reading costs as much as everything else that accounting does for a zero-work task, so not every task that
+//! begins is worth one: see [`Pace`].
 
-use bench_model::{Nanos, SpanKind, SpanReport};
+use bench_model::{Nanos, NodeId, SpanKind, SpanReport};
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU8, AtomicU32, AtomicU64, Ordering, fence};
 use std::time::Instant;
 
@@ -90,8 +94,97 @@ impl Timeline {
     }
 }
 
+/// Readings of all slots' timelines at one moment.
+pub(crate) enum Books {
+    /// The slots of this process.
+    Here(Vec<Spent>),
+    /// The slots of other processes, each node's on its own clock.
+    Nodes(BTreeMap<NodeId, (Nanos, Vec<Vec<u64>>)>),
+}
+
+impl Books {
+    /// What the slots spent between two readings, `makespan` apart on this process's clock. A node that was not there all
+    /// the time is left out. Clocks of several processes are read one after the other, so the makespan is then the mean
+    /// of theirs.
+    pub(crate) fn until(&self, after: &Self, makespan: Nanos) -> Option<SpanReport> {
+        match (self, after) {
+            (Self::Here(before), Self::Here(after)) => Some(report(before, after, makespan)),
+            (Self::Nodes(before), Self::Nodes(after)) => {
+                let both = || after.iter().filter_map(|(node, after)| Some((before.get(node)?, after)));
+                let slots = |spent: &[Vec<u64>]| spent.iter().map(|slot| padded(slot)).collect::<Vec<Spent>>();
+                let first: Vec<Spent> = both().flat_map(|((_, spent), _)| slots(spent)).collect();
+                let last: Vec<Spent> = both().flat_map(|(_, (_, spent))| slots(spent)).collect();
+                let elapsed: u64 = both().map(|((from, _), (to, _))| to.saturating_sub(*from).get()).sum();
+                let mean = elapsed.checked_div(both().count() as u64)?;
+                (first.len() == last.len()).then(|| report(&first, &last, Nanos::new(mean)))
+            }
+            _ => None,
+        }
+    }
+}
+
+fn padded(spent: &[u64]) -> Spent {
+    std::array::from_fn(|kind| spent.get(kind).copied().unwrap_or_default())
+}
+
+/// When a slot looks at the clock as it begins a task.
+///
+/// Each task's end is read from the clock in any case, because the machines are told the time. Where the time since the
+/// last end is cut into scheduling and computing is also read, unless tasks follow each other so fast that most of it
+/// would be the reading: then scheduling is taken to last as long as when it was read last, at most [`GUESSES`] times
+/// in a row. The sum of both is exact; a task of [`SHORT`] or more, a sleep, a chore, or a scheduler that did more than
+/// usual makes the next one be read.
+pub(crate) struct Pace {
+    /// When the slot's last task ended, if it has done nothing else since.
+    ended: Option<Nanos>,
+    was_short: bool,
+    guesses: u32,
+    scheduling: Nanos,
+}
+
+/// Tasks from here on are never guessed about.
+const SHORT: Nanos = Nanos::new(10_000);
+/// How many tasks may begin without a look at the clock.
+const GUESSES: u32 = 15;
+
+impl Pace {
+    /// Nothing is known yet.
+    pub(crate) fn new() -> Self {
+        Self { ended: None, was_short: false, guesses: GUESSES, scheduling: Nanos::ZERO }
+    }
+
+    /// The time at which a task begins. `quiet` says that scheduling it was nothing unusual.
+    pub(crate) fn begin(&mut self, quiet: bool, clock: impl FnOnce() -> Nanos) -> Nanos {
+        match self.ended.take() {
+            Some(ended) if quiet && self.was_short && self.guesses < GUESSES => {
+                self.guesses += 1;
+                ended + self.scheduling
+            }
+            ended => {
+                let now = clock();
+                if let Some(ended) = ended.filter(|_| quiet) {
+                    self.scheduling = now.saturating_sub(ended);
+                    self.guesses = 0;
+                }
+                now
+            }
+        }
+    }
+
+    /// A task that had begun at `began` has ended.
+    pub(crate) fn end(&mut self, began: Nanos, now: Nanos) {
+        self.was_short = now.saturating_sub(began) < SHORT;
+        self.ended = Some(now);
+    }
+
+    /// The slot does something else than scheduling and running tasks.
+    pub(crate) fn interrupt(&mut self) {
+        self.ended = None;
+    }
+}
+
 /// What all slots spent between two readings of their timelines.
-pub(crate) fn report(before: &[Spent], after: &[Spent], makespan: Nanos) -> SpanReport {
+fn report(before: &[Spent], after: &[Spent], makespan: Nanos) -> SpanReport {
     let slots = u32::try_from(after.len()).unwrap_or(u32::MAX);
     let mut report = SpanReport { slots, makespan_ns: makespan, ..SpanReport::default() };
     for (before, after) in before.iter().zip(after) {
@@ -119,6 +212,38 @@ mod tests {
         assert!(report.is_complete(0.0), "{report:?}");
         assert_eq!(report.by_kind_ns.get(&SpanKind::Compute), Some(&Nanos::new(40)));
         assert_eq!(report.by_kind_ns.get(&SpanKind::IdleNoTask), Some(&Nanos::new(20)));
+    }
+
+    #[test]
+    fn only_short_tasks_in_a_quiet_row_begin_without_a_look_at_the_clock() {
+        let at = |n: u64| Nanos::new(n);
+        let mut pace = Pace::new();
+        let looks = std::cell::Cell::new(0);
+        let look = |now: u64| {
+            let looks = &looks;
+            move || {
+                looks.set(looks.get() + 1);
+                at(now)
+            }
+        };
+        assert_eq!(pace.begin(true, look(100)), at(100), "nothing is known yet");
+        pace.end(at(100), at(200));
+        assert_eq!(pace.begin(true, look(250)), at(250), "how long scheduling takes is not known yet");
+        pace.end(at(250), at(300));
+        for _ in 0..GUESSES {
+            assert_eq!(pace.begin(true, look(999)), at(350), "as long as before");
+            pace.end(at(350), at(300));
+        }
+        assert_eq!(looks.get(), 2);
+        assert_eq!(pace.begin(true, look(370)), at(370), "it is time to look again");
+        pace.end(at(370), at(400));
+        assert_eq!(pace.begin(false, look(900)), at(900), "the scheduler did more than usual");
+        pace.end(at(900), at(900_000));
+        assert_eq!(pace.begin(true, look(900_100)), at(900_100), "the last task was long");
+        pace.end(at(900_100), at(900_200));
+        pace.interrupt();
+        assert_eq!(pace.begin(true, look(950_000)), at(950_000), "the slot has slept");
+        assert_eq!(looks.get(), 6);
     }
 
     #[test]

@@ -43,7 +43,7 @@ impl Bench {
             .with(Arc::new(Sum))
             .with(Arc::new(Hook(hook)))
             .with(Arc::new(graphs::Noop));
-        let engine = LiveEngine::new(Fifo, Arc::<Plans>::clone(&plans), registry);
+        let engine = LiveEngine::new(Fifo::default(), Arc::<Plans>::clone(&plans), registry);
         let scratch = tempfile::tempdir().unwrap();
         let setup = setup(slots, spans, compression, memory, scratch.path());
         Self { session: engine.session(&setup).unwrap(), plans, scratch }
@@ -59,8 +59,8 @@ impl Bench {
 }
 
 fn setup(slots: u32, spans: bool, compression: &str, memory: Option<Bytes>, scratch: &Path) -> EngineSetup {
-    let tuning = Tuning::resolve(Fifo.switches(), [("compression", compression)]).unwrap();
-    EngineSetup { slots, memory, scratch: scratch.to_owned(), tuning, spans }
+    let tuning = Tuning::resolve(Fifo::default().switches(), [("compression", compression)]).unwrap();
+    EngineSetup { slots, memory, scratch: scratch.to_owned(), tuning, spans, cluster: Default::default() }
 }
 
 /// Reads the deals of fragment 0 through a hook, then adds up what the hook found.
@@ -273,7 +273,7 @@ fn flip_a_bit(path: &Path) -> std::io::Result<()> {
 fn a_session_starts_in_under_50_ms_and_leaves_nothing() {
     let scratch = tempfile::tempdir().unwrap();
     let begin = Instant::now();
-    let engine = LiveEngine::without_front(Fifo, Registry::default());
+    let engine = LiveEngine::without_front(Fifo::default(), Registry::default());
     let session = engine.start(&setup(8, true, "none", None, scratch.path())).unwrap();
     assert!(begin.elapsed() < Duration::from_millis(50), "{:?}", begin.elapsed());
     drop(session);
@@ -285,7 +285,7 @@ fn stale_folders_are_left_alone() {
     let scratch = tempfile::tempdir().unwrap();
     let stale = scratch.path().join(format!("live-{}-0", std::process::id()));
     std::fs::create_dir(&stale).unwrap();
-    let engine = LiveEngine::without_front(Fifo, Registry::default());
+    let engine = LiveEngine::without_front(Fifo::default(), Registry::default());
     let session = engine.start(&setup(1, false, "none", None, scratch.path())).unwrap();
     assert_eq!(std::fs::read_dir(scratch.path()).unwrap().count(), 2);
     drop(session);
@@ -295,7 +295,7 @@ fn stale_folders_are_left_alone() {
 #[test]
 fn impossible_settings_are_refused_with_what_to_do() {
     let scratch = tempfile::tempdir().unwrap();
-    let engine = LiveEngine::without_front(Fifo, Registry::default());
+    let engine = LiveEngine::without_front(Fifo::default(), Registry::default());
     let refused = |setup: EngineSetup| engine.start(&setup).err().map(|e| e.to_string()).unwrap_or_default();
     let none = refused(setup(0, false, "none", None, scratch.path()));
     assert_eq!(none, "an engine needs at least one slot; give --slots 1 or more");
@@ -313,7 +313,7 @@ fn impossible_settings_are_refused_with_what_to_do() {
 #[test]
 fn queries_need_a_planner_and_graphs_do_not() {
     let scratch = tempfile::tempdir().unwrap();
-    let engine = LiveEngine::without_front(Fifo, Registry::default().with(Arc::new(graphs::Noop)));
+    let engine = LiveEngine::without_front(Fifo::default(), Registry::default().with(Arc::new(graphs::Noop)));
     assert_eq!(engine.capabilities().families, [Family::Overhead]);
     let mut session = engine.start(&setup(1, false, "none", None, scratch.path())).unwrap();
     assert!(matches!(session.run(&graphs::query("q"), &Arc::default()), Err(EngineError::Unsupported(_))));

@@ -33,7 +33,8 @@ fn session(slots: u32, spans: bool, scratch: &Path, hook: Run) -> LiveSession<St
         .with(Arc::new(graphs::Noop))
         .with(Arc::new(Hook(hook)));
     let tuning = Tuning::defaults(StageDag.switches());
-    let setup = EngineSetup { slots, memory: None, scratch: scratch.to_owned(), tuning, spans };
+    let setup =
+        EngineSetup { slots, memory: None, scratch: scratch.to_owned(), tuning, spans, cluster: Default::default() };
     LiveEngine::new(StageDag, Arc::new(plans), registry).session(&setup).unwrap()
 }
 

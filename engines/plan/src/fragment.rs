@@ -3,7 +3,7 @@
 use crate::block_scan::{BlockScanExec, block_scans};
 use crate::error::PlanError;
 use crate::store::PlanKey;
-use bench_model::{Call, Exchange, Fragment, FragmentId, Graph, Input, JobId, KernelId, Read, Slice};
+use bench_model::{Call, Exchange, Fragment, FragmentId, Graph, Input, JobId, KernelId, Read, Slice, TaskOptions};
 use datafusion::arrow::datatypes::SchemaRef;
 use datafusion::physical_expr::PhysicalExpr;
 use datafusion::physical_plan::ExecutionPlan;
@@ -184,6 +184,7 @@ impl JobPlan {
             exchange: plan.cut.exchange(),
             outputs: plan.cut.outputs(),
             waits_for: plan.waits_for.iter().copied().filter(|w| self.fragments.contains_key(w)).collect(),
+            options: TaskOptions::default(),
         })
     }
 

@@ -7,11 +7,12 @@ use crate::fragment::JobPlan;
 use crate::frame::data_frame;
 use crate::replan::{self, AdaptiveSettings};
 use crate::settings::{PlanSettings, task_config};
-use crate::store::PlanStore;
+use crate::store::{PlanKey, PlanStore};
 use crate::tables::Tables;
 use bench_model::{
     Dataset, EngineError, FragmentId, Front, JobId, Lowered, Planned, Program, StageStats, StyleEnv, Workload,
 };
+use bytes::Bytes;
 use datafusion::arrow::datatypes::Schema;
 use datafusion::execution::config::SessionConfig;
 use datafusion::execution::context::SessionContext;
@@ -156,6 +157,10 @@ impl Front for PlanFront {
             Some(planned)
         });
         replanned.unwrap_or(Planned { job: id, graph: None, notes: vec![] })
+    }
+
+    fn ship(&self, args: &[u8]) -> Option<Bytes> {
+        self.store.ship(&PlanKey::decode(args)?)
     }
 
     fn explain(&self, job: JobId) -> String {

@@ -7,6 +7,7 @@
 //! | `frame` | a query, SQL or dataframe steps, becomes a logical plan |
 //! | `fragment` | a planned job: fragments and the exchanges between them |
 //! | `block_scan` | the leaf that stands where an exchange was |
+//! | `leaf` | what our operators answer alike |
 //! | `scalars` | uncorrelated scalar subqueries across fragments |
 //! | `cut` | a physical plan becomes fragments |
 //! | `piece` | a piece of plan while it is being cut |
@@ -15,6 +16,7 @@
 //! | `task_scan` | the leaves of a task's plan: its blocks, or one partition of another leaf |
 //! | `partition` | a task's rows become its output blocks |
 //! | `store` | where planned fragments wait for their tasks |
+//! | `ship` | a fragment's plan as bytes, for tasks in another process |
 //! | `front` | all of the above behind the model's `Front` |
 //! | `explain` | a job's fragments as text |
 //!
@@ -27,11 +29,13 @@ mod explain;
 mod fragment;
 mod frame;
 mod front;
+mod leaf;
 mod partition;
 mod piece;
 pub mod replan;
 mod scalars;
 mod settings;
+mod ship;
 mod store;
 mod tables;
 mod task;
@@ -48,6 +52,7 @@ pub use front::PlanFront;
 pub use partition::Partitioner;
 pub use scalars::ScalarsExec;
 pub use settings::{PlanSettings, baseline_config, describe, task_config};
+pub use ship::ShipError;
 pub use store::{PlanKey, PlanStore, StoredPlan};
 pub use tables::Tables;
 pub use task::specialize;

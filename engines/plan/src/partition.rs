@@ -1,10 +1,13 @@
 //! A task's rows become its output blocks. One partition function for every style, so that equal keys meet in the same
 //! place whoever shuffles.
+//!
+//! Batches leave here as they are: a batch may hold more text than its rows show, and whoever keeps it for longer than
+//! the next task's read leaves that behind (the block store does when it writes).
 
 use crate::fragment::Cut;
-use datafusion::arrow::array::{Array, ArrayRef, AsArray, GenericByteViewArray, RecordBatch, RecordBatchOptions};
+use datafusion::arrow::array::RecordBatch;
 use datafusion::arrow::compute::BatchCoalescer;
-use datafusion::arrow::datatypes::{BinaryViewType, ByteViewType, DataType, SchemaRef, StringViewType};
+use datafusion::arrow::datatypes::SchemaRef;
 use datafusion::common::Result;
 use datafusion::physical_plan::metrics::Time;
 use datafusion::physical_plan::repartition::BatchPartitioner;
@@ -22,8 +25,8 @@ pub struct Partitioner {
 enum Route {
     /// Everything goes to output 0 as it comes.
     Whole,
-    /// Everything goes to output 0, in large compact batches.
-    Compact(Box<BatchCoalescer>),
+    /// Everything goes to output 0, in large batches.
+    Large(Box<BatchCoalescer>),
     /// By hash of keys.
     Hash(Box<BatchPartitioner>, Vec<BatchCoalescer>),
 }
@@ -45,7 +48,7 @@ impl Partitioner {
                 let router = BatchPartitioner::new_hash_partitioner(keys.clone(), *outputs as usize, Time::new())?;
                 Route::Hash(Box::new(router), (0..*outputs).map(|_| coalescer()).collect())
             }
-            Cut::Hash { .. } | Cut::Gather | Cut::Broadcast => Route::Compact(Box::new(coalescer())),
+            Cut::Hash { .. } | Cut::Gather | Cut::Broadcast => Route::Large(Box::new(coalescer())),
         };
         Ok(Self { route, ready: vec![] })
     }
@@ -57,16 +60,16 @@ impl Partitioner {
     pub fn push(&mut self, batch: RecordBatch) -> Result<std::vec::Drain<'_, (u32, RecordBatch)>> {
         match &mut self.route {
             Route::Whole => self.ready.push((0, batch)),
-            Route::Compact(coalescer) => {
+            Route::Large(coalescer) => {
                 coalescer.push_batch(batch)?;
-                drain(0, coalescer, &mut self.ready)?;
+                drain(0, coalescer, &mut self.ready);
             }
             Route::Hash(router, coalescers) => {
                 for part in router.partition_iter(batch)? {
                     let (output, part) = part?;
                     if let Some(coalescer) = coalescers.get_mut(output) {
                         coalescer.push_batch(part)?;
-                        drain(output as u32, coalescer, &mut self.ready)?;
+                        drain(output as u32, coalescer, &mut self.ready);
                     }
                 }
             }
@@ -81,14 +84,14 @@ impl Partitioner {
     pub fn finish(mut self) -> Result<Vec<(u32, RecordBatch)>> {
         match &mut self.route {
             Route::Whole => {}
-            Route::Compact(coalescer) => {
+            Route::Large(coalescer) => {
                 coalescer.finish_buffered_batch()?;
-                drain(0, coalescer, &mut self.ready)?;
+                drain(0, coalescer, &mut self.ready);
             }
             Route::Hash(_, coalescers) => {
                 for (output, coalescer) in coalescers.iter_mut().enumerate() {
                     coalescer.finish_buffered_batch()?;
-                    drain(output as u32, coalescer, &mut self.ready)?;
+                    drain(output as u32, coalescer, &mut self.ready);
                 }
             }
         }
@@ -96,50 +99,16 @@ impl Partitioner {
     }
 }
 
-fn drain(output: u32, coalescer: &mut BatchCoalescer, ready: &mut Vec<(u32, RecordBatch)>) -> Result<()> {
+fn drain(output: u32, coalescer: &mut BatchCoalescer, ready: &mut Vec<(u32, RecordBatch)>) {
     while let Some(batch) = coalescer.next_completed_batch() {
-        ready.push((output, compact(batch)?));
+        ready.push((output, batch));
     }
-    Ok(())
-}
-
-/// The batch without text that no row points to: a filtered column of views still holds whole pages of its file, and an
-/// encoded block would carry all of them.
-fn compact(batch: RecordBatch) -> Result<RecordBatch> {
-    let sparse = |c: &ArrayRef| match c.data_type() {
-        DataType::Utf8View => is_sparse(c.as_byte_view::<StringViewType>()),
-        DataType::BinaryView => is_sparse(c.as_byte_view::<BinaryViewType>()),
-        _ => false,
-    };
-    if !batch.columns().iter().any(sparse) {
-        return Ok(batch);
-    }
-    let columns = batch.columns().iter().map(|c| match c.data_type() {
-        DataType::Utf8View if sparse(c) => Arc::new(c.as_string_view().gc()) as ArrayRef,
-        DataType::BinaryView if sparse(c) => Arc::new(c.as_binary_view().gc()) as ArrayRef,
-        _ => Arc::clone(c),
-    });
-    let rows = RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
-    Ok(RecordBatch::try_new_with_options(batch.schema(), columns.collect(), &rows)?)
-}
-
-/// Whether more than half of the bytes that the views' buffers hold are unused.
-fn is_sparse<T: ByteViewType + ?Sized>(array: &GenericByteViewArray<T>) -> bool {
-    const INLINE: u32 = 12;
-    const SLACK: usize = 16 << 10;
-    let held: usize = array.data_buffers().iter().map(|b| b.len()).sum();
-    if held <= SLACK {
-        return false;
-    }
-    // The low half of a view's first word is its length; short values are stored in the view itself.
-    let used: usize = array.views().iter().map(|v| *v as u32).filter(|n| *n > INLINE).map(|n| n as usize).sum();
-    held > SLACK + 2 * used
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use datafusion::arrow::array::{Int64Array, StringViewArray};
+    use datafusion::arrow::array::{ArrayRef, AsArray, Int64Array, StringViewArray};
     use datafusion::physical_expr::expressions::col;
     use std::collections::BTreeMap;
 
@@ -172,15 +141,5 @@ mod tests {
             }
         }
         assert_eq!((rows, place.len()), (10_000, 100));
-    }
-
-    #[test]
-    fn unused_text_does_not_travel() {
-        let whole = batch(0..8192);
-        let schema = whole.schema();
-        let mut partitioner = Partitioner::new(&Cut::Gather, &schema, 64).unwrap();
-        let out: Vec<_> = partitioner.push(whole.slice(0, 64)).unwrap().collect();
-        let held: usize = out[0].1.column(1).as_string_view().data_buffers().iter().map(|b| b.len()).sum();
-        assert!(held < 64 * 64, "{held} bytes for 64 rows");
     }
 }

@@ -5,6 +5,7 @@
 //! [`ScalarsExec`] that fills it first.
 
 use crate::block_scan::BlockScanExec;
+use crate::leaf::no_expressions;
 use crate::piece::Piece;
 use bench_model::{FragmentId, Input, Read};
 use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
@@ -45,6 +46,30 @@ pub struct ScalarsExec {
 }
 
 impl ScalarsExec {
+    /// An operator that reads each of `scalars` into its place of `results` and then passes `input` through.
+    pub(crate) fn new(
+        input: Arc<dyn ExecutionPlan>,
+        scalars: Vec<(SubqueryIndex, Arc<dyn ExecutionPlan>)>,
+        results: ScalarSubqueryResults,
+    ) -> Self {
+        Self { input, scalars, results }
+    }
+
+    /// What it passes through.
+    pub(crate) fn main(&self) -> &Arc<dyn ExecutionPlan> {
+        &self.input
+    }
+
+    /// The subqueries, each with its place in the container.
+    pub(crate) fn scalars(&self) -> &[(SubqueryIndex, Arc<dyn ExecutionPlan>)] {
+        &self.scalars
+    }
+
+    /// The container that it fills.
+    pub(crate) fn results(&self) -> &ScalarSubqueryResults {
+        &self.results
+    }
+
     /// Wraps a piece whose expressions look at `results`, so that it reads `sources` first.
     pub(crate) fn wrap(piece: Piece, results: &ScalarSubqueryResults, sources: &[ScalarSource]) -> Piece {
         let Piece { plan: input, mut inputs } = piece;
@@ -55,7 +80,7 @@ impl ScalarsExec {
             scalars.push((source.index, Arc::new(scan) as _));
             inputs.push(Input { from: source.from, read: Read::All });
         }
-        Piece { plan: Arc::new(Self { input, scalars, results: results.clone() }), inputs }
+        Piece { plan: Arc::new(Self::new(input, scalars, results.clone())), inputs }
     }
 }
 
@@ -113,12 +138,7 @@ impl ExecutionPlan for ScalarsExec {
         vec![false; self.scalars.len() + 1]
     }
 
-    fn apply_expressions(
-        &self,
-        _: &mut dyn FnMut(&Arc<dyn PhysicalExpr>) -> Result<TreeNodeRecursion>,
-    ) -> Result<TreeNodeRecursion> {
-        Ok(TreeNodeRecursion::Continue)
-    }
+    no_expressions!();
 
     fn replace_children(
         self: Arc<Self>,

@@ -1,7 +1,8 @@
 //! The one place where DataFusion's settings are chosen, so that engines differ in architecture and in nothing else.
 
-use bench_model::StyleEnv;
+use bench_model::{PLANNER_SWITCHES, StyleEnv};
 use datafusion::common::config::ConfigOptions;
+use datafusion::error::Result;
 use datafusion::execution::config::SessionConfig;
 use std::collections::BTreeMap;
 
@@ -13,25 +14,26 @@ pub struct PlanSettings {
 }
 
 impl PlanSettings {
-    /// Tasks per slot when nobody says otherwise: a second task evens out what one slow task would leave idle.
-    const TASKS_PER_SLOT: u32 = 2;
-
-    /// What a style's switches ask for: `partitions` (0 chooses by the number of slots). Joins are always planned as hash
-    /// joins; sort-merge joins are made from them after cutting, because DataFusion 55.2 pushes projections below its own
-    /// sort-merge joins without renumbering their filters.
+    /// What a style's switches ask for: `partitions`, or if that is 0 `partitions_per_slot` for every slot. Joins are
+    /// always planned as hash joins; sort-merge joins are made from them after cutting, because DataFusion 55.2 pushes
+    /// projections below its own sort-merge joins without renumbering their filters.
     #[must_use]
     pub fn from_env(env: &StyleEnv) -> Self {
-        let asked = u32::try_from(env.tuning.count("partitions")).unwrap_or(u32::MAX);
-        let partitions = if asked == 0 { env.slots.saturating_mul(Self::TASKS_PER_SLOT) } else { asked };
-        Self { partitions: partitions.max(1) }
+        let tuning = env.tuning.with_defaults(&PLANNER_SWITCHES);
+        let asked = match tuning.count("partitions") {
+            0 => tuning.count("partitions_per_slot").saturating_mul(u64::from(env.slots)),
+            partitions => partitions,
+        };
+        Self { partitions: u32::try_from(asked).unwrap_or(u32::MAX).max(1) }
     }
 
     /// The settings that a plan to be cut is made with.
     ///
     /// Joins are planned with both sides shuffled, because which build side is small enough to be broadcast is decided
     /// after cutting, where sizes may be known. Dynamic filters are left out here, because a filter must not cross from
-    /// one fragment to another; each task adds its own (see [`task_config`]). Batches are not dealt out round robin:
-    /// a task is the unit of parallelism, and scans are split by bytes.
+    /// one fragment to another, and so is the order in which a scan had best read its files for a sort above it, because
+    /// DataFusion 55.2 has no encoding for it; each task adds its own (see [`task_config`]). Batches are not dealt out
+    /// round robin: a task is the unit of parallelism, and scans are split by bytes.
     #[must_use]
     pub fn config(&self) -> SessionConfig {
         let mut config = shared().with_target_partitions(self.partitions as usize);
@@ -39,17 +41,17 @@ impl PlanSettings {
         optimizer.hash_join_single_partition_threshold = 0;
         optimizer.hash_join_single_partition_threshold_rows = 0;
         optimizer.enable_round_robin_repartition = false;
-        set_dynamic_filters(optimizer, false);
+        set_task_rules(optimizer, false);
         config
     }
 }
 
 /// The settings that tasks of fragments planned with `config` run with: one partition, with dynamic filters that stay
-/// inside the task.
+/// inside the task and scans that read in the order of the task's sort.
 #[must_use]
 pub fn task_config(config: &SessionConfig) -> SessionConfig {
     let mut config = config.clone().with_target_partitions(1);
-    set_dynamic_filters(&mut config.options_mut().optimizer, true);
+    set_task_rules(&mut config.options_mut().optimizer, true);
     config
 }
 
@@ -64,7 +66,9 @@ fn shared() -> SessionConfig {
     SessionConfig::new()
 }
 
-fn set_dynamic_filters(optimizer: &mut datafusion::common::config::OptimizerOptions, on: bool) {
+/// The rules that tasks apply to their own plans.
+fn set_task_rules(optimizer: &mut datafusion::common::config::OptimizerOptions, on: bool) {
+    optimizer.enable_sort_pushdown = on;
     optimizer.enable_dynamic_filter_pushdown = on;
     optimizer.enable_join_dynamic_filter_pushdown = on;
     optimizer.enable_topk_dynamic_filter_pushdown = on;
@@ -82,6 +86,23 @@ pub fn describe(config: &SessionConfig) -> BTreeMap<String, String> {
     entries.filter(|(k, v)| differs(k, v)).map(|(k, v)| (k, v.unwrap_or_default())).collect()
 }
 
+/// The settings of `config` that another process needs to be told.
+pub(crate) fn changed_settings(config: &SessionConfig) -> Vec<(String, String)> {
+    describe(config).into_iter().collect()
+}
+
+/// The settings that [`changed_settings`] described.
+///
+/// # Errors
+/// A key that this build does not know, or a value that does not fit.
+pub(crate) fn restored_settings(changed: &[(String, String)]) -> Result<SessionConfig> {
+    let mut config = shared();
+    for (key, value) in changed {
+        config.options_mut().set(key, value)?;
+    }
+    Ok(config)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -89,12 +110,22 @@ mod tests {
 
     #[test]
     fn partitions_follow_the_slots_unless_they_are_set() {
-        let env = |tuning| StyleEnv { slots: 3, memory_share: Bytes::new(u64::MAX), tuning };
-        assert_eq!(PlanSettings::from_env(&env(Tuning::default())).partitions, 6);
-        let switches =
-            [bench_model::Switch { name: "partitions", default: bench_model::SwitchDefault::Count(0), help: "" }];
-        let tuning = Tuning::resolve(&switches, [("partitions", "5")]).unwrap();
-        assert_eq!(PlanSettings::from_env(&env(tuning)).partitions, 5);
+        let partitions = |settings: &[(&str, &str)]| {
+            let tuning = Tuning::resolve(&PLANNER_SWITCHES, settings.iter().copied()).unwrap();
+            let (memory_share, resources) = (Bytes::new(u64::MAX), BTreeMap::new());
+            PlanSettings::from_env(&StyleEnv { slots: 3, memory_share, memory: None, resources, tuning }).partitions
+        };
+        assert_eq!(partitions(&[]), 6);
+        assert_eq!(partitions(&[("partitions_per_slot", "4")]), 12);
+        assert_eq!(partitions(&[("partitions", "5"), ("partitions_per_slot", "4")]), 5);
+    }
+
+    #[test]
+    fn settings_survive_being_told_to_another_process() {
+        let config = task_config(&PlanSettings { partitions: 4 }.config());
+        let restored = restored_settings(&changed_settings(&config)).unwrap();
+        assert_eq!(describe(&restored), describe(&config));
+        assert!(restored_settings(&[("datafusion.no.such".to_owned(), "1".to_owned())]).is_err());
     }
 
     #[test]

@@ -2,14 +2,15 @@
 
 use crate::error::PlanError;
 use crate::fragment::{FragmentPlan, JobPlan};
+use crate::ship::{self, ShipError};
 use bench_model::{FragmentId, JobId};
 use bytes::Bytes;
 use datafusion::arrow::datatypes::SchemaRef;
 use datafusion::execution::config::SessionConfig;
 use datafusion::execution::runtime_env::RuntimeEnv;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::ops::Range;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 
 /// Names one version of one fragment's plan; a task's kernel arguments are its encoding.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -65,10 +66,38 @@ pub struct StoredPlan {
 }
 
 /// Plans by key. Cheap to clone; clones share the plans.
+///
+/// In the process that plans, a plan is published and forgotten with its job. In any other it is adopted from bytes; the
+/// last [`PlanStore::ADOPTED_MAX`] of those are kept, since jobs that end are not announced there.
 #[derive(Clone, Debug, Default)]
-pub struct PlanStore(Arc<RwLock<BTreeMap<PlanKey, Arc<StoredPlan>>>>);
+pub struct PlanStore(Arc<Shared>);
+
+#[derive(Debug, Default)]
+struct Shared {
+    published: RwLock<BTreeMap<PlanKey, Arc<Published>>>,
+    adopted: RwLock<Adopted>,
+    /// File access and file-metadata cache of plans from elsewhere.
+    runtime: OnceLock<Arc<RuntimeEnv>>,
+}
+
+#[derive(Debug)]
+struct Published {
+    plan: Arc<StoredPlan>,
+    /// Its bytes, made when they are first asked for: tasks of this process need none.
+    shipment: OnceLock<Bytes>,
+}
+
+/// Plans from elsewhere, and their keys from the oldest to the newest.
+#[derive(Debug, Default)]
+struct Adopted {
+    plans: BTreeMap<PlanKey, Arc<StoredPlan>>,
+    order: VecDeque<PlanKey>,
+}
 
 impl PlanStore {
+    /// How many plans from elsewhere are kept.
+    pub const ADOPTED_MAX: usize = 256;
+
     /// Makes the current revision of a job's fragments available to tasks. Earlier revisions stay for tasks that were
     /// started with them.
     ///
@@ -85,33 +114,74 @@ impl PlanStore {
                 config: config.clone(),
                 runtime: Arc::clone(runtime),
             };
+            let entry = Published { plan: Arc::new(entry), shipment: OnceLock::new() };
             stored.push((PlanKey { job: plan.job, fragment: id, revision: plan.revision }, Arc::new(entry)));
         }
-        self.0.write().unwrap_or_else(PoisonError::into_inner).extend(stored);
+        self.0.published.write().unwrap_or_else(PoisonError::into_inner).extend(stored);
         Ok(())
     }
 
     /// The plan of that key, until its job is forgotten.
     #[must_use]
     pub fn get(&self, key: &PlanKey) -> Option<Arc<StoredPlan>> {
-        self.0.read().unwrap_or_else(PoisonError::into_inner).get(key).cloned()
+        if let Some(published) = self.published(key) {
+            return Some(Arc::clone(&published.plan));
+        }
+        self.0.adopted.read().unwrap_or_else(PoisonError::into_inner).plans.get(key).cloned()
+    }
+
+    /// The published plan of that key as bytes that [`PlanStore::adopt`] takes in another process. A plan that cannot
+    /// travel gives bytes that say why.
+    #[must_use]
+    pub fn ship(&self, key: &PlanKey) -> Option<Bytes> {
+        let published = self.published(key)?;
+        Some(published.shipment.get_or_init(|| ship::encode(key, &published.plan)).clone())
+    }
+
+    /// Keeps the plan that [`PlanStore::ship`] gave for `key` elsewhere.
+    ///
+    /// # Errors
+    /// The bytes are no such plan; see [`ShipError`].
+    pub fn adopt(&self, key: &PlanKey, bytes: &[u8]) -> Result<Arc<StoredPlan>, ShipError> {
+        let plan = Arc::new(ship::decode(key, bytes, self.0.runtime.get_or_init(Arc::default))?);
+        let mut adopted = self.0.adopted.write().unwrap_or_else(PoisonError::into_inner);
+        if let Some(earlier) = adopted.plans.get(key) {
+            // Another slot asked for it at the same time.
+            return Ok(Arc::clone(earlier));
+        }
+        adopted.plans.insert(*key, Arc::clone(&plan));
+        adopted.order.push_back(*key);
+        if adopted.order.len() > Self::ADOPTED_MAX
+            && let Some(oldest) = adopted.order.pop_front()
+        {
+            adopted.plans.remove(&oldest);
+        }
+        Ok(plan)
     }
 
     /// Drops every plan of a job.
     pub fn forget(&self, job: JobId) {
-        self.0.write().unwrap_or_else(PoisonError::into_inner).retain(|key, _| key.job != job);
+        self.0.published.write().unwrap_or_else(PoisonError::into_inner).retain(|key, _| key.job != job);
+        let mut adopted = self.0.adopted.write().unwrap_or_else(PoisonError::into_inner);
+        adopted.plans.retain(|key, _| key.job != job);
+        adopted.order.retain(|key| key.job != job);
     }
 
     /// How many plans are held.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.0.read().unwrap_or_else(PoisonError::into_inner).len()
+        let published = self.0.published.read().unwrap_or_else(PoisonError::into_inner).len();
+        published + self.0.adopted.read().unwrap_or_else(PoisonError::into_inner).plans.len()
     }
 
     /// Whether none is held.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.len() == 0
+    }
+
+    fn published(&self, key: &PlanKey) -> Option<Arc<Published>> {
+        self.0.published.read().unwrap_or_else(PoisonError::into_inner).get(key).cloned()
     }
 }
 

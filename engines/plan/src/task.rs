@@ -14,6 +14,7 @@ use datafusion::datasource::physical_plan::{FileScanConfig, FileScanConfigBuilde
 use datafusion::error::DataFusionError;
 use datafusion::physical_optimizer::PhysicalOptimizerRule;
 use datafusion::physical_optimizer::filter_pushdown::FilterPushdown;
+use datafusion::physical_optimizer::pushdown_sort::PushdownSort;
 use datafusion::physical_plan::coalesce_partitions::CoalescePartitionsExec;
 use datafusion::physical_plan::execution_plan::{ReplaceChildrenOptions, reset_plan_states};
 use datafusion::physical_plan::joins::{CrossJoinExec, HashJoinExec, NestedLoopJoinExec, PartitionMode};
@@ -37,7 +38,9 @@ pub fn specialize(
     let mut task = Task { stored, read };
     let plan = task.restrict(&stored.fragment.plan, partition as usize)?;
     if scans_files(&plan)? {
-        // Filters that joins and top-k sorts fill while running reach the task's own scans, and nothing else.
+        // Sorts say which row groups their scans had best read first; filters that joins and top-k sorts fill while
+        // running reach the task's own scans, and nothing else.
+        let plan = PushdownSort::new().optimize(plan, stored.config.options())?;
         return FilterPushdown::new_post_optimization().optimize(plan, stored.config.options());
     }
     Ok(plan)

@@ -254,7 +254,7 @@ fn to_driver(msg: Msg) -> Action<Msg> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use bench_model::{Call, Exchange, FragmentId, JobId, KernelId};
+    use bench_model::{Call, Exchange, FragmentId, JobId, KernelId, Storage};
 
     fn task(partition: u32) -> TaskId {
         TaskId { job: JobId(0), fragment: FragmentId(0), partition }
@@ -269,6 +269,7 @@ mod tests {
             inputs: vec![],
             outputs: 1,
             exchange: Exchange::Collect,
+            storage: Storage::Heap,
         };
         Msg::Launch { ticket: Ticket { epoch: Epoch(epoch), lane, seq }, order: seq, assignment }
     }

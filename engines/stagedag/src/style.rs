@@ -4,62 +4,16 @@ use crate::driver::Driver;
 use crate::executor::Executor;
 use crate::message::Msg;
 use bench_model::{
-    Action, Addr, Event, Machine, Nanos, SpanKind, Style, StyleEnv, Switch, SwitchDefault as D, Violation,
+    Action, Addr, Event, Machine, Nanos, PLANNER_SWITCHES, REPLANNER_SWITCHES, SpanKind, Style, StyleEnv, Switch,
+    SwitchDefault as D, Violation, joined,
 };
 
 /// The stage-DAG style: one driver, executors on the nodes, barriers between stages.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct StageDag;
 
-const MIB: u64 = 1 << 20;
-
-const SWITCHES: &[Switch] = &[
-    Switch {
-        name: "partitions",
-        default: D::Count(0),
-        help: "Tasks of a shuffled stage; 0 chooses by the number of slots.",
-    },
-    Switch {
-        name: "adaptive",
-        default: D::Bool(true),
-        help: "Replan the rest of a job when a stage has finished, from the sizes of its blocks.",
-    },
-    Switch {
-        name: "coalesce",
-        default: D::Bool(true),
-        help: "Let one task read several small neighboring partitions (needs adaptive).",
-    },
-    Switch {
-        name: "coalesce_bytes",
-        default: D::Bytes(16 * MIB),
-        help: "How many bytes a task should read at least after coalescing.",
-    },
-    Switch {
-        name: "broadcast",
-        default: D::Bool(true),
-        help: "Send a small join side whole to every task instead of shuffling both sides.",
-    },
-    Switch { name: "broadcast_bytes", default: D::Bytes(32 * MIB), help: "The largest join side that is broadcast." },
-    Switch {
-        name: "skew",
-        default: D::Bool(true),
-        help: "Split a partition far larger than its neighbors over several tasks (needs adaptive).",
-    },
-    Switch {
-        name: "skew_factor",
-        default: D::Ratio(5.0),
-        help: "How many times the median a partition must hold to count as skewed.",
-    },
-    Switch {
-        name: "skew_bytes",
-        default: D::Bytes(64 * MIB),
-        help: "How many bytes a partition must hold at least to count as skewed.",
-    },
-    Switch {
-        name: "join",
-        default: D::Word(&["auto", "hash", "sort-merge"]),
-        help: "Which join to plan; auto takes hash joins where their build side fits in memory.",
-    },
+/// Those of this style alone.
+const OWN: [Switch; 7] = [
     Switch {
         name: "speculation",
         default: D::Bool(true),
@@ -93,6 +47,9 @@ const SWITCHES: &[Switch] = &[
     },
 ];
 
+/// What any style can plan, what an adaptive one can replan, and its own.
+static SWITCHES: [Switch; 19] = joined(&joined::<5, 7, 12>(&PLANNER_SWITCHES, &REPLANNER_SWITCHES), &OWN);
+
 impl Style for StageDag {
     type Msg = Msg;
     type Machine = StageDagMachine;
@@ -102,7 +59,7 @@ impl Style for StageDag {
     }
 
     fn switches(&self) -> &'static [Switch] {
-        SWITCHES
+        &SWITCHES
     }
 
     fn machine(&self, at: Addr, env: &StyleEnv) -> StageDagMachine {
@@ -161,7 +118,7 @@ mod tests {
 
     #[test]
     fn settings_given_as_text_reach_the_tuning() {
-        let tuning = Tuning::resolve(SWITCHES, [("broadcast_bytes", "1MiB"), ("join", "sort-merge")]);
+        let tuning = Tuning::resolve(&SWITCHES, [("broadcast_bytes", "1MiB"), ("join", "sort-merge")]);
         assert_eq!(
             tuning.map(|t| (t.bytes("broadcast_bytes").get(), t.word("join").to_owned())),
             Ok((MIB, "sort-merge".to_owned()))

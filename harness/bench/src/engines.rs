@@ -1,15 +1,21 @@
 //! Every engine by name. No other crate names a concrete engine.
 
-use anyhow::{Result, anyhow};
+use anyhow::{Context, Result, anyhow};
+use bench_actor::Actor;
 use bench_baseline::{Datafusion, Datafusion1t};
+use bench_lab::cluster::ClusterLauncher;
 use bench_model::{Engine, Style};
-use bench_node::LiveEngine;
+use bench_node::{LiveEngine, NodeOptions, NodePlan, NodeStyles};
 use bench_plan::{PlanFront, PlanStore};
 use bench_stagedag::StageDag;
+use bench_taskgraph::TaskGraph;
+use std::fs::File;
+use std::io::Read;
 use std::sync::Arc;
+use twox_hash::XxHash3_64;
 
 /// The engines of this build, in the order in which reports show them.
-pub(crate) const NAMES: [&str; 3] = ["stagedag", "datafusion", "datafusion-1t"];
+pub(crate) const NAMES: [&str; 5] = ["actor", "taskgraph", "stagedag", "datafusion", "datafusion-1t"];
 /// The engine whose answer decides where none is stored.
 pub(crate) const ORACLE: &str = "datafusion-1t";
 
@@ -19,6 +25,8 @@ pub(crate) const ORACLE: &str = "datafusion-1t";
 /// There is none.
 pub(crate) fn by_name(name: &str) -> Result<Box<dyn Engine>> {
     match name {
+        "actor" => live(Actor),
+        "taskgraph" => live(TaskGraph::default()),
         "stagedag" => live(StageDag),
         "datafusion" => Ok(Box::new(Datafusion)),
         "datafusion-1t" => Ok(Box::new(Datafusion1t)),
@@ -35,7 +43,25 @@ pub(crate) fn all() -> Vec<Box<dyn Engine>> {
 fn live<S: Style>(style: S) -> Result<Box<dyn Engine>> {
     let store = PlanStore::default();
     let front = Arc::new(PlanFront::new(store.clone())?);
-    Ok(Box::new(LiveEngine::new(style, front, bench_kernels::registry(&store))))
+    let launcher = ClusterLauncher::this_program().context("cannot find this program")?;
+    let nodes = NodePlan { launcher: Arc::new(launcher), build: build_id()?, options: NodeOptions::default() };
+    Ok(Box::new(LiveEngine::new(style, front, bench_kernels::registry(&store)).with_nodes(nodes)))
+}
+
+/// Every style, as a node runs it: plans come from its driver.
+pub(crate) fn node_styles() -> NodeStyles {
+    let registry = || bench_kernels::registry(&PlanStore::default());
+    NodeStyles::new(registry).with(Actor).with(TaskGraph::default()).with(StageDag)
+}
+
+/// Which build this program is, for processes that must all be of the same one. The linker writes a hash of the whole
+/// program near its beginning, so that the beginning is enough: hashing all of it would double a node's start.
+pub(crate) fn build_id() -> Result<String> {
+    let program = std::env::current_exe().and_then(File::open).context("cannot read this program's own file")?;
+    let length = program.metadata().context("cannot examine this program's own file")?.len();
+    let mut head = Vec::new();
+    program.take(64 << 10).read_to_end(&mut head).context("cannot read this program's own file")?;
+    Ok(format!("{} {:016x}", env!("CARGO_PKG_VERSION"), XxHash3_64::oneshot_with_seed(length, &head)))
 }
 
 /// What engines of this build say their version is.

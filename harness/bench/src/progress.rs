@@ -2,11 +2,29 @@
 
 use bench_suite::{Event, Progress};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
+
+/// Whether only errors are wanted on standard error.
+static SILENT: AtomicBool = AtomicBool::new(false);
+
+/// From now on no bar is shown and nothing is told.
+pub(crate) fn silence() {
+    SILENT.store(true, Ordering::Relaxed);
+}
+
+/// Tells people something on standard error, if talk is wanted. For what is not an error.
+pub(crate) fn tell(line: &str) {
+    if !SILENT.load(Ordering::Relaxed) {
+        eprintln!("{line}");
+    }
+}
 
 /// A bar on stderr if that is a terminal and talk is wanted, hidden otherwise.
 pub(crate) fn bar(template: &str) -> ProgressBar {
-    let bar = ProgressBar::with_draw_target(Some(0), ProgressDrawTarget::stderr());
+    let silent = SILENT.load(Ordering::Relaxed);
+    let target = if silent { ProgressDrawTarget::hidden() } else { ProgressDrawTarget::stderr() };
+    let bar = ProgressBar::with_draw_target(Some(0), target);
     if let Ok(style) = ProgressStyle::with_template(template) {
         bar.set_style(style.progress_chars("━╸ "));
     }

@@ -1,4 +1,6 @@
 //! The built program, as a user runs it: real data, real processes, real files.
+//!
+//! Long because: every way in which a run can start, end or be continued is one claim here.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test stops at the first surprise")]
 
@@ -63,8 +65,9 @@ fn a_killed_run_resumes_with_exactly_the_missing_trials() {
     let before_dedup = ids.len();
     ids.dedup();
     assert_eq!(ids.len(), before_dedup, "no trial is there twice");
-    // Nine queries, three engines and one twin, three trials.
-    assert_eq!(ids.len(), 9 * 4 * 3);
+    // Nine queries, every engine and one twin, three trials.
+    assert_eq!(ids.len(), 9 * (ALL.len() + 1) * 3);
+    assert!(lines.iter().all(|o| o["outcome"] == "completed"), "{lines:?}");
     let again = p.bench(&["run", "--resume", out.as_str()]);
     again.assert_code(0);
     assert_eq!(fs::read(p.file("out/observations.ndjson")).unwrap(), after, "a finished run has nothing left to do");
@@ -86,12 +89,91 @@ fn an_interrupted_run_ends_with_130_and_says_how_to_go_on() {
 }
 
 #[test]
+fn what_a_killed_run_leaves_behind_is_removed_by_the_next_one() {
+    let p = Program::new().with_own_data();
+    let run = ["run", "--suite", "smoke", "--workloads", "tpch-q0?", "--trials", "9", "--out"];
+    let mut child = p.spawn(&[&run[..], &[p.path("killed").as_str()]].concat());
+    p.wait_for_observations("killed", 1, &mut child);
+    child.kill().unwrap();
+    child.wait().unwrap();
+    assert_eq!(p.scratch_folders(), 1, "nobody can clean up after a kill");
+    p.bench(&["run", "--suite", "smoke", "--workloads", "tpch-q01", "--trials", "1", "--out", p.path("next").as_str()])
+        .assert_code(0);
+    assert_eq!(p.scratch_folders(), 0);
+}
+
+#[test]
+fn a_run_goes_on_only_with_the_same_build_programs_and_data_and_from_any_folder() {
+    let p = Program::new();
+    let w = p.user_workload("select k, v from t", "k,v\n1,10\n2,20\n");
+    fs::rename(&w, p.file("own")).unwrap();
+    // Relative paths: the run must not depend on where it is continued.
+    let ran = p.bench(&["run", "--workload-dir", "own", "--trials", "1", "--out", "out"]);
+    ran.assert_code(0);
+    let (out, elsewhere) = (p.path("out"), Program::new());
+    let resume = || elsewhere.bench(&["run", "--resume", out.as_str()]);
+    resume().assert_code(0);
+
+    let changes = [
+        ("out/run.json", "\"build_id\": \"", "\"build_id\": \"0", "build"),
+        ("own/t.csv", "1,10", "1,11", "dataset own"),
+        ("own/mine.sql", "select k, v", "select k , v", "workload mine"),
+        ("own/mine.csv", "1,10", "1,11", "workload mine"),
+    ];
+    for (file, from, to, named) in changes {
+        let before = fs::read_to_string(p.file(file)).unwrap();
+        fs::write(p.file(file), before.replacen(from, to, 1)).unwrap();
+        resume().assert_refused(&[named, "start a new run"]);
+        fs::write(p.file(file), before).unwrap();
+    }
+    resume().assert_code(0);
+    elsewhere.bench(&["run", "--resume", out.as_str(), "--data", "other"]).assert_refused(&["--data", "--resume"]);
+    elsewhere.bench(&["run", "--resume", out.as_str(), "--dry-run"]).assert_refused(&["--dry-run", "--resume"]);
+}
+
+#[test]
+fn a_folder_that_cannot_take_the_run_is_refused_before_tables_are_made() {
+    let p = Program::new().with_own_data();
+    fs::create_dir(p.path("foreign")).unwrap();
+    fs::write(p.file("foreign/notes.txt"), "mine").unwrap();
+    let run = ["run", "--suite", "smoke", "--out"];
+    let (foreign, below) = (p.path("foreign"), p.path("foreign/notes.txt/run"));
+    for (out, word) in [(foreign.as_str(), "notes.txt"), (&below, "notes.txt/run"), ("/proc/self/run", "cannot write")]
+    {
+        p.bench(&[&run[..], &[out]].concat()).assert_refused(&[word]);
+        p.bench(&[&run[..], &[out, "--dry-run"]].concat()).assert_refused(&[word]);
+    }
+    assert!(!p.file("data").exists(), "no table was made");
+}
+
+#[test]
+fn a_reader_that_has_seen_enough_does_not_change_how_a_run_ends() {
+    let p = Program::new();
+    let w = p.user_workload("select k, v from t", "k,v\n1,10\n2,99\n");
+    let mut child = p.spawn(&["run", "--workload-dir", w.as_str(), "--trials", "1", "--out", p.path("out").as_str()]);
+    drop(child.stdout.take());
+    Ran::of(child.wait_with_output().unwrap()).assert_code(2);
+}
+
+#[test]
+fn quiet_leaves_nothing_to_say_when_all_is_well() {
+    let p = Program::new();
+    let w = p.user_workload("select k, v from t", "k,v\n1,10\n2,20\n");
+    let ran = p.bench(&["-q", "run", "--workload-dir", w.as_str(), "--trials", "1", "--out", p.path("out").as_str()]);
+    ran.assert_code(0);
+    assert_eq!(ran.stderr, "");
+    assert!(ran.stdout.contains("mine"), "{}", ran.stdout);
+}
+
+#[test]
 fn a_wrong_answer_has_no_time_and_ends_with_2() {
     let p = Program::new();
     let w = p.user_workload("select k, v from t", "k,v\n1,10\n2,99\n");
     let ran = p.bench(&["run", "--workload-dir", w.as_str(), "--trials", "1", "--out", p.path("out").as_str()]);
     ran.assert_code(2);
-    for line in p.observations("out") {
+    let lines = p.observations("out");
+    assert_eq!(lines.len(), ALL.len() + 1, "every engine and a twin");
+    for line in lines {
         assert_eq!(line["outcome"], "wrong_answer");
         assert!(line["wall_ns"].is_null());
     }
@@ -105,8 +187,9 @@ fn a_users_workload_runs_like_a_built_in_one() {
     let out = p.path("out");
     let run = ["run", "--workload-dir", w.as_str(), "--trials", "1", "--keep-results", "--out", out.as_str()];
     p.bench(&run).assert_code(0);
+    p.assert_all_completed("out", ALL.len() + 1);
     let kept = fs::read_dir(p.file("out/results")).unwrap().count();
-    assert_eq!(kept, 3, "one result per case");
+    assert_eq!(kept, ALL.len(), "one result per case");
     p.bench(&["workload", "check", w.as_str()]).assert_code(0);
 }
 
@@ -117,6 +200,7 @@ fn a_started_example_is_valid_and_never_overwritten() {
     let (dir, csv) = (p.path("own"), p.path("sales.csv"));
     p.bench(&["workload", "init", dir.as_str(), "--from", csv.as_str()]).assert_code(0);
     p.bench(&["run", "--workload-dir", dir.as_str(), "--trials", "1", "--out", p.path("out").as_str()]).assert_code(0);
+    p.assert_all_completed("out", ALL.len() + 1);
     p.bench(&["workload", "init", dir.as_str(), "--from", csv.as_str()]).assert_refused(&["overwrit"]);
 }
 
@@ -140,7 +224,12 @@ fn the_engine_survives_a_memory_limit_by_spilling() {
         p.path("out").as_str(),
     ]);
     ran.assert_code(0);
-    for line in p.observations("out").iter().filter(|o| o["case"]["engine"] == "stagedag") {
+    p.assert_all_completed("out", 3 * 3);
+    let lines = p.observations("out");
+    assert!(lines.iter().all(|o| o["case"]["variant"] == "memory=64MiB,spans=on"), "a limit is part of the case");
+    let of_style: Vec<_> = lines.iter().filter(|o| o["case"]["engine"] == "stagedag").collect();
+    assert!(of_style.iter().any(|o| o["write_bytes"].as_u64().is_some_and(|bytes| bytes > 0)), "nothing went to disk");
+    for line in of_style {
         let spans = &line["spans"];
         let sum: u64 = spans["by_kind_ns"].as_object().unwrap().values().filter_map(|v| v.as_u64()).sum();
         let all = spans["slots"].as_u64().unwrap() * spans["makespan_ns"].as_u64().unwrap();
@@ -182,7 +271,9 @@ fn every_switch_of_the_style_gives_the_same_answers() {
             out.as_str(),
         ];
         p.bench(&run).assert_code(0);
-        assert!(p.observations(&format!("out{i}")).iter().all(|o| o["case"]["variant"] == *setting));
+        let name = format!("out{i}");
+        assert!(p.observations(&name).iter().all(|o| o["case"]["variant"] == *setting));
+        p.assert_all_completed(&name, 26);
     }
 }
 
@@ -196,8 +287,10 @@ fn zero_work_graphs_run_through_the_whole_stack() {
         let of_engine = lines.iter().filter(|o| o["case"]["engine"] == engine);
         of_engine.map(|o| o["outcome"].as_str().unwrap().to_owned()).collect()
     };
-    assert!(outcome("stagedag").iter().all(|o| o == "completed"));
-    assert!(outcome("datafusion").iter().all(|o| o == "unsupported"), "a baseline has no task graphs and says so");
+    let (style, baseline) = (outcome("stagedag"), outcome("datafusion"));
+    assert!(!style.is_empty() && style.iter().all(|o| o == "completed"), "{style:?}");
+    let unsupported = !baseline.is_empty() && baseline.iter().all(|o| o == "unsupported");
+    assert!(unsupported, "a baseline has no task graphs and says so: {baseline:?}");
 }
 
 #[test]
@@ -269,7 +362,9 @@ fn broken_programs_and_files_are_errors_that_name_them() {
     let p = Program::new();
     let unparsable = p.user_workload("selec k fro t", "k,v\n1,10\n");
     let ran = p.bench(&["run", "--workload-dir", unparsable.as_str(), "--trials", "1", "--out", p.path("a").as_str()]);
-    ran.assert_code(0);
+    ran.assert_code(2);
+    assert!(ran.stderr.contains("failed or timed out"), "{}", ran.stderr);
+    assert!(!p.observations("a").is_empty());
     for line in p.observations("a") {
         assert_eq!(line["outcome"], "failed");
         assert!(line["reason"].as_str().is_some_and(|r| r.contains("mine")), "{line}");
@@ -301,9 +396,11 @@ fn a_timeout_is_an_outcome_and_not_a_hang() {
         "--out",
         p.path("out").as_str(),
     ]);
-    ran.assert_code(0);
+    ran.assert_code(2);
     assert!(ran.took < Duration::from_secs(60));
-    assert!(p.observations("out").iter().all(|o| o["outcome"] == "timed_out"));
+    let lines = p.observations("out");
+    assert!(!lines.is_empty() && lines.iter().all(|o| o["outcome"] == "timed_out"), "{lines:?}");
+    p.bench(&["run", "--resume", p.path("out").as_str()]).assert_code(2);
 }
 
 #[test]

@@ -11,8 +11,8 @@ use bench_model::{
     Answer, Capabilities, Check, Dataset, Digest, Engine, EngineError, EngineSetup, Explanation, Family, Program,
     Query, Session, SortKey, Tuning, Workload,
 };
-use bench_record::{Observation, Protocol};
-use criterion::{Criterion, Throughput};
+use bench_record::{Build, ClusterContext, Journal, Machine, Observation, Protocol, RunContext, SCHEMA, Timestamp};
+use criterion::{BatchSize, Criterion, Throughput};
 use std::hint::black_box;
 use std::path::Path;
 use std::sync::Arc;
@@ -40,6 +40,9 @@ impl LiveEngine for Noop {
     fn digest(&mut self, _check: &Check, _keep: Option<&Path>, _stop: &AtomicBool) -> Result<Digested, Failure> {
         Ok(Digested { digest: Ok(Digest::default()), check_ns: 0 })
     }
+    fn discard(&mut self, _stop: &AtomicBool) -> Result<(), Failure> {
+        Ok(())
+    }
     fn explain(&mut self, _workload: &Workload, _analyze: bool, _limits: &Limits<'_>) -> Result<String, Failure> {
         Ok(String::new())
     }
@@ -57,11 +60,11 @@ fn plan(trials: u32) -> Plan {
         memory: None,
         tuning: Tuning::default(),
         spans: false,
+        cluster: Default::default(),
     };
     Plan {
         suite: "bench".into(),
-        cluster: "local".into(),
-        nodes: 1,
+        faults: vec![],
         workloads: vec![Workload {
             name: "w".into(),
             family: Family::Sql,
@@ -95,7 +98,45 @@ fn trials(c: &mut Criterion) {
             run(&plan, &Noop, &[], &mut sink, &stop, &mut |_| {}).unwrap()
         });
     });
+    // As they really are: each on disk, synced, before the next one begins.
+    let folder = tempfile::tempdir().unwrap();
+    let mut number = 0;
+    let mut journal = || {
+        number += 1;
+        Journal::create(&folder.path().join(number.to_string()), &context(&plan)).unwrap()
+    };
+    group.sample_size(10).bench_function("no-op trials, recorded", |b| {
+        b.iter_batched(
+            &mut journal,
+            |mut journal| run(&plan, &Noop, &[], &mut journal, &stop, &mut |_| {}).unwrap(),
+            BatchSize::PerIteration,
+        );
+    });
     group.finish();
+}
+
+/// What a journal wants to know of a run.
+fn context(plan: &Plan) -> RunContext {
+    RunContext {
+        schema: SCHEMA,
+        bench: Build { version: "1".into(), build_id: "1".into() },
+        suite: plan.suite.clone(),
+        families: vec![Family::Sql],
+        engines: vec![],
+        command_line: vec![],
+        protocol: plan.protocol,
+        trials: plan.trials,
+        seed: plan.seed,
+        timeout_ns: None,
+        cluster: ClusterContext { name: "local".into(), nodes: 1, emulated: None },
+        machine: Machine::default(),
+        datasets: vec![],
+        workloads: vec![],
+        started_at: Timestamp::now(),
+        resumed_at: vec![],
+        finished_at: None,
+        warnings: vec![],
+    }
 }
 
 fn answer(rows: usize) -> RecordBatch {
@@ -135,7 +176,7 @@ fn hosted(c: &mut Criterion) {
     let (workload, engine) = (&plan.workloads[0], &plan.engines[0]);
     c.bench_function("hosted/start", |b| b.iter(|| provider.start(engine, &stop).map(|_| ()).unwrap()));
     let mut live = provider.start(engine, &stop).unwrap();
-    let limits = Limits { timeout: Some(Duration::from_secs(10)), grace: Duration::ZERO, stop: &stop };
+    let limits = Limits { timeout: Some(Duration::from_secs(10)), grace: Duration::ZERO, stop: &stop, faults: None };
     c.bench_function("hosted/no-op trial", |b| {
         b.iter(|| {
             live.run(workload, &limits).unwrap();
@@ -154,7 +195,7 @@ impl Engine for Idle {
         "idle"
     }
     fn capabilities(&self) -> Capabilities {
-        Capabilities { families: vec![], switches: &[], slots_max: None, about: "does nothing" }
+        Capabilities { families: vec![], switches: &[], distributed: false, slots_max: None, about: "does nothing" }
     }
     fn start(&self, _setup: &EngineSetup) -> Result<Box<dyn Session>, EngineError> {
         Ok(Box::new(Self))
@@ -166,7 +207,7 @@ impl Session for Idle {
         Ok(())
     }
     fn run(&mut self, _workload: &Workload, _stop: &Arc<AtomicBool>) -> Result<Answer, EngineError> {
-        Ok(Answer { schema: Arc::new(Schema::empty()), batches: vec![], spans: None, notes: vec![] })
+        Ok(Answer { schema: Arc::new(Schema::empty()), batches: vec![], spans: None, notes: vec![], faults: vec![] })
     }
     fn explain(&mut self, _workload: &Workload, _analyze: bool) -> Result<Explanation, EngineError> {
         Ok(Explanation::default())

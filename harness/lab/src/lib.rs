@@ -5,10 +5,12 @@
 //! | `oracle` | fingerprints of answers, and their comparison |
 //! | `live` | a started engine as the runner sees it, and every way in which it fails |
 //! | `hosted` | an engine in its own process, driven by JSON lines |
+//! | `cluster` | node processes: plain, emulated, or on other machines |
 //! | `counters` | CPU, memory and I/O of a process tree, and who else was busy |
 //! | `machine` | what this machine is, and what limits a run on it |
 //! | `runner` | cases, trials, interleaving, repetition, resumption |
 
+pub mod cluster;
 pub mod counters;
 pub mod hosted;
 pub mod live;

@@ -7,17 +7,17 @@
 
 use arrow::array::{ArrayRef, Int64Array, RecordBatch};
 use arrow::datatypes::{DataType, Field, Schema};
-use bench_lab::hosted::{HostedEngine, HostedProvider, HostedSession, serve};
+use bench_lab::hosted::{HostedEngine, HostedProvider, HostedSession, Origin, serve};
 use bench_lab::live::{EngineProvider, EngineSpec, Failure, Limits};
 use bench_lab::oracle::{compare, digest, digest_parquet};
 use bench_model::{
-    Answer, Capabilities, Check, Dataset, Engine, EngineError, EngineSetup, Explanation, Family, Format, Program,
-    Query, Session, SortKey, Table, Tuning, Workload,
+    Answer, Capabilities, Check, Dataset, Digest, Engine, EngineError, EngineSetup, Explanation, Family, Format,
+    Program, Query, Session, SortKey, Table, Tuning, Workload,
 };
 use std::ffi::OsString;
 use std::io::{BufRead, Write};
 use std::panic::catch_unwind;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{ExitCode, exit};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -26,8 +26,8 @@ use std::time::{Duration, Instant};
 /// What an engine does wrong is its name; `good` does nothing wrong.
 struct Odd(&'static str);
 
-const ENGINES: [&str; 11] =
-    ["good", "burns", "unable", "panics", "dies", "aborts", "chatters", "floods", "polite", "deaf", "mute"];
+const ENGINES: [&str; 12] =
+    ["good", "burns", "unable", "panics", "dies", "aborts", "chatters", "floods", "polite", "expires", "deaf", "mute"];
 
 struct OddSession {
     behavior: &'static str,
@@ -39,7 +39,13 @@ impl Engine for Odd {
         self.0
     }
     fn capabilities(&self) -> Capabilities {
-        Capabilities { families: vec![Family::Sql], switches: &[], slots_max: None, about: "for tests" }
+        Capabilities {
+            families: vec![Family::Sql],
+            switches: &[],
+            distributed: false,
+            slots_max: None,
+            about: "for tests",
+        }
     }
     fn start(&self, _setup: &EngineSetup) -> Result<Box<dyn Session>, EngineError> {
         if self.0 == "mute" {
@@ -75,11 +81,21 @@ impl Session for OddSession {
                 wait_until(stop);
                 return Err(EngineError::Cancelled);
             }
+            "expires" => {
+                wait_until(stop);
+                exit(4);
+            }
             "deaf" => wait_until(&AtomicBool::new(false)),
             _ => {}
         }
         let batch = batch(&[3, 1, 2]);
-        Ok(Answer { schema: batch.schema(), batches: vec![batch], spans: None, notes: vec!["a note".into()] })
+        Ok(Answer {
+            schema: batch.schema(),
+            batches: vec![batch],
+            spans: None,
+            notes: vec!["a note".into()],
+            faults: vec![],
+        })
     }
 
     fn explain(&mut self, workload: &Workload, _analyze: bool) -> Result<Explanation, EngineError> {
@@ -117,14 +133,21 @@ fn workload() -> Workload {
 }
 
 fn setup() -> EngineSetup {
-    EngineSetup { slots: 1, memory: None, scratch: "/tmp".into(), tuning: Tuning::default(), spans: false }
+    EngineSetup {
+        slots: 1,
+        memory: None,
+        scratch: "/tmp".into(),
+        tuning: Tuning::default(),
+        spans: false,
+        cluster: Default::default(),
+    }
 }
 
 static NEVER: AtomicBool = AtomicBool::new(false);
 
 fn limits(timeout_ms: u64, grace_ms: u64) -> Limits<'static> {
     let grace = Duration::from_millis(grace_ms);
-    Limits { timeout: Some(Duration::from_millis(timeout_ms)), grace, stop: &NEVER }
+    Limits { timeout: Some(Duration::from_millis(timeout_ms)), grace, stop: &NEVER, faults: None }
 }
 
 const PATIENT: u64 = 20_000;
@@ -136,13 +159,13 @@ fn host() -> Vec<OsString> {
 fn started(name: &str) -> HostedSession {
     let mut argv = host();
     argv.push(name.into());
-    HostedEngine { argv, environment: vec![] }.start(&setup(), &NEVER).unwrap()
+    HostedEngine { argv, origin: Origin::ThisBuild, environment: vec![] }.start(&setup(), &NEVER).unwrap()
 }
 
 /// A process that is no engine: a shell script.
 fn script(text: &str) -> Result<HostedSession, Failure> {
     let argv = vec!["/bin/sh".into(), "-c".into(), text.into()];
-    HostedEngine { argv, environment: vec![] }.start(&setup(), &NEVER)
+    HostedEngine { argv, origin: Origin::Foreign, environment: vec![] }.start(&setup(), &NEVER)
 }
 
 fn is_gone(pid: u32) -> bool {
@@ -174,7 +197,7 @@ fn a_good_engine_answers_and_is_measured() {
     assert!(text.starts_with("w over t ") && text.contains("Decimal128(15, 2)"), "{text}");
     let measured = session.run(&workload(), &limits(PATIENT, 0)).unwrap();
     assert_eq!((measured.rows, measured.notes), (3, vec!["a note".to_owned()]));
-    assert!(measured.usage.unwrap().rss_bytes_peak > 0);
+    assert!(measured.usage.unwrap().rss_bytes_peak.is_some_and(|bytes| bytes > 0));
     let answer = session.digest(&Check::default(), None, &NEVER).unwrap().digest.unwrap();
     let expected = batch(&[1, 2, 3]);
     let expected = digest(&expected.schema(), &[expected], &Check::default()).unwrap();
@@ -190,7 +213,8 @@ fn cpu_time_is_counted_for_the_run_alone() {
     let usage = measured.usage.unwrap();
     assert!(measured.wall_ns >= 60_000_000);
     // A busy machine may take the core away, but 60 ms on the wall clock cannot cost more than that on the CPU's.
-    assert!(usage.cpu_ns > 1_000_000 && usage.cpu_ns < measured.wall_ns + 50_000_000, "{usage:?}");
+    let cpu_ns = usage.cpu_ns.unwrap();
+    assert!(cpu_ns > 1_000_000 && cpu_ns < measured.wall_ns + 50_000_000, "{usage:?}");
 }
 
 fn an_answer_out_of_order_is_a_mismatch_and_a_kept_result_is_whole() {
@@ -206,6 +230,15 @@ fn an_answer_out_of_order_is_a_mismatch_and_a_kept_result_is_whole() {
     assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1, "no draft is left");
     let again = session.digest(&ordered, None, &NEVER).unwrap_err().to_string();
     assert!(again.contains("there is no answer to digest"), "{again}");
+}
+
+fn a_discarded_answer_is_gone_and_discarding_nothing_is_fine() {
+    let mut session = started("good");
+    session.discard(&NEVER).unwrap();
+    session.run(&workload(), &limits(PATIENT, 0)).unwrap();
+    session.discard(&NEVER).unwrap();
+    let said = session.digest(&Check::default(), None, &NEVER).unwrap_err().to_string();
+    assert!(said.contains("there is no answer to digest"), "{said}");
 }
 
 fn a_result_that_cannot_be_kept_is_the_harness_s_failure() {
@@ -272,13 +305,22 @@ fn a_timeout_kills_an_engine_that_does_not_heed_it() {
     assert!(began.elapsed() < Duration::from_secs(10) && is_gone(pid) && !session.is_alive());
 }
 
+fn an_engine_that_dies_of_being_late_was_late() {
+    let mut session = started("expires");
+    let failure = session.run(&workload(), &limits(30, PATIENT)).unwrap_err();
+    assert_eq!(failure, Failure::TimedOut { request: "run", after: Duration::from_millis(30) });
+    assert!(!session.is_alive());
+}
+
 fn an_interrupt_kills_the_run_in_flight() {
     let mut session = started("deaf");
     let stop = Arc::new(AtomicBool::new(false));
     let raised = Arc::clone(&stop);
     let pid = session.pid();
     let waiter = std::thread::spawn(move || raised.store(true, Ordering::Relaxed));
-    let failure = session.run(&workload(), &Limits { timeout: None, grace: Duration::ZERO, stop: &stop }).unwrap_err();
+    let failure = session
+        .run(&workload(), &Limits { timeout: None, grace: Duration::ZERO, stop: &stop, faults: None })
+        .unwrap_err();
     waiter.join().unwrap();
     assert_eq!(failure, Failure::Interrupted);
     assert!(is_gone(pid));
@@ -290,7 +332,7 @@ fn an_engine_that_never_starts_can_be_interrupted() {
     let stop = Arc::new(AtomicBool::new(false));
     let raised = Arc::clone(&stop);
     let waiter = std::thread::spawn(move || raised.store(true, Ordering::Relaxed));
-    let result = HostedEngine { argv, environment: vec![] }.start(&setup(), &stop);
+    let result = HostedEngine { argv, origin: Origin::ThisBuild, environment: vec![] }.start(&setup(), &stop);
     waiter.join().unwrap();
     assert_eq!(result.err(), Some(Failure::Interrupted));
 }
@@ -306,7 +348,8 @@ fn processes_that_are_no_engines_are_refused_with_what_they_said() {
     assert!(foreign.contains("it speaks protocol 99, not 1"), "{foreign}");
     let early = said(r#"read line; echo '{"id":5,"body":"started"}'; cat"#);
     assert!(early.contains("a reply to request 5"), "{early}");
-    let missing = HostedEngine { argv: vec!["/nonexistent/engine".into()], environment: vec![] };
+    let missing =
+        HostedEngine { argv: vec!["/nonexistent/engine".into()], origin: Origin::Foreign, environment: vec![] };
     let missing = missing.start(&setup(), &NEVER).err().map(|e| e.to_string()).unwrap_or_default();
     assert!(missing.starts_with("cannot start `/nonexistent/engine`: "), "{missing}");
 }
@@ -315,6 +358,83 @@ fn late_replies_of_earlier_requests_are_skipped() {
     let hello = r#"{"id":1,"body":{"hello":{"protocol":1,"engine":"x","version":"1"}}}"#;
     let started = r#"{"id":2,"body":"started"}"#;
     script(&format!("read a; echo '{hello}'; read b; echo '{hello}'; echo '{started}'; cat >/dev/null")).unwrap();
+}
+
+fn a_reply_that_nobody_asked_for_does_not_swallow_the_next_request() {
+    let hello = r#"{"id":1,"body":{"hello":{"protocol":1,"engine":"x","version":"1"}}}"#;
+    let started = r#"{"id":2,"body":"started"}"#;
+    // Both lines arrive at once: the second one is there before the next request is made.
+    script(&format!("read a; printf '%s\\n%s\\n' '{hello}' '{hello}'; read b; echo '{started}'; cat >/dev/null"))
+        .unwrap();
+    let said = script(&format!("read a; printf '%s\\n%s\\n' '{hello}' '{started}'; cat >/dev/null"));
+    let said = said.err().map(|e| e.to_string()).unwrap_or_default();
+    assert!(said.contains("a reply to request 2, which was not made"), "{said}");
+}
+
+/// A foreign engine that keeps what it is told in `log`, says `ran` when asked to run, and then `digested`.
+fn foreign(log: &Path, ran: &str, digested: &str) -> HostedSession {
+    let hello = r#"{"id":1,"body":{"hello":{"protocol":1,"engine":"x","version":"1"}}}"#;
+    let started = r#"{"id":2,"body":"started"}"#;
+    let told = format!("printf '%s\\n' \"$c\" >>'{}'", log.display());
+    script(&format!(
+        "read -r a; echo '{hello}'; read -r b; echo '{started}'; read -r c; {told}; \
+         echo '{{\"id\":3,\"body\":{{\"ran\":{ran}}}}}'; read -r c; {told}; \
+         echo '{{\"id\":4,\"body\":{{\"digested\":{digested}}}}}'; cat >/dev/null"
+    ))
+    .unwrap()
+}
+
+fn no_engine_is_told_what_its_answer_should_be() {
+    let folder = tempfile::tempdir().unwrap();
+    let log = folder.path().join("log");
+    let mut session = foreign(&log, r#"{"rows":3,"notes":[]}"#, r#"{"mismatch":"none","check_ns":1}"#);
+    let column = bench_model::ColumnDigest { name: "share".into(), ..Default::default() };
+    let digest = Digest { approx: vec![column], exact_columns: vec!["secret".into()], ..Default::default() };
+    let check = Check { expected: Some((digest, "an oracle".into())), ..Check::default() };
+    session.run(&Workload { check: check.clone(), ..workload() }, &limits(PATIENT, 0)).unwrap();
+    session.digest(&check, None, &NEVER).unwrap();
+    let told = std::fs::read_to_string(log).unwrap();
+    for secret in ["expected", "an oracle", "secret"] {
+        assert!(!told.contains(secret), "{told}");
+    }
+    // Only which columns are compared within a tolerance: without it, they could not be digested alike.
+    assert_eq!(told.matches(r#""approx":{"share":1e-9}"#).count(), 2, "{told}");
+}
+
+fn a_foreign_engine_is_timed_by_the_harness_and_does_not_digest_its_own_answer() {
+    let folder = tempfile::tempdir().unwrap();
+    let digested = format!(r#"{{"digest":{},"check_ns":1}}"#, serde_json::to_string(&Digest::default()).unwrap());
+    let mut session = foreign(&folder.path().join("log"), r#"{"wall_ns":1,"rows":3,"notes":[]}"#, &digested);
+    let measured = session.run(&workload(), &limits(PATIENT, 0)).unwrap();
+    assert!(measured.wall_ns > 1_000, "{} ns is what the engine said", measured.wall_ns);
+    let said = session.digest(&Check::default(), None, &NEVER).unwrap_err().to_string();
+    assert!(said.contains("it has to reply with `result`"), "{said}");
+    assert!(!session.is_alive());
+}
+
+fn a_time_longer_than_it_took_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let ran = r#"{"wall_ns":99999999999999,"rows":3,"notes":[]}"#;
+    let mut session = foreign(&folder.path().join("log"), ran, r#"{"check_ns":1}"#);
+    let said = session.run(&workload(), &limits(PATIENT, 0)).unwrap_err().to_string();
+    assert!(said.contains("it says the run took 99999999999999 ns, but"), "{said}");
+}
+
+fn children_that_outlive_their_engine_are_killed_with_its_group() {
+    // The child holds the output open for longer than any patience.
+    let began = Instant::now();
+    let said = script("sleep 1000 & echo $! >&2; read a; exit 5").err().map(|e| e.to_string()).unwrap_or_default();
+    let (how, child) = said.rsplit_once(' ').unwrap();
+    assert_eq!(how, "the engine process exited with code 5 during `hello`; its last words:");
+    assert!(began.elapsed() < Duration::from_secs(60), "the child was waited for");
+    await_death(child.parse().unwrap());
+}
+
+fn children_that_left_the_group_of_their_engine_are_not_waited_for() {
+    let began = Instant::now();
+    let said = script("setsid sleep 100 & read a; exit 5").err().map(|e| e.to_string()).unwrap_or_default();
+    assert!(said.contains("exited with code 5 during `hello`"), "{said}");
+    assert!(began.elapsed() < Duration::from_secs(60), "the child was waited for");
 }
 
 fn children_see_a_scrubbed_environment_and_die_as_a_group() {
@@ -335,7 +455,7 @@ fn children_see_a_scrubbed_environment_and_die_as_a_group() {
 
 fn the_provider_gives_each_process_a_scratch_folder_and_removes_it() {
     let folder = tempfile::tempdir().unwrap();
-    let provider = HostedProvider::new(host(), folder.path().join("scratch"));
+    let provider = HostedProvider::new(host(), Origin::ThisBuild, folder.path().join("scratch"));
     let spec = EngineSpec {
         name: "good".into(),
         variant: "default".into(),
@@ -343,6 +463,7 @@ fn the_provider_gives_each_process_a_scratch_folder_and_removes_it() {
         memory: None,
         tuning: Tuning::default(),
         spans: false,
+        cluster: Default::default(),
     };
     let live = provider.start(&spec, &NEVER).unwrap();
     let count = || std::fs::read_dir(folder.path().join("scratch")).unwrap().count();
@@ -374,6 +495,7 @@ const CLAIMS: &[(&str, fn())] = claims! {
     a_good_engine_answers_and_is_measured,
     cpu_time_is_counted_for_the_run_alone,
     an_answer_out_of_order_is_a_mismatch_and_a_kept_result_is_whole,
+    a_discarded_answer_is_gone_and_discarding_nothing_is_fine,
     a_result_that_cannot_be_kept_is_the_harness_s_failure,
     an_engine_that_cannot_says_so_and_lives_on,
     a_panic_is_a_failure_that_ends_the_session,
@@ -382,10 +504,17 @@ const CLAIMS: &[(&str, fn())] = claims! {
     a_line_without_end_is_cut_off,
     a_timeout_cancels_politely_and_keeps_a_session_that_heeds_it,
     a_timeout_kills_an_engine_that_does_not_heed_it,
+    an_engine_that_dies_of_being_late_was_late,
     an_interrupt_kills_the_run_in_flight,
     an_engine_that_never_starts_can_be_interrupted,
     processes_that_are_no_engines_are_refused_with_what_they_said,
     late_replies_of_earlier_requests_are_skipped,
+    a_reply_that_nobody_asked_for_does_not_swallow_the_next_request,
+    no_engine_is_told_what_its_answer_should_be,
+    a_foreign_engine_is_timed_by_the_harness_and_does_not_digest_its_own_answer,
+    a_time_longer_than_it_took_is_refused,
+    children_that_outlive_their_engine_are_killed_with_its_group,
+    children_that_left_the_group_of_their_engine_are_not_waited_for,
     children_see_a_scrubbed_environment_and_die_as_a_group,
     the_provider_gives_each_process_a_scratch_folder_and_removes_it,
     engines_die_with_a_harness_that_is_killed,

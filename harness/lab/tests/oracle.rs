@@ -306,7 +306,7 @@ fn mismatches_say_what_differs_and_what_to_do() {
     let check = Check::default();
     let base = digested(&[batch(&[(Some(1), Some("a".into()), 1, Some(1.0))])], &check);
     let said = |rows: &[Row]| compare(&base, &digested(&[batch(rows)], &check), &check).unwrap_err().to_string();
-    insta::assert_snapshot!(said(&[(Some(2), Some("a".into()), 1, Some(1.0))]), @"values differ in the exact columns [i, s, d] (checksum c140ece1a202c4f9 instead of aabb1361bab99c8d); keep both results with --keep-results and compare the files");
+    insta::assert_snapshot!(said(&[(Some(2), Some("a".into()), 1, Some(1.0))]), @"values differ in the exact columns [i, s, d] (checksum c140ece1a202c4f9 instead of aabb1361bab99c8d); to see which, run it again with --keep-results, on an engine you trust too, and compare the files");
     insta::assert_snapshot!(said(&[(Some(1), Some("a".into()), 1, Some(1.5))]), @"the sum of column `f` is 1.5e0 instead of 1e0: off by 3.3e-1 of its magnitude, 1.0e-9 is allowed");
     insta::assert_snapshot!(said(&[(Some(1), Some("a".into()), 1, None)]), @"column `f` has 0 finite and 0 other numbers instead of 1 and 0");
 }

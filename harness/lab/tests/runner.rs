@@ -73,6 +73,16 @@ fn warm_sessions_stay_and_warm_up_once_per_workload() {
 }
 
 #[test]
+fn the_answer_of_a_warm_up_is_dropped_before_the_timed_run() {
+    let fake = Fake::default();
+    check(&Plan { protocol: Protocol::Warm(2), ..plan(vec![workload("q")], &["a"], 2) }, &fake);
+    let runs: Vec<String> = fake.log().into_iter().filter(|line| !line.starts_with("start")).collect();
+    let warm_up = ["run a q", "discard a"];
+    let expected = [&["load a d"][..], &warm_up, &warm_up, &["run a q", "run a q", "stop a"]].concat();
+    assert_eq!(runs, expected);
+}
+
+#[test]
 fn cold_processes_are_started_and_stopped_for_each_trial() {
     for protocol in [Protocol::ColdProcess, Protocol::ColdCache] {
         let fake = Fake::default();

@@ -1,6 +1,8 @@
 //! Something that runs workloads: an in-repo style, DataFusion itself, or a real product.
 
+use crate::cluster::ClusterSpec;
 use crate::dataset::Dataset;
+use crate::fault::{FaultOutcome, FaultPlan};
 use crate::program::{Family, Workload};
 use crate::span::SpanReport;
 use crate::tuning::{Switch, Tuning};
@@ -18,6 +20,8 @@ pub struct Capabilities {
     pub families: Vec<Family>,
     /// Its switches.
     pub switches: &'static [Switch],
+    /// Whether it can run on node processes.
+    pub distributed: bool,
     /// The most slots it can use, if that does not depend on the machine: one for a single-threaded baseline.
     pub slots_max: Option<u32>,
     /// What it is, in one line.
@@ -37,6 +41,8 @@ pub struct EngineSetup {
     pub tuning: Tuning,
     /// Whether to account for each slot's time.
     pub spans: bool,
+    /// Where its nodes run.
+    pub cluster: ClusterSpec,
 }
 
 /// A complete, materialised answer.
@@ -50,6 +56,8 @@ pub struct Answer {
     pub spans: Option<SpanReport>,
     /// What the engine decided on the way (replanning, retries, speculation), a sentence each.
     pub notes: Vec<String>,
+    /// What came of the faults that were armed for this run.
+    pub faults: Vec<FaultOutcome>,
 }
 
 /// Why there is no answer.
@@ -117,6 +125,16 @@ pub trait Session {
     /// # Errors
     /// See [`EngineError`].
     fn run(&mut self, workload: &Workload, stop: &Arc<AtomicBool>) -> Result<Answer, EngineError>;
+    /// Plans faults for the next run. A fault that ends a node is over with the run: the next one begins on a whole cluster.
+    ///
+    /// # Errors
+    /// [`EngineError::Unsupported`] where nothing of the kind can be done.
+    fn arm(&mut self, faults: &FaultPlan) -> Result<(), EngineError> {
+        if faults.faults.is_empty() {
+            return Ok(());
+        }
+        Err(EngineError::Unsupported("this engine runs in one process: there is no node to hurt".to_owned()))
+    }
     /// Explains a workload; `analyze` also runs it and shows what adaptive replanning changed.
     ///
     /// # Errors

@@ -7,6 +7,7 @@ use crate::ids::{FragmentId, JobId};
 use crate::machine::{Planned, StageStats, StyleEnv};
 use crate::program::Workload;
 use arrow::datatypes::SchemaRef;
+use bytes::Bytes;
 use std::sync::Arc;
 
 /// A program, planned and cut at its exchanges.
@@ -32,6 +33,12 @@ pub trait Front: Send + Sync {
     fn lower(&self, job: JobId, workload: &Workload, env: &StyleEnv) -> Result<Lowered, EngineError>;
     /// Looks at what a finished fragment produced and changes fragments that are not `fixed`.
     fn replan(&self, job: JobId, stats: &StageStats, fixed: &[FragmentId]) -> Planned;
+    /// The encoded form of what a call's arguments name, so that another process can run it; none if they name nothing
+    /// that is here, or if this front keeps nothing that calls could name.
+    fn ship(&self, args: &[u8]) -> Option<Bytes> {
+        let _ = args;
+        None
+    }
     /// The job's fragments as text: exchanges, partitions, operators and what replanning changed.
     fn explain(&self, job: JobId) -> String;
     /// Drops everything remembered about a job.

@@ -104,6 +104,39 @@ pub struct Fragment {
     /// Fragments that should finish before this one starts although it does not read them: their sizes may change its
     /// plan (a small build side saves shuffling the probe side). A hint for adaptive styles, ignored by the others.
     pub waits_for: Vec<FragmentId>,
+    /// What its tasks ask of the nodes that run them.
+    pub options: TaskOptions,
+}
+
+/// What a fragment's tasks ask of the nodes that run them. Styles without the mechanism ignore it: it changes where and
+/// when tasks run, never what they compute.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TaskOptions {
+    /// What one task holds while it runs, by name, in thousandths (`cpu`, `gpu`, or any other word); `memory` in bytes.
+    /// A `cpu` that is not mentioned is one.
+    pub resources: BTreeMap<String, u64>,
+    /// How the tasks lie on the nodes.
+    pub placement: Placement,
+    /// Task `p` is a method call on actor `p` of this group: the calls of one actor run in the order of their fragments, on
+    /// the node where the actor lives. Its state is the block that each call reads with [`Read::Forward`] from the call
+    /// before it.
+    pub actor: Option<u32>,
+}
+
+/// How a fragment's tasks lie on the nodes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Placement {
+    /// As the style sees fit.
+    #[default]
+    Any,
+    /// On as few nodes as possible.
+    Pack,
+    /// On as many nodes as possible.
+    Spread,
+    /// All on one node, or not at all.
+    StrictPack,
+    /// No two on the same node, or not at all.
+    StrictSpread,
 }
 
 impl Fragment {
@@ -244,7 +277,7 @@ mod tests {
 
     fn fragment(id: u32, tasks: u32, outputs: u32, inputs: Vec<Input>) -> Fragment {
         let call = Call { kernel: KernelId::new("noop/1"), args: Bytes::new() };
-        Fragment { id: FragmentId(id), call, inputs, tasks, exchange: Exchange::Hash, outputs, waits_for: vec![] }
+        Fragment { id: FragmentId(id), call, inputs, tasks, exchange: Exchange::Hash, outputs, waits_for: vec![], options: TaskOptions::default() }
     }
 
     #[test]

@@ -64,6 +64,15 @@ pub trait TaskContext {
     /// # Errors
     /// The disk is full or unwritable, or the attempt was cancelled.
     fn write(&mut self, output: u32, batch: &RecordBatch) -> Result<(), TaskFailure>;
+    /// What [`crate::Front::ship`] answers for `key` where the job was planned: asked for once per process, when a
+    /// call's arguments name something that is not here.
+    ///
+    /// # Errors
+    /// The other process is gone or knows nothing of that name, or this host has nobody to ask.
+    fn shipment(&mut self, key: &[u8]) -> Result<bytes::Bytes, TaskFailure> {
+        let _ = key;
+        Err(TaskFailure::Fatal("this host ships nothing".to_owned()))
+    }
     /// Whether the attempt should stop; long kernels look now and then.
     fn cancelled(&self) -> bool;
     /// Memory this task may hold before it must spill.

@@ -5,12 +5,14 @@
 
 use crate::block::BlockRef;
 use crate::graph::{Call, Exchange, Graph};
-use crate::ids::{Addr, Attempt, FragmentId, JobId, NodeId, TaskId, TimerId};
+use crate::ids::{Addr, Attempt, BlockId, FragmentId, JobId, NodeId, TaskId, TimerId};
 use crate::kernel::{TaskFailure, TaskStats};
 use crate::span::SpanKind;
 use crate::tuning::{Switch, Tuning};
 use crate::units::{Bytes, Nanos};
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 use std::fmt::Debug;
 use std::sync::Arc;
 
@@ -27,8 +29,21 @@ pub struct Assignment {
     pub inputs: Vec<Vec<BlockRef>>,
     /// How many output blocks it writes.
     pub outputs: u32,
-    /// Where they go: [`Exchange::Collect`] blocks stay in memory, all others go to the node's block store.
+    /// How the kernel cuts its rows into them.
     pub exchange: Exchange,
+    /// Where the node keeps them.
+    pub storage: Storage,
+}
+
+/// Where a block is kept: one of the things in which the styles differ.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Storage {
+    /// A file on local disk (Spark's shuffle files).
+    Disk,
+    /// The memory of the node's process (Dask's worker data). Other processes get a serialized copy.
+    Heap,
+    /// Sealed memory that all processes of the host can map (Ray's object store). Within one process it is the heap.
+    Shared,
 }
 
 /// What a finished attempt left behind.
@@ -88,6 +103,23 @@ pub enum JobError {
     /// No node is left to run on.
     #[error("no node is left to run tasks")]
     NoNodes,
+    /// The owner of objects that are still needed is gone: nobody knows any more how to make them (Ray's
+    /// OwnerDiedError). The same program may be submitted again.
+    #[error("node {node} owned the blocks of fragment {fragment} and is gone, so they cannot be rebuilt; run it again")]
+    OwnerDied {
+        /// Who owned them.
+        node: NodeId,
+        /// Whose blocks they were.
+        fragment: FragmentId,
+    },
+    /// A task asks for more of a resource than any node has.
+    #[error("no node can ever run fragment {fragment}: {reason}")]
+    Infeasible {
+        /// Whose tasks.
+        fragment: FragmentId,
+        /// What is missing.
+        reason: String,
+    },
     /// The graph handed in is not consistent.
     #[error("the job's graph is invalid: {0}")]
     InvalidGraph(String),
@@ -111,6 +143,12 @@ pub enum Note {
     Retried(TaskId, String),
     /// A late or zombie attempt's result was ignored.
     Ignored(TaskId, Attempt),
+    /// A waiting task was moved from a busy node to another.
+    Stolen(TaskId, NodeId, NodeId),
+    /// A block was moved from memory to disk.
+    Spilled(BlockId),
+    /// Any other mechanism at work, a sentence.
+    Did(String),
 }
 
 /// What happens to a machine.
@@ -156,6 +194,27 @@ pub enum Event<M> {
     NodeDown(NodeId),
     /// The planner answered (driver only).
     Planned(Planned),
+    /// An [`Action::Fetch`] ended: the block is in this node's store too, or is not to be had (nodes only).
+    Fetched {
+        /// The block as it was asked for.
+        block: BlockRef,
+        /// Why it is not here.
+        result: Result<(), TaskFailure>,
+    },
+    /// An [`Action::Spill`] ended (nodes only). If it failed, the block is still in memory.
+    Spilled {
+        /// Which block.
+        block: BlockId,
+        /// Of which attempt.
+        attempt: Attempt,
+        /// Why it is not on disk.
+        result: Result<(), TaskFailure>,
+    },
+    /// The answer to [`Action::MeasureMemory`] (nodes only).
+    Memory {
+        /// What the node's process holds, blocks in shared memory included.
+        used: Bytes,
+    },
 }
 
 /// What a machine wants done.
@@ -184,6 +243,30 @@ pub enum Action<M> {
         /// Which attempt.
         attempt: Attempt,
     },
+    /// Copy a block from the node that holds it into this node's store, then raise [`Event::Fetched`] (nodes only).
+    /// Fetching the same attempt's block again while it is here or on its way is answered, not repeated.
+    Fetch {
+        /// Which block, and where it is.
+        block: BlockRef,
+        /// Where to keep the copy.
+        storage: Storage,
+    },
+    /// Move a block of this node from memory to disk, then raise [`Event::Spilled`]. It can be read as before.
+    Spill {
+        /// Which block.
+        block: BlockId,
+        /// Of which attempt.
+        attempt: Attempt,
+    },
+    /// Drop one block of this node, if it is there. A task that has opened it already reads on.
+    Release {
+        /// Which block.
+        block: BlockId,
+        /// Of which attempt.
+        attempt: Attempt,
+    },
+    /// Raise [`Event::Memory`] (nodes only).
+    MeasureMemory,
     /// Drop a fragment's blocks on this node, or all of a job's.
     Free {
         /// Of which job.
@@ -248,14 +331,18 @@ pub struct StyleEnv {
     pub slots: u32,
     /// Memory one task may hold.
     pub memory_share: Bytes,
+    /// Memory each node may hold, blocks included; unlimited if absent.
+    pub memory: Option<Bytes>,
+    /// What else each node has, by name, in thousandths (`gpu`, or any other word). One `cpu` per slot goes without saying.
+    pub resources: BTreeMap<String, u64>,
     /// The style's switches, resolved.
     pub tuning: Tuning,
 }
 
 /// An architecture: which machines it is made of, and which switches it has.
 pub trait Style: Send + Sync + 'static {
-    /// What its machines say to each other.
-    type Msg: Clone + Debug + Send + 'static;
+    /// What its machines say to each other; it crosses processes as bytes.
+    type Msg: Clone + Debug + Send + Serialize + DeserializeOwned + 'static;
     /// The machine it puts at an address.
     type Machine: Machine<Msg = Self::Msg> + 'static;
 

@@ -108,6 +108,14 @@ impl Tuning {
         Ok(tuning)
     }
 
+    /// The same settings, with every switch of the list that has no value at its default.
+    #[must_use]
+    pub fn with_defaults(&self, switches: &[Switch]) -> Self {
+        let mut all = Self::defaults(switches);
+        all.0.extend(self.0.clone());
+        all
+    }
+
     /// A yes-or-no switch; `false` if there is no such switch.
     #[must_use]
     pub fn is_on(&self, name: &str) -> bool {

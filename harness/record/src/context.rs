@@ -37,6 +37,9 @@ pub struct RunContext {
     pub machine: Machine,
     /// The data, with what identifies its bytes.
     pub datasets: Vec<DatasetContext>,
+    /// The workloads that ran, with what identifies each program; empty in runs of builds that did not write it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub workloads: Vec<WorkloadContext>,
     /// When the run began.
     pub started_at: Timestamp,
     /// When it was continued after an interruption, oldest first.
@@ -109,7 +112,40 @@ pub struct DatasetContext {
     pub checksum: String,
 }
 
+/// One workload that ran.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WorkloadContext {
+    /// Its name, as in a case.
+    pub name: String,
+    /// What identifies its program and the answer it is held to.
+    pub checksum: String,
+}
+
+/// Something that two runs have under one name, and that is not the same.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Difference {
+    /// A dataset.
+    #[error("dataset `{0}` holds other bytes")]
+    Dataset(String),
+    /// A workload.
+    #[error("workload `{0}` has another program or another expected answer")]
+    Workload(String),
+}
+
 impl RunContext {
+    /// The first dataset or workload that both runs name and that is not the same in both: times of the two do not belong
+    /// in one table. What only one of them names is no difference.
+    #[must_use]
+    pub fn difference(&self, other: &Self) -> Option<Difference> {
+        let data =
+            self.datasets.iter().find(|d| other.datasets.iter().any(|o| o.name == d.name && o.checksum != d.checksum));
+        let work = self
+            .workloads
+            .iter()
+            .find(|w| other.workloads.iter().any(|o| o.name == w.name && o.checksum != w.checksum));
+        data.map(|d| Difference::Dataset(d.name.clone())).or_else(|| work.map(|w| Difference::Workload(w.name.clone())))
+    }
+
     /// The engine of a case, if the context knows it.
     #[must_use]
     pub fn engine(&self, name: &str, variant: &str, slots: u32) -> Option<&EngineContext> {

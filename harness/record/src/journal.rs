@@ -46,6 +46,26 @@ pub struct Resumed {
 }
 
 impl Journal {
+    /// Whether [`Self::create`] could start a run here, asked before any work is done for one. Leaves nothing behind.
+    ///
+    /// # Errors
+    /// As for [`Self::create`].
+    pub fn check(folder: &Path) -> Result<(), RecordError> {
+        let absolute = std::path::absolute(folder).map_err(RecordError::io("resolve", folder))?;
+        if absolute.is_dir() {
+            refuse_contents(&absolute)?;
+        }
+        let existing = absolute.ancestors().find(|p| p.exists()).unwrap_or(Path::new("/"));
+        if !existing.is_dir() {
+            let refusal = std::io::Error::from(std::io::ErrorKind::NotADirectory);
+            return Err(RecordError::io("create the folder", folder)(refusal));
+        }
+        // Permission bits do not tell of read-only file systems or of who is asking: only writing does.
+        let probe = existing.join(format!(".bench-probe-{}", std::process::id()));
+        let probed = File::create(&probe).and_then(|_| fs::remove_file(&probe));
+        probed.map_err(RecordError::io("write to the folder", existing))
+    }
+
     /// Starts a run in a new or empty folder, and makes its parents. A folder left by a run that was killed before its
     /// first record counts as empty.
     ///

@@ -24,7 +24,7 @@ mod time;
 
 pub use bench_model::{Bytes, ColumnDigest, Digest, Family, Nanos, SpanKind, SpanReport, Tuning};
 pub use case::{Arm, Case, CaseKey, Protocol, ProtocolError};
-pub use context::{Build, ClusterContext, DatasetContext, EngineContext, RunContext};
+pub use context::{Build, ClusterContext, DatasetContext, Difference, EngineContext, RunContext, WorkloadContext};
 pub use error::RecordError;
 pub use journal::{Journal, Resumed, Torn};
 pub use machine::Machine;

@@ -3,7 +3,7 @@
 use crate::SCHEMA;
 use crate::case::{Arm, Case, CaseKey};
 use crate::time::Timestamp;
-use bench_model::{Digest, SpanReport};
+use bench_model::{Digest, FaultOutcome, SpanReport};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
@@ -99,6 +99,10 @@ pub struct Observation {
     /// What the engine decided on the way, a sentence each.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub notes: Vec<String>,
+    /// What came of the faults that were planned for this trial. One that did not fire makes the trial void: it shows
+    /// nothing about recovery.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub faults: Vec<FaultOutcome>,
     /// What was seen of the rest of the machine.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub contamination: Option<Contamination>,
@@ -205,6 +209,7 @@ impl Observation {
             check_ns: None,
             spans: None,
             notes: Vec::new(),
+            faults: Vec::new(),
             contamination: None,
             repeat: None,
         }

@@ -146,6 +146,12 @@ fn the_context_is_written_thus() {
           "checksum": "00ff"
         }
       ],
+      "workloads": [
+        {
+          "name": "tpch-q01",
+          "checksum": "0f0f"
+        }
+      ],
       "started_at": "2026-11-22T19:04:05.123Z"
     }
     "#);

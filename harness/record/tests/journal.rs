@@ -3,7 +3,7 @@
 mod run_fixture;
 
 use bench_record::{
-    Arm, CONTEXT_FILE, Invalid, Journal, MAX_LINE_BYTES, OBSERVATIONS_FILE, Outcome, RecordError, Run, Torn,
+    Arm, CONTEXT_FILE, Difference, Invalid, Journal, MAX_LINE_BYTES, OBSERVATIONS_FILE, Outcome, RecordError, Run, Torn,
 };
 use run_fixture::{case, completed, context};
 use std::fs;
@@ -64,6 +64,25 @@ fn a_folder_that_cannot_be_made_is_named() {
     fs::write(&file, "").unwrap();
     let error = Journal::create(&file.join("run"), &context()).unwrap_err().to_string();
     assert!(error.contains("cannot create the folder") && error.contains("file/run"), "{error}");
+}
+
+#[test]
+fn a_folder_is_judged_before_any_work_and_left_as_it_is() {
+    let dir = tempfile::tempdir().unwrap();
+    let listed = || fs::read_dir(dir.path()).unwrap().map(|e| e.unwrap().file_name()).collect::<Vec<_>>();
+    Journal::check(&dir.path().join("new/run")).unwrap();
+    Journal::check(dir.path()).unwrap();
+    assert_eq!(listed(), [""; 0]);
+
+    fs::write(dir.path().join("thesis.tex"), "x").unwrap();
+    assert!(matches!(Journal::check(dir.path()), Err(RecordError::Foreign { .. })));
+    let below = Journal::check(&dir.path().join("thesis.tex/run")).unwrap_err().to_string();
+    assert!(below.contains("cannot create the folder") && below.contains("thesis.tex/run"), "{below}");
+    drop(Journal::create(&dir.path().join("run"), &context()).unwrap());
+    assert!(matches!(Journal::check(&dir.path().join("run")), Err(RecordError::Occupied { .. })));
+    // Nobody may write here, not even root.
+    let refused = Journal::check("/proc/self/run".as_ref()).unwrap_err().to_string();
+    assert!(refused.starts_with("cannot write to the folder /proc/"), "{refused}");
 }
 
 #[test]
@@ -166,4 +185,19 @@ fn the_context_is_replaced_as_a_whole() {
     journal.write_context(&later).unwrap();
     assert_eq!(Run::load(dir.path()).unwrap().context, later);
     assert!(journal.results_folder().unwrap().ends_with("results"));
+}
+
+#[test]
+fn runs_that_read_or_computed_something_else_under_one_name_differ() {
+    let mut other = context();
+    assert_eq!(context().difference(&other), None);
+    other.workloads[0].checksum = "f0f0".into();
+    let said = context().difference(&other).map(|d| d.to_string());
+    assert_eq!(said.as_deref(), Some("workload `tpch-q01` has another program or another expected answer"));
+    other.datasets[0].checksum = "ff00".into();
+    assert_eq!(context().difference(&other), Some(Difference::Dataset("tpch-sf0.01".into())));
+    // Runs of other workloads or data have nothing in common that could differ.
+    other.workloads[0].name = "tpch-q02".into();
+    other.datasets.clear();
+    assert_eq!(context().difference(&other), None);
 }

@@ -42,6 +42,10 @@ kinds! {
     BlockCorrupt = "block_corrupt",
     /// A task gives other rows each time it runs.
     Nondeterministic = "nondeterministic",
+    /// A block cannot be written to disk.
+    DiskFull = "disk_full",
+    /// A node's process holds far more memory than its blocks explain.
+    MemoryPressure = "memory_pressure",
     /// A node dies with its blocks, and joins again empty.
     NodeLost = "node_lost",
     /// A dead node is back before its death was noticed.

@@ -1,12 +1,14 @@
 //! A simulated node: its machine, its slots, its blocks.
 
-use bench_model::{Attempt, BlockMeta, BlockRef, FragmentId, JobId, TaskFailure, TaskId};
+use bench_model::{Attempt, BlockId, BlockMeta, BlockRef, FragmentId, JobId, TaskFailure, TaskId};
 use std::collections::BTreeMap;
 
 /// A block as it is stored.
 pub(crate) struct Held {
     pub(crate) meta: BlockMeta,
     pub(crate) corrupt: bool,
+    /// It was moved from memory to disk.
+    pub(crate) spilled: bool,
     /// Written by, or left from, an incarnation that the driver had given up: nobody promised to free it.
     pub(crate) abandoned: bool,
 }
@@ -90,6 +92,19 @@ impl<M, T> SimNode<M, T> {
         } else if let Some(held) = fragment.get_mut(&(task.partition, output, attempt)) {
             held.corrupt = true;
         }
+    }
+
+    /// Moves a block to disk, unless the disk is full; false if the block is not there.
+    pub(crate) fn spill(&mut self, block: BlockId, attempt: Attempt, full: bool) -> bool {
+        let fragment = self.store.get_mut(&(block.task.job, block.task.fragment));
+        let held = fragment.and_then(|f| f.get_mut(&(block.task.partition, block.output, attempt)));
+        held.map(|held| held.spilled |= !full).is_some()
+    }
+
+    /// Bytes of the blocks that are not on disk.
+    pub(crate) fn in_memory(&self) -> u64 {
+        let held = self.store.values().flat_map(BTreeMap::values);
+        held.filter(|h| !h.spilled).map(|h| h.meta.bytes.get()).sum()
     }
 
     /// Drops a fragment's blocks, or a job's; returns whose they were.

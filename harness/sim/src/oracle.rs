@@ -3,7 +3,7 @@
 use crate::options::SimTrouble;
 use bench_model::{
     Assignment, Attempt, BlockMeta, BlockRef, Checksum, Fragment, FragmentId, Graph, JobError, JobId, NodeId,
-    TaskFailure, TaskId,
+    TaskFailure, TaskId, TaskOptions,
 };
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -61,8 +61,12 @@ pub(crate) struct Oracle {
     fetch_failures: BTreeMap<(JobId, FragmentId), u32>,
     /// Tasks whose rows change from attempt to attempt.
     pub(crate) fickle: BTreeSet<TaskId>,
+    /// Nodes that died or were given up at some time.
+    pub(crate) lost_nodes: BTreeSet<NodeId>,
     /// The driver had no node at some time.
     pub(crate) all_nodes_were_down: bool,
+    /// How often a node was given up or came back as another incarnation.
+    pub(crate) deaths: u32,
 }
 
 fn rule(message: String) -> SimTrouble {
@@ -123,13 +127,18 @@ impl Oracle {
     /// Whether everybody who reads a task has finished at least once: then its blocks may have been given up for good,
     /// and made again when a reader was lost later, even if the message to free them never arrived.
     fn was_unread(&self, task: TaskId, graph: &Graph) -> bool {
-        let mut readers = graph.fragments.iter().filter(|f| f.inputs.iter().any(|i| i.from == task.fragment));
-        readers.all(|reader| {
-            (0..reader.tasks).all(|partition| {
-                let id = TaskId { job: task.job, fragment: reader.id, partition };
-                let mut attempts = self.attempts.range((id, Attempt(0))..=(id, Attempt(u32::MAX)));
-                attempts.any(|(_, record)| record.produced.is_some())
-            })
+        let Some(source) = graph.fragment(task.fragment) else { return true };
+        graph.fragments.iter().all(|reader| {
+            let inputs = || reader.inputs.iter().filter(|i| i.from == task.fragment);
+            let reads_it = |partition: &u32| {
+                inputs().any(|i| reader.reads(task.job, i, source, *partition).any(|b| b.task == task))
+            };
+            inputs().next().is_none()
+                || (0..reader.tasks).filter(reads_it).all(|partition| {
+                    let id = TaskId { job: task.job, fragment: reader.id, partition };
+                    let mut attempts = self.attempts.range((id, Attempt(0))..=(id, Attempt(u32::MAX)));
+                    attempts.any(|(_, record)| record.produced.is_some())
+                })
         })
     }
 
@@ -156,10 +165,21 @@ impl Oracle {
         }
     }
 
+    /// A node could not copy a block.
+    pub(crate) fn fetch_failed(&mut self, block: &BlockRef) {
+        let source = block.id.task;
+        *self.fetch_failures.entry((source.job, source.fragment)).or_default() += 1;
+        self.suspect_on(block.node, source);
+    }
+
     /// A reader missed a block of `source`: whatever that fragment has on the same node may be made again.
     fn suspect(&mut self, task: TaskId, attempt: Attempt, source: TaskId) {
         let inputs = self.attempts.get(&(task, attempt)).map(|r| r.inputs.as_slice()).unwrap_or_default();
         let Some(node) = inputs.iter().find(|b| b.id.task == source).map(|b| b.node) else { return };
+        self.suspect_on(node, source);
+    }
+
+    fn suspect_on(&mut self, node: NodeId, source: TaskId) {
         let (mut from, mut to) = (source, source);
         (from.partition, to.partition) = (0, u32::MAX);
         let range = (from, Attempt(0))..=(to, Attempt(u32::MAX));
@@ -209,6 +229,8 @@ impl Oracle {
         let justified = match error {
             JobError::Task { task, attempts, failure } => match failure {
                 TaskFailure::Cancelled | TaskFailure::MissingBlock(_) | TaskFailure::CorruptBlock(_) => false,
+                // A style may take a task for the cause of its nodes' deaths (Dask's KilledWorker), and then says so.
+                TaskFailure::Transient(why) if why.contains("died") => self.deaths >= *attempts,
                 _ => self.failures.get(task).copied().unwrap_or(0) >= *attempts,
             },
             JobError::ChecksumChanged(_) => self.fickle.iter().any(|t| t.job == id),
@@ -216,6 +238,10 @@ impl Oracle {
                 self.fetch_failures.get(&(id, *fragment)).copied().unwrap_or(0) >= *times
             }
             JobError::NoNodes => self.all_nodes_were_down,
+            JobError::OwnerDied { node, .. } => self.lost_nodes.contains(node),
+            JobError::Infeasible { fragment, .. } => {
+                job.fragment(*fragment).is_some_and(|f| f.options != TaskOptions::default())
+            }
             JobError::InvalidGraph(_) => false,
             JobError::Cancelled => job.cancelled,
         };

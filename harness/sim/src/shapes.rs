@@ -1,13 +1,13 @@
 //! Random graphs: the shapes that schedulers are measured on, and random plans with shuffles, broadcasts and forwards.
 
 use crate::rng::Rng;
-use bench_model::{Call, Exchange, Fragment, FragmentId, Graph, Input, KernelId, Read};
+use bench_model::{Call, Exchange, Fragment, FragmentId, Graph, Input, KernelId, Placement, Read, TaskOptions};
 
 /// A random valid graph of roughly at most `tasks` tasks.
 #[must_use]
 pub fn random_graph(rng: &mut Rng, tasks: u32) -> Graph {
     let tasks = tasks.max(4);
-    match rng.below(8) {
+    match rng.below(9) {
         0 => chain(rng.between(1, u64::from(tasks)) as u32),
         1 => fan_out(rng.between(1, u64::from(tasks - 2)) as u32),
         2 => tree(rng.between(1, u64::from(tasks / 2)) as u32, rng.between(2, 4) as u32),
@@ -15,13 +15,17 @@ pub fn random_graph(rng: &mut Rng, tasks: u32) -> Graph {
             let width = rng.between(1, 6) as u32;
             stencil(rng.between(1, u64::from((tasks / width).max(1))) as u32, width)
         }
+        4 => {
+            let actors = rng.between(1, 4) as u32;
+            actors_called(rng.between(1, u64::from((tasks / actors).max(1))) as u32, actors)
+        }
         _ => plan(rng, tasks),
     }
 }
 
 fn fragment(id: u32, tasks: u32, inputs: Vec<Input>, exchange: Exchange, outputs: u32) -> Fragment {
     let call = Call { kernel: KernelId::new("sim/1"), args: Default::default() };
-    Fragment { id: FragmentId(id), call, inputs, tasks, exchange, outputs, waits_for: Vec::new() }
+    Fragment { id: FragmentId(id), call, inputs, tasks, exchange, outputs, waits_for: Vec::new(), options: Default::default() }
 }
 
 fn read(from: u32, read: Read) -> Input {
@@ -78,6 +82,16 @@ pub(crate) fn stencil(stages: u32, width: u32) -> Graph {
     answer_last((0..stages).map(stage).collect())
 }
 
+/// `calls` method calls on each of `actors` actors.
+pub(crate) fn actors_called(calls: u32, actors: u32) -> Graph {
+    let mut graph = stencil(calls, actors);
+    for fragment in &mut graph.fragments {
+        fragment.options.actor = Some(0);
+        fragment.inputs.iter_mut().for_each(|input| input.read = Read::Forward);
+    }
+    graph
+}
+
 /// A random plan: scans, shuffles, broadcasts, forwards, joins of them, and one fragment that gathers the answer.
 fn plan(rng: &mut Rng, tasks: u32) -> Graph {
     let partitions = rng.between(1, 6) as u32;
@@ -92,6 +106,9 @@ fn plan(rng: &mut Rng, tasks: u32) -> Graph {
         }
         if id > 1 && rng.one_in(4) {
             next.waits_for.push(FragmentId(rng.below(u64::from(id)) as u32));
+        }
+        if rng.one_in(5) {
+            next.options = options(rng);
         }
         left -= i64::from(next.tasks);
         unread.push(id);
@@ -109,6 +126,17 @@ fn plan(rng: &mut Rng, tasks: u32) -> Graph {
         }
     }
     answer_last(fragments)
+}
+
+/// What a fragment may ask for. Every node of a simulated cluster has two GPUs.
+fn options(rng: &mut Rng) -> TaskOptions {
+    let gpu = rng.one_in(2).then(|| ("gpu".to_owned(), rng.between(1, 4) * 500));
+    let placements =
+        [Placement::Any, Placement::Pack, Placement::Spread, Placement::StrictPack, Placement::StrictSpread];
+    // Strict placements are often infeasible on a small cluster, and end the job.
+    let choices = if rng.one_in(8) { 5 } else { 3 };
+    let placement = placements[rng.below(choices) as usize];
+    TaskOptions { resources: gpu.into_iter().collect(), placement, actor: None }
 }
 
 /// One fragment over up to two earlier ones.

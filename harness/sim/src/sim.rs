@@ -1,6 +1,7 @@
 //! The host: virtual time, messages, timers, and what each action means here.
 
 mod actions;
+mod blocks;
 mod life;
 
 use crate::content::expected_answer;
@@ -12,7 +13,7 @@ use crate::queue::Queue;
 use crate::rng::Rng;
 use crate::shapes::random_graph;
 use bench_model::{
-    Action, Addr, Attempt, Bytes, Event, Graph, JobId, Machine, Nanos, NodeId, Planned, Style, StyleEnv, TaskId,
+    Action, Addr, Attempt, BlockId, BlockRef, Bytes, Event, Graph, JobId, Machine, Nanos, NodeId, Planned, Style, StyleEnv, TaskId,
     TimerId, Tuning,
 };
 use life::Life;
@@ -28,6 +29,9 @@ enum Occurrence<M> {
     Deliver { from: Addr, to: Addr, number: u64, msg: M },
     Timer { at: Addr, incarnation: u32, id: TimerId, generation: u64 },
     TaskEnds { node: NodeId, incarnation: u32, task: TaskId, attempt: Attempt, generation: u32 },
+    Fetched { node: NodeId, incarnation: u32, block: BlockRef },
+    Spilled { node: NodeId, incarnation: u32, block: BlockId, attempt: Attempt },
+    Memory { node: NodeId, incarnation: u32 },
     Planned(Planned),
     Life(NodeId, Life),
 }
@@ -97,7 +101,11 @@ impl<'s, S: Style> Sim<'s, S> {
             trouble: SimTrouble::Options(e.to_string()),
         };
         let tuning = draw_tuning(style, &mut rng, options).map_err(refuse)?;
-        let env = StyleEnv { slots: options.slots.max(1), memory_share: Bytes::new(1 << 30), tuning };
+        // Half of the clusters are so small that blocks must be spilled.
+        let memory = rng.one_in(2).then(|| Bytes::new(rng.between(300_000, 3_000_000)));
+        let memory_share = memory.map_or(Bytes::new(1 << 30), |m| Bytes::new(m.get() / 100));
+        let resources = BTreeMap::from([("gpu".to_owned(), 2_000)]);
+        let env = StyleEnv { slots: options.slots.max(1), memory_share, memory, resources, tuning };
         let mut sim = Self {
             style,
             seed,
@@ -252,6 +260,9 @@ impl<'s, S: Style> Sim<'s, S> {
             Occurrence::TaskEnds { node, incarnation, task, attempt, generation } => {
                 self.task_ends((node, incarnation), (task, attempt), generation)
             }
+            Occurrence::Fetched { node, incarnation, block } => self.fetched((node, incarnation), block),
+            Occurrence::Spilled { node, incarnation, block, attempt } => self.spilled((node, incarnation), block, attempt),
+            Occurrence::Memory { node, incarnation } => self.memory_measured((node, incarnation)),
             Occurrence::Planned(planned) => {
                 if let (Some(job), Some(graph)) = (self.jobs.get_mut(&planned.job), &planned.graph) {
                     job.plan(Arc::clone(graph));
@@ -268,7 +279,10 @@ impl<'s, S: Style> Sim<'s, S> {
         let node = match occurrence {
             Occurrence::Deliver { to: Addr::Node(node), .. }
             | Occurrence::Timer { at: Addr::Node(node), .. }
-            | Occurrence::TaskEnds { node, .. } => *node,
+            | Occurrence::TaskEnds { node, .. }
+            | Occurrence::Fetched { node, .. }
+            | Occurrence::Spilled { node, .. }
+            | Occurrence::Memory { node, .. } => *node,
             _ => return None,
         };
         self.nodes.get_mut(node.0 as usize).filter(|n| n.paused)

@@ -1,8 +1,13 @@
 //! Who takes part in a table, and every trial with the contestant it belongs to.
+//!
+//! Trials with faults never meet those without: the faults planned for a trial are part of who its contestant is, and a
+//! contestant with faults is in the sheet of faults only.
 
+use super::ablation;
 use super::group::Group;
 use crate::comparison::Contestant;
 use bench_record::{Arm, Case, CaseKey, Observation, Run};
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// A trial in a table.
@@ -21,9 +26,12 @@ pub(super) struct Field<'a> {
     pub(super) trials: Vec<Trial<'a>>,
 }
 
-/// What makes two trials' engines the same: a rebuilt or upgraded engine is another contestant.
+/// What makes two trials' engines the same: a rebuilt or upgraded engine is another contestant, and so is one that is
+/// hurt. Ordered by the first field that differs, so node counts ascend.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
-struct Identity<'a> {
+pub(super) struct Identity<'a> {
+    /// Whom nobody hurts comes first.
+    faults: Option<Cow<'a, str>>,
     engine: &'a str,
     variant: &'a str,
     cluster: &'a str,
@@ -34,9 +42,11 @@ struct Identity<'a> {
 }
 
 impl<'a> Identity<'a> {
-    fn of(run: &'a Run, case: &'a Case) -> Self {
+    fn of(run: &'a Run, planned: Option<&str>, observation: &'a Observation) -> Self {
+        let case = &observation.case;
         let context = run.context.engine(&case.engine, &case.variant, case.slots);
         Self {
+            faults: planned.map(|p| Cow::Owned(p.to_owned())).or_else(|| recorded(observation).map(Cow::Owned)),
             engine: &case.engine,
             variant: &case.variant,
             cluster: &case.cluster,
@@ -44,6 +54,19 @@ impl<'a> Identity<'a> {
             slots: case.slots,
             version: context.map(|e| e.version.as_str()),
             build_id: &run.context.bench.build_id,
+        }
+    }
+
+    fn of_contestant(c: &'a Contestant) -> Self {
+        Self {
+            faults: c.faults.as_deref().map(Cow::Borrowed),
+            engine: &c.engine,
+            variant: &c.variant,
+            cluster: &c.cluster,
+            nodes: c.nodes,
+            slots: c.slots,
+            version: c.version.as_deref(),
+            build_id: &c.build_id,
         }
     }
 
@@ -56,34 +79,98 @@ impl<'a> Identity<'a> {
     }
 }
 
+/// The faults that a run plans for every trial. The command line is the only record of them that a trial which did not
+/// complete cannot lose; without it, such a trial would pass for one of an engine that nobody hurt.
+fn planned(run: &Run) -> Option<String> {
+    const OPTION: &str = "--faults";
+    let words = || run.context.command_line.iter();
+    let apart = words().zip(words().skip(1)).filter(|(word, _)| *word == OPTION).map(|(_, value)| value.as_str());
+    let joined = words().filter_map(|word| word.strip_prefix(OPTION)?.strip_prefix('='));
+    let all: Vec<&str> = apart.chain(joined).collect();
+    (!all.is_empty()).then(|| all.join(","))
+}
+
+/// The faults that a trial says were planned for it.
+fn recorded(o: &Observation) -> Option<String> {
+    let all: Vec<&str> = o.faults.iter().map(|f| f.fault.as_str()).collect();
+    (!all.is_empty()).then(|| all.join(","))
+}
+
+/// Contestants that differ only in their size.
+pub(super) struct Kind {
+    /// What they are called without it.
+    pub(super) name: String,
+    /// Who they are, in their order.
+    pub(super) members: Vec<usize>,
+}
+
 impl<'a> Field<'a> {
     pub(super) fn new(group: &Group<'a>) -> Self {
-        let mut order: BTreeMap<Identity<'a>, (usize, usize)> = BTreeMap::new();
-        for (at, run) in group.runs.iter().enumerate() {
+        let plans: Vec<Option<String>> = group.runs.iter().map(|run| planned(run)).collect();
+        let mut order: BTreeMap<Identity<'a>, (bool, usize, usize)> = BTreeMap::new();
+        for (at, (run, plan)) in group.runs.iter().zip(&plans).enumerate() {
             for observation in run.observations.iter().filter(|o| group.holds(&o.case)) {
-                let identity = Identity::of(run, &observation.case);
+                let identity = Identity::of(run, plan.as_deref(), observation);
                 let position = identity.position(run);
-                order.entry(identity).or_insert((at, position));
+                let hurt = identity.faults.is_some();
+                order.entry(identity).or_insert((hurt, at, position));
             }
         }
         let mut ranked: Vec<_> = order.into_iter().map(|(identity, rank)| (rank, identity)).collect();
         ranked.sort();
         let index: BTreeMap<&Identity<'a>, usize> = ranked.iter().enumerate().map(|(i, (_, id))| (id, i)).collect();
         let mut trials = Vec::new();
-        for run in &group.runs {
+        for (run, plan) in group.runs.iter().zip(&plans) {
             let repeated = repeated(run);
             for o in run.observations.iter().filter(|o| group.holds(&o.case)) {
-                let Some(contestant) = index.get(&Identity::of(run, &o.case)).copied() else { continue };
+                let Some(contestant) = index.get(&Identity::of(run, plan.as_deref(), o)).copied() else { continue };
                 let excluded = o.contaminated && repeated.contains(&(&o.key, o.arm, o.trial));
                 trials.push(Trial { run, observation: o, contestant, excluded });
             }
         }
         let identities: Vec<&Identity<'_>> = ranked.iter().map(|(_, id)| id).collect();
-        Self { contestants: contestants(&identities), trials }
+        let mut contestants = contestants(&identities);
+        ablation::set_aside(&mut contestants);
+        Self { contestants, trials }
     }
 
     pub(super) fn label(&self, contestant: usize) -> &str {
         self.contestants.get(contestant).map_or("", |c| c.label.as_str())
+    }
+
+    /// Whether faults were planned for its trials.
+    pub(super) fn is_hurt(&self, contestant: usize) -> bool {
+        self.contestants.get(contestant).is_some_and(|c| c.faults.is_some())
+    }
+
+    /// Those that nobody hurts.
+    pub(super) fn whole(&self) -> impl Iterator<Item = usize> {
+        (0..self.contestants.len()).filter(|i| !self.is_hurt(*i))
+    }
+
+    /// Those that are compared with each other.
+    pub(super) fn compared(&self) -> impl Iterator<Item = (usize, &Contestant)> {
+        self.contestants.iter().enumerate().filter(|(_, c)| c.is_compared())
+    }
+
+    /// The same engine in the same place, without faults.
+    pub(super) fn counterpart(&self, hurt: usize) -> Option<usize> {
+        let wanted = Identity { faults: None, ..Identity::of_contestant(self.contestants.get(hurt)?) };
+        self.contestants.iter().position(|c| Identity::of_contestant(c) == wanted)
+    }
+
+    /// Those of `who` that differ only in nodes and slots, together, in the order of their first.
+    pub(super) fn kinds(&self, who: impl Iterator<Item = usize>) -> Vec<Kind> {
+        let mut kinds: Vec<(Identity<'_>, Vec<usize>)> = Vec::new();
+        for (i, contestant) in who.filter_map(|i| Some((i, self.contestants.get(i)?))) {
+            let identity = Identity { nodes: 0, slots: 0, ..Identity::of_contestant(contestant) };
+            match kinds.iter_mut().find(|(known, _)| *known == identity) {
+                Some((_, members)) => members.push(i),
+                None => kinds.push((identity, vec![i])),
+            }
+        }
+        let names = labels(&kinds.iter().map(|(identity, _)| identity).collect::<Vec<_>>());
+        names.into_iter().zip(kinds).map(|(name, (_, members))| Kind { name, members }).collect()
     }
 }
 
@@ -103,28 +190,44 @@ fn contestants(identities: &[&Identity<'_>]) -> Vec<Contestant> {
         slots: id.slots,
         version: id.version.map(str::to_owned),
         build_id: id.build_id.to_owned(),
+        faults: id.faults.as_deref().map(str::to_owned),
+        ablates: None,
     });
     made.collect()
 }
 
-/// The engine and a variant that is not the default, then whatever else it takes to tell contestants apart.
+/// Slots per node in words.
+pub(super) fn slots_text(slots: u32) -> String {
+    if slots == 1 { "1 slot".to_owned() } else { format!("{slots} slots") }
+}
+
+/// A label in the making: the node count stands between the two parts, as in `actor/4+stealing=off kill@50%`.
+struct Label {
+    engine: String,
+    rest: String,
+}
+
+impl Label {
+    fn text(&self) -> String {
+        format!("{}{}", self.engine, self.rest)
+    }
+}
+
+/// The engine, its node count if it has more than one here, a variant that is not the default and the faults; then
+/// whatever else it takes to tell contestants apart.
 fn labels(identities: &[&Identity<'_>]) -> Vec<String> {
     let parts: [fn(&Identity<'_>) -> String; 5] = [
-        |id| format!(" {}x{}", id.nodes, id.slots),
+        |id| format!(" {}", slots_text(id.slots)),
         |id| format!(" {}", id.cluster),
         |id| format!(" {}", id.version.unwrap_or("unknown version")),
         |id| format!(" build {}", id.build_id),
         |id| format!(" {}", id.variant),
     ];
-    let default = |id: &Identity<'_>| id.variant == Case::DEFAULT_VARIANT;
-    let mut labels: Vec<String> = identities
-        .iter()
-        .map(|id| if default(id) { id.engine.to_owned() } else { format!("{}+{}", id.engine, id.variant) })
-        .collect();
+    let mut labels: Vec<Label> = identities.iter().map(|id| plain_label(id, identities)).collect();
     for part in parts {
         let mut groups: BTreeMap<String, Vec<usize>> = BTreeMap::new();
         for (i, label) in labels.iter().enumerate() {
-            groups.entry(label.clone()).or_default().push(i);
+            groups.entry(label.text()).or_default().push(i);
         }
         for same in groups.into_values().filter(|g| g.len() > 1) {
             let added: Vec<String> = same.iter().filter_map(|i| identities.get(*i)).map(|id| part(id)).collect();
@@ -133,11 +236,24 @@ fn labels(identities: &[&Identity<'_>]) -> Vec<String> {
                 continue;
             }
             for (i, text) in same.iter().zip(&added) {
-                labels.get_mut(*i).into_iter().for_each(|label| label.push_str(text));
+                labels.get_mut(*i).into_iter().for_each(|label| label.rest.push_str(text));
             }
         }
     }
-    labels
+    labels.iter().map(Label::text).collect()
+}
+
+fn plain_label(id: &Identity<'_>, all: &[&Identity<'_>]) -> Label {
+    let several = all.iter().any(|other| other.engine == id.engine && other.nodes != id.nodes);
+    let engine = if several { format!("{}/{}", id.engine, id.nodes) } else { id.engine.to_owned() };
+    let mut rest = String::new();
+    if id.variant != Case::DEFAULT_VARIANT {
+        rest = format!("+{}", id.variant);
+    }
+    if let Some(faults) = &id.faults {
+        rest = format!("{rest} {faults}");
+    }
+    Label { engine, rest }
 }
 
 #[cfg(test)]
@@ -145,6 +261,7 @@ mod tests {
     use super::*;
 
     const PLAIN: Identity<'_> = Identity {
+        faults: None,
         engine: "stagedag",
         variant: "default",
         cluster: "local",
@@ -160,8 +277,29 @@ mod tests {
         let off = Identity { variant: "speculation=off", ..PLAIN };
         assert_eq!(labels(&[&PLAIN, &other, &off]), ["stagedag", "datafusion", "stagedag+speculation=off"]);
         let wide = Identity { slots: 8, ..PLAIN };
-        assert_eq!(labels(&[&PLAIN, &wide]), ["stagedag 1x2", "stagedag 1x8"]);
+        assert_eq!(labels(&[&PLAIN, &wide]), ["stagedag 2 slots", "stagedag 8 slots"]);
         let rebuilt = Identity { build_id: "b", ..PLAIN };
         assert_eq!(labels(&[&PLAIN, &rebuilt, &other]), ["stagedag build a", "stagedag build b", "datafusion"]);
+    }
+
+    #[test]
+    fn an_engine_on_several_node_counts_always_says_which() {
+        let on = |nodes, slots| Identity { cluster: "processes", nodes, slots, ..PLAIN };
+        let other = Identity { engine: "datafusion", ..PLAIN };
+        let off = Identity { variant: "speculation=off", ..on(4, 1) };
+        let hurt = Identity { faults: Some("kill@50%".into()), ..on(4, 1) };
+        let (two, four, local) = (on(2, 1), on(4, 1), on(1, 2));
+        let all = [&local, &two, &four, &PLAIN, &off, &hurt, &other];
+        let wanted = [
+            "stagedag/1 processes",
+            "stagedag/2",
+            "stagedag/4",
+            "stagedag/1 local",
+            "stagedag/4+speculation=off",
+            "stagedag/4 kill@50%",
+            "datafusion",
+        ];
+        assert_eq!(labels(&all), wanted);
+        assert_eq!(labels(&[&four, &other]), ["stagedag", "datafusion"]);
     }
 }

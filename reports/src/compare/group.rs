@@ -1,16 +1,15 @@
-//! Which trials may share a table: those of one machine, suite, protocol and data.
+//! Which trials may share a table: those of one machine, suite, protocol, data and programs.
 
 use bench_record::{Case, Protocol, Run};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 /// Runs whose trials of one suite and protocol may be compared.
 pub(super) struct Group<'a> {
     pub(super) suite: String,
     pub(super) protocol: Protocol,
     pub(super) machine: String,
+    /// Runs that read other bytes or ran another program under the same name are not together in here.
     pub(super) runs: Vec<&'a Run>,
-    /// Checksums by dataset: a run that read other bytes under the same name does not belong here.
-    data: BTreeMap<&'a str, &'a str>,
 }
 
 /// Sorts runs into groups, in the order they are given.
@@ -21,20 +20,13 @@ pub(super) fn groups(runs: &[Run]) -> Vec<Group<'_>> {
         let measured: BTreeSet<(&str, Protocol)> =
             run.observations.iter().map(|o| (o.case.suite.as_str(), o.case.protocol)).collect();
         for (suite, protocol) in measured {
-            let at = groups.iter().position(|g| {
-                g.suite == suite && g.protocol == protocol && g.machine == machine && g.accepts_data_of(run)
-            });
+            let at = groups
+                .iter()
+                .position(|g| g.suite == suite && g.protocol == protocol && g.machine == machine && g.accepts(run));
             match at.and_then(|i| groups.get_mut(i)) {
-                Some(group) => group.add(run),
+                Some(group) => group.runs.push(run),
                 None => {
-                    let mut group = Group {
-                        suite: suite.to_owned(),
-                        protocol,
-                        machine: machine.clone(),
-                        runs: Vec::new(),
-                        data: BTreeMap::new(),
-                    };
-                    group.add(run);
+                    let group = Group { suite: suite.to_owned(), protocol, machine: machine.clone(), runs: vec![run] };
                     groups.push(group);
                 }
             }
@@ -43,14 +35,48 @@ pub(super) fn groups(runs: &[Run]) -> Vec<Group<'_>> {
     groups
 }
 
-impl<'a> Group<'a> {
-    fn accepts_data_of(&self, run: &Run) -> bool {
-        run.context.datasets.iter().all(|d| self.data.get(d.name.as_str()).is_none_or(|known| *known == d.checksum))
+/// Why there is more than one table: what each has that the first one has not.
+pub(super) fn apart(groups: &[Group<'_>]) -> Vec<String> {
+    let Some((first, others)) = groups.split_first() else { return Vec::new() };
+    let names = |g: &Group<'_>| g.runs.iter().map(|r| r.name()).collect::<Vec<_>>().join(", ");
+    let note = |other: &Group<'_>| {
+        let differences = other.differences(first).join("; ");
+        format!(
+            "{} has a table apart from {}: {differences}; such times must not be compared",
+            names(other),
+            names(first)
+        )
+    };
+    others.iter().map(note).collect()
+}
+
+impl Group<'_> {
+    /// What keeps this group's trials out of the other's table.
+    fn differences(&self, other: &Group<'_>) -> Vec<String> {
+        let mut found = Vec::new();
+        if self.suite != other.suite {
+            found.push(format!("suite {}, not {}", self.suite, other.suite));
+        }
+        if self.protocol != other.protocol {
+            found.push(format!("protocol {}, not {}", self.protocol, other.protocol));
+        }
+        if self.machine != other.machine {
+            found.push(format!("machine {} ({}), not {}", self.machine, self.machine_summary(), other.machine));
+        }
+        let pairs = self.runs.iter().flat_map(|run| other.runs.iter().map(move |known| (run, known)));
+        let content: BTreeSet<String> =
+            pairs.filter_map(|(run, known)| run.context.difference(&known.context)).map(|d| d.to_string()).collect();
+        found.extend(content);
+        found
     }
 
-    fn add(&mut self, run: &'a Run) {
-        self.data.extend(run.context.datasets.iter().map(|d| (d.name.as_str(), d.checksum.as_str())));
-        self.runs.push(run);
+    /// The longest time limit of these runs; none if none has one.
+    pub(super) fn limit_ns(&self) -> Option<u64> {
+        self.runs.iter().filter_map(|r| r.context.timeout_ns).max()
+    }
+
+    fn accepts(&self, run: &Run) -> bool {
+        self.runs.iter().all(|known| known.context.difference(&run.context).is_none())
     }
 
     /// Whether a case belongs to this table.

@@ -29,7 +29,7 @@ pub(super) struct Measured<'a> {
     pub(super) noise: Option<f64>,
 }
 
-/// All cases of a table. A case of which only the twin ran, and completed, was not measured yet.
+/// All cases of a table, those with faults included. A case of which only the twin ran, and completed, was not measured yet.
 pub(super) fn measure<'a>(field: &Field<'a>) -> BTreeMap<CaseAt<'a>, Measured<'a>> {
     let mut trials: BTreeMap<CaseAt<'a>, Vec<&Trial<'a>>> = BTreeMap::new();
     for trial in &field.trials {
@@ -85,7 +85,7 @@ fn reduce<'a>(all: &[&Trial<'a>], workload: &str, label: &str) -> Measured<'a> {
 }
 
 /// A seed from names (FNV-1a), so that a case's interval does not depend on what else is in the report.
-fn seed_of(names: &[&str]) -> u64 {
+pub(super) fn seed_of(names: &[&str]) -> u64 {
     let bytes = names.iter().flat_map(|n| n.bytes().chain([0]));
     bytes.fold(0xcbf2_9ce4_8422_2325, |h, b| (h ^ u64::from(b)).wrapping_mul(0x0100_0000_01b3))
 }

@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 const TOLERANCE: f64 = 0.01;
 
 pub(super) fn breakdowns(field: &Field<'_>, cases: &ByWorkload<'_, '_>) -> Vec<SpanBreakdown> {
-    (0..field.contestants.len()).filter_map(|who| breakdown(field, cases, who)).collect()
+    field.whole().filter_map(|who| breakdown(field, cases, who)).collect()
 }
 
 fn slot_ns(spans: &SpanReport) -> u64 {

@@ -4,19 +4,22 @@ use super::field::Field;
 use super::measured::Measured;
 use super::workloads::{ByWorkload, Floors};
 use crate::comparison::{Ratio, Total, TotalRatio};
-use crate::stats::{Bootstrap, Sample, judge};
+use crate::stats::{Bootstrap, Evidence, INTERVAL_TRIALS, Sample, Stratum, judge, least_p, median, sorted, stratified};
 use bench_record::Outcome;
 
 /// The least that a case which did not complete is taken to have needed, before doubling.
 const PENALTY_FLOOR_NS: f64 = 300e9;
 
+/// `limit_ns` is the longest that a trial of these runs could take.
 pub(super) fn totals(
     field: &Field<'_>,
     cases: &ByWorkload<'_, '_>,
     floors: &Floors<'_>,
     baseline: Option<usize>,
+    limit_ns: Option<u64>,
 ) -> Vec<Total> {
-    (0..field.contestants.len()).map(|who| total(field, cases, floors, who, baseline)).collect()
+    let least = PENALTY_FLOOR_NS.max(limit_ns.unwrap_or_default() as f64);
+    field.whole().map(|who| total(field, cases, floors, (who, baseline), least)).collect()
 }
 
 fn of<'m, 'a>(cases: &[(usize, &'m Measured<'a>)], who: usize) -> Option<&'m Measured<'a>> {
@@ -27,8 +30,8 @@ fn total(
     field: &Field<'_>,
     cases: &ByWorkload<'_, '_>,
     floors: &Floors<'_>,
-    who: usize,
-    baseline: Option<usize>,
+    (who, baseline): (usize, Option<usize>),
+    least_penalty: f64,
 ) -> Total {
     let (mut sum, mut penalties, mut completed, mut not_run) = (0.0, 0, 0, 0);
     for cases in cases.values() {
@@ -40,7 +43,7 @@ fn total(
             }
             Some(_) => {
                 penalties += 1;
-                sum += penalty(cases);
+                sum += penalty(cases, least_penalty);
             }
         }
     }
@@ -56,10 +59,11 @@ fn total(
     }
 }
 
-/// Twice the larger of 300 s and the slowest median anybody needed: failing must never pay.
-fn penalty(cases: &[(usize, &Measured<'_>)]) -> f64 {
+/// Twice the largest of 300 s, the time limit and the slowest median anybody needed: failing must never pay, and giving
+/// up at the limit took that long.
+fn penalty(cases: &[(usize, &Measured<'_>)], least: f64) -> f64 {
     let medians = cases.iter().filter_map(|(_, m)| m.sample.as_ref()).map(|s| s.median);
-    2.0 * medians.fold(PENALTY_FLOOR_NS, f64::max)
+    2.0 * medians.fold(least, f64::max)
 }
 
 /// Samples of the workloads that both completed.
@@ -68,15 +72,16 @@ fn common<'m>(cases: &ByWorkload<'m, '_>, a: usize, b: usize) -> Vec<(&'m Sample
     cases.values().filter_map(|c| sample(c, a).zip(sample(c, b))).collect()
 }
 
+/// Two samples of one workload.
+type Pair<'a> = (&'a Sample, &'a Sample);
+
 /// Ratios of totals over common cases; none of none.
-pub(super) fn total_ratio(pairs: &[(&Sample, &Sample)], floor: Option<f64>) -> Option<TotalRatio> {
+pub(super) fn total_ratio(pairs: &[Pair<'_>], floor: Option<f64>) -> Option<TotalRatio> {
     if pairs.is_empty() {
         return None;
     }
     let n = pairs.len() as f64;
-    let sum = |of: fn(&(&Sample, &Sample)) -> f64| pairs.iter().map(of).sum::<f64>();
-    let total = sum(|(a, _)| a.median) / sum(|(_, b)| b.median);
-    let logs = sum(|(a, b)| (a.median / b.median).ln()) / n;
+    let medians: Vec<(f64, f64)> = pairs.iter().map(|(a, b)| (a.median, b.median)).collect();
     let resampled: Option<Vec<(&Bootstrap, &Bootstrap)>> =
         pairs.iter().map(|(a, b)| a.bootstrap.as_ref().zip(b.bootstrap.as_ref())).collect();
     let totals = resampled.as_ref().and_then(|pairs| {
@@ -87,9 +92,44 @@ pub(super) fn total_ratio(pairs: &[(&Sample, &Sample)], floor: Option<f64>) -> O
         let logs: Vec<Bootstrap> = pairs.iter().map(|(a, b)| a.combine(b, |a, b| (a / b).ln())).collect();
         Some(Bootstrap::sum(logs.iter())?.map(|sum| (sum / n).exp()))
     });
-    let ratio = |value: f64, resampled: Option<Bootstrap>| {
+    // With enough trials everywhere an interval is evidence enough.
+    let few = pairs.iter().any(|(a, b)| size(a).min(size(b)) < INTERVAL_TRIALS);
+    let ratio = |value: f64, resampled: Option<Bootstrap>, weight: fn(&[f64]) -> f64| {
         let interval = resampled.map(|r| r.interval());
-        Ratio { value, interval, verdict: judge(value, interval, [floor]), mann_whitney: None }
+        let evidence = if few { evidence(pairs, value, weight) } else { Evidence { p: 0.0, least_p: 0.0 } };
+        let verdict = judge(value, interval, evidence, [floor]);
+        Ratio { value, interval, verdict, mann_whitney: None, stratified_p: few.then_some(evidence.p) }
     };
-    Some(TotalRatio { common: pairs.len(), total: ratio(total, totals), geometric_mean: ratio(logs.exp(), means) })
+    // In a sum a workload counts as much as it takes, in a mean of ratios as much as any other.
+    let total = ratio(of_totals(&medians), totals, |times| median(times).unwrap_or_default());
+    Some(TotalRatio { common: pairs.len(), total, geometric_mean: ratio(geometric_mean(&medians), means, |_| 1.0) })
+}
+
+fn size(sample: &Sample) -> usize {
+    sample.ascending.len()
+}
+
+fn of_totals(medians: &[(f64, f64)]) -> f64 {
+    let sum = |of: fn(&(f64, f64)) -> f64| medians.iter().map(of).sum::<f64>();
+    sum(|m| m.0) / sum(|m| m.1)
+}
+
+fn geometric_mean(medians: &[(f64, f64)]) -> f64 {
+    (medians.iter().map(|(a, b)| (a / b).ln()).sum::<f64>() / medians.len() as f64).exp()
+}
+
+/// What a permutation test over all workloads says of a ratio. `weight` says what a workload with these times counts
+/// for.
+fn evidence(pairs: &[Pair<'_>], ratio: f64, weight: fn(&[f64]) -> f64) -> Evidence {
+    let strata = pairs.iter().map(|(a, b)| {
+        let all = sorted(a.ascending.iter().chain(&b.ascending).copied());
+        Stratum { weight: weight(&all), a: &a.ascending, b: &b.ascending }
+    });
+    let strata: Vec<Stratum<'_>> = strata.collect();
+    let test = stratified(&strata);
+    // Times that lean the other way than the medians bear nothing out.
+    let p = test.filter(|t| (t.lean > 0.0) == (ratio > 1.0)).map_or(1.0, |t| t.p_two_sided);
+    // Of all deals of every workload's times, complete separation and its mirror image lean farthest.
+    let ways: f64 = pairs.iter().map(|(a, b)| least_p(size(a), size(b)) / 2.0).product();
+    Evidence { p, least_p: (2.0 * ways).min(1.0) }
 }

@@ -2,8 +2,8 @@
 
 use super::field::Field;
 use super::measured::{CaseAt, Measured};
-use crate::comparison::{Cell, NoiseFloor, Ratio, WorkloadReport};
-use crate::stats::{Sample, judge, mann_whitney, median, quantile, sorted};
+use crate::comparison::{Cell, Contestant, NoiseFloor, Ratio, WorkloadReport};
+use crate::stats::{Evidence, Sample, judge, mann_whitney, median, quantile, sorted};
 use bench_record::{Family, Observation, Outcome};
 use std::collections::BTreeMap;
 
@@ -46,12 +46,10 @@ impl<'a> Floors<'a> {
 pub(super) fn ratio(a: &Sample, b: &Sample, floor: Option<f64>) -> Ratio {
     let value = a.median / b.median;
     let interval = a.bootstrap.as_ref().zip(b.bootstrap.as_ref()).map(|(a, b)| a.ratio(b).interval());
-    Ratio {
-        value,
-        interval,
-        verdict: judge(value, interval, [floor, a.cv, b.cv]),
-        mann_whitney: mann_whitney(&a.ascending, &b.ascending),
-    }
+    let test = mann_whitney(&a.ascending, &b.ascending);
+    let evidence = Evidence::of_ranks(test, a.ascending.len(), b.ascending.len());
+    let verdict = judge(value, interval, evidence, [floor, a.cv, b.cv]);
+    Ratio { value, interval, verdict, mann_whitney: test, stratified_p: None }
 }
 
 pub(super) fn reports(
@@ -64,7 +62,7 @@ pub(super) fn reports(
     let one = |(workload, cases): (&&str, &Vec<(usize, &Measured<'_>)>)| {
         let floor = floors.of(family, workload);
         let sample_of = |who: usize| cases.iter().find(|(c, _)| *c == who).and_then(|(_, m)| m.sample.as_ref());
-        let timed = || cases.iter().filter_map(|(c, m)| m.sample.as_ref().map(|s| (*c, s)));
+        let timed = || compared(field, cases).filter_map(|(c, m)| m.sample.as_ref().map(|s| (*c, s)));
         let best = timed().min_by(|a, b| a.1.median.total_cmp(&b.1.median));
         let base = baseline.and_then(|b| sample_of(b).map(|s| (b, s)));
         let against = |who: usize, reference: Option<(usize, &Sample)>| {
@@ -79,7 +77,8 @@ pub(super) fn reports(
                 ..cell(field.label(*who), m)
             })
             .collect();
-        let beaten = cells.iter().filter_map(|c| c.against_best).filter(|r| r.verdict.is_shown()).count();
+        let rivals = cells.iter().zip(cases).filter(|(_, (who, _))| is_compared(field, *who)).map(|(cell, _)| cell);
+        let beaten = rivals.filter_map(|c| c.against_best).filter(|r| r.verdict.is_shown()).count();
         let won = best.filter(|_| beaten > 0 && beaten + 1 == timed().count());
         WorkloadReport {
             workload: (*workload).to_owned(),
@@ -89,6 +88,18 @@ pub(super) fn reports(
         }
     };
     cases.iter().map(one).collect()
+}
+
+fn is_compared(field: &Field<'_>, who: usize) -> bool {
+    field.contestants.get(who).is_some_and(Contestant::is_compared)
+}
+
+/// The cases of those who can win.
+fn compared<'c, 'm, 'a>(
+    field: &Field<'_>,
+    cases: &'c [(usize, &'m Measured<'a>)],
+) -> impl Iterator<Item = &'c (usize, &'m Measured<'a>)> {
+    cases.iter().filter(|(who, _)| is_compared(field, *who))
 }
 
 /// A cell without its ratios.

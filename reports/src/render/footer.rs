@@ -3,7 +3,7 @@
 use super::layout::Block;
 use super::scale::percent;
 use crate::comparison::Table;
-use crate::stats::RESAMPLES;
+use crate::stats::{INTERVAL_TRIALS, RESAMPLES};
 use bench_record::{Case, Protocol};
 
 pub(super) fn blocks(table: &Table) -> Vec<Block> {
@@ -23,24 +23,47 @@ pub(super) fn blocks(table: &Table) -> Vec<Block> {
     items.extend(table.contestants.iter().map(|c| {
         let version = c.version.as_deref().unwrap_or("of unknown version");
         let variant = if c.variant == Case::DEFAULT_VARIANT { "default settings" } else { &c.variant };
-        format!("{}: {} {version}, {variant}, {}, {} x {} slots", c.label, c.engine, c.cluster, c.nodes, c.slots)
+        let faults = c.faults.as_ref().map_or_else(String::new, |plan| format!(", faults {plan}"));
+        format!(
+            "{}: {} {version}, {variant}, {}, {} x {} slots{faults}",
+            c.label, c.engine, c.cluster, c.nodes, c.slots
+        )
     }));
     items.extend(table.datasets.iter().map(|d| format!("data {d}")));
+    items.extend(few_trials(table));
     items.push(format!(
-        "times are medians of n trials, whose answers were checked outside the timer; intervals are 95 % percentile \
-         bootstrap intervals ({RESAMPLES} resamples, fixed seed), wide when n is small and none for n < 2; \
-         \"indistinguishable\": the interval of the ratio holds 1, or the difference is below the A/A floor or the \
-         variation of either sample"
+        "times are medians of n trials, whose answers were checked outside the timer; 95 % intervals of times are pairs \
+         of them (order statistics, at least 95 %), those of ratios and totals percentile bootstrap intervals \
+         ({RESAMPLES} resamples, fixed seed)"
     ));
     items.push(
-        "totals are sums of medians; a case that did not complete adds a penalty (pen.) of 2 x max(300 s, slowest \
-         median of that workload); ratios are over the cases that both completed"
+        "\"indistinguishable\": the interval of the ratio holds 1, or the difference is below the A/A floor or the \
+         variation of either sample, or chance alone gives one as large in more than 5 % of cases (rank test; for totals of \
+         few trials a permutation test)"
+            .to_owned(),
+    );
+    items.push(
+        "totals are sums of medians; a case that did not complete adds a penalty (pen.) of 2 x max(300 s, time limit, \
+         slowest median of that workload); ratios are over the cases that both completed"
             .to_owned(),
     );
     if table.derived_from_tpch {
         items.push("derived from TPC-H, not comparable with published TPC results".to_owned());
     }
     items.into_iter().map(Block::Item).collect()
+}
+
+/// What the reader of few trials has to know.
+fn few_trials(table: &Table) -> Option<String> {
+    let cells = table.families.iter().flat_map(|f| &f.workloads).flat_map(|w| &w.cells);
+    let few = cells.filter(|c| c.wall_ns_median.is_some() && c.trials < INTERVAL_TRIALS).count();
+    let plural = if few == 1 { "case has" } else { "cases have" };
+    (few > 0).then(|| {
+        format!(
+            "{few} {plural} n < {INTERVAL_TRIALS}: ranges of the times are shown, not 95 % intervals, and none for n < 2; \
+             use --trials 10"
+        )
+    })
 }
 
 fn noise(table: &Table) -> String {
@@ -59,7 +82,10 @@ fn noise(table: &Table) -> String {
 fn contamination(table: &Table) -> String {
     let c = table.contamination;
     let kept = c.contaminated.saturating_sub(c.excluded);
-    let kept_text = if kept > 0 { format!(", {kept} not and still counted (*)") } else { String::new() };
+    let kept_text = match kept {
+        0 => String::new(),
+        kept => format!(", {kept} counted all the same (*): not repeated, or contaminated again when they were"),
+    };
     match c.contaminated {
         0 => format!("no contamination seen in {} trials", c.trials),
         n => format!("contaminated: {n} of {} trials, {} repeated and left out{kept_text}", c.trials, c.excluded),

@@ -34,7 +34,7 @@ pub(super) enum Kind {
     Name,
     /// Words.
     Words,
-    /// Numbers: on the right.
+    /// Numbers: on the right, never cut, though their title may be.
     Number,
 }
 
@@ -164,23 +164,28 @@ fn cut(text: &str, to: usize) -> String {
 }
 
 impl Sheet {
-    /// The gap between columns, and columns as wide as their widest cell. Where that is too much the gap narrows, then the
-    /// widest name is cut until the rest fits, and words once all names are short.
+    /// The gap between columns, and columns as wide as their widest cell. Where that is too much the gap narrows, then
+    /// the widest name is cut until the rest fits, and words once all names are short. The title of a column of numbers
+    /// counts as a name; its numbers are never cut.
     fn widths(&self) -> (usize, Vec<usize>) {
-        let cell = |row: &Row, i: usize| row.cells.get(i).map_or(0, |c| width(&plain(c)));
-        let widest = |(i, c): (usize, &Column)| {
-            self.rows.iter().map(|r| cell(r, i)).chain([width(&plain(&c.title))]).max().unwrap_or_default()
+        let widest_cell = |i: usize| self.rows.iter().map(|r| r.cells.get(i).map_or(0, |c| width(&plain(c)))).max();
+        let cells: Vec<usize> = (0..self.columns.len()).map(|i| widest_cell(i).unwrap_or_default()).collect();
+        let titles = self.columns.iter().map(|c| width(&plain(&c.title)));
+        let mut widths: Vec<usize> = cells.iter().zip(titles).map(|(cell, title)| title.max(*cell)).collect();
+        let least = |(column, cell): (&Column, &usize)| match column.kind {
+            Kind::Number => SHORTEST.max(*cell),
+            Kind::Name | Kind::Words => SHORTEST,
         };
-        let mut widths: Vec<usize> = self.columns.iter().enumerate().map(widest).collect();
+        let least: Vec<usize> = self.columns.iter().zip(&cells).map(least).collect();
         let total = |widths: &[usize], gap: usize| widths.iter().sum::<usize>() + gap * widths.len().saturating_sub(1);
         let gap = if total(&widths, 2) > WIDTH { 1 } else { 2 };
         while total(&widths, gap) > WIDTH {
-            let long = |kind: Kind| {
-                let of_kind = self.columns.iter().map(move |c| c.kind == kind);
-                let long = widths.iter().enumerate().zip(of_kind).filter(|((_, w), yes)| *yes && **w > SHORTEST);
-                long.map(|((i, w), _)| (*w, i)).max()
+            let long = |words: bool| {
+                let of_kind = self.columns.iter().map(move |c| (c.kind == Kind::Words) == words);
+                let long = widths.iter().zip(&least).enumerate().zip(of_kind);
+                long.filter(|((_, (w, least)), yes)| *yes && w > least).map(|((i, (w, _)), _)| (*w, i)).max()
             };
-            let Some((_, widest)) = long(Kind::Name).or_else(|| long(Kind::Words)) else { break };
+            let Some((_, widest)) = long(false).or_else(|| long(true)) else { break };
             widths.get_mut(widest).into_iter().for_each(|w| *w -= 1);
         }
         (gap, widths)
@@ -269,6 +274,21 @@ mod tests {
         let shown = text(&[Block::Sheet(sheet(rows))], Ink::Plain);
         assert!(shown.contains("123.456") && shown.contains('…'), "{shown}");
         assert!(shown.lines().all(|l| width(l) <= WIDTH), "{shown}");
+    }
+
+    #[test]
+    fn long_titles_of_numbers_are_cut_before_the_page_gets_too_wide() {
+        let mut wide = sheet(vec![vec!["shuffle_write".into(), "x".into(), "12.3".into()]]);
+        for end in ["one", "two"] {
+            let title = format!("stagedag+partitions=4096,speculation=off,adaptive=off {end}");
+            wide.columns.push(Column { title, kind: Kind::Number });
+            wide.rows.iter_mut().for_each(|r| r.cells.push("45.6".into()));
+        }
+        let shown = text(&[Block::Sheet(wide)], Ink::Plain);
+        assert!(shown.lines().all(|l| width(l) <= WIDTH), "{shown}");
+        for whole in ["shuffle_write", "12.3", "45.6", "off one", "off two"] {
+            assert!(shown.contains(whole), "{whole}: {shown}");
+        }
     }
 
     #[test]

@@ -1,17 +1,24 @@
 //! What a report shows, in which order and in which words. Layout is left to the format.
 
-use super::footer;
-use super::layout::{Block, Column, Kind, Row, Sheet, Tone};
-use super::scale::{Scale, percent, ratio};
+use super::layout::{Block, Kind, Row, Sheet, Tone};
+use super::scale::{Scale, percent};
+use super::wording::{column, range, ratio_text};
+use super::{WIDTH, ablation, faults, footer, scaling};
 use crate::comparison::{
-    Cell, Comparison, CostAnswer, CostReport, FamilyReport, Incident, Ratio, SpanBreakdown, Table, Total, Verdict,
+    Cell, Comparison, CostAnswer, CostReport, FamilyReport, Incident, Ratio, SpanBreakdown, Table, Total,
     WorkloadReport,
 };
-use crate::stats::Interval;
+use crate::stats::INTERVAL_TRIALS;
 use bench_record::{Arm, Outcome, SpanKind};
+use std::collections::BTreeSet;
 
-/// Contestants in one table of spans; more are shown in further tables.
+/// Contestants side by side in one table of spans, however long their names; more where they are short.
 const SPAN_COLUMNS: usize = 5;
+/// What the longest kind of span takes.
+const SPAN_NAME: usize = 15;
+
+/// The contestants of studies: their sheet shows them, all others leave them out.
+type Aside<'a> = BTreeSet<&'a str>;
 
 /// The whole report.
 pub(super) fn document(comparison: &Comparison) -> Vec<Block> {
@@ -36,15 +43,9 @@ fn table_blocks(table: &Table) -> Vec<Block> {
         blocks.push(Block::Text(format!("Emulated nodes: {emulated}. Not a measurement of a cluster.")));
     }
     let baseline = table.baseline.as_deref().unwrap_or("the baseline");
+    let aside: Aside<'_> = table.contestants.iter().filter(|c| c.ablates.is_some()).map(|c| c.label.as_str()).collect();
     for family in &table.families {
-        let count = family.workloads.len();
-        let plural = if count == 1 { "" } else { "s" };
-        blocks.push(Block::Heading(2, format!("{}: {count} workload{plural}", family.family.name())));
-        blocks.push(times(&family.workloads));
-        blocks.push(Block::Heading(3, format!("{} totals, ratios to {baseline}", family.family.name())));
-        blocks.push(totals(&family.totals, baseline));
-        blocks.extend(cost(family));
-        blocks.extend(spans(family));
+        blocks.extend(family_blocks(family, baseline, &aside));
     }
     let others: Vec<&Incident> = table.incidents.iter().filter(|i| i.outcome != Outcome::WrongAnswer).collect();
     if !others.is_empty() {
@@ -53,6 +54,35 @@ fn table_blocks(table: &Table) -> Vec<Block> {
     }
     blocks.push(Block::Heading(2, "How this was measured".to_owned()));
     blocks.extend(footer::blocks(table));
+    blocks
+}
+
+fn family_blocks(family: &FamilyReport, baseline: &str, aside: &Aside<'_>) -> Vec<Block> {
+    let name = family.family.name();
+    let count = family.workloads.len();
+    let title = match count {
+        0 => format!("{name}: under faults only"),
+        1 => format!("{name}: 1 workload"),
+        _ => format!("{name}: {count} workloads"),
+    };
+    let mut blocks = vec![Block::Heading(2, title)];
+    if count > 0 {
+        blocks.push(times(&family.workloads, aside));
+        if !aside.is_empty() {
+            blocks.push(Block::Text(format!(
+                "Left out here: {} contestants with a mechanism switched off; the sheet of mechanisms sums them up, and the \
+                 JSON report has their times.",
+                aside.len()
+            )));
+        }
+        blocks.push(Block::Heading(3, format!("{name} totals, ratios to {baseline}")));
+        blocks.push(totals(&family.totals, baseline, aside));
+    }
+    blocks.extend(cost(family));
+    blocks.extend(scaling::blocks(family));
+    blocks.extend(ablation::blocks(family));
+    blocks.extend(faults::blocks(family));
+    blocks.extend(spans(family, aside));
     blocks
 }
 
@@ -70,23 +100,6 @@ fn incident(i: &Incident) -> String {
     )
 }
 
-fn column(title: impl Into<String>, kind: Kind) -> Column {
-    Column { title: title.into(), kind }
-}
-
-fn range(interval: Interval, show: impl Fn(f64) -> String) -> String {
-    format!("{}–{}", show(interval.low), show(interval.high))
-}
-
-/// A ratio with its interval, or the word that takes its place.
-fn ratio_text(r: &Ratio) -> String {
-    match (r.verdict, r.interval) {
-        (Verdict::Indistinguishable, Some(i)) => format!("indistinguishable {}", range(i, ratio)),
-        (_, Some(i)) => format!("{}x {}", ratio(r.value), range(i, ratio)),
-        (_, None) => format!("{}x, n < 2", ratio(r.value)),
-    }
-}
-
 /// The outcome of a case that did not complete. Its reason has more room in the list of such cases.
 fn ended(c: &Cell) -> String {
     match (c.completed, c.trials) {
@@ -96,17 +109,20 @@ fn ended(c: &Cell) -> String {
 }
 
 /// One row per workload and contestant.
-fn times(workloads: &[WorkloadReport]) -> Block {
-    let cells = || workloads.iter().flat_map(|w| &w.cells);
+fn times(workloads: &[WorkloadReport], aside: &Aside<'_>) -> Block {
+    let shown = |c: &&Cell| !aside.contains(c.contestant.as_str());
+    let cells = || workloads.iter().flat_map(|w| &w.cells).filter(shown);
     let ends = |c: &Cell| [c.wall_ns_median, c.wall_ns_interval.map(|i| i.low), c.wall_ns_interval.map(|i| i.high)];
     let wall = Scale::time(cells().flat_map(ends).flatten());
     let cpu = Scale::time(cells().filter_map(|c| c.cpu_ns_median));
     let memory = Scale::size(cells().filter_map(|c| c.rss_bytes_peak).map(|b| b as f64));
-    let rows = workloads.iter().flat_map(|w| w.cells.iter().map(move |c| (w, c))).map(|(w, c)| {
+    let rows = workloads.iter().flat_map(|w| w.cells.iter().filter(shown).map(move |c| (w, c))).map(|(w, c)| {
         let completed = c.outcome == Outcome::Completed;
         let against = match &c.against_best {
             Some(r) => ratio_text(r),
-            None if !completed || w.cells.iter().filter(|c| c.wall_ns_median.is_some()).count() < 2 => String::new(),
+            None if !completed || w.cells.iter().filter(shown).filter(|c| c.wall_ns_median.is_some()).count() < 2 => {
+                String::new()
+            }
             None if w.winner.is_some() => "best".to_owned(),
             None => "no winner".to_owned(),
         };
@@ -138,7 +154,7 @@ fn times(workloads: &[WorkloadReport]) -> Block {
             column("workload", Kind::Name),
             column("engine", Kind::Name),
             column(wall.unit, Kind::Number),
-            column("95 % interval", Kind::Number),
+            column(interval_title(workloads), Kind::Number),
             column("n", Kind::Number),
             column("against the best", Kind::Words),
             column(format!("cpu {}", cpu.unit), Kind::Number),
@@ -147,9 +163,21 @@ fn times(workloads: &[WorkloadReport]) -> Block {
     })
 }
 
-fn totals(totals: &[Total], baseline: &str) -> Block {
-    let scale = Scale::time(totals.iter().filter_map(|t| t.wall_ns_penalized));
-    let rows = totals.iter().map(|t| {
+/// What the intervals of times are: few trials have only a range.
+fn interval_title(workloads: &[WorkloadReport]) -> &'static str {
+    let cells = || workloads.iter().flat_map(|w| &w.cells).filter(|c| c.wall_ns_interval.is_some());
+    let enough = |c: &Cell| c.trials >= INTERVAL_TRIALS;
+    match (cells().any(enough), cells().all(enough)) {
+        (true, true) => "95 % interval",
+        (true, false) => "95 %, n<6 range",
+        (false, _) => "range",
+    }
+}
+
+fn totals(totals: &[Total], baseline: &str, aside: &Aside<'_>) -> Block {
+    let shown = || totals.iter().filter(|t| !aside.contains(t.contestant.as_str()));
+    let scale = Scale::time(shown().filter_map(|t| t.wall_ns_penalized));
+    let rows = shown().map(|t| {
         let against = |of: fn(&crate::comparison::TotalRatio) -> &Ratio| match &t.against_baseline {
             Some(r) => ratio_text(of(r)),
             None if t.contestant == baseline => "baseline".to_owned(),
@@ -195,7 +223,10 @@ fn cost(family: &FamilyReport) -> Vec<Block> {
         cells: vec![
             e.engine.clone(),
             e.tried.iter().map(u32::to_string).collect::<Vec<_>>().join(", "),
-            format!("{} of {}", e.wins, e.of),
+            match e.of - e.covered.min(e.of) {
+                0 => format!("{} of {}", e.wins, e.of),
+                failed => format!("{} of {}, {failed} not completed", e.wins, e.of),
+            },
             e.total.as_ref().map_or_else(|| "-".to_owned(), ratio_text),
             answer(e.answer),
         ],
@@ -207,7 +238,7 @@ fn cost(family: &FamilyReport) -> Vec<Block> {
         columns: vec![
             column("engine", Kind::Name),
             column("cores tried", Kind::Number),
-            column("faster on", Kind::Number),
+            column("faster on", Kind::Words),
             column("total / one thread", Kind::Words),
             column("COST", Kind::Words),
         ],
@@ -220,13 +251,16 @@ fn answer(answer: CostAnswer) -> String {
         CostAnswer::AtMost { cores } => format!("at most {cores} cores"),
         CostAnswer::Between { above, at_most } => format!("more than {above}, at most {at_most} cores"),
         CostAnswer::NotShown { up_to } => format!("not shown up to {up_to} cores"),
-        CostAnswer::Never { up_to } => format!("never: no faster up to {up_to} cores"),
+        CostAnswer::Never { up_to } => format!("never: the last of {up_to} cores were no help"),
     }
 }
 
-fn spans(family: &FamilyReport) -> Vec<Block> {
+fn spans(family: &FamilyReport, aside: &Aside<'_>) -> Vec<Block> {
     let mut blocks = Vec::new();
-    for (i, chunk) in family.spans.chunks(SPAN_COLUMNS).enumerate() {
+    let shown: Vec<&SpanBreakdown> = family.spans.iter().filter(|s| !aside.contains(s.contestant.as_str())).collect();
+    let longest = shown.iter().map(|s| s.contestant.chars().count()).max().unwrap_or_default();
+    let fitting = ((WIDTH - SPAN_NAME) / (longest + 2)).max(SPAN_COLUMNS);
+    for (i, chunk) in shown.chunks(fitting).enumerate() {
         if i == 0 {
             blocks.push(Block::Heading(3, format!("{} slot time by kind, %", family.family.name())));
         }
@@ -244,11 +278,11 @@ fn spans(family: &FamilyReport) -> Vec<Block> {
     blocks
 }
 
-fn span_sheet(chunk: &[SpanBreakdown]) -> Sheet {
+fn span_sheet(chunk: &[&SpanBreakdown]) -> Sheet {
     let kinds = SpanKind::ALL.iter().filter(|k| chunk.iter().any(|s| s.share.contains_key(k)));
     let row = |name: &str, tone, value: &dyn Fn(&SpanBreakdown) -> String| Row {
         tone,
-        cells: [name.to_owned()].into_iter().chain(chunk.iter().map(value)).collect(),
+        cells: [name.to_owned()].into_iter().chain(chunk.iter().map(|s| value(s))).collect(),
     };
     let share = |kind: SpanKind| {
         move |s: &SpanBreakdown| s.share.get(&kind).map_or_else(|| "-".to_owned(), |share| percent(*share))

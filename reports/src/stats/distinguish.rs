@@ -1,7 +1,8 @@
 //! When two samples of times differ, and when nobody may say so.
 
 use super::bootstrap::Bootstrap;
-use super::{Interval, coefficient_of_variation, median, sorted};
+use super::mann_whitney::{MannWhitney, least_p};
+use super::{Interval, coefficient_of_variation, median, median_interval, sorted};
 use crate::comparison::Verdict;
 
 /// Times of one case, ready to be compared.
@@ -28,10 +29,30 @@ impl Sample {
         Some(Self { ascending, median, cv, bootstrap })
     }
 
-    /// The 95 % interval of the median, of two or more.
+    /// The interval of the median, of two or more: see [`median_interval`].
     #[must_use]
     pub fn interval(&self) -> Option<Interval> {
-        self.bootstrap.as_ref().map(Bootstrap::interval)
+        median_interval(&self.ascending)
+    }
+}
+
+/// A difference is only claimed if chance alone would give one as large less often than this.
+pub const P_MAX: f64 = 0.05;
+
+/// What a test says about a difference.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Evidence {
+    /// The probability of such a difference by chance alone.
+    pub p: f64,
+    /// The smallest that this many trials can give.
+    pub least_p: f64,
+}
+
+impl Evidence {
+    /// That of a rank test between samples of these sizes.
+    #[must_use]
+    pub fn of_ranks(test: Option<MannWhitney>, n: usize, m: usize) -> Self {
+        Self { p: test.map_or(1.0, |t| t.p_two_sided), least_p: least_p(n, m) }
     }
 }
 
@@ -41,14 +62,22 @@ pub fn effect(ratio: f64) -> f64 {
     ratio.max(1.0 / ratio) - 1.0
 }
 
-/// What may be said of a ratio. Nothing is claimed without an interval, when the interval holds 1, or when the effect is
-/// within the noise: the A/A floor, or the variation of either sample.
+/// What may be said of a ratio. Nothing is claimed without an interval, when the interval holds 1, when the effect is
+/// within the noise (the A/A floor, or the variation of either sample), or when the test does not bear it out:
+/// intervals of few trials are narrower than they say.
 #[must_use]
-pub fn judge(ratio: f64, interval: Option<Interval>, noise: impl IntoIterator<Item = Option<f64>>) -> Verdict {
+pub fn judge(
+    ratio: f64,
+    interval: Option<Interval>,
+    evidence: Evidence,
+    noise: impl IntoIterator<Item = Option<f64>>,
+) -> Verdict {
     let noise = noise.into_iter().flatten().fold(0.0, f64::max);
     match interval {
         None => Verdict::Unresolved,
         Some(interval) if interval.contains(1.0) || effect(ratio) <= noise => Verdict::Indistinguishable,
+        Some(_) if evidence.least_p > P_MAX => Verdict::Unresolved,
+        Some(_) if evidence.p > P_MAX => Verdict::Indistinguishable,
         Some(_) if ratio < 1.0 => Verdict::Faster,
         Some(_) => Verdict::Slower,
     }
@@ -58,8 +87,18 @@ pub fn judge(ratio: f64, interval: Option<Interval>, noise: impl IntoIterator<It
 mod tests {
     use super::*;
 
+    const SHOWN: Evidence = Evidence { p: 0.01, least_p: 0.01 };
+
     fn verdict(ratio: f64, low: f64, high: f64, noise: f64) -> Verdict {
-        judge(ratio, Some(Interval { low, high }), [Some(noise), None])
+        judge(ratio, Some(Interval { low, high }), SHOWN, [Some(noise), None])
+    }
+
+    #[test]
+    fn an_effect_that_the_test_does_not_bear_out_claims_nothing() {
+        let judged = |p, least_p| judge(2.0, Some(Interval { low: 1.9, high: 2.1 }), Evidence { p, least_p }, [None]);
+        assert_eq!(judged(0.05, 0.01), Verdict::Slower);
+        assert_eq!(judged(0.06, 0.01), Verdict::Indistinguishable);
+        assert_eq!(judged(0.1, 0.1), Verdict::Unresolved);
     }
 
     #[test]
@@ -78,7 +117,7 @@ mod tests {
 
     #[test]
     fn without_an_interval_nothing_is_resolved() {
-        assert_eq!(judge(5.0, None, [None]), Verdict::Unresolved);
+        assert_eq!(judge(5.0, None, SHOWN, [None]), Verdict::Unresolved);
         let sample = Sample::new([3.0], 1).unwrap();
         assert_eq!((sample.median, sample.cv, sample.interval()), (3.0, None, None));
         assert!(Sample::new([], 1).is_none());

@@ -18,8 +18,8 @@ pub struct MannWhitney {
 
 /// Tests two samples. None if either is empty.
 ///
-/// Exact for at most 400 pairs without ties (Mann and Whitney 1947, the recurrence over the largest value); otherwise the normal
-/// approximation with the tie correction of the variance and a continuity correction.
+/// Exact for at most 400 pairs without ties (Mann and Whitney 1947, the recurrence over the largest value); otherwise
+/// the normal approximation with the tie correction of the variance and a continuity correction.
 #[must_use]
 pub fn mann_whitney(a: &[f64], b: &[f64]) -> Option<MannWhitney> {
     if a.is_empty() || b.is_empty() {
@@ -29,6 +29,14 @@ pub fn mann_whitney(a: &[f64], b: &[f64]) -> Option<MannWhitney> {
     let exact = tie_term == 0.0 && a.len() * b.len() <= EXACT_PAIRS;
     let p = if exact { exact_p(a.len(), b.len(), u) } else { normal_p(a.len(), b.len(), u, tie_term) };
     Some(MannWhitney { u, p_two_sided: p.clamp(0.0, 1.0), exact })
+}
+
+/// The smallest two-sided probability that samples of these sizes can have: that of complete separation. Where it is
+/// above 5 %, no measurement of that size can show anything.
+#[must_use]
+pub fn least_p(n: usize, m: usize) -> f64 {
+    // 2 / C(n + m, n), one factor at a time.
+    (1..=n).fold(2.0, |p, i| p * i as f64 / (m + i) as f64).min(1.0)
 }
 
 /// U, and the sum of `t^3 - t` over groups of `t` equal values.
@@ -114,6 +122,14 @@ mod tests {
         let b = [5.0, 6.0, 8.0, 9.0, 10.0];
         assert_eq!(mann_whitney(&a, &b).map(|t| (t.u, t.exact)), Some((2.0, true)));
         assert!((p(&a, &b) - 8.0 / 252.0).abs() < 1e-12);
+    }
+
+    #[test]
+    fn three_trials_a_side_can_show_nothing_and_four_can() {
+        assert!((least_p(3, 3) - 0.1).abs() < 1e-12 && (least_p(4, 4) - 2.0 / 70.0).abs() < 1e-12);
+        assert!((least_p(3, 3) - p(&[1.0, 2.0, 3.0], &[4.0, 5.0, 6.0])).abs() < 1e-12);
+        assert_eq!(least_p(0, 5), 1.0);
+        assert_eq!(least_p(1, 1), 1.0);
     }
 
     #[test]

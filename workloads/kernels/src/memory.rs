@@ -4,9 +4,10 @@ use bench_model::Bytes;
 use bench_plan::StoredPlan;
 use datafusion::error::Result;
 use datafusion::execution::TaskContext;
+use datafusion::execution::config::SessionConfig;
 use datafusion::execution::disk_manager::{DiskManagerBuilder, DiskManagerMode};
 use datafusion::execution::memory_pool::FairSpillPool;
-use datafusion::execution::runtime_env::RuntimeEnvBuilder;
+use datafusion::execution::runtime_env::{RuntimeEnv, RuntimeEnvBuilder};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -16,9 +17,8 @@ const MERGE_PART: usize = 8;
 /// What a task's operators run with: its share of memory (all there is, if the share is unlimited), its own spill folder,
 /// and the file caches of the process.
 pub(crate) fn task_context(stored: &StoredPlan, share: Bytes, scratch: &Path) -> Result<TaskContext> {
-    let context = TaskContext::default();
     if share.get() == u64::MAX {
-        return Ok(context.with_session_config(stored.config.clone()).with_runtime(Arc::clone(&stored.runtime)));
+        return Ok(with(stored.config.clone(), Arc::clone(&stored.runtime)));
     }
     let share = usize::try_from(share.get()).unwrap_or(usize::MAX);
     let spill = DiskManagerBuilder::default().with_mode(DiskManagerMode::Directories(vec![scratch.to_path_buf()]));
@@ -29,5 +29,11 @@ pub(crate) fn task_context(stored: &StoredPlan, share: Bytes, scratch: &Path) ->
     let mut config = stored.config.clone();
     let reserved = &mut config.options_mut().execution.sort_spill_reservation_bytes;
     *reserved = (*reserved).min(share / MERGE_PART);
-    Ok(context.with_session_config(config).with_runtime(runtime))
+    Ok(with(config, runtime))
+}
+
+/// Operators look no function up while running.
+fn with(config: SessionConfig, runtime: Arc<RuntimeEnv>) -> TaskContext {
+    let (scalar, higher_order, aggregate, window) = Default::default();
+    TaskContext::new(None, String::new(), config, scalar, higher_order, aggregate, window, runtime)
 }

@@ -14,7 +14,8 @@ use tokio::runtime::Runtime;
 
 /// Runs one partition of a fragment's plan and cuts its rows into output blocks.
 ///
-/// Its arguments are an encoded [`PlanKey`]; its inputs are those of the fragment's graph node.
+/// Its arguments are an encoded [`PlanKey`]; its inputs are those of the fragment's graph node. A plan that is not in the
+/// kernel's store comes from where the job was planned, see [`TaskContext::shipment`].
 #[derive(Clone, Debug)]
 pub struct PlanKernel {
     store: PlanStore,
@@ -27,12 +28,19 @@ impl PlanKernel {
         Self { store }
     }
 
-    fn stored(&self, args: &[u8]) -> Result<Arc<StoredPlan>, TaskFailure> {
-        let key = PlanKey::decode(args)
+    /// The plan that the task's arguments name; one that was planned elsewhere is asked for once and kept.
+    fn stored(&self, cx: &mut dyn TaskContext) -> Result<Arc<StoredPlan>, TaskFailure> {
+        let args = cx.args().to_vec();
+        let key = PlanKey::decode(&args)
             .ok_or_else(|| TaskFailure::Fatal(format!("{} bytes of arguments are not a plan's key", args.len())))?;
-        self.store
-            .get(&key)
-            .ok_or_else(|| TaskFailure::Fatal(format!("the plan of {}/{} is not here", key.job, key.fragment)))
+        if let Some(plan) = self.store.get(&key) {
+            return Ok(plan);
+        }
+        let shipment = cx.shipment(&args)?;
+        self.store.adopt(&key, &shipment).map_err(|error| {
+            let message = error.to_string();
+            if error.is_transient() { TaskFailure::Transient(message) } else { TaskFailure::Fatal(message) }
+        })
     }
 }
 
@@ -42,7 +50,7 @@ impl Kernel for PlanKernel {
     }
 
     fn run(&self, cx: &mut dyn TaskContext) -> Result<(), TaskFailure> {
-        let stored = self.stored(cx.args())?;
+        let stored = self.stored(cx)?;
         with_runtime(|runtime| run_plan(&stored, cx, runtime))
     }
 }

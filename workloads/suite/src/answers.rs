@@ -107,6 +107,22 @@ impl Answers {
         applied
     }
 
+    /// Why none of these answers can be used for bytes of this fingerprint, if so: worth a warning, because answers are
+    /// then computed by an engine of this build instead of coming from independent code.
+    #[must_use]
+    pub fn mismatch(&self, fingerprint: &str) -> Option<String> {
+        (self.fingerprint != fingerprint).then(|| {
+            format!(
+                "the {} known answers about {} are for other bytes (checksum {:.8}, not {:.8}) and are not used; make the \
+                 set again with this build, or make the answers again with scripts/answers.py",
+                self.workloads.len(),
+                self.dataset,
+                self.fingerprint,
+                fingerprint
+            )
+        })
+    }
+
     /// The built-in answers about a dataset; none if there are no such answers.
     ///
     /// # Errors
@@ -184,6 +200,8 @@ mod tests {
         assert_eq!(answers.expected("f01", "tpch-q01", "SELECT 1"), None);
         assert_eq!(answers.expected("f00", "tpch-q01", "SELECT 2"), None);
         assert_eq!(answers.expected("f00", "tpch-q02", "SELECT 1"), None);
+        assert_eq!(answers.mismatch("f00"), None);
+        insta::assert_snapshot!(answers.mismatch("f01").unwrap(), @"the 1 known answers about tpch-sf1 are for other bytes (checksum f00, not f01) and are not used; make the set again with this build, or make the answers again with scripts/answers.py");
     }
 
     #[test]

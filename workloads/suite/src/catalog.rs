@@ -1,7 +1,7 @@
 //! The built-in workloads, and what a suite makes of them.
 
 use crate::definition::DefinitionError;
-use crate::family::{Definition, FILE, FamilyFile, Scope};
+use crate::family::{Definition, FILE, FamilyFile, Scope, check_name};
 use crate::spec::DatasetSpec;
 use crate::suite::{Suite, SuiteFamily};
 use include_dir::{Dir, include_dir};
@@ -58,15 +58,28 @@ fn resolve(wanted: &SuiteFamily) -> Result<Vec<Definition>, DefinitionError> {
         text: &|name| text(dir, name).map(|sql| at_scale(&sql, wanted.dataset.as_ref())),
         path: &|name| no_files(name).map(|()| PathBuf::new()),
     };
+    let all = family_file(dir)?.workloads;
+    if let Some(unknown) = wanted.workloads.iter().find(|name| all.iter().all(|entry| entry.name != **name)) {
+        let known: Vec<&str> = all.iter().map(|entry| entry.name.as_str()).collect();
+        return Err(DefinitionError::unknown("workload", unknown, &known));
+    }
+    if let Some(suffix) = &wanted.suffix {
+        check_name(&file, "suffix of workloads", suffix)?;
+    }
+    let is_wanted = |name: &String| wanted.workloads.is_empty() || wanted.workloads.contains(name);
     let mut definitions = Vec::new();
-    for entry in family_file(dir)?.workloads {
+    for entry in all.into_iter().filter(|entry| is_wanted(&entry.name)) {
         // SQL workloads are their own question; the others have it as a file of their name.
         let oracle = match entry.sql_file() {
             Some(file) => file.to_owned(),
             None => format!("oracle/{}.sql", entry.name),
         };
         let oracle_sql = (scope.text)(&oracle).ok();
-        definitions.push(Definition { oracle_sql, ..entry.resolve(&scope)? });
+        let mut definition = Definition { oracle_sql, ..entry.resolve(&scope)? };
+        if let Some(suffix) = &wanted.suffix {
+            definition.workload.name = format!("{}.{suffix}", definition.workload.name);
+        }
+        definitions.push(definition);
     }
     Ok(definitions)
 }
@@ -122,6 +135,29 @@ mod tests {
     }
 
     #[test]
+    fn the_skew_suites_ask_the_same_questions_of_four_distributions() {
+        for suite_name in ["skew-smoke", "skew"] {
+            let suite = suite(suite_name).unwrap();
+            let sets: Vec<String> = suite.datasets().map(DatasetSpec::name).collect();
+            let ends = ["", "-zipf0.8", "-zipf1.2", "-hot"];
+            assert!(sets.iter().zip(ends).all(|(set, end)| *set == format!("{}{end}", sets[0])), "{sets:?}");
+            assert!(suite.datasets().all(|d| d.raw_bytes() == suite.raw_bytes()));
+            let all = workloads(&suite).unwrap();
+            let of = |suffix: &str| -> Vec<String> {
+                let names = all.iter().map(|d| d.workload.name.as_str());
+                names.filter_map(|name| name.strip_suffix(suffix)).map(str::to_owned).collect()
+            };
+            assert_eq!(all.len(), 4 * of(".uniform").len());
+            for suffix in [".zipf0.8", ".zipf1.2", ".hot"] {
+                assert_eq!(of(suffix), of(".uniform"), "{suite_name}");
+            }
+            let hot = all.iter().find(|d| d.workload.name == "join-q05.hot").unwrap();
+            assert_eq!(hot.workload.dataset.as_deref(), Some(sets[3].as_str()));
+            assert!(hot.oracle_sql.is_some());
+        }
+    }
+
+    #[test]
     fn zero_work_graphs_know_their_answer_by_construction() {
         let all = workloads(&suite("overhead").unwrap()).unwrap();
         let names: Vec<&str> = all.iter().map(|d| d.workload.name.as_str()).collect();
@@ -145,7 +181,16 @@ mod tests {
 
     #[test]
     fn an_unknown_family_is_answered_with_what_there_is() {
-        let wanted = SuiteFamily { name: "graphs".into(), dataset: None, tasks: None };
-        insta::assert_snapshot!(resolve(&wanted).unwrap_err(), @"no family `graphs`; there are groupby, overhead, tpch");
+        let wanted = |name: &str, workloads: &[&str]| SuiteFamily {
+            name: name.into(),
+            dataset: None,
+            tasks: None,
+            workloads: workloads.iter().map(|w| (*w).to_owned()).collect(),
+            suffix: None,
+        };
+        let unknown = resolve(&wanted("graphs", &[])).unwrap_err();
+        insta::assert_snapshot!(unknown, @"no family `graphs`; there are groupby, overhead, tpch");
+        let unknown = resolve(&wanted("overhead", &["graph-tree", "graph-star"])).unwrap_err();
+        insta::assert_snapshot!(unknown, @"no workload `graph-star`; there are graph-chain, graph-fanout, graph-tree, graph-stencil");
     }
 }

@@ -2,6 +2,7 @@
 
 use crate::definition::DefinitionError;
 use crate::graph_shape::{self, GraphShape};
+use crate::user::{csv, table};
 use arrow::array::RecordBatch;
 use bench_model::{Check, Digest, Family, Format, Program, Query, SortKey, Step, Workload};
 use serde::Deserialize;
@@ -20,6 +21,8 @@ pub struct Definition {
     pub expected: Expected,
     /// The same question as SQL for another engine; only the script that makes stored answers reads it.
     pub oracle_sql: Option<String>,
+    /// Whether the answer is of the size of what it is made from, and takes memory accordingly.
+    pub large_answer: bool,
 }
 
 /// An answer known beforehand.
@@ -35,7 +38,7 @@ pub enum Expected {
         /// How it is known.
         origin: String,
     },
-    /// The rows of this file.
+    /// The rows of this Parquet file. CSV files are read when they are found, and are rows.
     File {
         /// The file.
         path: PathBuf,
@@ -83,6 +86,9 @@ pub(crate) struct WorkloadEntry {
     sql: Option<String>,
     steps: Option<Vec<Step>>,
     graph: Option<GraphEntry>,
+    /// Whether the answer is of the size of what it is made from.
+    #[serde(default)]
+    large_answer: bool,
     #[serde(default)]
     check: CheckEntry,
 }
@@ -106,13 +112,24 @@ struct CheckEntry {
     expected: Option<ExpectedEntry>,
 }
 
+/// Either a file or a digest.
 #[derive(Debug, Deserialize)]
-#[serde(rename_all = "snake_case", deny_unknown_fields)]
-enum ExpectedEntry {
+#[serde(deny_unknown_fields)]
+struct ExpectedEntry {
     /// A Parquet or CSV file in the folder.
-    File(String),
+    file: Option<String>,
+    /// The columns of a CSV file: text does not say whether `1.50` is a decimal or a float.
+    #[serde(default)]
+    columns: Vec<ColumnEntry>,
     /// A digest, and how it was made.
-    Digest { digest: Digest, origin: String },
+    digest: Option<DigestEntry>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct DigestEntry {
+    digest: Digest,
+    origin: String,
 }
 
 /// What a family's definitions are resolved against.
@@ -175,14 +192,15 @@ impl WorkloadEntry {
         }
         let mut known = None;
         let expected = match (self.check.expected, &program) {
-            (Some(ExpectedEntry::Digest { digest, origin }), _) => {
-                known = Some((digest, origin));
+            (Some(ExpectedEntry { file: None, columns, digest: Some(entry) }), _) if columns.is_empty() => {
+                known = Some((entry.digest, entry.origin));
                 Expected::Unknown
             }
-            (Some(ExpectedEntry::File(file)), _) => {
-                let format = format_of(&file)
-                    .ok_or_else(|| invalid(&format!("the expected answer `{file}` must be a .parquet or .csv file")))?;
-                Expected::File { path: (scope.path)(&file)?, format }
+            (Some(ExpectedEntry { file: Some(file), columns, digest: None }), _) => {
+                expected_file(scope, &self.name, &file, &columns)?
+            }
+            (Some(_), _) => {
+                return Err(invalid("`expected` must have either `file`, for CSV with `columns`, or `digest`"));
             }
             (None, Program::Graph(graph)) => {
                 let batch = graph_shape::answer(graph).map_err(|e| invalid(&e.to_string()))?;
@@ -194,12 +212,35 @@ impl WorkloadEntry {
         let CheckEntry { approx, order_by, ties_at_cut, .. } = self.check;
         let check = Check { approx, order_by, ties_at_cut, expected: known };
         let workload = Workload { name: self.name, family, title: self.title, program, dataset, check };
-        Ok(Definition { workload, expected, oracle_sql: None })
+        Ok(Definition { workload, expected, oracle_sql: None, large_answer: self.large_answer })
     }
 
     /// The SQL file it names, if it does.
     pub(crate) fn sql_file(&self) -> Option<&str> {
         self.sql.as_deref()
+    }
+}
+
+/// A known answer in a file. CSV is read here and now, with its declared types.
+fn expected_file(
+    scope: &Scope<'_>,
+    workload: &str,
+    file: &str,
+    columns: &[ColumnEntry],
+) -> Result<Expected, DefinitionError> {
+    let invalid = |m: String| DefinitionError::invalid(scope.file, format!("workload `{workload}`: {m}"));
+    let format = format_of(file)
+        .ok_or_else(|| invalid(format!("the expected answer `{file}` must be a .parquet or .csv file")))?;
+    let path = (scope.path)(file)?;
+    match format {
+        Format::Parquet if columns.is_empty() => Ok(Expected::File { path, format }),
+        Format::Parquet => Err(invalid(format!("`columns` are for CSV answers; `{file}` has its own"))),
+        Format::Csv => {
+            let declared = table::declared(columns).map_err(invalid)?;
+            let declared = (!columns.is_empty()).then_some(declared);
+            let batch = csv::answer(&path, declared).map_err(|m| invalid(format!("the answer `{file}`: {m}")))?;
+            Ok(Expected::Rows { batch, origin: path.display().to_string() })
+        }
     }
 }
 
@@ -216,7 +257,6 @@ pub(crate) fn format_of(file: &str) -> Option<Format> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use proptest::prelude::*;
 
     fn resolve(text: &str) -> Result<Vec<Definition>, DefinitionError> {
         let scope = Scope {
@@ -247,7 +287,7 @@ mod tests {
             "graph = { shape = \"chain\", tasks = 1 }",
         ];
         insta::assert_snapshot!(mistakes.map(error).join("\n"), @r#"
-        f.toml:6: unknown field `speed`, expected one of `name`, `title`, `sql`, `steps`, `graph`, `check`
+        f.toml:6: unknown field `speed`, expected one of `name`, `title`, `sql`, `steps`, `graph`, `large_answer`, `check`
         f.toml:6: duplicate key
         f.toml:6: unknown variant `fitler`, expected one of `scan`, `filter`, `select`, `group`, `join`, `sort`, `limit`, `window`, `distinct`, `pivot`
         f.toml: workload `w`: its first step must be { scan = "TABLE" }
@@ -267,10 +307,54 @@ mod tests {
         assert!(resolve(evil).unwrap_err().to_string().contains("cannot be the name of a workload"));
     }
 
-    proptest! {
-        #[test]
-        fn garbage_never_panics(text in "(name|title|workload|steps|scan|check|graph|[\\[\\]{}=\"., \n0-9-]){0,60}") {
-            let _ = resolve(&text);
-        }
+    /// One of everything a family may have, in few bytes.
+    const EVERYTHING: &str = r#"name = "f"
+title = "t"
+[[table]]
+name = "t"
+files = ["a*.csv", "b.csv"]
+format = "csv"
+columns = [{ name = "a", type = "decimal(9,2)" }]
+[[workload]]
+name = "q"
+title = "t"
+sql = "q.sql"
+large_answer = true
+[workload.check]
+approx = { a = 1e-6 }
+order_by = [{ column = "a", descending = true }]
+ties_at_cut = true
+expected = { file = "q.parquet" }
+[[workload]]
+name = "d"
+title = "t"
+steps = [{ scan = "t" }, { filter = "a > 1" }, { limit = 9 }, "distinct"]
+[[workload]]
+name = "g"
+title = "t"
+graph = { shape = "tree", tasks = 9 }
+"#;
+
+    #[test]
+    fn a_family_with_any_byte_changed_is_resolved_or_refused_with_its_file() {
+        assert_eq!(resolve(EVERYTHING).unwrap().len(), 3);
+        let (mut resolved, mut refused) = (0, 0);
+        crate::fuzz::each_changed(EVERYTHING, |changed| match resolve(changed) {
+            Ok(definitions) => {
+                resolved += 1;
+                assert!(definitions.iter().all(|d| !d.workload.name.contains(['/', '\\', ' '])), "{changed}");
+            }
+            Err(error) => {
+                refused += 1;
+                assert!(error.to_string().contains("f.toml"), "{error}");
+            }
+        });
+        assert!(resolved > 200 && refused > 200, "{resolved} resolved, {refused} refused");
+    }
+
+    #[test]
+    fn an_expected_answer_is_a_file_or_a_digest() {
+        insta::assert_snapshot!(error("sql = \"a.sql\"\ncheck.expected = {}"), @"f.toml: workload `w`: `expected` must have either `file`, for CSV with `columns`, or `digest`");
+        insta::assert_snapshot!(error("sql = \"a.sql\"\ncheck.expected = { file = \"a.parquet\", columns = [{ name = \"a\", type = \"text\" }] }"), @"f.toml: workload `w`: `columns` are for CSV answers; `a.parquet` has its own");
     }
 }

@@ -61,7 +61,16 @@ impl GraphShape {
 fn fragment(id: u32, tasks: u32, exchange: Exchange, read: Option<Read>) -> Fragment {
     let call = Call { kernel: KERNEL, args: Default::default() };
     let inputs = read.map(|read| Input { from: FragmentId(id.saturating_sub(1)), read }).into_iter().collect();
-    Fragment { id: FragmentId(id), call, inputs, tasks, exchange, outputs: 1, waits_for: Vec::new() }
+    Fragment {
+        id: FragmentId(id),
+        call,
+        inputs,
+        tasks,
+        exchange,
+        outputs: 1,
+        waits_for: Vec::new(),
+        options: Default::default(),
+    }
 }
 
 fn chain(tasks: u32) -> Vec<Fragment> {

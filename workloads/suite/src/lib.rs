@@ -6,7 +6,7 @@
 //! | `generate` | rows from a spec, any part alone |
 //! | `data` | datasets on disk: made atomically, listed, verified, opened |
 //! | `suite` | families at one scale, as TOML |
-//! | `requirement` | what a suite needs and what a machine lacks |
+//! | `requirement` | what a selection needs and what a machine lacks |
 //! | `family` | a folder of workloads, ours or the user's |
 //! | `catalog` | the built-in families |
 //! | `user` | the user's own folders |
@@ -26,6 +26,9 @@ mod spec;
 mod suite;
 mod user;
 
+#[cfg(test)]
+mod fuzz;
+
 pub use answers::{Answers, AnswersError, Stored};
 pub use catalog::{families, workloads};
 pub use data::{
@@ -34,7 +37,9 @@ pub use data::{
 pub use definition::DefinitionError;
 pub use family::{Definition, Expected};
 pub use graph_shape::GraphShape;
-pub use requirement::{Effort, HOURS_MAX, Machine, Requirements, Shortfall, missing, requirements};
+pub use requirement::{
+    Demand, Effort, HOURS_MAX, Machine, Requirements, Shortfall, demands, missing, requirements, requirements_of,
+};
 pub use spec::{DatasetSpec, Groupby, Skew, SpecError, Tpch};
 pub use suite::{Suite, SuiteFamily, suite, suites};
 pub use user::{UserFamily, init, load_dir};

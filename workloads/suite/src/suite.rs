@@ -32,6 +32,11 @@ pub struct SuiteFamily {
     pub dataset: Option<DatasetSpec>,
     /// Tasks of each zero-work graph, where that is what scales.
     pub tasks: Option<u32>,
+    /// Which of the family's workloads, by name; all if empty.
+    #[serde(default)]
+    pub workloads: Vec<String>,
+    /// What the names of its workloads end with here, after a dot: a suite may have one family over several sets.
+    pub suffix: Option<String>,
 }
 
 impl Suite {
@@ -94,7 +99,7 @@ mod tests {
     fn every_family_of_a_suite_handles_as_many_bytes_as_its_name_says() {
         let suites = suites().unwrap();
         let names: Vec<&str> = suites.iter().map(|s| s.name.as_str()).collect();
-        assert_eq!(names, ["smoke", "1gb", "10gb", "100gb", "1tb", "overhead"]);
+        assert_eq!(names, ["smoke", "1gb", "10gb", "100gb", "1tb", "overhead", "skew-smoke", "skew"]);
         for (name, bytes) in [("1gb", 1u64), ("10gb", 10), ("100gb", 100), ("1tb", 1000)] {
             let suite = suite(name).unwrap();
             assert_eq!(suite.families.len(), 2);
@@ -106,7 +111,7 @@ mod tests {
     fn an_unknown_suite_is_answered_with_what_there_is() {
         insta::assert_snapshot!(
             suite("2gb").unwrap_err(),
-            @"no suite `2gb`; there are smoke, 1gb, 10gb, 100gb, 1tb, overhead"
+            @"no suite `2gb`; there are smoke, 1gb, 10gb, 100gb, 1tb, overhead, skew-smoke, skew"
         );
     }
 
@@ -127,5 +132,41 @@ mod tests {
         fn garbage_never_panics(text in "[a-z0-9\\[\\]={}\"., \n-]{0,120}") {
             let _ = Suite::parse("garbage.toml", &text);
         }
+    }
+
+    /// One of everything a suite may have, in few bytes.
+    const EVERYTHING: &str = r#"name = "s"
+title = "t"
+rank = 1
+[[family]]
+name = "tpch"
+dataset = { tpch = { scale_factor = 0.01 } }
+[[family]]
+name = "groupby"
+suffix = "hot"
+dataset = { groupby = { rows = 9_000, skew = "hot", null_percent = 5, seed = 7 } }
+workloads = ["sort", "topk"]
+[[family]]
+name = "overhead"
+tasks = 9
+"#;
+
+    #[test]
+    fn a_suite_with_any_byte_changed_is_read_or_refused() {
+        assert_eq!(crate::workloads(&Suite::parse("s.toml", EVERYTHING).unwrap()).unwrap().len(), 28);
+        let (mut read, mut refused) = (0, 0);
+        crate::fuzz::each_changed(EVERYTHING, |changed| match Suite::parse("s.toml", changed) {
+            Ok(suite) => {
+                read += 1;
+                // It resolves or says what is unknown, and every set of it has a name that can be read back.
+                let _ = crate::workloads(&suite);
+                assert!(suite.datasets().all(|d| d.name().parse().as_ref() == Ok(d)), "{changed}");
+            }
+            Err(error) => {
+                refused += 1;
+                assert!(error.to_string().contains("s.toml"), "{error}");
+            }
+        });
+        assert!(read > 100 && refused > 100, "{read} read, {refused} refused");
     }
 }

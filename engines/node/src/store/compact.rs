@@ -1,6 +1,6 @@
 //! Keeps written batches from holding on to memory they do not show.
 
-use arrow::array::{Array, ArrayRef, AsArray, GenericByteViewArray, RecordBatch};
+use arrow::array::{Array, ArrayRef, AsArray, GenericByteViewArray, RecordBatch, RecordBatchOptions};
 use arrow::compute::concat_batches;
 use arrow::datatypes::{ByteViewType, DataType, SchemaRef};
 use arrow::error::ArrowError;
@@ -12,10 +12,10 @@ const BATCH_ROWS: usize = 8192;
 /// A copy whose string and binary views refer to little more than what they show.
 ///
 /// Hash partitioning leaves each part with views into the whole input's buffers: written as they are, every output would
-/// carry every string.
-pub(super) fn compact(batch: &RecordBatch) -> Result<RecordBatch, ArrowError> {
+/// carry every string. A batch that is compact already is passed on as it is, for a look at each of its views.
+pub(super) fn compact(batch: RecordBatch) -> Result<RecordBatch, ArrowError> {
     if !batch.columns().iter().any(sparse) {
-        return Ok(batch.clone());
+        return Ok(batch);
     }
     let columns = batch.columns().iter().map(|c| -> ArrayRef {
         match c.data_type() {
@@ -24,7 +24,8 @@ pub(super) fn compact(batch: &RecordBatch) -> Result<RecordBatch, ArrowError> {
             _ => Arc::clone(c),
         }
     });
-    RecordBatch::try_new(batch.schema(), columns.collect())
+    let rows = RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
+    RecordBatch::try_new_with_options(batch.schema(), columns.collect(), &rows)
 }
 
 fn sparse(column: &ArrayRef) -> bool {

@@ -6,16 +6,26 @@ use arrow::datatypes::SchemaRef;
 use arrow::error::ArrowError;
 use arrow::ipc::reader::FileDecoder;
 use arrow::ipc::{Block, MessageHeader, MetadataVersion, root_as_message};
+use serde::{Deserialize, Serialize};
 use std::hash::Hasher;
 use std::io::{self, IoSlice, Write};
 use twox_hash::XxHash3_64;
 
 /// Where encoded messages lie in a file, and the checksum of those bytes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Extent {
     pub(super) offset: u64,
     pub(super) len: u64,
     pub(super) hash: u64,
+}
+
+impl Extent {
+    /// Its part of a file; none if it reaches beyond the end.
+    pub(super) fn of(&self, file: &Buffer) -> Option<Buffer> {
+        let (offset, len) = (usize::try_from(self.offset).ok()?, usize::try_from(self.len).ok()?);
+        let inside = offset.checked_add(len).is_some_and(|end| end <= file.len());
+        inside.then(|| file.slice_with_length(offset, len))
+    }
 }
 
 /// The most pieces one write call takes on Linux.
@@ -68,9 +78,10 @@ impl MessageDecoder {
     pub(super) fn new(schema: SchemaRef) -> Self {
         let decoder = FileDecoder::new(schema, MetadataVersion::V5);
         #[expect(unsafe_code, reason = "validating our own UTF-8 and offsets again would cost more than reading them")]
-        // SAFETY: the bytes fed in come from `write_extent` of this very process: they are the encoding of arrays that
-        // Arrow had validated, and `matches` has just compared their checksum with the one taken when they were
-        // encoded. A file that something else changed fails that comparison and is never decoded.
+        // SAFETY: the bytes fed in come from `write_extent` of this process, or of one of the same build that has proven to
+        // belong to the cluster: they are the encoding of arrays that Arrow had validated, and `matches` has just compared
+        // their checksum with the one taken when they were encoded. A file that something else changed fails that
+        // comparison and is never decoded.
         let decoder = unsafe { decoder.with_skip_validation(true) };
         Self { decoder, rest: Buffer::from_vec(Vec::<u8>::new()) }
     }

@@ -1,41 +1,75 @@
-//! The file of one attempt: written once, then mapped by everyone who reads from it, removed with its last reference.
+//! A file of encoded blocks: written once, then mapped by everyone who reads from it, removed with its last reference.
+//!
+//! The same file serves as a shuffle file on disk, as a sealed object in shared memory (a file on tmpfs) and as a
+//! spilled block. A process that reads a sealed file of another one maps it without owning it: it stays mapped when its
+//! owner removes it.
 
 use super::extent::{Extent, write_extent};
-use super::write_failure;
+use super::ledger::{Charge, Ledger, Medium};
 use arrow::buffer::Buffer;
-use bench_model::TaskFailure;
 use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::ptr::NonNull;
 use std::sync::{Arc, Mutex, PoisonError};
 
-/// A shuffle file and the size it was written with. Dropping it removes the file.
-pub(super) struct ShuffleFile {
+/// A finished file and the size it was written with. Dropping the owner's removes it.
+pub(super) struct BlockFile {
     path: PathBuf,
     len: u64,
+    medium: Medium,
+    /// Whether this process wrote it.
+    owned: bool,
     bytes: Mutex<Option<Buffer>>,
+    /// What it takes on its owner's account.
+    charge: Option<Charge>,
 }
 
-/// A shuffle file while it is written. Dropped unfinished, it takes the file with it.
+/// A file while it is written. Dropped unfinished, it takes the file with it.
 pub(super) struct Unfinished {
-    pub(super) file: File,
-    pub(super) shuffle: ShuffleFile,
+    file: File,
+    written: BlockFile,
 }
 
 impl Unfinished {
     /// Creates a file that must not exist yet.
-    pub(super) fn create(path: PathBuf, create: fn(&Path) -> io::Result<File>) -> Result<Self, TaskFailure> {
-        let file = create(&path).map_err(|e| write_failure(&path, &e))?;
-        Ok(Self { file, shuffle: ShuffleFile { path, len: 0, bytes: Mutex::new(None) } })
+    pub(super) fn create(path: PathBuf, medium: Medium, create: fn(&Path) -> io::Result<File>) -> io::Result<Self> {
+        let file = create(&path)?;
+        let written = BlockFile { path, len: 0, medium, owned: true, bytes: Mutex::new(None), charge: None };
+        Ok(Self { file, written })
+    }
+
+    /// Where it is.
+    pub(super) fn path(&self) -> &Path {
+        &self.written.path
+    }
+
+    /// What it lies on.
+    pub(super) fn medium(&self) -> Medium {
+        self.written.medium
     }
 
     /// Appends the encoding of one output's rows.
-    pub(super) fn append(&mut self, pieces: &[Buffer]) -> Result<Extent, TaskFailure> {
-        let extent = write_extent(&mut self.file, self.shuffle.len, pieces)
-            .map_err(|e| write_failure(&self.shuffle.path, &e))?;
-        self.shuffle.len += extent.len;
+    pub(super) fn append(&mut self, pieces: &[Buffer]) -> io::Result<Extent> {
+        let extent = write_extent(&mut self.file, self.written.len, pieces)?;
+        self.written.len += extent.len;
         Ok(extent)
+    }
+
+    /// Appends everything that was written to another file so far.
+    pub(super) fn append_file(&mut self, other: &Self) -> io::Result<()> {
+        if other.written.len > 0 {
+            let mut from = File::open(other.path())?.take(other.written.len);
+            self.written.len += io::copy(&mut from, &mut self.file)?;
+        }
+        Ok(())
+    }
+
+    /// Ends the writing: from now on the content never changes.
+    pub(super) fn seal(self, ledger: &Arc<Ledger>) -> BlockFile {
+        let Self { file: _, mut written } = self;
+        written.charge = Some(Charge::new(ledger, written.medium, written.len));
+        written
     }
 }
 
@@ -48,7 +82,28 @@ pub(super) enum Unreadable {
     Resized,
 }
 
-impl ShuffleFile {
+impl BlockFile {
+    /// Another process's file, mapped at once: its owner may remove it at any time.
+    pub(super) fn adopt(path: PathBuf, len: u64) -> Result<Self, Unreadable> {
+        let bytes = Mutex::new(Some(open(&path, len)?));
+        Ok(Self { path, len, medium: Medium::Shared, owned: false, bytes, charge: None })
+    }
+
+    /// Where it is.
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Its size.
+    pub(super) fn len(&self) -> u64 {
+        self.len
+    }
+
+    /// What it lies on.
+    pub(super) fn medium(&self) -> Medium {
+        self.medium
+    }
+
     /// Its content. Mapped by the first reader and shared by the others.
     pub(super) fn bytes(&self) -> Result<Buffer, Unreadable> {
         let mut bytes = self.bytes.lock().unwrap_or_else(PoisonError::into_inner);
@@ -59,10 +114,12 @@ impl ShuffleFile {
     }
 }
 
-impl Drop for ShuffleFile {
+impl Drop for BlockFile {
     fn drop(&mut self) {
-        // Already gone is as good as removed, and the session's folder goes with the session in any case.
-        let _ = std::fs::remove_file(&self.path);
+        if self.owned {
+            // Already gone is as good as removed, and the session's folder goes with the session in any case.
+            let _ = std::fs::remove_file(&self.path);
+        }
     }
 }
 
@@ -77,9 +134,9 @@ fn open(path: &Path, expected: u64) -> Result<Buffer, Unreadable> {
 }
 
 fn map(file: &File) -> io::Result<Buffer> {
-    #[expect(unsafe_code, reason = "zero-copy reads of shuffle files need a memory map")]
-    // SAFETY: the file belongs to this session alone (its folder was created empty under a fresh name), it is complete,
-    // and nothing here writes to or truncates a finished file. Removing it leaves the map intact.
+    #[expect(unsafe_code, reason = "zero-copy reads of block files need a memory map")]
+    // SAFETY: the file lies in a folder that a process of this cluster created empty under a fresh name for its own use.
+    // It is complete, and nothing here writes to or truncates a finished file. Removing it leaves the map intact.
     let map = unsafe { memmap2::Mmap::map(file)? };
     let len = map.len();
     let Some(start) = NonNull::new(map.as_ptr().cast_mut()) else {

@@ -1,46 +1,61 @@
 //! Writing the outputs of one attempt.
 
 use super::extent::Extent;
-use super::file::{ShuffleFile, Unfinished};
-use super::{BlockStore, Stored, compact};
+use super::file::{BlockFile, Unfinished};
+use super::ledger::{Charge, Medium};
+use super::writer::{BlockWriter, Encoder, decoding_schema, encoding};
+use super::{BlockStore, Stored, compact, write_failure};
 use arrow::array::RecordBatch;
 use arrow::buffer::Buffer;
 use arrow::datatypes::SchemaRef;
-use arrow::error::ArrowError;
-use arrow::ipc::MetadataVersion;
-use arrow::ipc::writer::{IpcWriteOptions, StreamEncoder};
-use bench_model::{Attempt, BlockMeta, Bytes, Rows, TaskFailure, TaskId, checksum_of};
-use std::path::PathBuf;
+use bench_model::{Attempt, BlockId, BlockMeta, Bytes, Exchange, Rows, Storage, TaskFailure, TaskId, checksum_of};
 use std::sync::Arc;
 
 /// Where an attempt's outputs go.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Keep {
+pub enum Keep {
     /// Into a shuffle file, or inline if all of them together are tiny.
     OnDisk,
+    /// In memory, by reference.
+    OnHeap,
+    /// Each into a sealed file in shared memory, unless it is tiny.
+    Sealed,
     /// In memory, as it comes and without a checksum: a part of the answer, which the oracle digests as a whole.
-    InMemory,
+    Answer,
+}
+
+impl Keep {
+    /// What an assignment asks for.
+    #[must_use]
+    pub fn of(exchange: Exchange, storage: Storage) -> Self {
+        match (exchange, storage) {
+            (Exchange::Collect, _) => Self::Answer,
+            (_, Storage::Disk) => Self::OnDisk,
+            (_, Storage::Heap) => Self::OnHeap,
+            (_, Storage::Shared) => Self::Sealed,
+        }
+    }
 }
 
 /// Rows buffered before a run is written, unless the task's memory share asks for less.
 const BUFFER_MAX: u64 = 16 << 20;
 /// A smaller buffer would write runs of a few rows per output.
 const BUFFER_MIN: u64 = 256 << 10;
-/// An attempt whose outputs take no more than this together needs no file.
-const INLINE_MAX: u64 = 16 << 10;
+/// Outputs that take no more than this need no file: an attempt's together on disk, each by itself in shared memory.
+pub(super) const INLINE_MAX: u64 = 16 << 10;
 
 /// One output while it is written.
 #[derive(Default)]
 struct Writing {
     schema: Option<SchemaRef>,
     pending: Vec<RecordBatch>,
-    encoder: Option<StreamEncoder>,
+    encoder: Option<Encoder>,
     extents: Vec<Extent>,
     meta: BlockMeta,
 }
 
 /// The outputs of one attempt while it runs. Dropped without [`AttemptOutput::commit`], it leaves nothing.
-pub(crate) struct AttemptOutput<'s> {
+pub struct AttemptOutput<'s> {
     store: &'s BlockStore,
     task: TaskId,
     attempt: Attempt,
@@ -54,8 +69,9 @@ pub(crate) struct AttemptOutput<'s> {
 }
 
 impl<'s> AttemptOutput<'s> {
-    /// No rows yet. `share` is the task's memory; a quarter of it may be buffered here.
-    pub(crate) fn new(
+    /// No rows yet. `share` is the task's memory; a quarter of it may be buffered here on the way to disk.
+    #[must_use]
+    pub fn new(
         store: &'s BlockStore,
         (task, attempt): (TaskId, Attempt),
         outputs: u32,
@@ -63,11 +79,13 @@ impl<'s> AttemptOutput<'s> {
         share: Bytes,
     ) -> Self {
         let buffer = (share.get() / 4).clamp(BUFFER_MIN, BUFFER_MAX);
+        let keep = if keep == Keep::Sealed && store.shared.is_none() { Keep::OnHeap } else { keep };
         Self { store, task, attempt, keep, outputs, buffer, buffered: 0, writing: Vec::new(), file: None }
     }
 
     /// Whether nothing was written yet.
-    pub(crate) fn is_empty(&self) -> bool {
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
         self.writing.is_empty()
     }
 
@@ -75,7 +93,7 @@ impl<'s> AttemptOutput<'s> {
     ///
     /// # Errors
     /// An output that does not exist, rows of another schema than before, or a disk that takes no more.
-    pub(crate) fn write(&mut self, output: u32, batch: &RecordBatch) -> Result<(), TaskFailure> {
+    pub fn write(&mut self, output: u32, batch: &RecordBatch) -> Result<(), TaskFailure> {
         if self.writing.is_empty() && output < self.outputs {
             self.writing.resize_with(self.outputs as usize, Writing::default);
         }
@@ -86,17 +104,17 @@ impl<'s> AttemptOutput<'s> {
             return Ok(());
         }
         let batch = conform(&mut writing.schema, batch)?;
-        if self.keep == Keep::InMemory {
+        if self.keep == Keep::Answer {
             // Handed to the caller as it is: copying or hashing it here would be timed, and the oracle digests the answer.
             writing.meta.rows += Rows::new(batch.num_rows() as u64);
             writing.meta.bytes += Bytes::new(compact::size_of(&batch));
             writing.pending.push(batch);
             return Ok(());
         }
-        let batch = compact::compact(&batch).map_err(encoding)?;
+        let batch = compact::compact(batch).map_err(encoding)?;
         self.buffered += compact::size_of(&batch);
         writing.pending.push(batch);
-        if self.buffered >= self.buffer {
+        if self.keep == Keep::OnDisk && self.buffered >= self.buffer {
             self.write_run()?;
         }
         Ok(())
@@ -106,26 +124,32 @@ impl<'s> AttemptOutput<'s> {
     ///
     /// # Errors
     /// Those of [`AttemptOutput::write`].
-    pub(crate) fn commit(mut self) -> Result<Vec<BlockMeta>, TaskFailure> {
+    pub fn commit(mut self) -> Result<Vec<BlockMeta>, TaskFailure> {
         if self.writing.is_empty() {
             return Ok(vec![BlockMeta::default(); self.outputs as usize]);
         }
-        let inline = self.file.is_none() && (self.keep == Keep::InMemory || self.buffered <= INLINE_MAX);
-        if !inline {
+        if self.keep == Keep::OnDisk && (self.file.is_some() || self.buffered > INLINE_MAX) {
             self.write_run()?;
         }
-        let file = self.file.take().map(|f| Arc::new(f.shuffle));
+        let file = self.file.take().map(|f| Arc::new(f.seal(&self.store.ledger)));
         let mut metas = Vec::with_capacity(self.writing.len());
         let mut stored = Vec::with_capacity(self.writing.len());
-        for writing in std::mem::take(&mut self.writing) {
-            let (meta, output) = match self.keep {
-                Keep::InMemory => (writing.meta, Stored::Inline(writing.pending)),
-                Keep::OnDisk => writing.finish(file.as_ref())?,
+        for (output, writing) in (0..).zip(std::mem::take(&mut self.writing)) {
+            let Some(schema) = writing.schema.clone() else {
+                metas.push(BlockMeta::default());
+                continue;
+            };
+            let which = (BlockId { task: self.task, output }, self.attempt);
+            let (meta, rows) = match (self.keep, &file) {
+                (Keep::Answer, _) => (writing.meta, heap(self.store, schema, writing.pending, writing.meta.bytes)),
+                (_, Some(file)) => writing.in_file(schema, file),
+                (Keep::Sealed, None) => writing.sealed(self.store, which, schema)?,
+                (Keep::OnDisk | Keep::OnHeap, None) => writing.on_heap(self.store, schema)?,
             };
             metas.push(meta);
-            stored.push(output);
+            stored.push((output, rows));
         }
-        if stored.iter().any(|s| !matches!(s, Stored::Empty)) {
+        if !stored.is_empty() {
             self.store.commit(self.task, self.attempt, stored);
         }
         Ok(metas)
@@ -133,16 +157,17 @@ impl<'s> AttemptOutput<'s> {
 
     /// Writes everything pending, output by output, to the attempt's file.
     fn write_run(&mut self) -> Result<(), TaskFailure> {
-        let options = IpcWriteOptions::try_new(64, false, MetadataVersion::V5)
-            .and_then(|o| o.try_with_compression(self.store.compression))
-            .map_err(encoding)?;
         let mut file = match self.file.take() {
             Some(file) => file,
-            None => Unfinished::create(self.path(), self.store.create)?,
+            None => {
+                let path = self.store.path_of_attempt(self.task, self.attempt);
+                Unfinished::create(path.clone(), Medium::Disk, self.store.create)
+                    .map_err(|e| write_failure(&path, &e))?
+            }
         };
         for writing in &mut self.writing {
-            if let Some(pieces) = writing.encode(&options)? {
-                let extent = file.append(&pieces)?;
+            if let Some(pieces) = writing.encode(self.store)? {
+                let extent = file.append(&pieces).map_err(|e| write_failure(file.path(), &e))?;
                 writing.meta.bytes += Bytes::new(extent.len);
                 writing.extents.push(extent);
             }
@@ -151,48 +176,65 @@ impl<'s> AttemptOutput<'s> {
         self.file = Some(file);
         Ok(())
     }
-
-    fn path(&self) -> PathBuf {
-        let TaskId { job, fragment, partition } = self.task;
-        self.store.folder.join(format!("{job}-{fragment}-p{partition}-{}.arrow", self.attempt))
-    }
 }
 
 impl Writing {
     /// Takes the pending rows, counts them in, and encodes them as IPC messages.
-    fn encode(&mut self, options: &IpcWriteOptions) -> Result<Option<Vec<Buffer>>, TaskFailure> {
+    fn encode(&mut self, store: &BlockStore) -> Result<Option<Vec<Buffer>>, TaskFailure> {
         let Some(schema) = self.schema.as_ref().filter(|_| !self.pending.is_empty()) else { return Ok(None) };
         let encoder = match &mut self.encoder {
             Some(encoder) => encoder,
-            none => none.insert(StreamEncoder::try_new_with_options(schema, options.clone()).map_err(encoding)?),
+            none => none.insert(Encoder::new(schema, store.compression)?),
         };
         let mut pieces = Vec::new();
         for batch in compact::join_small(schema, std::mem::take(&mut self.pending)).map_err(encoding)? {
             count(&mut self.meta, &batch);
-            pieces.append(&mut encoder.encode(&batch).map_err(encoding)?);
+            pieces.append(&mut encoder.encode(&batch)?);
         }
         Ok(Some(pieces))
     }
 
-    /// What a reader needs: extents if there is a file, else the pending rows themselves.
-    fn finish(mut self, file: Option<&Arc<ShuffleFile>>) -> Result<(BlockMeta, Stored), TaskFailure> {
-        let Some(schema) = self.schema else { return Ok((BlockMeta::default(), Stored::Empty)) };
-        match file {
-            Some(file) => Ok((self.meta, Stored::Extents { schema, extents: self.extents, file: Arc::clone(file) })),
-            None => {
-                let batches = compact::join_small(&schema, self.pending).map_err(encoding)?;
-                for batch in &batches {
-                    count(&mut self.meta, batch);
-                    self.meta.bytes += Bytes::new(compact::size_of(batch));
-                }
-                Ok((self.meta, Stored::Inline(batches)))
-            }
+    fn in_file(self, schema: SchemaRef, file: &Arc<BlockFile>) -> (BlockMeta, Stored) {
+        let schema = decoding_schema(schema);
+        (self.meta, Stored::Encoded { schema, extents: self.extents, file: Arc::clone(file) })
+    }
+
+    fn on_heap(mut self, store: &BlockStore, schema: SchemaRef) -> Result<(BlockMeta, Stored), TaskFailure> {
+        let batches = compact::join_small(&schema, self.pending).map_err(encoding)?;
+        for batch in &batches {
+            count(&mut self.meta, batch);
+            self.meta.bytes += Bytes::new(compact::size_of(batch));
         }
+        Ok((self.meta, heap(store, schema, batches, self.meta.bytes)))
+    }
+
+    fn sealed(
+        mut self,
+        store: &BlockStore,
+        which: (BlockId, Attempt),
+        schema: SchemaRef,
+    ) -> Result<(BlockMeta, Stored), TaskFailure> {
+        if self.pending.iter().map(compact::size_of).sum::<u64>() <= INLINE_MAX {
+            return self.on_heap(store, schema);
+        }
+        let mut writer = BlockWriter::create(store, which, Medium::Shared, &schema)?;
+        // Each batch is let go of as soon as it is sealed.
+        for batch in compact::join_small(&schema, self.pending).map_err(encoding)? {
+            count(&mut self.meta, &batch);
+            writer.push(&batch)?;
+        }
+        self.meta.bytes = writer.len();
+        Ok((self.meta, writer.finish()))
     }
 }
 
+/// A block in memory.
+pub(super) fn heap(store: &BlockStore, schema: SchemaRef, batches: Vec<RecordBatch>, bytes: Bytes) -> Stored {
+    Stored::Heap { schema, batches, _charge: Charge::new(&store.ledger, Medium::Heap, bytes.get()) }
+}
+
 /// Adds a batch's rows and their checksum to a block.
-fn count(meta: &mut BlockMeta, batch: &RecordBatch) {
+pub(super) fn count(meta: &mut BlockMeta, batch: &RecordBatch) {
     meta.rows += Rows::new(batch.num_rows() as u64);
     meta.checksum = meta.checksum.merge(checksum_of(batch));
 }
@@ -205,8 +247,4 @@ fn conform(schema: &mut Option<SchemaRef>, batch: &RecordBatch) -> Result<Record
     }
     RecordBatch::try_new(Arc::clone(schema), batch.columns().to_vec())
         .map_err(|e| TaskFailure::Fatal(format!("a kernel wrote batches of different schemas to one output: {e}")))
-}
-
-fn encoding(error: ArrowError) -> TaskFailure {
-    TaskFailure::Fatal(format!("rows cannot be encoded as Arrow IPC: {error}"))
 }

@@ -1,72 +1,92 @@
 //! Reading one block.
 
+use super::Stored;
 use super::extent::{MessageDecoder, matches};
 use super::file::Unreadable;
-use super::{Outputs, Stored};
 use arrow::array::RecordBatch;
 use arrow::buffer::Buffer;
-use bench_model::{BlockId, BlockRef, TaskFailure};
+use bench_model::{BlockId, TaskFailure};
+use std::sync::Arc;
+
+/// A block that was found. It stays readable whatever becomes of the block in its store.
+pub struct Found {
+    block: BlockId,
+    stored: Arc<Stored>,
+}
+
+impl Found {
+    pub(super) fn new(block: BlockId, stored: Arc<Stored>) -> Self {
+        Self { block, stored }
+    }
+
+    pub(super) fn into_parts(self) -> (BlockId, Arc<Stored>) {
+        (self.block, self.stored)
+    }
+
+    /// Whether its rows have to be decoded from a file.
+    #[must_use]
+    pub fn is_encoded(&self) -> bool {
+        matches!(self.stored.as_ref(), Stored::Encoded { .. })
+    }
+
+    /// Opens it for reading; a file is mapped if no reader has done so before.
+    ///
+    /// # Errors
+    /// [`TaskFailure::MissingBlock`] if its file is gone, [`TaskFailure::CorruptBlock`] if it has another size.
+    pub fn open(self) -> Result<BlockReader, TaskFailure> {
+        let encoded = match self.stored.as_ref() {
+            Stored::Encoded { schema, file, .. } => {
+                let bytes = file.bytes().map_err(|e| unreadable(self.block, &e))?;
+                Some((bytes, MessageDecoder::new(Arc::clone(schema))))
+            }
+            Stored::Heap { .. } => None,
+        };
+        Ok(BlockReader { block: self.block, stored: self.stored, taken: 0, encoded })
+    }
+}
 
 /// Yields the batches of one block.
-pub(crate) struct BlockReader {
+pub struct BlockReader {
     block: BlockId,
-    outputs: Outputs,
-    /// How many batches (inline) or extents (file) were taken so far.
+    stored: Arc<Stored>,
+    /// How many batches (heap) or extents (file) were taken so far.
     taken: usize,
-    /// The attempt's file and the decoder of this output, if it is in a file.
+    /// The file and the decoder of this block, if it is in a file.
     encoded: Option<(Buffer, MessageDecoder)>,
 }
 
 impl BlockReader {
-    pub(super) fn open(outputs: Outputs, block: &BlockRef) -> Result<Self, TaskFailure> {
-        let encoded = match outputs.get(block.id.output as usize) {
-            None => return Err(TaskFailure::MissingBlock(block.id)),
-            Some(Stored::Extents { schema, file, .. }) => {
-                let bytes = file.bytes().map_err(|e| unreadable(block.id, &e))?;
-                Some((bytes, MessageDecoder::new(schema.clone())))
-            }
-            Some(_) => None,
-        };
-        Ok(Self { block: block.id, outputs, taken: 0, encoded })
+    /// Whether its rows are decoded from a file.
+    #[must_use]
+    pub fn is_encoded(&self) -> bool {
+        self.encoded.is_some()
     }
 
     /// The next batch, verified and decoded.
     ///
     /// # Errors
     /// [`TaskFailure::CorruptBlock`] if the bytes are not the ones that were written.
-    pub(crate) fn next_batch(&mut self) -> Result<Option<RecordBatch>, TaskFailure> {
-        match self.outputs.get(self.block.output as usize) {
-            Some(Stored::Inline(batches)) => {
-                let batch = batches.get(self.taken).cloned();
-                self.taken += 1;
-                Ok(batch)
-            }
-            Some(Stored::Extents { .. }) => self.next_decoded(),
-            Some(Stored::Empty) | None => Ok(None),
-        }
-    }
-
-    fn next_decoded(&mut self) -> Result<Option<RecordBatch>, TaskFailure> {
+    pub fn next_batch(&mut self) -> Result<Option<RecordBatch>, TaskFailure> {
         let corrupt = |reason: &dyn std::fmt::Display| {
-            tracing::warn!(block = %self.block, %reason, "a shuffle block cannot be used");
+            tracing::warn!(block = %self.block, %reason, "a block cannot be used");
             TaskFailure::CorruptBlock(self.block)
         };
-        let Some((bytes, decoder)) = &mut self.encoded else { return Ok(None) };
+        let (extents, bytes, decoder) = match (self.stored.as_ref(), &mut self.encoded) {
+            (Stored::Heap { batches, .. }, _) => {
+                let batch = batches.get(self.taken).cloned();
+                self.taken += 1;
+                return Ok(batch);
+            }
+            (Stored::Encoded { extents, .. }, Some((bytes, decoder))) => (extents, bytes, decoder),
+            (Stored::Encoded { .. }, None) => return Ok(None),
+        };
         loop {
             if let Some(batch) = decoder.next_batch().map_err(|e| corrupt(&e))? {
                 return Ok(Some(batch));
             }
-            let extents = match self.outputs.get(self.block.output as usize) {
-                Some(Stored::Extents { extents, .. }) => extents,
-                _ => return Ok(None),
-            };
             let Some(extent) = extents.get(self.taken) else { return Ok(None) };
             self.taken += 1;
-            let (offset, len) = (extent.offset as usize, extent.len as usize);
-            let Some(end) = offset.checked_add(len).filter(|end| *end <= bytes.len()) else {
-                return Err(corrupt(&"its extent lies outside its file"));
-            };
-            let slice = bytes.slice_with_length(offset, end - offset);
+            let slice = extent.of(bytes).ok_or_else(|| corrupt(&"its extent lies outside its file"))?;
             if !matches(extent, &slice) {
                 return Err(corrupt(&"its bytes do not match their checksum"));
             }
@@ -75,14 +95,29 @@ impl BlockReader {
     }
 }
 
-fn unreadable(block: BlockId, error: &Unreadable) -> TaskFailure {
+/// Every row of some blocks, in order.
+///
+/// # Errors
+/// Those of [`Found::open`] and [`BlockReader::next_batch`].
+pub fn read_all(blocks: Vec<Found>) -> Result<Vec<RecordBatch>, TaskFailure> {
+    let mut batches = Vec::new();
+    for block in blocks {
+        let mut reader = block.open()?;
+        while let Some(batch) = reader.next_batch()? {
+            batches.push(batch);
+        }
+    }
+    Ok(batches)
+}
+
+pub(super) fn unreadable(block: BlockId, error: &Unreadable) -> TaskFailure {
     match error {
         Unreadable::Missing(reason) => {
-            tracing::warn!(%block, %reason, "a shuffle file is gone");
+            tracing::warn!(%block, %reason, "a block's file is gone");
             TaskFailure::MissingBlock(block)
         }
         Unreadable::Resized => {
-            tracing::warn!(%block, "a shuffle file changed its size");
+            tracing::warn!(%block, "a block's file changed its size");
             TaskFailure::CorruptBlock(block)
         }
     }

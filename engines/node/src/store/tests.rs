@@ -10,21 +10,21 @@ use arrow::datatypes::{DataType, Field, Int32Type, Int64Type};
 use bench_model::{BlockId, BlockMeta, Bytes, NodeId, checksum_of};
 use proptest::prelude::*;
 
-const ATTEMPT: Attempt = Attempt(0);
-const UNLIMITED: Bytes = Bytes::new(u64::MAX);
+pub(super) const ATTEMPT: Attempt = Attempt(0);
+pub(super) const UNLIMITED: Bytes = Bytes::new(u64::MAX);
 
-fn task(fragment: u32, partition: u32) -> TaskId {
+pub(super) fn task(fragment: u32, partition: u32) -> TaskId {
     TaskId { job: JobId(1), fragment: FragmentId(fragment), partition }
 }
 
 /// A store in a folder of its own, which lives as long as the first of the pair.
 fn store(compression: Option<CompressionType>) -> (tempfile::TempDir, BlockStore) {
     let folder = tempfile::tempdir().unwrap();
-    let store = BlockStore::new(folder.path().to_owned(), compression);
+    let store = BlockStore::new(StoreOptions { folder: folder.path().to_owned(), shared: None, compression });
     (folder, store)
 }
 
-fn blocks(task: TaskId, metas: &[BlockMeta]) -> Vec<BlockRef> {
+pub(super) fn blocks(task: TaskId, metas: &[BlockMeta]) -> Vec<BlockRef> {
     let block = |(output, meta): (u32, &BlockMeta)| BlockRef {
         id: BlockId { task, output },
         attempt: ATTEMPT,
@@ -48,7 +48,11 @@ fn write(store: &BlockStore, task: TaskId, share: Bytes, outputs: &[Vec<RecordBa
 }
 
 fn collect_from(store: &BlockStore, blocks: &[BlockRef]) -> Result<Vec<RecordBatch>, TaskFailure> {
-    collect(store.open_all(blocks)?)
+    read_all(store.find_all(blocks)?)
+}
+
+fn bytes_in(folder: &tempfile::TempDir) -> u64 {
+    std::fs::read_dir(folder.path()).unwrap().map(|f| f.unwrap().metadata().unwrap().len()).sum()
 }
 
 fn the_file(folder: &tempfile::TempDir) -> PathBuf {
@@ -86,7 +90,7 @@ fn batch_of(rows: &[Row]) -> RecordBatch {
     RecordBatch::try_from_iter_with_nullable(columns.into_iter().map(|(n, c)| (n, c, true))).unwrap()
 }
 
-fn numbers(range: std::ops::Range<i64>) -> RecordBatch {
+pub(super) fn numbers(range: std::ops::Range<i64>) -> RecordBatch {
     let column: ArrayRef = Arc::new(range.collect::<Int64Array>());
     RecordBatch::try_from_iter([("n", column)]).unwrap()
 }
@@ -113,7 +117,7 @@ proptest! {
         share in prop::sample::select(vec![UNLIMITED, Bytes::new(0)]),
         codec in codecs(),
     ) {
-        let (_folder, store) = store(codec);
+        let (folder, store) = store(codec);
         let batches: Vec<Vec<RecordBatch>> = outputs
             .iter()
             .map(|batches| batches.iter().map(|rows| batch_of(&vec![rows.as_slice(); copies].concat())).collect())
@@ -129,7 +133,7 @@ proptest! {
             prop_assert_eq!(read, written);
         }
         store.end(JobId(1));
-        prop_assert_eq!(store.bytes_on_disk(), 0);
+        prop_assert_eq!(bytes_in(&folder), 0);
     }
 
     #[test]
@@ -170,17 +174,17 @@ fn a_removed_file_is_a_missing_block() {
 
 #[test]
 fn nothing_of_an_attempt_is_visible_before_it_commits_or_left_after_it_fails() {
-    let (_folder, store) = store(None);
+    let (folder, store) = store(None);
     let mut output = AttemptOutput::new(&store, (task(0, 0), ATTEMPT), 1, Keep::OnDisk, Bytes::new(0));
     for _ in 0..40 {
         output.write(0, &numbers(0..3000)).unwrap();
     }
-    assert!(store.bytes_on_disk() > 0, "runs were written meanwhile");
+    assert!(bytes_in(&folder) > 0, "runs were written meanwhile");
     let meta = BlockMeta { rows: bench_model::Rows::new(1), ..BlockMeta::default() };
     let block = blocks(task(0, 0), &[meta])[0];
     assert_eq!(collect_from(&store, &[block]), Err(TaskFailure::MissingBlock(block.id)));
     drop(output);
-    assert_eq!(store.bytes_on_disk(), 0);
+    assert_eq!(bytes_in(&folder), 0);
 }
 
 #[test]
@@ -196,25 +200,28 @@ fn attempts_are_kept_apart() {
 
 #[test]
 fn freeing_a_fragment_leaves_its_neighbors_and_other_jobs() {
-    let (_folder, store) = store(None);
+    let (folder, store) = store(None);
     let [a, b, c] = [0, 1, 2].map(|f| write(&store, task(f, 7), UNLIMITED, &[vec![numbers(0..5000)]])[0]);
     store.free(JobId(1), Some(FragmentId(1)));
+    store.sweep();
     assert!(collect_from(&store, &[a, c]).is_ok());
     assert_eq!(collect_from(&store, &[b]), Err(TaskFailure::MissingBlock(b.id)));
     store.free(JobId(0), None);
     store.free(JobId(2), None);
     assert!(collect_from(&store, &[a, c]).is_ok());
     store.free(JobId(1), None);
-    assert_eq!(store.bytes_on_disk(), 0);
+    assert!(store.claim_sweep() && !store.claim_sweep(), "one sweep is due, and only one slot is told so");
+    store.sweep();
+    assert_eq!(bytes_in(&folder), 0);
 }
 
 #[test]
 fn what_a_straggler_commits_after_its_job_ended_is_dropped() {
-    let (_folder, store) = store(None);
+    let (folder, store) = store(None);
     store.end(JobId(1));
     write(&store, task(0, 0), UNLIMITED, &[vec![numbers(0..5000)]]);
-    assert_eq!(store.bytes_on_disk(), 0);
-    assert!(store.lock().blocks.is_empty());
+    assert_eq!(bytes_in(&folder), 0);
+    assert!(store.is_vacant());
 }
 
 #[test]
@@ -224,11 +231,11 @@ fn a_full_disk_is_named_with_what_to_do() {
     let mut output = AttemptOutput::new(&store, (task(0, 3), ATTEMPT), 1, Keep::OnDisk, UNLIMITED);
     output.write(0, &numbers(0..9000)).unwrap();
     let Err(TaskFailure::Transient(message)) = output.commit() else { unreachable!("the device is full") };
-    let path = folder.path().join("j1-f0-p3-a0.arrow");
-    let expected = format!("cannot write shuffle file {}: No space left on device", path.display());
+    let path = folder.path().join("j1-f0-p3-a0-0.arrow");
+    let expected = format!("cannot write block file {}: No space left on device", path.display());
     assert!(message.starts_with(&expected), "{message}");
     assert!(message.ends_with("free disk space or choose another scratch folder"), "{message}");
-    assert!(store.lock().blocks.is_empty(), "nothing half-written is taken for whole");
+    assert!(store.is_vacant(), "nothing half-written is taken for whole");
 }
 
 #[test]
@@ -260,9 +267,9 @@ fn rows_without_columns_are_counted() {
 fn decoded_columns_share_the_mapped_file() {
     let (_folder, store) = store(None);
     let blocks = write(&store, task(0, 0), UNLIMITED, &[vec![numbers(0..9000)]]);
-    let bytes = match &store.find(&blocks[0]).unwrap()[0] {
-        Stored::Extents { file, .. } => file.bytes().unwrap(),
-        _ => unreachable!("9000 rows are no inline block"),
+    let bytes = match store.lock().get(blocks[0].id, ATTEMPT).unwrap().as_ref() {
+        Stored::Encoded { file, .. } => file.bytes().unwrap(),
+        Stored::Heap { .. } => unreachable!("9000 rows are no inline block"),
     };
     let batch = collect_from(&store, &blocks).unwrap().remove(0);
     let column = batch.column(0).to_data().buffers()[0].as_ptr();

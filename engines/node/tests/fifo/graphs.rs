@@ -20,7 +20,16 @@ impl Kernel for Noop {
 /// A fragment with one output per task, read forward.
 pub fn fragment(id: u32, kernel: &'static str, tasks: u32, inputs: Vec<Input>) -> Fragment {
     let call = Call { kernel: KernelId::new(kernel), args: bytes::Bytes::new() };
-    Fragment { id: FragmentId(id), call, inputs, tasks, exchange: Exchange::Forward, outputs: 1, waits_for: vec![] }
+    Fragment {
+        id: FragmentId(id),
+        call,
+        inputs,
+        tasks,
+        exchange: Exchange::Forward,
+        outputs: 1,
+        waits_for: vec![],
+        options: Default::default(),
+    }
 }
 
 pub fn reads(from: u32, read: Read) -> Vec<Input> {

@@ -1,24 +1,28 @@
 //! The smallest style there is: the driver runs fragments one after the other and hands out their tasks in order.
 //!
 //! It retries a failed task up to three times and re-runs the producer of a lost block, which is all that the host's own
-//! tests need. Each test or benchmark uses its part of it.
+//! tests need. On request its nodes fetch, spill, release and measure all the time. Each test or benchmark uses its part
+//! of it.
 #![allow(dead_code, reason = "shared by several test binaries")]
 #![allow(unreachable_pub, reason = "a test binary has no outside")]
 
 pub mod graphs;
+pub mod mover;
 pub mod rows;
 
 use bench_model::{
     Action, Addr, Assignment, Attempt, BlockId, BlockMeta, BlockRef, Event, FragmentId, Graph, JobError, JobId,
-    Machine, Nanos, NodeId, Note, Planned, SpanKind, StageStats, Style, StyleEnv, Switch, SwitchDefault, TaskFailure,
-    TaskId, TaskReport, TimerId, Violation,
+    Machine, Nanos, NodeId, Note, Planned, SpanKind, StageStats, Storage, Style, StyleEnv, Switch, SwitchDefault,
+    TaskFailure, TaskId, TaskReport, TimerId, Violation,
 };
+use mover::Mover;
+use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
 use std::sync::Arc;
 
 pub const MAX_ATTEMPTS: u32 = 4;
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub enum Msg {
     Run(Assignment),
     Ran { task: TaskId, attempt: Attempt, result: Result<TaskReport, TaskFailure> },
@@ -26,7 +30,18 @@ pub enum Msg {
     Free(JobId),
 }
 
-pub struct Fifo;
+pub struct Fifo {
+    /// Where tasks leave their blocks.
+    pub storage: Storage,
+    /// Whether nodes move blocks around.
+    pub moves: bool,
+}
+
+impl Default for Fifo {
+    fn default() -> Self {
+        Self { storage: Storage::Disk, moves: false }
+    }
+}
 
 impl Style for Fifo {
     type Msg = Msg;
@@ -42,7 +57,8 @@ impl Style for Fifo {
 
     fn machine(&self, at: Addr, _env: &StyleEnv) -> Fifoist {
         match at {
-            Addr::Driver => Fifoist::Driver(Box::default()),
+            Addr::Driver => Fifoist::Driver(Box::new(Driver { storage: self.storage, nodes: vec![], job: None })),
+            Addr::Node(_) if self.moves => Fifoist::Mover(Box::new(Mover::new(self.storage))),
             Addr::Node(_) => Fifoist::Node,
         }
     }
@@ -51,6 +67,7 @@ impl Style for Fifo {
 pub enum Fifoist {
     Driver(Box<Driver>),
     Node,
+    Mover(Box<Mover>),
 }
 
 impl Machine for Fifoist {
@@ -59,6 +76,7 @@ impl Machine for Fifoist {
     fn on(&mut self, _now: Nanos, event: Event<Msg>, out: &mut Vec<Action<Msg>>) {
         match self {
             Self::Driver(driver) => driver.on(event, out),
+            Self::Mover(mover) => mover.on(event, out),
             Self::Node => match event {
                 Event::Message { msg: Msg::Run(assignment), .. } => out.push(Action::Run(assignment)),
                 Event::Message { msg: Msg::Cancel(task, attempt), .. } => out.push(Action::Cancel { task, attempt }),
@@ -83,16 +101,20 @@ impl Machine for Fifoist {
     }
 }
 
-/// What a finished task left.
-type Done = (Attempt, Vec<BlockMeta>);
+/// What a finished task left, and where.
+type Done = (Attempt, NodeId, Vec<BlockMeta>);
 
-#[derive(Default)]
 pub struct Driver {
+    storage: Storage,
+    nodes: Vec<NodeId>,
     job: Option<Job>,
 }
 
 struct Job {
     id: JobId,
+    storage: Storage,
+    /// Tasks are dealt out to them by partition.
+    nodes: Vec<NodeId>,
     graph: Arc<Graph>,
     /// Position of the fragment that runs.
     at: usize,
@@ -110,7 +132,11 @@ impl Driver {
     fn on(&mut self, event: Event<Msg>, out: &mut Vec<Action<Msg>>) {
         match event {
             Event::Submit { job, graph } => self.submit(job, graph, out),
-            Event::Message { msg: Msg::Ran { task, attempt, result }, .. } => self.ran(task, attempt, result, out),
+            Event::Message { from: Addr::Node(node), msg: Msg::Ran { task, attempt, result } } => {
+                self.ran(node, task, attempt, result, out);
+            }
+            Event::NodeUp { node, .. } => self.nodes.push(node),
+            Event::NodeDown(node) => self.nodes.retain(|n| *n != node),
             Event::Cancel(id) if self.job.as_ref().is_some_and(|j| j.id == id) => {
                 self.finish(Err(JobError::Cancelled), out);
             }
@@ -134,7 +160,9 @@ impl Driver {
         let done = graph.fragments.iter().map(|f| vec![None; f.tasks as usize]).collect();
         let by_id = graph.fragments.iter().enumerate().map(|(at, f)| (f.id, at)).collect();
         let (running, attempts) = (HashMap::new(), HashMap::new());
-        self.job = Some(Job { id, graph, at: 0, running, attempts, done, by_id, left: 0, parked: vec![] });
+        let (storage, nodes) = (self.storage, self.nodes.clone());
+        self.job =
+            Some(Job { id, storage, nodes, graph, at: 0, running, attempts, done, by_id, left: 0, parked: vec![] });
         self.start_fragment(out);
     }
 
@@ -163,15 +191,18 @@ impl Driver {
 
     fn finish(&mut self, result: Result<Vec<BlockRef>, JobError>, out: &mut Vec<Action<Msg>>) {
         let Some(job) = self.job.take() else { return };
-        for (task, attempt) in job.running {
-            out.push(Action::Send { to: Addr::Node(NodeId(0)), msg: Msg::Cancel(task, attempt) });
+        for (task, attempt) in &job.running {
+            out.push(Action::Send { to: job.place(*task), msg: Msg::Cancel(*task, *attempt) });
         }
-        out.push(Action::Send { to: Addr::Node(NodeId(0)), msg: Msg::Free(job.id) });
+        for node in &job.nodes {
+            out.push(Action::Send { to: Addr::Node(*node), msg: Msg::Free(job.id) });
+        }
         out.push(Action::Finish { job: job.id, result });
     }
 
     fn ran(
         &mut self,
+        node: NodeId,
         task: TaskId,
         attempt: Attempt,
         result: Result<TaskReport, TaskFailure>,
@@ -182,7 +213,7 @@ impl Driver {
         let at = job.by_id[&task.fragment];
         match result {
             Ok(report) => {
-                job.done[at][task.partition as usize] = Some((attempt, report.blocks));
+                job.done[at][task.partition as usize] = Some((attempt, node, report.blocks));
                 if at == job.at {
                     job.left -= 1;
                     if job.left == 0 {
@@ -229,13 +260,18 @@ impl Job {
             inputs: inputs.collect(),
             outputs: fragment.outputs,
             exchange: fragment.exchange,
+            storage: self.storage,
         };
-        out.push(Action::Send { to: Addr::Node(NodeId(0)), msg: Msg::Run(assignment) });
+        out.push(Action::Send { to: self.place(task), msg: Msg::Run(assignment) });
+    }
+
+    fn place(&self, task: TaskId) -> Addr {
+        Addr::Node(self.nodes[task.partition as usize % self.nodes.len()])
     }
 
     fn block(&self, at: usize, id: BlockId) -> BlockRef {
-        let (attempt, metas) = self.done[at][id.task.partition as usize].as_ref().unwrap();
-        BlockRef { id, attempt: *attempt, node: NodeId(0), meta: metas[id.output as usize] }
+        let (attempt, node, metas) = self.done[at][id.task.partition as usize].as_ref().unwrap();
+        BlockRef { id, attempt: *attempt, node: *node, meta: metas[id.output as usize] }
     }
 
     fn blocks(&self, at: usize, partition: u32) -> Vec<BlockRef> {
@@ -245,7 +281,7 @@ impl Job {
     }
 
     fn stats(&self, at: usize) -> StageStats {
-        let blocks = self.done[at].iter().map(|d| d.as_ref().map(|(_, m)| m.clone()).unwrap_or_default()).collect();
+        let blocks = self.done[at].iter().map(|d| d.as_ref().map(|(_, _, m)| m.clone()).unwrap_or_default()).collect();
         StageStats { fragment: self.graph.fragments[at].id, blocks }
     }
 }

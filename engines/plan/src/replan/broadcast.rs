@@ -7,7 +7,8 @@
 use super::estimate::expected_bytes;
 use super::inputs::{rename, without_unread};
 use super::settings::AdaptiveSettings;
-use super::tree::{Node, Path, at, emits_by_probe, free_above, join_sites, replace};
+use super::sides::{Sides, sides};
+use super::tree::{Node, at, emits_by_probe, free_above, replace};
 use crate::block_scan::BlockScanExec;
 use crate::error::PlanError;
 use crate::fragment::{Cut, FragmentPlan, JobPlan};
@@ -49,21 +50,6 @@ impl fmt::Display for Size {
     }
 }
 
-/// A join that could do without shuffling its probe side, if its build side is small.
-#[derive(Clone, Debug)]
-pub(super) struct Candidate {
-    /// The join's fragment.
-    pub(super) fragment: FragmentId,
-    /// Who would be read whole by every task.
-    pub(super) build: FragmentId,
-    /// Who would move into the join's fragment.
-    pub(super) probe: FragmentId,
-    join: Path,
-    build_scan: Path,
-    probe_scan: Path,
-    swapped: bool,
-}
-
 /// Turns the first join that the size of the finished fragment `just` allows into a broadcast join.
 ///
 /// # Errors
@@ -78,55 +64,31 @@ pub(super) fn replan_next(
     let Some(size) = stats.get(&just).map(|s| s.blocks.iter().flatten().map(|b| b.bytes).sum::<Bytes>()) else {
         return Ok(None);
     };
-    let fits = |c: &Candidate| c.build == just && pays(job, c, size.get(), settings);
+    let fits = |c: &Sides| c.build == just && pays(job, c, size.get(), settings);
     let candidate = candidates(job, fixed, settings.slots).into_iter().find(fits);
     candidate.map(|c| apply(job, &c, Size::Measured(size), settings)).transpose()
 }
 
 /// Every join that may be changed, by fragment; both ways round where both are possible.
-pub(super) fn candidates(job: &JobPlan, fixed: &BTreeSet<FragmentId>, slots: u32) -> Vec<Candidate> {
-    let open = job.fragments.values().filter(|f| !fixed.contains(&f.id));
-    open.flat_map(|f| of_fragment(job, f)).filter(|c| is_free(job, c, fixed, slots)).collect()
+pub(super) fn candidates(job: &JobPlan, fixed: &BTreeSet<FragmentId>, slots: u32) -> Vec<Sides> {
+    sides(job, fixed).into_iter().filter(|s| is_legal(job, s) && is_free(job, s, slots)).collect()
 }
 
-fn of_fragment(job: &JobPlan, fragment: &FragmentPlan) -> Vec<Candidate> {
+/// Whether the join may hold the build side whole in every task, in a fragment that reads nothing else by partition.
+fn is_legal(job: &JobPlan, sides: &Sides) -> bool {
+    let Some(fragment) = job.fragments.get(&sides.fragment) else { return false };
+    let Some(join) = at(&fragment.plan, &sides.join) else { return false };
     let shuffled = fragment.inputs.iter().filter(|i| i.read != Read::All).count();
     let merges = (0..fragment.inputs.len()).any(|i| fragment.reads_runs(i));
-    if shuffled != 2 || merges || is_read_by_task(job, fragment.id) {
-        return vec![];
-    }
-    let mut found = vec![];
-    for site in join_sites(fragment) {
-        let Some(join) = at(&fragment.plan, &site.path) else { continue };
-        // An order that operators above may count on comes from the probe side and would be lost by swapping.
-        let ordered = join.output_ordering().is_some();
-        if !join.is::<HashJoinExec>() || !free_above(&fragment.plan, &site.path) {
-            continue;
-        }
-        let [left, right] = site.inputs.map(|i| fragment.inputs.get(i).map(|i| i.from));
-        let (Some(left), Some(right)) = (left, right) else { continue };
-        let [left_scan, right_scan] = site.scans;
-        let straight = Candidate {
-            fragment: fragment.id,
-            build: left,
-            probe: right,
-            join: site.path.clone(),
-            build_scan: left_scan.clone(),
-            probe_scan: right_scan.clone(),
-            swapped: false,
-        };
-        let swapped = Candidate {
-            build: right,
-            probe: left,
-            build_scan: right_scan,
-            probe_scan: left_scan,
-            swapped: true,
-            ..straight.clone()
-        };
-        found.extend(emits_by_probe(site.kind).then_some(straight));
-        found.extend((emits_by_probe(site.kind.swap()) && !ordered).then_some(swapped));
-    }
-    found
+    // An order that operators above may count on comes from the probe side and would be lost by swapping.
+    let keeps_order = !sides.swapped || join.output_ordering().is_none();
+    shuffled == 2
+        && !merges
+        && !is_read_by_task(job, fragment.id)
+        && join.is::<HashJoinExec>()
+        && free_above(&fragment.plan, &sides.join)
+        && emits_by_probe(sides.kind)
+        && keeps_order
 }
 
 /// Whether some fragment's task numbers depend on this one's.
@@ -135,32 +97,17 @@ fn is_read_by_task(job: &JobPlan, id: FragmentId) -> bool {
     job.fragments.values().flat_map(|f| &f.inputs).any(|i| i.from == id && by_task(&i.read))
 }
 
-fn is_free(job: &JobPlan, candidate: &Candidate, fixed: &BTreeSet<FragmentId>, slots: u32) -> bool {
-    let readers = |id| job.fragments.values().flat_map(|f| &f.inputs).filter(|i| i.from == id).count();
-    let (Some(probe), Some(fragment)) = (job.fragments.get(&candidate.probe), job.fragments.get(&candidate.fragment))
-    else {
+fn is_free(job: &JobPlan, sides: &Sides, slots: u32) -> bool {
+    let (Some(probe), Some(fragment)) = (job.fragments.get(&sides.probe), job.fragments.get(&sides.fragment)) else {
         return false;
     };
     let keeps_slots_busy = probe.tasks >= fragment.tasks.min(slots);
     let parts_match = probe.plan.output_partitioning().partition_count() == probe.tasks as usize;
-    candidate.build != candidate.probe
-        && !fixed.contains(&candidate.probe)
-        && candidate.probe != job.result
-        && readers(candidate.probe) == 1
-        && keeps_slots_busy
-        && parts_match
-        && !depends(job, candidate.build, candidate.probe)
-}
-
-/// Whether `id` needs `on` to have run, directly or not.
-pub(super) fn depends(job: &JobPlan, id: FragmentId, on: FragmentId) -> bool {
-    let Some(fragment) = job.fragments.get(&id) else { return false };
-    let mut before = fragment.inputs.iter().map(|i| i.from).chain(fragment.waits_for.iter().copied());
-    before.any(|from| from == on || depends(job, from, on))
+    sides.probe != job.result && keeps_slots_busy && parts_match
 }
 
 /// Whether a build side of `build` bytes is small enough for every probe task to hold it whole.
-pub(super) fn pays(job: &JobPlan, candidate: &Candidate, build: u64, settings: &AdaptiveSettings) -> bool {
+pub(super) fn pays(job: &JobPlan, candidate: &Sides, build: u64, settings: &AdaptiveSettings) -> bool {
     let Some(probe) = job.fragments.get(&candidate.probe) else { return false };
     let tasks = u64::from(probe.tasks);
     // Every task hashes the build side again: more of that than there is to shuffle is no gain.
@@ -177,7 +124,7 @@ pub(super) fn pays(job: &JobPlan, candidate: &Candidate, build: u64, settings: &
 /// DataFusion refuses the new plan; `job` is unchanged then.
 pub(super) fn apply(
     job: &mut JobPlan,
-    candidate: &Candidate,
+    candidate: &Sides,
     size: Size,
     settings: &AdaptiveSettings,
 ) -> Result<String, PlanError> {
@@ -206,7 +153,7 @@ pub(super) fn apply(
 }
 
 /// The join's fragment with the probe fragment inside.
-fn converted(fragment: &FragmentPlan, probe: &FragmentPlan, candidate: &Candidate) -> Result<FragmentPlan, PlanError> {
+fn converted(fragment: &FragmentPlan, probe: &FragmentPlan, candidate: &Sides) -> Result<FragmentPlan, PlanError> {
     let join = at(&fragment.plan, &candidate.join).and_then(|n| n.downcast_ref::<HashJoinExec>());
     let join = join.ok_or_else(|| internal_datafusion_err!("the join of {} is gone", fragment.id))?;
     let (build_side, probe_side) =

@@ -5,6 +5,7 @@
 //! |---|---|
 //! | `settings` | which mechanisms are on, and from which sizes they act |
 //! | `prepare` | decisions before the first task |
+//! | `sides` | joins of two shuffled inputs, each side as a possible build side |
 //! | `broadcast` | a small build side is read whole by every task, and the probe side is not shuffled |
 //! | `reduce` | a small build side's keys filter the probe side before it is shuffled |
 //! | `empty` | joins that finished, empty inputs decide are left out |
@@ -30,6 +31,7 @@ mod prepare;
 mod reduce;
 mod retask;
 mod settings;
+mod sides;
 mod skew;
 mod sort_merge;
 mod tree;
@@ -65,6 +67,8 @@ pub fn replan(
         while let Some(note) = attempt(job, |job| broadcast::replan_next(job, stats, just, fixed, settings)) {
             notes.push(note);
         }
+    }
+    if settings.semijoin_reduction {
         while let Some(note) = attempt(job, |job| reduce::replan_next(job, stats, just, fixed, settings)) {
             notes.push(note);
         }

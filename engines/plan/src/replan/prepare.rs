@@ -1,10 +1,11 @@
 //! What can be decided before the first task: from exact table statistics, and by which fragments should wait for
 //! which.
 
-use super::broadcast::{self, Candidate, Size};
+use super::broadcast::{self, Size};
 use super::estimate::{bytes_at_most, expected_bytes, expected_rows, hash_table_bytes};
-use super::reduce::{self, Reduction};
+use super::reduce;
 use super::settings::{AdaptiveSettings, JoinChoice};
+use super::sides::{Sides, depends};
 use super::sort_merge;
 use super::{attempt, notes_of};
 use crate::error::PlanError;
@@ -29,7 +30,7 @@ pub fn prepare(job: &mut JobPlan, settings: &AdaptiveSettings) -> Vec<String> {
         }
     }
     notes.extend(attempt(job, |job| Ok(notes_of(sort_merge_joins(job, settings)?))).unwrap_or_default());
-    if settings.broadcast && settings.adaptive {
+    if settings.adaptive && (settings.broadcast || settings.semijoin_reduction) {
         add_waits(job, settings);
     }
     notes
@@ -37,7 +38,7 @@ pub fn prepare(job: &mut JobPlan, settings: &AdaptiveSettings) -> Vec<String> {
 
 /// Turns the first join that allows it into a broadcast join.
 fn broadcast_next(job: &mut JobPlan, settings: &AdaptiveSettings) -> Result<Option<String>, PlanError> {
-    let mut small: Vec<(Size, Candidate)> = broadcast::candidates(job, &BTreeSet::new(), settings.slots)
+    let mut small: Vec<(Size, Sides)> = broadcast::candidates(job, &BTreeSet::new(), settings.slots)
         .into_iter()
         .filter_map(|c| Some((build_size(job, &c, settings)?, c)))
         .filter(|(size, c)| broadcast::pays(job, c, size.bytes().get(), settings))
@@ -47,7 +48,7 @@ fn broadcast_next(job: &mut JobPlan, settings: &AdaptiveSettings) -> Result<Opti
     broadcast::apply(job, &candidate, size, settings).map(Some)
 }
 
-fn build_size(job: &JobPlan, candidate: &Candidate, settings: &AdaptiveSettings) -> Option<Size> {
+fn build_size(job: &JobPlan, candidate: &Sides, settings: &AdaptiveSettings) -> Option<Size> {
     let build = job.fragments.get(&candidate.build)?;
     let at_most = bytes_at_most(job, build).map(|bytes| Size::AtMost(Bytes::new(bytes)));
     let about = (!settings.adaptive).then(|| expected_bytes(build)).flatten();
@@ -63,16 +64,20 @@ fn add_waits(job: &mut JobPlan, settings: &AdaptiveSettings) {
     let limit = settings.broadcast_bytes.get().saturating_mul(WAIT_FACTOR);
     let none = BTreeSet::new();
     let expected = |id: FragmentId| job.fragments.get(&id).and_then(expected_bytes);
-    let broadcasts = broadcast::candidates(job, &none, settings.slots).into_iter();
-    let broadcasts = broadcasts.map(|c| (c.fragment, c.build, c.probe));
-    let reductions = reduce::reductions(job, &none).into_iter().filter(|r| may_pay(job, r));
-    let reductions = reductions.map(|r| (r.fragment, r.build, r.probe));
+    let mut sides = vec![];
+    if settings.broadcast {
+        sides.extend(broadcast::candidates(job, &none, settings.slots));
+    }
+    if settings.semijoin_reduction {
+        sides.extend(reduce::reductions(job, &none).into_iter().filter(|s| may_pay(job, s)));
+    }
+    let sides = sides.into_iter().map(|s| (s.fragment, s.build, s.probe));
     // Where either side could be the build side, the larger one waits.
-    let mut waits: Vec<_> = broadcasts.chain(reductions).map(|w| (w.0, expected(w.1).unwrap_or(0), w)).collect();
+    let mut waits: Vec<_> = sides.map(|w| (w.0, expected(w.1).unwrap_or(0), w)).collect();
     waits.retain(|(_, bytes, _)| *bytes <= limit);
     waits.sort();
     for (_, _, (_, build, probe)) in waits {
-        if broadcast::depends(job, build, probe) {
+        if depends(job, build, probe) {
             continue;
         }
         if let Some(probe) = job.fragments.get_mut(&probe)
@@ -84,7 +89,7 @@ fn add_waits(job: &mut JobPlan, settings: &AdaptiveSettings) {
 }
 
 /// Whether a filter would pay if the build side had some fewer rows than estimated.
-fn may_pay(job: &JobPlan, reduction: &Reduction) -> bool {
+fn may_pay(job: &JobPlan, reduction: &Sides) -> bool {
     let rows = job.fragments.get(&reduction.build).and_then(|f| expected_rows(&f.plan));
     reduce::pays(job, reduction, rows.unwrap_or(0) / WAIT_FACTOR)
 }

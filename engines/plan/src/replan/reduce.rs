@@ -4,10 +4,10 @@
 //! the build side's keys can still be read by the probe side's tasks. The probe fragment gets a semi join on top; the
 //! join itself stays as it is and finds fewer rows.
 
-use super::broadcast::depends;
 use super::estimate::{distinct_values, expected_bytes, expected_rows};
 use super::settings::AdaptiveSettings;
-use super::tree::{JoinSite, Node, Path, at, join_sites, replace, scan_below};
+use super::sides::{Sides, sides};
+use super::tree::{Node, at, replace, scan_below};
 use crate::block_scan::BlockScanExec;
 use crate::error::PlanError;
 use crate::fragment::{Cut, FragmentPlan, JobPlan};
@@ -26,74 +26,31 @@ use std::sync::Arc;
 /// Of the probe side's rows, at most this share may match for a filter to be worth its cost.
 const SHARE_MAX: f64 = 0.25;
 
-/// A probe side that could be filtered by a build side.
-#[derive(Clone, Debug)]
-pub(super) struct Reduction {
-    /// The join's fragment.
-    pub(super) fragment: FragmentId,
-    /// Whose keys would be read.
-    pub(super) build: FragmentId,
-    /// Who would be filtered.
-    pub(super) probe: FragmentId,
-    join: Path,
-    build_scan: Path,
-    /// Whether the build side is the join's right side.
-    swapped: bool,
-}
-
 /// Every probe side that may be filtered, by join; both ways round where both are possible.
-pub(super) fn reductions(job: &JobPlan, fixed: &BTreeSet<FragmentId>) -> Vec<Reduction> {
-    let open = job.fragments.values().filter(|f| !fixed.contains(&f.id));
-    open.flat_map(of_fragment).filter(|r| is_free(job, r, fixed)).collect()
+pub(super) fn reductions(job: &JobPlan, fixed: &BTreeSet<FragmentId>) -> Vec<Sides> {
+    sides(job, fixed).into_iter().filter(|s| drops_unmatched(s.kind) && is_free(job, s)).collect()
 }
 
-fn of_fragment(fragment: &FragmentPlan) -> Vec<Reduction> {
-    let mut found = vec![];
-    for site in join_sites(fragment) {
-        let [left, right] = site.inputs.map(|i| fragment.inputs.get(i).map(|i| i.from));
-        let (Some(left), Some(right)) = (left, right) else { continue };
-        let sides = [(left, right, false), (right, left, true)];
-        for (build, probe, swapped) in sides {
-            if is_legal(&site, swapped) && has_plain_probe(fragment, &site, swapped) {
-                let build_scan = site.scans[usize::from(swapped)].clone();
-                let join = site.path.clone();
-                found.push(Reduction { fragment: fragment.id, build, probe, join, build_scan, swapped });
-            }
-        }
-    }
-    found
+/// Whether a join with its build side on the left gives out nothing for a probe row without a match.
+fn drops_unmatched(kind: JoinType) -> bool {
+    use JoinType::{Inner, Left, LeftAnti, LeftMark, LeftSemi, RightSemi};
+    matches!(kind, Inner | LeftSemi | RightSemi | Left | LeftAnti | LeftMark)
 }
 
-/// Whether the join gives out nothing for a probe row without a match.
-fn is_legal(site: &JoinSite, swapped: bool) -> bool {
-    use JoinType::{Inner, Left, LeftAnti, LeftMark, LeftSemi, Right, RightAnti, RightMark, RightSemi};
-    match site.kind {
-        Inner | LeftSemi | RightSemi => true,
-        Left | LeftAnti | LeftMark => !swapped,
-        Right | RightAnti | RightMark => swapped,
-        JoinType::Full => false,
-    }
-}
-
-/// Whether the join's probe keys are expressions over the very columns that the probe fragment writes.
-fn has_plain_probe(fragment: &FragmentPlan, site: &JoinSite, swapped: bool) -> bool {
-    let probe = at(&fragment.plan, &site.path).and_then(|join| join.children().get(usize::from(!swapped)).copied());
-    probe.and_then(|side| Some(scan_below(side)?.1.schema() == side.schema())).unwrap_or(false)
-}
-
-fn is_free(job: &JobPlan, reduction: &Reduction, fixed: &BTreeSet<FragmentId>) -> bool {
-    let readers = job.fragments.values().flat_map(|f| &f.inputs).filter(|i| i.from == reduction.probe).count();
-    let Some(probe) = job.fragments.get(&reduction.probe) else { return false };
-    readers == 1
-        && reduction.build != reduction.probe
-        && !fixed.contains(&reduction.probe)
-        && matches!(probe.cut, Cut::Hash { .. })
-        && probe.inputs.iter().all(|i| i.from != reduction.build)
-        && !depends(job, reduction.build, reduction.probe)
+/// Whether the join's probe keys are expressions over the very columns that the probe fragment writes, and the probe
+/// fragment does not read the build side already.
+fn is_free(job: &JobPlan, sides: &Sides) -> bool {
+    let (Some(fragment), Some(probe)) = (job.fragments.get(&sides.fragment), job.fragments.get(&sides.probe)) else {
+        return false;
+    };
+    let probe_side =
+        at(&fragment.plan, &sides.join).and_then(|join| join.children().get(usize::from(!sides.swapped)).copied());
+    let plain = probe_side.and_then(|side| Some(scan_below(side)?.1.schema() == side.schema())).unwrap_or(false);
+    plain && matches!(probe.cut, Cut::Hash { .. }) && probe.inputs.iter().all(|i| i.from != sides.build)
 }
 
 /// Whether a build side of `rows` rows matches so few rows of the probe side that filtering pays for itself.
-pub(super) fn pays(job: &JobPlan, reduction: &Reduction, rows: u64) -> bool {
+pub(super) fn pays(job: &JobPlan, reduction: &Sides, rows: u64) -> bool {
     let share = || {
         let probe = job.fragments.get(&reduction.probe)?;
         let probe_rows = expected_rows(&probe.plan)?;
@@ -152,7 +109,7 @@ pub(super) fn replan_next(
 }
 
 /// The probe fragment with a semi join against the build side's keys on top.
-fn filtered(fragment: &FragmentPlan, probe: &FragmentPlan, reduction: &Reduction) -> Result<FragmentPlan, PlanError> {
+fn filtered(fragment: &FragmentPlan, probe: &FragmentPlan, reduction: &Sides) -> Result<FragmentPlan, PlanError> {
     let gone = || internal_datafusion_err!("the join of {} is gone", fragment.id);
     let join = at(&fragment.plan, &reduction.join).ok_or_else(gone)?;
     let side = join.children().get(usize::from(reduction.swapped)).copied().ok_or_else(gone)?;

@@ -1,6 +1,6 @@
 //! Which mechanisms are on, and from which sizes they act.
 
-use bench_model::{Bytes, StyleEnv, Tuning};
+use bench_model::{Bytes, PLANNER_SWITCHES, REPLANNER_SWITCHES, StyleEnv, Tuning};
 
 /// How equi-joins of two shuffled sides run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -13,9 +13,10 @@ pub enum JoinChoice {
     SortMerge,
 }
 
-/// The switches of adaptive replanning, read once per job.
+/// The switches of planning after cutting, read once per job.
 ///
-/// A switch the style does not declare is off: a style without replanning gets its plan unchanged.
+/// A switch that the style does not declare is at its default in [`PLANNER_SWITCHES`] and [`REPLANNER_SWITCHES`], but for
+/// `adaptive`: a style that does not declare it gets its plan decided before the first task and never changed after.
 #[derive(Clone, Debug, PartialEq)]
 pub struct AdaptiveSettings {
     /// Replan between stages at all. Decisions made before the first task do not depend on it.
@@ -30,6 +31,8 @@ pub struct AdaptiveSettings {
     pub broadcast: bool,
     /// The largest build side that is broadcast.
     pub broadcast_bytes: Bytes,
+    /// Filter the probe side of a join that stays shuffled by the keys of its small, finished build side.
+    pub semijoin_reduction: bool,
     /// Split partitions that are far larger than their siblings.
     pub skew: bool,
     /// How many times the median a partition must be to count as skewed.
@@ -51,6 +54,10 @@ impl AdaptiveSettings {
     /// The settings of a style's tuning for one slot; see [`Self::with_slots`].
     #[must_use]
     pub fn from_tuning(tuning: &Tuning, memory_share: Bytes) -> Self {
+        let mut tuning = tuning.with_defaults(&PLANNER_SWITCHES);
+        if tuning.is_on("adaptive") {
+            tuning = tuning.with_defaults(&REPLANNER_SWITCHES);
+        }
         let coalesce_bytes = tuning.bytes("coalesce_bytes");
         Self {
             adaptive: tuning.is_on("adaptive"),
@@ -59,6 +66,7 @@ impl AdaptiveSettings {
             task_bytes_min: coalesce_bytes.min(Self::TASK_BYTES_MIN),
             broadcast: tuning.is_on("broadcast"),
             broadcast_bytes: tuning.bytes("broadcast_bytes"),
+            semijoin_reduction: tuning.is_on("semijoin_reduction"),
             skew: tuning.is_on("skew"),
             skew_factor: tuning.ratio("skew_factor").max(1.0),
             skew_bytes: tuning.bytes("skew_bytes"),

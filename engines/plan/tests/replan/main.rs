@@ -101,7 +101,8 @@ fn session(partitions: u32, seed: u64) -> SessionContext {
 /// Nothing is on.
 fn off() -> AdaptiveSettings {
     let plain = AdaptiveSettings::from_tuning(&Tuning::default(), Bytes::new(u64::MAX));
-    AdaptiveSettings { broadcast_bytes: Bytes::new(u64::MAX), skew_factor: 1.5, ..plain }.with_slots(2)
+    AdaptiveSettings { broadcast: false, broadcast_bytes: Bytes::new(u64::MAX), skew_factor: 1.5, ..plain }
+        .with_slots(2)
 }
 
 fn coalescing() -> AdaptiveSettings {
@@ -118,7 +119,12 @@ fn broadcasting_early() -> AdaptiveSettings {
 
 /// Broadcasts only what was measured: the limit lies between what tables may hold and what filters leave of them.
 fn broadcasting_late() -> AdaptiveSettings {
-    AdaptiveSettings { adaptive: true, broadcast: true, broadcast_bytes: Bytes::new(450), ..off() }
+    AdaptiveSettings { broadcast: true, ..reducing() }
+}
+
+/// Filters probe sides by small, measured build sides, and leaves every join shuffled.
+fn reducing() -> AdaptiveSettings {
+    AdaptiveSettings { adaptive: true, semijoin_reduction: true, broadcast_bytes: Bytes::new(450), ..off() }
 }
 
 fn sorting() -> AdaptiveSettings {
@@ -146,6 +152,7 @@ fn all_settings() -> Vec<(&'static str, AdaptiveSettings)> {
         ("splitting", splitting()),
         ("broadcasting early", broadcasting_early()),
         ("broadcasting late", broadcasting_late()),
+        ("reducing", reducing()),
         ("sorting", sorting()),
         ("short of memory", short_of_memory()),
         ("everything", everything()),
@@ -350,7 +357,7 @@ fn a_selective_build_side_filters_the_probe_side_of_a_join_that_must_stay_shuffl
         );
         let whole = runtime.block_on(async { session.sql(&sql).await.unwrap().create_physical_plan().await.unwrap() });
         let expected = runtime.block_on(async { one.sql(&sql).await.unwrap().collect().await.unwrap() });
-        for (settings, seed) in [(broadcasting_late(), 1), (broadcasting_late(), 2), (everything(), 3)] {
+        for (settings, seed) in [(reducing(), 1), (broadcasting_late(), 2), (everything(), 3)] {
             let run = Executor { runtime: &runtime, session: &session, settings, seed }.run(&whole);
             assert_eq!(rows(&run.rows), rows(&expected), "{sql}: {:?}", run.notes);
             if seed == 1 && run.notes.iter().any(|n| n.contains("are filtered by")) {
@@ -359,6 +366,34 @@ fn a_selective_build_side_filters_the_probe_side_of_a_join_that_must_stay_shuffl
         }
     }
     assert_eq!(filtered, ["", "LEFT", "LEFT SEMI", "RIGHT SEMI", "LEFT ANTI"]);
+}
+
+#[test]
+fn a_probe_side_is_filtered_only_if_the_switch_says_so() {
+    let runtime = runtime();
+    let folder = tempfile::tempdir().unwrap();
+    let session = parquet_session(&runtime, folder.path(), 5);
+    let sql = "SELECT a.k, count(*) FROM (SELECT * FROM small WHERE v < 60 AND g > 0) a JOIN large b ON a.k = b.k \
+               GROUP BY a.k";
+    let whole = runtime.block_on(async { session.sql(sql).await.unwrap().create_physical_plan().await.unwrap() });
+    let filters = |semijoin_reduction: bool| {
+        let settings = AdaptiveSettings { semijoin_reduction, ..broadcasting_late() };
+        let run = Executor { runtime: &runtime, session: &session, settings, seed: 1 }.run(&whole);
+        run.notes.iter().filter(|n| n.contains("are filtered by")).count()
+    };
+    assert_eq!((filters(true), filters(false)), (1, 0));
+}
+
+#[test]
+fn a_style_that_declares_no_replanning_still_decides_joins_before_the_first_task() {
+    let none = AdaptiveSettings::from_tuning(&Tuning::default(), Bytes::new(u64::MAX));
+    assert_eq!(
+        (none.adaptive, none.semijoin_reduction, none.broadcast, none.join),
+        (false, false, true, JoinChoice::Auto)
+    );
+    let sql = "SELECT a.k, b.v FROM large a JOIN small b ON a.k = b.k";
+    let said = notes(&none.with_slots(2), "broadcast", sql);
+    assert_eq!(said.len(), 1, "{said:?}");
 }
 
 #[test]

@@ -5,7 +5,7 @@ use super::job::Job;
 use super::nodes::{Flight, Nodes};
 use super::stage::{StageIx, Status};
 use crate::message::Msg;
-use bench_model::{Action, Addr, Assignment, Attempt, BlockRef, NodeId, Note, TaskId};
+use bench_model::{Action, Addr, Assignment, Attempt, BlockRef, Exchange, NodeId, Note, Storage, TaskId};
 use std::collections::BTreeMap;
 
 impl Job {
@@ -80,6 +80,8 @@ impl Job {
             inputs,
             outputs: fragment.outputs,
             exchange: fragment.exchange,
+            // Part of the answer: it goes to the driver anyway.
+            storage: if fragment.exchange == Exchange::Collect { Storage::Heap } else { Storage::Disk },
         };
         let flight = Flight {
             job: self.id,

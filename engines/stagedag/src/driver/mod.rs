@@ -111,9 +111,8 @@ impl Driver {
             }
             Event::Timer(TICK) => self.tick(now, out),
             Event::Timer(NO_NODES) => self.give_up_without_nodes(now, out),
-            Event::Start | Event::Timer(_) | Event::Message { from: Addr::Driver, .. } | Event::TaskRan { .. } => {
-                return;
-            }
+            // The rest is for nodes.
+            _ => return,
         }
         self.schedule(now, out);
     }

@@ -37,9 +37,8 @@ impl Job {
             return;
         }
         let clock = cx.next_clock();
-        let keep_durations = cx.settings.speculation.is_some();
         let stage = self.stage_mut(ix);
-        if keep_durations && stage.tasks.len() > 1 {
+        if stage.tasks.len() > 1 {
             stage.durations.push(cx.now.saturating_sub(flight.launched));
         }
         let task = stage.task_mut(partition);

@@ -9,15 +9,18 @@ const TICK: Nanos = Nanos::from_millis(100);
 
 pub(crate) struct Settings {
     pub(crate) adaptive: bool,
-    pub(crate) speculation: Option<Speculation>,
+    /// Whether slow tasks get a second copy; that they are slow is noticed and accounted for either way.
+    pub(crate) speculation: bool,
+    pub(crate) slow: Slow,
     pub(crate) max_attempts: u32,
     pub(crate) max_stage_attempts: u32,
     pub(crate) overdue: Nanos,
     pub(crate) tick: Nanos,
 }
 
+/// When a task counts as slow.
 #[derive(Clone, Copy)]
-pub(crate) struct Speculation {
+pub(crate) struct Slow {
     pub(crate) multiplier: f64,
     pub(crate) quantile: f64,
     pub(crate) min: Nanos,
@@ -26,14 +29,15 @@ pub(crate) struct Speculation {
 impl Settings {
     pub(crate) fn of(tuning: &Tuning) -> Self {
         let count = |name: &str| u32::try_from(tuning.count(name)).unwrap_or(u32::MAX).max(1);
-        let speculation = tuning.is_on("speculation").then(|| Speculation {
+        let slow = Slow {
             multiplier: tuning.ratio("speculation_multiplier"),
             quantile: tuning.ratio("speculation_quantile").min(1.0),
             min: Nanos::from_millis(tuning.count("speculation_min_ms")),
-        });
+        };
         Self {
             adaptive: tuning.is_on("adaptive"),
-            speculation,
+            speculation: tuning.is_on("speculation"),
+            slow,
             max_attempts: count("max_attempts"),
             max_stage_attempts: count("max_stage_attempts"),
             overdue: OVERDUE,

@@ -2,7 +2,7 @@
 
 use super::Cx;
 use super::job::Job;
-use super::settings::Speculation;
+use super::settings::Slow;
 use super::stage::{Stage, Status};
 use crate::message::Msg;
 use bench_model::{Action, Addr, JobId, Nanos};
@@ -26,9 +26,10 @@ pub(crate) fn ask_again(cx: &mut Cx<'_>) {
     cx.nodes.repeat_job_frees(now, overdue, cx.out);
 }
 
-/// Marks the attempts that take far longer than their peers, queues copies of them, and returns how many are new.
+/// Marks the attempts that take far longer than their peers, queues copies of them if that is on, and returns how many
+/// are new.
 pub(crate) fn find_stragglers(cx: &mut Cx<'_>, jobs: &mut BTreeMap<JobId, Job>) -> u32 {
-    let Some(rule) = cx.settings.speculation else { return 0 };
+    let (rule, copies) = (cx.settings.slow, cx.settings.speculation);
     let mut found = 0;
     for (_, flight) in cx.nodes.flights_mut().filter(|(_, f)| !f.doomed && !f.straggler) {
         let Some(job) = jobs.get_mut(&flight.job) else { continue };
@@ -39,7 +40,7 @@ pub(crate) fn find_stragglers(cx: &mut Cx<'_>, jobs: &mut BTreeMap<JobId, Job>) 
             flight.straggler = true;
             found += 1;
             let task = stage.task(partition);
-            if task.status == Status::Running && task.is_running_once() {
+            if copies && task.status == Status::Running && task.is_running_once() {
                 job.slow.insert((flight.stage, partition));
             }
         }
@@ -49,7 +50,7 @@ pub(crate) fn find_stragglers(cx: &mut Cx<'_>, jobs: &mut BTreeMap<JobId, Job>) 
 
 impl Stage {
     /// After how long a running task of this stage counts as slow; nothing while too few of its peers are done.
-    fn straggler_after(&mut self, rule: Speculation) -> Option<Nanos> {
+    fn straggler_after(&mut self, rule: Slow) -> Option<Nanos> {
         let done = self.durations.len();
         let needed = ((self.tasks.len() as f64 * rule.quantile) as usize).max(1);
         if done < needed {

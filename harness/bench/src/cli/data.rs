@@ -60,12 +60,16 @@ pub(crate) struct MakeArgs {
     /// Makes the table set this large; 1 stands for a gigabyte of text.
     #[arg(long, value_name = "FACTOR", conflicts_with = "suite", default_value = "1")]
     pub(crate) scale: Scale,
-    /// Spreads the keys of the groupby tables like this. Skew shows how an engine copes with one busy partition.
-    #[arg(long, value_enum, value_name = "SKEW", conflicts_with = "suite", default_value_t = Skew::Uniform)]
-    pub(crate) skew: Skew,
-    /// Makes this share of the groupby tables' keys NULL, from 0 to 0.5 in steps of 0.01.
-    #[arg(long, value_name = "SHARE", conflicts_with = "suite", default_value = "0")]
-    pub(crate) null_share: Share,
+    /// Spreads the keys of the groupby tables like this [default: uniform]. Skew shows how an engine copes with one busy
+    /// partition; the suites skew-smoke and skew measure it.
+    #[arg(long, value_enum, value_name = "SKEW", conflicts_with = "suite")]
+    pub(crate) skew: Option<Skew>,
+    /// Makes this share of the groupby tables' keys NULL, from 0 to 0.5 in steps of 0.01 [default: 0].
+    #[arg(long, value_name = "SHARE", conflicts_with = "suite")]
+    pub(crate) null_share: Option<Share>,
+    /// Draws the groupby tables from this seed [default: 1]. Another seed shows what depends on the very values.
+    #[arg(long, value_name = "N", conflicts_with = "suite")]
+    pub(crate) seed: Option<u64>,
     /// Generates with this many threads [default: the cores this process may use].
     #[arg(long, value_name = "N")]
     pub(crate) threads: Option<Slots>,
@@ -78,7 +82,7 @@ pub(crate) struct MakeArgs {
 pub(crate) enum Tables {
     /// Eight tables derived from TPC-H.
     Tpch,
-    /// A group-by table and three join tables in the shape of the db-benchmark.
+    /// A group-by table and four join tables in the shape of the db-benchmark.
     Groupby,
 }
 

@@ -1,8 +1,9 @@
 //! Exit codes. Scripts may rely on them; changing one is a breaking change.
 
-/// Everything asked for was done and every answer was right.
+/// Everything asked for was done and every answer was right. Cases that an engine does not support are no failure.
 pub(crate) const FINE: u8 = 0;
-/// Wrong answer, failed check, invalid input, or the harness itself failed. Usage errors end with this code too.
+/// Wrong answer, failed or timed out trial, failed check, invalid input, or the harness itself failed. Usage errors end with
+/// this code too.
 pub(crate) const ERROR: u8 = 2;
 /// Stopped by Ctrl-C. What was finished is recorded; `--resume` does the rest.
 pub(crate) const INTERRUPTED: u8 = 130;
@@ -12,7 +13,8 @@ pub(crate) const HELP: &str = "\
 Exit codes:
   0    everything asked for was done and every answer was right
   1    reserved: a comparison found a regression
-  2    a wrong answer, a failed check, invalid input or an error of the harness itself
+  2    a wrong answer, a trial that failed or timed out, a failed check, invalid input or an
+       error of the harness itself
   3    reserved: a comparison was inconclusive
   130  interrupted; `bench run --resume DIR` does the rest";
 

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 /// Shows how an engine would run a workload: stages, partitions, exchanges.
 ///
-/// The tables must exist, because plans depend on their statistics: `bench data make` makes them.
+/// Missing tables are made first, because plans depend on their statistics.
 #[derive(Args, Clone, Debug, PartialEq)]
 pub(crate) struct ExplainArgs {
     /// Explains this workload. `bench list workloads` shows all.

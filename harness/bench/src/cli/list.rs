@@ -27,7 +27,7 @@ pub(crate) enum ListWhat {
         #[command(flatten)]
         output: Output,
     },
-    /// Lists the suites with their families, scale and default protocol.
+    /// Lists the suites with how many workloads each has, how large a family's tables are, and what it is for.
     Suites {
         #[command(flatten)]
         output: Output,

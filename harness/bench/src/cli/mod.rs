@@ -6,15 +6,18 @@
 //! | `value` | typed values: each refuses what cannot work and says what would |
 //! | `pattern` | globs over names |
 //! | `place` | options that several commands share: where data lies, how output looks |
-//! | `run`, `report`, `list`, `data`, `workload`, `explain`, `sim` | one command each |
+//! | `cluster` | where nodes run and what goes wrong there |
+//! | `run`, `report`, `list`, `data`, `workload`, `explain`, `sim`, `node` | one command each |
 //! | `hidden` | commands for child processes and scripts |
 //! | `shell` | completions and man pages, made from these definitions |
 
+pub(crate) mod cluster;
 pub(crate) mod data;
 pub(crate) mod exit;
 pub(crate) mod explain;
 pub(crate) mod hidden;
 pub(crate) mod list;
+pub(crate) mod node;
 pub(crate) mod pattern;
 pub(crate) mod place;
 pub(crate) mod report;
@@ -67,6 +70,7 @@ pub(crate) enum Command {
     Workload(workload::WorkloadArgs),
     Explain(explain::ExplainArgs),
     Sim(sim::SimArgs),
+    Node(node::NodeArgs),
     #[command(hide = true)]
     EngineHost(hidden::EngineHostArgs),
     #[command(hide = true)]

@@ -51,6 +51,7 @@ fn a_resumed_run_keeps_its_settings() {
     assert!(parse_run("bench run --resume out").resume.is_some());
     check_refused("bench run --resume out --trials 5", &["--resume", "--trials", "cannot be used"]);
     check_refused("bench run --resume out --set a.b=1", &["--resume", "--set"]);
+    check_refused("bench run --resume out --dry-run", &["--resume", "--dry-run"]);
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! `bench run`.
 
+use super::cluster::{Clusters, Seeds};
 use super::pattern::Pattern;
 use super::place::{DataDir, Resources};
 use super::value::{Timeout, Trials, family_parser};
@@ -11,7 +12,8 @@ use std::path::PathBuf;
 /// Runs a suite on the chosen engines, checks every answer and prints the comparison.
 ///
 /// Missing tables are made first. Engines take turns (A B B A), one of them runs twice to show the noise floor, and each
-/// finished trial is on disk before the next one starts. A wrong answer has no time and ends with exit code 2.
+/// finished trial is on disk before the next one starts. A wrong answer has no time. A trial that failed, timed out or gave a
+/// wrong answer ends the command with exit code 2; one that the engine says it does not support does not.
 #[derive(Args, Clone, Debug, PartialEq)]
 pub(crate) struct RunArgs {
     /// Runs this suite: smoke takes seconds, 1gb is the usual one. `bench list suites` shows all.
@@ -32,6 +34,12 @@ pub(crate) struct RunArgs {
     pub(crate) workload_dir: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) resources: Resources,
+    #[command(flatten)]
+    pub(crate) clusters: Clusters,
+    /// Measures each engine style also with each of its mechanisms switched off, one at a time, and reports what each is
+    /// worth on each workload.
+    #[arg(long)]
+    pub(crate) ablate: bool,
     /// Measures each case this many times, 1 to 1000 [default: 5]. From 10 on, intervals are narrow enough to
     /// publish.
     #[arg(long, value_name = "N")]
@@ -43,19 +51,22 @@ pub(crate) struct RunArgs {
     /// Stops a trial after this long, such as 90s or 5m, and records timed_out [default: 10m].
     #[arg(long, value_name = "TIME")]
     pub(crate) timeout: Option<Timeout>,
-    /// Draws the order of engines and cases from this seed; the record keeps it. Change it to see whether order matters.
-    #[arg(long, value_name = "N", default_value_t = 1)]
-    pub(crate) seed: u64,
+    /// Draws the order of engines and cases from this seed, and what --faults leave open; the record keeps it. A row such
+    /// as 1..20 makes one trial for each.
+    #[arg(long, value_name = "N|A..B", default_value = "1")]
+    pub(crate) seed: Seeds,
     /// Writes the run to this new or empty folder [default: results/SUITE-TIME].
     #[arg(long, value_name = "DIR")]
     pub(crate) out: Option<PathBuf>,
-    /// Continues the run in this folder with the settings it was started with: unfinished trials only.
+    /// Continues the run in this folder with the settings it was started with: unfinished trials only. The build, the
+    /// tables and the workloads must be the same as then.
     #[arg(long, value_name = "DIR", conflicts_with_all = [
         "suite", "engines", "families", "workloads", "workload_dir", "slots", "memory", "set", "trials", "protocol",
-        "timeout", "seed", "out", "spans", "keep_results",
+        "timeout", "seed", "out", "spans", "keep_results", "cluster", "nodes", "node_limits", "faults", "ablate",
+        "dry_run",
     ])]
     pub(crate) resume: Option<PathBuf>,
-    /// Prints the cases, their order and the estimated time and space, then stops: nothing is made or run.
+    /// Prints the cases, how many trials they get and the estimated time and space, then stops: nothing is made or run.
     #[arg(long)]
     pub(crate) dry_run: bool,
     /// Records where each slot's time goes [default: off]. For the question why an engine is slow.

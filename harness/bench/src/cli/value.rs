@@ -31,6 +31,15 @@ pub(crate) enum ValueError {
         /// The smallest accepted.
         least: Bytes,
     },
+    /// Not a kind of cluster.
+    #[error("give local, processes, emulated, or a hosts file that ends in .toml")]
+    Cluster,
+    /// Not limits of a node.
+    #[error("give limits such as cpu=0.4,memory=2GiB,link=1000: cores, at least 64MiB, Mbit/s")]
+    Limits,
+    /// Neither a seed nor a row of seeds.
+    #[error("give a number, or a row of at most 1000 such as 1..20")]
+    Seeds,
     /// Not a setting.
     #[error("give ENGINE.KEY=VALUE, such as stagedag.speculation=off; `bench list engines` shows every key")]
     Setting,

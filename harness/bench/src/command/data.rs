@@ -5,7 +5,7 @@ use crate::cli::data::{DataArgs, DataWhat, MakeArgs, Skew, Tables};
 use crate::cli::exit;
 use crate::interrupt;
 use crate::progress::{DataBar, Unit};
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use bench_model::Bytes;
 use bench_suite::{DataError, DataStore, DatasetSpec, Entry, Groupby, Manifest, State, Tpch};
 use std::num::NonZeroUsize;
@@ -83,19 +83,33 @@ fn specs(args: &MakeArgs) -> Result<Vec<DatasetSpec>> {
     let scale = args.scale.get();
     let spec = match args.tables {
         Some(Tables::Groupby) => DatasetSpec::Groupby(Groupby {
+            rows: (scale * ROWS_PER_SCALE) as u64,
             skew: match args.skew {
-                Skew::Uniform => bench_suite::Skew::Uniform,
-                Skew::Zipf08 => bench_suite::Skew::Zipf08,
-                Skew::Zipf12 => bench_suite::Skew::Zipf12,
-                Skew::HotKey => bench_suite::Skew::Hot,
+                None | Some(Skew::Uniform) => bench_suite::Skew::Uniform,
+                Some(Skew::Zipf08) => bench_suite::Skew::Zipf08,
+                Some(Skew::Zipf12) => bench_suite::Skew::Zipf12,
+                Some(Skew::HotKey) => bench_suite::Skew::Hot,
             },
-            null_percent: (args.null_share.get() * 100.0).round() as u8,
-            ..Groupby::uniform((scale * ROWS_PER_SCALE) as u64)
+            null_percent: args.null_share.map_or(0, |share| (share.get() * 100.0).round() as u8),
+            seed: args.seed.unwrap_or(Groupby::DEFAULT_SEED),
         }),
-        Some(Tables::Tpch) | None => DatasetSpec::Tpch(Tpch { scale_factor: scale }),
+        Some(Tables::Tpch) | None => {
+            refuse_for_tpch(args)?;
+            DatasetSpec::Tpch(Tpch { scale_factor: scale })
+        }
     };
     spec.validate()?;
     Ok(vec![spec])
+}
+
+/// A flag that would change nothing is a mistake: whoever gives it expects other tables than would be made.
+fn refuse_for_tpch(args: &MakeArgs) -> Result<()> {
+    let given =
+        [("--skew", args.skew.is_some()), ("--null-share", args.null_share.is_some()), ("--seed", args.seed.is_some())];
+    match given.iter().find(|(_, given)| *given) {
+        None => Ok(()),
+        Some((flag, _)) => bail!("{flag} is for --tables groupby; the tpch tables are always the same at one scale"),
+    }
 }
 
 fn verify(store: &DataStore, names: Vec<String>, json: bool) -> Result<u8> {
@@ -151,4 +165,39 @@ fn table(entries: &[Entry]) -> String {
 /// What a dataset is known by in records, or why it cannot be opened.
 pub(super) fn manifest(store: &DataStore, spec: &DatasetSpec) -> Result<Manifest> {
     store.manifest(&spec.name()).with_context(|| format!("cannot open dataset {}", spec.name()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cli::{Cli, Command};
+    use clap::Parser;
+
+    fn named(line: &str) -> Result<Vec<String>, String> {
+        let parsed = Cli::try_parse_from(format!("bench data make {line}").split_whitespace()).map(|cli| cli.command);
+        let Ok(Command::Data(DataArgs { what: DataWhat::Make(make) })) = parsed else { panic!("{line}: {parsed:?}") };
+        specs(&make).map(|all| all.iter().map(DatasetSpec::name).collect()).map_err(|e| e.to_string())
+    }
+
+    #[test]
+    fn a_flag_that_would_change_nothing_is_refused() {
+        for flag in ["--skew hot", "--skew uniform", "--null-share 0.05", "--seed 7"] {
+            let error = named(&format!("--tables tpch {flag}")).unwrap_err();
+            assert!(error.contains("is for --tables groupby"), "{flag}: {error}");
+        }
+        assert_eq!(named("--tables tpch --scale 0.01"), Ok(vec!["tpch-sf0.01".to_owned()]));
+    }
+
+    #[test]
+    fn every_parameter_of_the_groupby_tables_can_be_asked_for() {
+        let name = |line: &str| named(&format!("--tables groupby --scale 0.01 {line}")).map(|names| names.join(" "));
+        assert_eq!(name(""), Ok("groupby-n100000".to_owned()));
+        let asked = name("--skew zipf1.2 --null-share 0.05 --seed 7");
+        assert_eq!(asked, Ok("groupby-n100000-zipf1.2-nulls5-seed7".to_owned()));
+    }
+
+    #[test]
+    fn the_skew_suite_has_four_sets() {
+        assert_eq!(named("skew-smoke").map(|names| names.len()), Ok(4));
+    }
 }

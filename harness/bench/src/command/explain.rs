@@ -1,15 +1,16 @@
 //! `bench explain`: how an engine would run a workload.
 
-use super::selection::{Filter, select};
+use super::selection::{Filter, Selection, select};
 use super::{data, say, say_json, setup};
 use crate::cli::exit;
 use crate::cli::explain::ExplainArgs;
 use crate::cli::pattern::Pattern;
-use crate::engines;
 use crate::interrupt;
 use anyhow::{Context, Result, anyhow};
-use bench_model::EngineSetup;
+use bench_lab::hosted::HostedProvider;
+use bench_lab::live::{EngineProvider, Failure, Limits};
 use bench_suite::DataStore;
+use std::time::Duration;
 
 pub(super) fn explain(args: &ExplainArgs) -> Result<u8> {
     let name: Pattern = args.workload.parse().map_err(|e| anyhow!("{e}"))?;
@@ -23,31 +24,44 @@ pub(super) fn explain(args: &ExplainArgs) -> Result<u8> {
             return Ok(exit::INTERRUPTED);
         }
     }
-    let (datasets, _) = selection.open(&store)?;
-    let spec = setup::engine_spec(&args.engine, &args.resources, false)?;
-    let scratch = tempfile::tempdir().context("cannot make a scratch folder")?;
-    let setup = EngineSetup {
-        slots: spec.slots,
-        memory: spec.memory,
-        scratch: scratch.path().to_owned(),
-        tuning: spec.tuning,
-        spans: args.analyze,
-    };
-    interrupt::flag();
-    let mut session = engines::by_name(&args.engine)?.start(&setup)?;
-    session.prepare(&datasets)?;
-    let mut explained = Vec::new();
-    for definition in &selection.definitions {
-        let workload = &definition.workload;
-        let text = session.explain(workload, args.analyze)?.text;
-        if args.output.json {
-            explained.push(serde_json::json!({ "workload": workload.name, "engine": args.engine, "plan": text }));
-        } else {
-            say(&format!("{} on {}: {}\n\n{text}", workload.name, args.engine, workload.title))?;
+    match plans(args, &mut selection, &store)? {
+        Ok(plans) if args.output.json => say_json(&plans)?,
+        Ok(plans) => {
+            for plan in plans {
+                say(&format!("{} on {}: {}\n\n{}", plan.workload, plan.engine, plan.title, plan.plan))?;
+            }
         }
-    }
-    if args.output.json {
-        say_json(&explained)?;
+        Err(Failure::Interrupted) => return Ok(exit::INTERRUPTED),
+        Err(failure) => return Err(anyhow!("engine {}: {failure}", args.engine)),
     }
     Ok(exit::FINE)
+}
+
+/// One workload explained.
+#[derive(serde::Serialize)]
+struct Plan {
+    workload: String,
+    engine: String,
+    #[serde(skip)]
+    title: String,
+    plan: String,
+}
+
+/// Asks the engine in a process of its own, which Ctrl-C ends at any time.
+fn plans(args: &ExplainArgs, selection: &mut Selection, store: &DataStore) -> Result<Result<Vec<Plan>, Failure>> {
+    let datasets = selection.open(store)?;
+    let spec = setup::engine_spec(&args.engine, &args.resources, args.analyze)?;
+    let scratch = setup::scratch_beside(store)?;
+    let provider = HostedProvider::this_program(scratch.path().to_owned()).context("cannot find this program")?;
+    let stop = interrupt::flag();
+    let limits = Limits { timeout: None, grace: Duration::ZERO, stop: &stop, faults: None };
+    Ok(provider.start(&spec, &stop).and_then(|mut live| {
+        live.load(&datasets, &stop)?;
+        let explain = |workload: &bench_model::Workload| {
+            let plan = live.explain(workload, args.analyze, &limits)?;
+            let (workload, title) = (workload.name.clone(), workload.title.clone());
+            Ok(Plan { workload, engine: args.engine.clone(), title, plan })
+        };
+        selection.definitions.iter().map(|d| &d.workload).map(explain).collect()
+    }))
 }

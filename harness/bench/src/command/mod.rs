@@ -5,7 +5,9 @@ mod data;
 mod doctor;
 mod engine_host;
 mod explain;
+mod identity;
 mod list;
+mod node;
 mod report;
 mod run;
 mod selection;
@@ -14,14 +16,17 @@ mod sim;
 mod workload;
 
 use crate::cli::{Cli, Command, exit, shell};
+use crate::progress;
 use anyhow::{Context, Result};
 use std::io::{self, Write};
 
 /// Does what the command line asks for.
 pub(crate) fn run(cli: Cli) -> Result<u8> {
-    let quiet = cli.talk.quiet;
+    if cli.talk.quiet {
+        progress::silence();
+    }
     match cli.command {
-        Command::Run(args) => run::run(*args, quiet),
+        Command::Run(args) => run::run(*args),
         Command::Report(args) => report::report(&args),
         Command::List(args) => list::list(&args),
         Command::Doctor(args) => doctor::doctor(&args),
@@ -29,27 +34,41 @@ pub(crate) fn run(cli: Cli) -> Result<u8> {
         Command::Workload(args) => workload::workload(&args),
         Command::Explain(args) => explain::explain(&args),
         Command::Sim(args) => sim::sim(&args),
+        Command::Node(args) => node::serve(&args),
         Command::EngineHost(args) => engine_host::serve(&args),
         Command::Answers(args) => answers::answers(&args),
         Command::Completions(args) => {
-            shell::write_completions(args.shell, &mut io::stdout()).context("cannot write the completions")?;
+            let mut script = Vec::new();
+            shell::write_completions(args.shell, &mut script).context("cannot make the completions")?;
+            print(&script)?;
             Ok(exit::FINE)
         }
         Command::Man(args) => {
             match args.out {
                 Some(folder) => shell::write_man_pages(&folder)
                     .with_context(|| format!("cannot write man pages to {}", folder.display()))?,
-                None => shell::write_man_page(&mut io::stdout()).context("cannot write the man page")?,
+                None => {
+                    let mut page = Vec::new();
+                    shell::write_man_page(&mut page).context("cannot make the man page")?;
+                    print(&page)?;
+                }
             }
             Ok(exit::FINE)
         }
     }
 }
 
-/// Prints a line of data. A reader that has seen enough (`| head`) ends the program quietly.
+/// Prints a line of data.
 fn say(text: &str) -> Result<()> {
-    match writeln!(io::stdout(), "{}", text.trim_end_matches('\n')) {
-        Err(e) if e.kind() == io::ErrorKind::BrokenPipe => std::process::exit(exit::FINE.into()),
+    print(format!("{}\n", text.trim_end_matches('\n')).as_bytes())
+}
+
+/// Writes data to standard output. A reader that has seen enough (`| head`) is no error and does not cut the work short:
+/// the exit code still says how it ended.
+fn print(data: &[u8]) -> Result<()> {
+    let mut out = io::stdout();
+    match out.write_all(data).and_then(|()| out.flush()) {
+        Err(e) if e.kind() == io::ErrorKind::BrokenPipe => Ok(()),
         result => result.context("cannot write to standard output"),
     }
 }

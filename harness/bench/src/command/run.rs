@@ -1,26 +1,32 @@
 //! `bench run`: from the command line to a journal of trials and a comparison.
 
+mod command_line;
 mod console;
 mod context;
+mod verdict;
 
+use super::identity::Identity;
 use super::selection::{Filter, Selection, select};
 use super::{data, report, say, say_json, setup};
 use crate::cli::run::RunArgs;
 use crate::cli::{Cli, Command, exit};
+use crate::progress::tell;
 use crate::{engines, interrupt};
-use anyhow::{Context, Result, anyhow, bail};
+use anyhow::{Context, Result, bail};
 use bench_lab::hosted::HostedProvider;
 use bench_lab::live::EngineSpec;
-use bench_lab::machine::Doctor;
+use bench_lab::machine::{Doctor, may_drop_page_cache};
 use bench_lab::runner::{self, OracleEngine, Plan, Twins};
 use bench_model::{Bytes, Dataset};
-use bench_record::{DatasetContext, Journal, Observation, Protocol, Timestamp};
+use bench_record::{Journal, Observation, Protocol, Run, Timestamp};
 use bench_suite::{DataStore, Effort, Machine};
 use clap::Parser;
 use console::Console;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
+use verdict::Verdict;
 
 /// Trials per case and arm when nobody says otherwise: enough for a first interval.
 const TRIALS: u32 = 5;
@@ -33,10 +39,10 @@ const GRACE: Duration = Duration::from_secs(5);
 /// How often a contaminated trial is repeated at most.
 const REPEATS: u32 = 2;
 
-pub(super) fn run(args: RunArgs, quiet: bool) -> Result<u8> {
+pub(super) fn run(args: RunArgs) -> Result<u8> {
     match args.resume.clone() {
-        Some(folder) => resume(&folder, args.json, quiet),
-        None => start(&args, quiet),
+        Some(folder) => resume(&folder, args.json),
+        None => start(&args),
     }
 }
 
@@ -50,40 +56,51 @@ struct Prepared {
 fn prepare(args: &RunArgs) -> Result<Prepared> {
     let filter = Filter { families: &args.families, names: &args.workloads };
     let selection = select(args.suite.as_deref(), args.workload_dir.as_deref(), filter)?;
-    let specs = setup::engine_specs(&args.engines, &args.resources, args.spans)?;
+    let specs = setup::engine_specs(&args.engines, &args.resources, args.spans, &args.clusters.specs()?, args.ablate)?;
+    if args.protocol == Some(Protocol::ColdCache) {
+        may_drop_page_cache()?;
+    }
     Ok(Prepared { selection, specs, store: DataStore::new(&args.data.path) })
 }
 
-fn start(args: &RunArgs, quiet: bool) -> Result<u8> {
+fn start(args: &RunArgs) -> Result<u8> {
+    let command_line = command_line::of_this_run(&args.data.path)?;
     let mut prepared = prepare(args)?;
     let out = args.out.clone().unwrap_or_else(|| {
         PathBuf::from("results").join(format!("{}-{}", prepared.selection.name, Timestamp::now().compact()))
     });
+    Journal::check(&out)?;
     let doctor = Doctor::examine(&args.data.path);
     refuse_if_too_large(args, &prepared, &doctor)?;
     if args.dry_run {
         return dry_run(args, &prepared, &doctor, &out);
     }
-    if !make_tables(&prepared)? {
+    let stop = interrupt::flag();
+    let Some((datasets, identity)) = open(&mut prepared, &stop)? else {
         eprintln!("interrupted while making tables; run the same command again to continue");
         return Ok(exit::INTERRUPTED);
-    }
-    let (datasets, dataset_contexts) = prepared.selection.open(&prepared.store)?;
+    };
     let plan = plan(args, &prepared, datasets);
-    let scratch = scratch_beside(&prepared.store)?;
+    let scratch = setup::scratch_beside(&prepared.store)?;
     let provider = HostedProvider::this_program(scratch.path().to_owned()).context("cannot find this program")?;
-    let context = context::describe(args, &plan, &prepared.selection, dataset_contexts, doctor, &provider)?;
+    let Some(engines) = context::engines(&plan, &provider, &stop)? else {
+        eprintln!("interrupted while engines started; nothing was recorded");
+        return Ok(exit::INTERRUPTED);
+    };
+    let context = context::describe(&plan, &prepared.selection, command_line, engines, identity, doctor)?;
     let journal = Journal::create(&out, &context)?;
-    carry_out(Carried { plan, provider, journal, context, recorded: Vec::new() }, args.json, quiet)
+    carry_out(Carried { plan, provider, journal, context, recorded: Vec::new() }, args.json)
 }
 
-/// Continues a run with the very command line it was started with.
-fn resume(folder: &Path, json: bool, quiet: bool) -> Result<u8> {
+/// Continues a run with the very command line it was started with, and only if everything it measures is the same.
+fn resume(folder: &Path, json: bool) -> Result<u8> {
+    command_line::refuse_data_option()?;
     let resumed = Journal::resume(folder)?;
     if let Some(torn) = resumed.torn {
-        eprintln!("cut off an unfinished line of {} bytes; its trial runs again", torn.bytes);
+        tell(&format!("cut off an unfinished line of {} bytes; its trial runs again", torn.bytes));
     }
     let mut context = resumed.context;
+    context::refuse_other_build(&context, folder)?;
     let parsed = Cli::try_parse_from(&context.command_line);
     let Ok(Cli { command: Command::Run(args), .. }) = parsed else {
         bail!("{}: its command line is not one of this build, so it cannot be continued", folder.display());
@@ -97,28 +114,16 @@ fn resume(folder: &Path, json: bool, quiet: bool) -> Result<u8> {
         );
     }
     let mut prepared = prepare(&args)?;
-    if !make_tables(&prepared)? {
-        return Ok(exit::INTERRUPTED);
-    }
-    let (datasets, dataset_contexts) = prepared.selection.open(&prepared.store)?;
-    refuse_other_data(&context.datasets, &dataset_contexts)?;
+    let stop = interrupt::flag();
+    let Some((datasets, identity)) = open(&mut prepared, &stop)? else { return Ok(exit::INTERRUPTED) };
+    context::refuse_other_work(&context.datasets, &context.workloads, &identity)?;
     let plan = plan(&args, &prepared, datasets);
-    let scratch = scratch_beside(&prepared.store)?;
+    let scratch = setup::scratch_beside(&prepared.store)?;
     let provider = HostedProvider::this_program(scratch.path().to_owned()).context("cannot find this program")?;
-    context::note_resumption(&mut context)?;
+    context.resumed_at.push(Timestamp::now());
     resumed.journal.write_context(&context)?;
     let carried = Carried { plan, provider, journal: resumed.journal, context, recorded: resumed.observations };
-    carry_out(carried, json || args.json, quiet)
-}
-
-fn refuse_other_data(before: &[DatasetContext], now: &[DatasetContext]) -> Result<()> {
-    match before.iter().find(|d| !now.contains(d)) {
-        None => Ok(()),
-        Some(changed) => Err(anyhow!(
-            "dataset {} is not the one this run was started with; restore it, or start a new run",
-            changed.name
-        )),
-    }
+    carry_out(carried, json || args.json)
 }
 
 /// A run that only has to be carried out.
@@ -130,9 +135,9 @@ struct Carried {
     recorded: Vec<Observation>,
 }
 
-fn carry_out(mut run: Carried, json: bool, quiet: bool) -> Result<u8> {
+fn carry_out(mut run: Carried, json: bool) -> Result<u8> {
     let stop = interrupt::flag();
-    let mut console = Console::new(quiet);
+    let mut console = Console::new();
     let summary = runner::run(&run.plan, &run.provider, &run.recorded, &mut run.journal, &stop, &mut |event| {
         console.show(&event);
     });
@@ -147,9 +152,21 @@ fn carry_out(mut run: Carried, json: bool, quiet: bool) -> Result<u8> {
     }
     run.context.finished_at = Some(Timestamp::now());
     run.journal.write_context(&run.context)?;
-    let wrong = report::print_run(&folder, json)?;
-    eprintln!("\nresults: {}   report again: bench report {0}", folder.display());
-    Ok(if wrong || summary.wrong_answers > 0 { exit::ERROR } else { exit::FINE })
+    let complaint = Verdict::of(&Run::load(&folder)?.observations).complaint();
+    report::print_run(&folder, json)?;
+    tell(&format!("\nresults: {}   report again: bench report {0}", folder.display()));
+    match complaint {
+        None => Ok(exit::FINE),
+        Some(complaint) => {
+            eprintln!("error: {complaint}");
+            Ok(exit::ERROR)
+        }
+    }
+}
+
+/// Trials per case and arm: as asked for, one per seed of a row, or the default.
+fn trials(args: &RunArgs) -> u32 {
+    args.trials.map(|t| t.get()).or(args.seed.count.map(|n| n.get())).unwrap_or(TRIALS)
 }
 
 fn plan(args: &RunArgs, prepared: &Prepared, datasets: Vec<Arc<Dataset>>) -> Plan {
@@ -157,15 +174,14 @@ fn plan(args: &RunArgs, prepared: &Prepared, datasets: Vec<Arc<Dataset>>) -> Pla
     let oracle = setup::engine_spec(engines::ORACLE, &Default::default(), false).ok();
     Plan {
         suite: prepared.selection.name.clone(),
-        cluster: "local".to_owned(),
-        nodes: 1,
+        faults: args.clusters.faults.clone(),
         workloads: prepared.selection.definitions.iter().map(|d| d.workload.clone()).collect(),
         datasets,
         engines: prepared.specs.clone(),
         twins: Twins::First,
         protocol: args.protocol.unwrap_or(PROTOCOL),
-        trials: args.trials.map_or(TRIALS, |t| t.get()),
-        seed: args.seed,
+        trials: trials(args),
+        seed: args.seed.first,
         timeout,
         grace: GRACE,
         repeats: REPEATS,
@@ -174,24 +190,18 @@ fn plan(args: &RunArgs, prepared: &Prepared, datasets: Vec<Arc<Dataset>>) -> Pla
     }
 }
 
-/// Scratch folders lie beside the tables: the disk that has the room.
-fn scratch_beside(store: &DataStore) -> Result<tempfile::TempDir> {
-    let made = std::fs::create_dir_all(store.root())
-        .and_then(|()| tempfile::Builder::new().prefix(".scratch-").tempdir_in(store.root()));
-    made.with_context(|| format!("cannot make a scratch folder in {}; point --data elsewhere", store.root().display()))
-}
-
-/// Makes what is missing, one set after the other. False if the user interrupted it.
-fn make_tables(prepared: &Prepared) -> Result<bool> {
+/// Makes the tables that are missing, opens all of them and looks at what they hold. `None` if the user interrupted it.
+fn open(prepared: &mut Prepared, stop: &AtomicBool) -> Result<Option<(Vec<Arc<Dataset>>, Identity)>> {
     for spec in prepared.selection.specs() {
         if prepared.store.bytes_to_make(&spec) > 0 {
-            eprintln!("making {} in {}", spec.name(), prepared.store.root().display());
+            tell(&format!("making {} in {}", spec.name(), prepared.store.root().display()));
         }
         if data::make(&prepared.store, &spec, data::all_cores())?.is_none() {
-            return Ok(false);
+            return Ok(None);
         }
     }
-    Ok(true)
+    let datasets = prepared.selection.open(&prepared.store)?;
+    Ok(prepared.selection.identify(&prepared.store, stop)?.map(|identity| (datasets, identity)))
 }
 
 /// Says everything that is missing before any work is done.
@@ -217,7 +227,7 @@ fn needs(args: &RunArgs, prepared: &Prepared, doctor: &Doctor) -> Option<(bench_
         Protocol::Warm(k) => k,
         Protocol::ColdProcess | Protocol::ColdCache => 0,
     };
-    let passes = args.trials.map_or(TRIALS, |t| t.get()).saturating_add(warm);
+    let passes = trials(args).saturating_add(warm);
     // The first engine runs twice, for the A/A arm.
     let parallel = (prepared.specs.len() as u32 + 1).saturating_sub(single);
     let effort =

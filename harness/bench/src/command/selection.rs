@@ -1,6 +1,7 @@
 //! What the command line selects: workloads with what is known about their answers, and the tables they read.
 
 use super::data;
+use super::identity::{self, Identity};
 use crate::cli::pattern::Pattern;
 use anyhow::{Context, Result, anyhow, bail};
 use arrow::array::RecordBatch;
@@ -11,6 +12,7 @@ use bench_suite::{Answers, DataStore, DatasetSpec, Definition, Expected, Suite, 
 use std::fs::File;
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 /// A suite's workloads, a user's workloads, or both, narrowed down by family and name.
 #[derive(Debug)]
@@ -100,36 +102,38 @@ impl Selection {
     }
 
     /// Opens every table set that is read and gives every workload the answer that is known for these very bytes.
-    pub(super) fn open(&mut self, store: &DataStore) -> Result<(Vec<Arc<Dataset>>, Vec<DatasetContext>)> {
-        let (mut datasets, mut contexts) = (Vec::new(), Vec::new());
+    pub(super) fn open(&mut self, store: &DataStore) -> Result<Vec<Arc<Dataset>>> {
+        let mut datasets = Vec::new();
         for spec in self.specs() {
             datasets.push(store.open(&spec)?);
             let manifest = data::manifest(store, &spec)?;
             if let Some(answers) = Answers::built_in(&manifest.name)? {
                 answers.apply(&manifest.fingerprint(), &mut self.definitions);
             }
-            let derived_from = matches!(spec, DatasetSpec::Tpch(_)).then(|| "tpch".to_owned());
-            let (rows, bytes, checksum) = (manifest.rows(), manifest.bytes(), manifest.fingerprint());
-            contexts.push(DatasetContext { name: manifest.name, derived_from, rows, bytes, checksum });
         }
-        if let Some(user) = &self.user {
-            contexts.push(user_context(&user.dataset));
-            datasets.push(Arc::clone(&user.dataset));
-        }
+        datasets.extend(self.user.iter().map(|user| Arc::clone(&user.dataset)));
         for definition in &mut self.definitions {
             expect_rows(definition)?;
         }
-        Ok((datasets, contexts))
+        Ok(datasets)
     }
-}
 
-/// A user's tables are theirs to keep: identified by size, not read for it.
-fn user_context(dataset: &Dataset) -> DatasetContext {
-    let rows = dataset.tables.iter().map(|t| t.rows).sum();
-    let bytes = dataset.tables.iter().map(|t| t.bytes).sum();
-    let files: usize = dataset.tables.iter().map(|t| t.files.len()).sum();
-    let checksum = format!("sizes:{}-tables-{files}-files-{rows}-rows-{bytes}-bytes", dataset.tables.len());
-    DatasetContext { name: dataset.name.clone(), derived_from: None, rows, bytes, checksum }
+    /// What identifies all that was opened; `None` if the user interrupted it.
+    pub(super) fn identify(&self, store: &DataStore, stop: &AtomicBool) -> Result<Option<Identity>> {
+        let mut datasets = Vec::new();
+        for spec in self.specs() {
+            let manifest = data::manifest(store, &spec)?;
+            let derived_from = matches!(spec, DatasetSpec::Tpch(_)).then(|| "tpch".to_owned());
+            let (rows, bytes, checksum) = (manifest.rows(), manifest.bytes(), manifest.fingerprint());
+            datasets.push(DatasetContext { name: manifest.name, derived_from, rows, bytes, checksum });
+        }
+        if let Some(user) = &self.user {
+            let Some(context) = identity::of_tables(&user.dataset, stop)? else { return Ok(None) };
+            datasets.push(context);
+        }
+        let workloads = self.definitions.iter().map(|d| identity::of_workload(&d.workload)).collect::<Result<_>>()?;
+        Ok(Some(Identity { datasets, workloads }))
+    }
 }
 
 /// Turns an answer known as rows into the digest that trials are held to.

@@ -2,20 +2,25 @@
 
 use crate::cli::place::Resources;
 use crate::engines;
-use anyhow::{Result, bail};
+use anyhow::{Context, Result, bail};
+use bench_lab::hosted::ScratchRoot;
 use bench_lab::live::EngineSpec;
-use bench_model::{Bytes, Tuning};
-use bench_record::EngineContext;
+use bench_model::{Bytes, ClusterSpec, Tuning};
+use bench_record::{Case, EngineContext};
+use bench_suite::DataStore;
 use std::collections::BTreeMap;
-
-/// What a variant is called when nothing differs from the defaults.
-const DEFAULT_VARIANT: &str = "default";
 
 /// The engines asked for, or all of them, each with its resolved switches.
 ///
 /// # Errors
 /// An engine that is not there or named twice, a setting that does not fit, or settings for an engine that is not used.
-pub(super) fn engine_specs(names: &[String], resources: &Resources, spans: bool) -> Result<Vec<EngineSpec>> {
+pub(super) fn engine_specs(
+    names: &[String],
+    resources: &Resources,
+    spans: bool,
+    clusters: &[ClusterSpec],
+    ablate: bool,
+) -> Result<Vec<EngineSpec>> {
     let names: Vec<&str> =
         if names.is_empty() { engines::NAMES.to_vec() } else { names.iter().map(String::as_str).collect() };
     if let Some(setting) = resources.set.iter().find(|s| !names.contains(&s.engine.as_str())) {
@@ -28,7 +33,10 @@ pub(super) fn engine_specs(names: &[String], resources: &Resources, spans: bool)
         }
         specs.push(engine_spec(name, resources, spans)?);
     }
-    Ok(specs)
+    if ablate {
+        specs = specs.iter().map(|spec| ablations(spec, resources)).collect::<Result<Vec<_>>>()?.concat();
+    }
+    specs.iter().map(|spec| on_clusters(spec, resources, clusters)).collect::<Result<Vec<_>>>().map(|s| s.concat())
 }
 
 /// One engine with its resolved switches.
@@ -41,16 +49,91 @@ pub(super) fn engine_spec(name: &str, resources: &Resources, spans: bool) -> Res
     let switches = can.switches;
     let tuning = Tuning::resolve(switches, resources.settings_for(name))
         .map_err(|e| anyhow::anyhow!("engine `{name}`: {e}; `bench list engines` explains each"))?;
-    let changes = tuning.changes(switches);
-    let variant = if changes.is_empty() { DEFAULT_VARIANT.to_owned() } else { changes.join(",") };
     let slots = resources.slots.map_or_else(cores, |s| s.get()).min(can.slots_max.unwrap_or(u32::MAX));
     let memory = resources.memory.map(|m| m.get());
-    Ok(EngineSpec { name: name.to_owned(), variant, slots, memory, tuning, spans })
+    let variant = variant(tuning.changes(switches), memory, spans);
+    Ok(EngineSpec { name: name.to_owned(), variant, slots, memory, tuning, spans, cluster: ClusterSpec::Local })
+}
+
+/// Everything that differs from how the engine runs by itself: times under a memory limit or with span accounting are not
+/// repetitions of times without.
+fn variant(mut changes: Vec<String>, memory: Option<Bytes>, spans: bool) -> String {
+    changes.extend(memory.map(|limit| format!("memory={}", exact(limit))));
+    changes.extend(spans.then(|| "spans=on".to_owned()));
+    if changes.is_empty() { Case::DEFAULT_VARIANT.to_owned() } else { changes.join(",") }
+}
+
+/// A size in the largest unit that divides it: different sizes never look the same.
+fn exact(size: Bytes) -> String {
+    let units = [(40, "TiB"), (30, "GiB"), (20, "MiB"), (10, "KiB")];
+    let bytes = size.get();
+    match units.iter().find(|(shift, _)| bytes > 0 && bytes.is_multiple_of(1 << shift)) {
+        Some((shift, unit)) => format!("{}{unit}", bytes >> shift),
+        None => format!("{bytes}B"),
+    }
+}
+
+/// An engine as it is, and with each of its mechanisms switched off.
+fn ablations(spec: &EngineSpec, resources: &Resources) -> Result<Vec<EngineSpec>> {
+    let switches = engines::by_name(&spec.name)?.capabilities().switches;
+    let mut variants = vec![spec.clone()];
+    for switch in switches {
+        if !spec.tuning.is_on(switch.name) {
+            continue;
+        }
+        let settings = resources.settings_for(&spec.name).chain([(switch.name, "off")]);
+        let tuning = Tuning::resolve(switches, settings)?;
+        let variant = variant(tuning.changes(switches), spec.memory, spec.spans);
+        variants.push(EngineSpec { variant, tuning, ..spec.clone() });
+    }
+    Ok(variants)
+}
+
+/// An engine on each cluster; one that is a single process stays one. Without --slots, nodes of this machine share its
+/// cores: each has at least one.
+fn on_clusters(spec: &EngineSpec, resources: &Resources, clusters: &[ClusterSpec]) -> Result<Vec<EngineSpec>> {
+    if !engines::by_name(&spec.name)?.capabilities().distributed {
+        return Ok(vec![spec.clone()]);
+    }
+    let on = |cluster: &ClusterSpec| {
+        let shared = match cluster {
+            ClusterSpec::Processes { nodes } | ClusterSpec::Emulated { nodes, .. } => *nodes,
+            ClusterSpec::Local | ClusterSpec::Hosts { .. } => 1,
+        };
+        let slots = resources.slots.map_or_else(|| (spec.slots / shared).max(1), |s| s.get());
+        EngineSpec { slots, variant: limited(&spec.variant, cluster), cluster: cluster.clone(), ..spec.clone() }
+    };
+    Ok(clusters.iter().map(on).collect())
+}
+
+/// A variant on nodes with limits: times under other limits are not repetitions.
+fn limited(variant: &str, cluster: &ClusterSpec) -> String {
+    let ClusterSpec::Emulated { limits, .. } = cluster else { return variant.to_owned() };
+    let named = [
+        limits.cpu_milli.map(|milli| format!("node-cpu={}", f64::from(milli) / 1000.0)),
+        limits.memory.map(|memory| format!("node-memory={}", exact(memory))),
+        limits.rate_mbit.map(|mbit| format!("node-link={mbit}")),
+    ];
+    let mut all: Vec<String> = named.into_iter().flatten().collect();
+    if variant != Case::DEFAULT_VARIANT || all.is_empty() {
+        all.insert(0, variant.to_owned());
+    }
+    all.join(",")
 }
 
 /// Cores this process may use.
 fn cores() -> u32 {
     u32::try_from(super::data::all_cores().get()).unwrap_or(1)
+}
+
+/// Scratch folders lie beside the tables: the disk that has the room. Removes those that killed runs left there.
+///
+/// # Errors
+/// A folder that cannot be made.
+pub(super) fn scratch_beside(store: &DataStore) -> Result<ScratchRoot> {
+    let root = store.root();
+    ScratchRoot::create(root)
+        .with_context(|| format!("cannot make a scratch folder in {}; point --data elsewhere", root.display()))
 }
 
 /// An engine as the run's context describes it.
@@ -63,5 +146,27 @@ pub(super) fn context_of(spec: &EngineSpec, version: String) -> EngineContext {
         memory_bytes: spec.memory.map(Bytes::get),
         tuning: spec.tuning.clone(),
         settings: BTreeMap::new(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn limits_and_span_accounting_make_another_variant() {
+        let off = || vec!["speculation=off".to_owned()];
+        assert_eq!(variant(vec![], None, false), "default");
+        assert_eq!(variant(off(), None, false), "speculation=off");
+        assert_eq!(variant(vec![], Some(Bytes::new(1 << 30)), false), "memory=1GiB");
+        assert_eq!(variant(off(), Some(Bytes::new(64 << 20)), true), "speculation=off,memory=64MiB,spans=on");
+    }
+
+    #[test]
+    fn sizes_are_exact() {
+        let sizes = [(1536 << 20, "1536MiB"), (2 << 40, "2TiB"), ((1 << 30) + 1, "1073741825B"), (3 << 10, "3KiB")];
+        for (bytes, text) in sizes {
+            assert_eq!(exact(Bytes::new(bytes)), text);
+        }
     }
 }

@@ -5,20 +5,26 @@ use crate::cli::exit;
 use crate::cli::sim::SimArgs;
 use crate::progress::bar;
 use anyhow::{Result, bail};
+use bench_actor::Actor;
 use bench_model::Style;
 use bench_sim::{FuzzReport, SimOptions, fuzz, trace_seed};
 use bench_stagedag::StageDag;
+use bench_taskgraph::TaskGraph;
 use std::time::Instant;
 
 pub(super) fn sim(args: &SimArgs) -> Result<u8> {
     match args.style.as_str() {
+        "actor" => simulate(&Actor, args),
+        "taskgraph" => simulate(&TaskGraph::default(), args),
         "stagedag" => simulate(&StageDag, args),
-        other => bail!("unknown style `{other}`; known: stagedag"),
+        other => bail!("unknown style `{other}`; known: actor, taskgraph, stagedag"),
     }
 }
 
 fn simulate<S: Style>(style: &S, args: &SimArgs) -> Result<u8> {
-    let options = SimOptions { threads: super::data::all_cores().get(), ..SimOptions::default() };
+    let standard = SimOptions::default();
+    let nodes = args.nodes.unwrap_or(standard.nodes);
+    let options = SimOptions { threads: super::data::all_cores().get(), nodes, ..standard };
     if args.trace {
         return trace(style, args.seed, &options);
     }

@@ -105,6 +105,18 @@ impl Program {
         text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
     }
 
+    /// Every trial of a run completed, and at least this many cases were measured, twins counted.
+    #[track_caller]
+    pub(crate) fn assert_all_completed(&self, run: &str, at_least: usize) {
+        let lines = self.observations(run);
+        let failed: Vec<_> = lines.iter().filter(|o| o["outcome"] != "completed").collect();
+        assert!(failed.is_empty(), "{failed:?}");
+        let mut measured: Vec<String> = lines.iter().map(|o| format!("{} {}", o["key"], o["arm"])).collect();
+        measured.sort();
+        measured.dedup();
+        assert!(measured.len() >= at_least, "{measured:?}");
+    }
+
     /// Waits until a run has recorded something, however slow the machine is.
     pub(crate) fn wait_for_observations(&self, run: &str, lines: usize, child: &mut Child) {
         let path = self.file(run).join("observations.ndjson");

@@ -1,8 +1,9 @@
 //! Counters of the operating system, read by the parent: the same ground truth for every engine.
 //!
-//! `read_bytes` and `write_bytes` are storage level (`/proc/PID/io`): a warm query reads 0 bytes. What the engine asked
-//! for, page cache included, is in `read_call_bytes` and `write_call_bytes`.
+//! `read_bytes` and `write_bytes` are storage level (`/proc/PID/io`): a warm query reads 0 bytes. A counter that this system
+//! does not have, or that could not be read, is absent and never 0.
 
+mod foreign;
 mod interference;
 mod system;
 mod tree;
@@ -13,8 +14,9 @@ pub use tree::process_tree;
 pub use usage::Usage;
 
 use crate::machine::Cgroup;
+use foreign::Processes;
 use system::SystemReading;
-use usage::{TreeReading, cpu_ns, reset_peaks};
+use usage::{TreeReading, cpu_ns, increase, reset_peaks};
 
 /// An open measurement over the process tree of one engine.
 #[derive(Debug)]
@@ -22,7 +24,8 @@ pub struct Window {
     root: u32,
     cgroup: Cgroup,
     tree: TreeReading,
-    own_cpu_ns: u64,
+    processes: Processes,
+    own_cpu_ns: Option<u64>,
     system: SystemReading,
 }
 
@@ -30,30 +33,87 @@ impl Window {
     /// Starts measuring the tree below `root`; its peak memory starts over.
     #[must_use]
     pub fn open(root: u32, cgroup: &Cgroup) -> Self {
-        reset_peaks(root);
-        let tree = TreeReading::take(root);
-        let own_cpu_ns = cpu_ns(std::process::id()).unwrap_or(0);
+        let pids = process_tree(root);
+        reset_peaks(&pids);
+        let tree = TreeReading::take(&pids);
+        let processes = Processes::read();
+        let own_cpu_ns = cpu_ns(std::process::id());
         // Last, so that the harness's own reading of files is not taken for foreign work.
         let system = SystemReading::take(cgroup);
-        Self { root, cgroup: cgroup.clone(), tree, own_cpu_ns, system }
+        Self { root, cgroup: cgroup.clone(), tree, processes, own_cpu_ns, system }
     }
 
-    /// What was used since, and by whom else. A tree that died meanwhile has used zero by this count.
+    /// What was used since, and by whom else. Of a tree that died meanwhile nothing is known.
     #[must_use]
     pub fn close(self) -> (Usage, Interference) {
+        let (me, before) = (std::process::id(), &self.system);
         let system = SystemReading::take(&self.cgroup);
-        let usage = self.tree.until(TreeReading::take(self.root));
-        let own = cpu_ns(std::process::id()).unwrap_or(0).saturating_sub(self.own_cpu_ns);
-        let ours = usage.cpu_ns + if self.root == std::process::id() { 0 } else { own };
-        let wall = system.at.duration_since(self.system.at);
+        let mut ours = process_tree(self.root);
+        let usage = self.tree.until(TreeReading::take(&ours));
+        let own = if self.root == me { Some(0) } else { increase(self.own_cpu_ns, cpu_ns(me)) };
+        ours.push(me);
+        let busy = increase(before.busy_ns, system.busy_ns);
         let interference = Interference {
-            other_cpu_ns: system.busy_ns.saturating_sub(self.system.busy_ns).saturating_sub(ours),
-            steal_ns: system.steal_ns.saturating_sub(self.system.steal_ns),
-            throttled_ns: system.throttled_ns.saturating_sub(self.system.throttled_ns),
-            memory_stall_ns: system.memory_stall_ns.saturating_sub(self.system.memory_stall_ns),
-            wall_ns: u64::try_from(wall.as_nanos()).unwrap_or(u64::MAX),
+            other_cpu_ns: busy
+                .zip(usage.cpu_ns)
+                .zip(own)
+                .map(|((busy, tree), own)| busy.saturating_sub(tree).saturating_sub(own)),
+            seen_cpu_ns: self.processes.used_by_others(&Processes::read(), &ours),
+            steal_ns: increase(before.steal_ns, system.steal_ns),
+            throttled_ns: increase(before.throttled_ns, system.throttled_ns),
+            memory_stall_ns: increase(before.memory_stall_ns, system.memory_stall_ns),
+            wall_ns: u64::try_from(system.at.duration_since(before.at).as_nanos()).unwrap_or(u64::MAX),
             cores: system.cores,
         };
         (usage, interference)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::{BufRead, BufReader};
+    use std::process::{Command, Stdio};
+    use std::time::{Duration, Instant};
+
+    /// A foreign process that keeps a core busy until it is dropped.
+    struct Hog(std::process::Child);
+
+    impl Hog {
+        fn start() -> Self {
+            let script = "echo busy; while :; do :; done";
+            let mut child = Command::new("/bin/sh").args(["-c", script]).stdout(Stdio::piped()).spawn().unwrap();
+            BufReader::new(child.stdout.take().unwrap()).read_line(&mut String::new()).unwrap();
+            Self(child)
+        }
+    }
+
+    impl Drop for Hog {
+        fn drop(&mut self) {
+            let _ = self.0.kill();
+            let _ = self.0.wait();
+        }
+    }
+
+    #[test]
+    fn a_foreign_core_shows_in_a_trial_too_short_for_the_machine_s_totals() {
+        let hog = Hog::start();
+        // A tree that does nothing: any process will do that only waits for its input.
+        let mut idle = Command::new("/bin/cat").stdin(Stdio::piped()).stdout(Stdio::null()).spawn().unwrap();
+        let cgroup = Cgroup::default();
+        // A busy machine may give the hog nothing for a while, so a few windows are opened.
+        let seen = (0..200).any(|_| {
+            let window = Window::open(idle.id(), &cgroup);
+            let begun = Instant::now();
+            while begun.elapsed() < Duration::from_millis(8) {
+                std::thread::yield_now();
+            }
+            let (_, interference) = window.close();
+            interference.seen_cpu_ns > 4_000_000 && !interference.reasons().is_empty()
+        });
+        drop(hog);
+        idle.kill().unwrap();
+        idle.wait().unwrap();
+        assert!(seen, "a core that others kept busy went unnoticed");
     }
 }

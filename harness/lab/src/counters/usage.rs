@@ -1,75 +1,81 @@
 //! What a process tree has used so far, as the operating system counts it.
 
-use super::tree::process_tree;
 use serde::{Deserialize, Serialize};
 use std::fs;
 
-/// What one trial used: the whole process tree of the engine, between two readings.
+/// What one trial used: the whole process tree of the engine, between two readings. What could not be read is absent.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Usage {
     /// CPU time of all threads, user and kernel.
-    pub cpu_ns: u64,
+    pub cpu_ns: Option<u64>,
     /// Largest resident memory since the trial began; summed over processes, hence an upper bound for several.
-    pub rss_bytes_peak: u64,
+    pub rss_bytes_peak: Option<u64>,
     /// Bytes fetched from storage: zero when the page cache had them.
-    pub read_bytes: u64,
+    pub read_bytes: Option<u64>,
     /// Bytes sent towards storage: counted when a page is dirtied, whether or not the disk has it yet.
-    pub write_bytes: u64,
-    /// Bytes asked for by read calls, page cache and pipes included. Memory-mapped reads are not calls.
-    pub read_call_bytes: u64,
-    /// Bytes given to write calls, pipes included.
-    pub write_call_bytes: u64,
-    /// Time that runnable threads waited for a core. Threads that ended meanwhile are not covered.
-    pub runqueue_ns: u64,
+    pub write_bytes: Option<u64>,
 }
 
 /// Totals of a process tree at one instant.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct TreeReading {
-    cpu_ns: u64,
-    rss_bytes_peak: u64,
-    read_bytes: u64,
-    write_bytes: u64,
-    read_call_bytes: u64,
-    write_call_bytes: u64,
-    runqueue_ns: u64,
+    cpu_ns: Option<u64>,
+    rss_bytes_peak: Option<u64>,
+    read_bytes: Option<u64>,
+    write_bytes: Option<u64>,
 }
 
 impl TreeReading {
-    /// Reads the tree below `root`. Processes that vanish while reading contribute what their parents reaped.
-    pub(super) fn take(root: u32) -> Self {
-        let mut total = Self::default();
-        for pid in process_tree(root) {
-            total.cpu_ns += cpu_ns(pid).unwrap_or(0) + reaped_cpu_ns(pid).unwrap_or(0);
-            total.rss_bytes_peak += status_bytes(pid, "VmHWM:").unwrap_or(0);
-            total.runqueue_ns += runqueue_ns(pid);
-            let io = fs::read_to_string(format!("/proc/{pid}/io")).unwrap_or_default();
-            total.read_bytes += field(&io, "read_bytes:").unwrap_or(0);
-            total.write_bytes += field(&io, "write_bytes:").unwrap_or(0);
-            total.read_call_bytes += field(&io, "rchar:").unwrap_or(0);
-            total.write_call_bytes += field(&io, "wchar:").unwrap_or(0);
+    /// Reads the processes of a tree, its root first. Processes that vanish while reading contribute what their parents
+    /// reaped; what the root itself does not tell is unknown for the whole tree.
+    pub(super) fn take(tree: &[u32]) -> Self {
+        let Some((root, others)) = tree.split_first() else { return Self::default() };
+        let mut total = Self::of(*root);
+        for pid in others {
+            let one = Self::of(*pid);
+            let pairs = [
+                (&mut total.cpu_ns, one.cpu_ns),
+                (&mut total.rss_bytes_peak, one.rss_bytes_peak),
+                (&mut total.read_bytes, one.read_bytes),
+                (&mut total.write_bytes, one.write_bytes),
+            ];
+            for (total, one) in pairs {
+                *total = total.map(|t| t.saturating_add(one.unwrap_or(0)));
+            }
         }
         total
+    }
+
+    fn of(pid: u32) -> Self {
+        let io = fs::read_to_string(format!("/proc/{pid}/io")).unwrap_or_default();
+        Self {
+            cpu_ns: cpu_ns(pid).map(|own| own.saturating_add(reaped_cpu_ns(pid).unwrap_or(0))),
+            rss_bytes_peak: status_bytes(pid, "VmHWM:"),
+            read_bytes: field(&io, "read_bytes:"),
+            write_bytes: field(&io, "write_bytes:"),
+        }
     }
 
     /// What was used from `self` until `later`.
     pub(super) fn until(self, later: Self) -> Usage {
         Usage {
-            cpu_ns: later.cpu_ns.saturating_sub(self.cpu_ns),
+            cpu_ns: increase(self.cpu_ns, later.cpu_ns),
             rss_bytes_peak: later.rss_bytes_peak,
-            read_bytes: later.read_bytes.saturating_sub(self.read_bytes),
-            write_bytes: later.write_bytes.saturating_sub(self.write_bytes),
-            read_call_bytes: later.read_call_bytes.saturating_sub(self.read_call_bytes),
-            write_call_bytes: later.write_call_bytes.saturating_sub(self.write_call_bytes),
-            runqueue_ns: later.runqueue_ns.saturating_sub(self.runqueue_ns),
+            read_bytes: increase(self.read_bytes, later.read_bytes),
+            write_bytes: increase(self.write_bytes, later.write_bytes),
         }
     }
 }
 
+/// By how much a counter grew; unknown if either reading is.
+pub(super) fn increase(before: Option<u64>, after: Option<u64>) -> Option<u64> {
+    Some(after?.saturating_sub(before?))
+}
+
 /// Makes the peak memory of every process of the tree start over from what it holds now.
-pub(super) fn reset_peaks(root: u32) {
-    for pid in process_tree(root) {
+pub(super) fn reset_peaks(tree: &[u32]) {
+    for pid in tree {
         // Refused for processes of other users: their peak then stays the peak of their life, an upper bound.
         let _ = fs::write(format!("/proc/{pid}/clear_refs"), "5");
     }
@@ -106,15 +112,6 @@ pub(super) fn ns_per_tick() -> u64 {
     1_000_000_000 / u64::try_from(per_second).unwrap_or(100).max(1)
 }
 
-fn runqueue_ns(pid: u32) -> u64 {
-    let Ok(threads) = fs::read_dir(format!("/proc/{pid}/task")) else { return 0 };
-    let waits = threads.flatten().filter_map(|thread| {
-        let text = fs::read_to_string(thread.path().join("schedstat")).ok()?;
-        text.split_ascii_whitespace().nth(1)?.parse::<u64>().ok()
-    });
-    waits.sum()
-}
-
 fn status_bytes(pid: u32, name: &str) -> Option<u64> {
     let status = fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
     field(&status, name).map(|kib| kib * 1024)
@@ -124,4 +121,29 @@ fn status_bytes(pid: u32, name: &str) -> Option<u64> {
 fn field(text: &str, name: &str) -> Option<u64> {
     let rest = text.lines().find_map(|line| line.strip_prefix(name))?;
     rest.split_ascii_whitespace().next()?.parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_tree_that_is_gone_has_used_an_unknown_amount_and_not_zero() {
+        let here = TreeReading::take(&[std::process::id()]);
+        assert!(here.cpu_ns.is_some_and(|ns| ns > 0) && here.rss_bytes_peak.is_some_and(|b| b > 0));
+        let gone = TreeReading::take(&[]);
+        assert_eq!(gone, TreeReading::default());
+        let usage = here.until(gone);
+        assert_eq!(usage, Usage::default());
+        assert_eq!(serde_json::to_value(usage).unwrap()["cpu_ns"], serde_json::Value::Null);
+    }
+
+    #[test]
+    fn a_child_that_vanished_leaves_what_the_others_tell() {
+        // No process has this number: it is above the largest one that Linux gives.
+        let nobody = 1 << 23;
+        let (alone, with) =
+            (TreeReading::take(&[std::process::id()]), TreeReading::take(&[std::process::id(), nobody]));
+        assert!(alone.cpu_ns.is_some() && with.cpu_ns >= alone.cpu_ns);
+    }
 }

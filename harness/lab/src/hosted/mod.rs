@@ -8,16 +8,19 @@
 //! | `session` | the parent's side: one request at a time, never a hang |
 //! | `process` | spawning, watching and killing the child |
 //! | `provider` | engines for the runner, one process each |
+//! | `scratch` | folders that do not outlive their run, however it ends |
 
 mod process;
 mod provider;
+mod scratch;
 mod serve;
 mod session;
 mod wire;
 
 pub use provider::HostedProvider;
+pub use scratch::ScratchRoot;
 pub use serve::{ServeError, serve};
-pub use session::{HostedEngine, HostedSession};
+pub use session::{HostedEngine, HostedSession, Origin};
 pub use wire::{
     Envelope, FailureKind, Hello, MAX_MESSAGE_BYTES, PROTOCOL, Ran, Reply, Request, WireDataset, WireError, WireSetup,
     WireTable,

@@ -40,6 +40,8 @@ const ENVIRONMENT: [&str; 14] = [
 #[derive(Debug)]
 pub(super) struct Process {
     child: Child,
+    /// How it ended, once it was seen to: its number may be somebody else's from then on.
+    ended: Option<ExitStatus>,
     stdin: Option<ChildStdin>,
     stdout: ChildStdout,
     stderr: Option<ChildStderr>,
@@ -96,6 +98,7 @@ impl Process {
         let (stdout, stderr) = (stdout.ok_or_else(missing)?, stderr.ok_or_else(missing)?);
         let process = Self {
             child,
+            ended: None,
             stdin,
             stdout,
             stderr: Some(stderr),
@@ -114,12 +117,13 @@ impl Process {
         self.child.id()
     }
 
-    /// Sends `message`, then waits for one line, while also draining stderr.
+    /// Sends what `unsent` holds and waits for one line, while also draining stderr. A line may come before all of it is
+    /// sent: `unsent` is then what the next call has to send.
     ///
     /// A process that does not read is not waited for longer than one that does not answer. A pipe it closed is no
     /// error by itself: its end shows in the output.
-    pub(super) fn exchange(&mut self, message: &[u8], deadline: Option<Instant>, stop: &AtomicBool) -> Heard {
-        let mut unsent = message;
+    pub(super) fn exchange(&mut self, unsent: &mut &[u8], deadline: Option<Instant>, stop: &AtomicBool) -> Heard {
+        let mut over = false;
         loop {
             if let Some(heard) = self.whole_line() {
                 return heard;
@@ -133,13 +137,21 @@ impl Process {
             }
             let ready = self.wait(!unsent.is_empty(), left.unwrap_or(INTERRUPT_LATENCY).min(INTERRUPT_LATENCY));
             if ready.stdin {
-                unsent = self.send(unsent);
+                *unsent = self.send(unsent);
             }
             if ready.stderr {
                 self.drain_stderr();
             }
             if ready.stdout && !self.receive() {
                 return self.whole_line().unwrap_or(Heard::End);
+            }
+            if !ready.stdout {
+                if over {
+                    return Heard::End;
+                }
+                // Children that outlive the process hold its output open: its group is killed with it, and whoever left
+                // the group is not waited for. What it wrote last is read first.
+                over = self.observe().is_some();
             }
         }
     }
@@ -239,7 +251,27 @@ impl Process {
 
     /// Whether the process has not been seen to end.
     pub(super) fn is_alive(&mut self) -> bool {
-        matches!(self.child.try_wait(), Ok(None))
+        self.observe().is_none()
+    }
+
+    /// How the process has ended, if it has. The first sight of its end kills what is left of its group, while the ended
+    /// process still keeps the group's number from being given away.
+    fn observe(&mut self) -> Option<ExitStatus> {
+        if self.ended.is_none() && self.has_exited() {
+            self.kill();
+        }
+        self.ended
+    }
+
+    /// Whether the child has exited, without reaping it.
+    fn has_exited(&self) -> bool {
+        #[expect(unsafe_code, reason = "waiting without reaping has no safe interface")]
+        // SAFETY: all zeroes is a value of the struct, which outlives the call; its pid field is valid after `waitid`.
+        unsafe {
+            let mut info: libc::siginfo_t = std::mem::zeroed();
+            let options = libc::WEXITED | libc::WNOHANG | libc::WNOWAIT;
+            libc::waitid(libc::P_PID, self.child.id(), &raw mut info, options) == 0 && info.si_pid() != 0
+        }
     }
 
     /// How a process whose output ended has ended, in words; killed if it hesitates.
@@ -247,10 +279,9 @@ impl Process {
         self.stdin = None;
         let deadline = Instant::now() + EXIT_PATIENCE;
         while Instant::now() < deadline {
-            match self.child.try_wait() {
-                Ok(Some(status)) => return describe(status),
-                Ok(None) => std::thread::sleep(Duration::from_millis(2)),
-                Err(_) => break,
+            match self.observe() {
+                Some(status) => return describe(status),
+                None => std::thread::sleep(Duration::from_millis(2)),
             }
         }
         self.kill();
@@ -262,16 +293,20 @@ impl Process {
         self.epitaph();
     }
 
-    /// Kills the whole group and reaps the child.
+    /// Kills the whole group and reaps the child. Only the first call does: afterwards the number of the group is free to
+    /// be somebody else's.
     pub(super) fn kill(&mut self) {
+        if self.ended.is_some() {
+            return;
+        }
         if let Ok(group) = libc::pid_t::try_from(self.child.id()) {
             // Reaping later than killing keeps the pid from naming somebody else's group.
             #[expect(unsafe_code, reason = "killing a process group has no safe interface")]
             // SAFETY: takes two numbers; the group is the child's own, made at spawn.
             let _ = unsafe { libc::kill(-group, libc::SIGKILL) };
         }
-        let _ = self.child.kill();
-        let _ = self.child.wait();
+        // A child that cannot be waited for is not ours any more, and must not be killed again either.
+        self.ended = Some(self.child.wait().unwrap_or_default());
     }
 }
 

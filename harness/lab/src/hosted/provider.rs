@@ -1,6 +1,6 @@
 //! Engines for the runner: one process each, with a scratch folder of its own.
 
-use super::session::{HostedEngine, HostedSession};
+use super::session::{HostedEngine, HostedSession, Origin};
 use crate::live::{Digested, EngineProvider, EngineSpec, Failure, Limits, LiveEngine, Measured};
 use bench_model::{Check, Dataset, EngineSetup, Workload};
 use std::ffi::OsString;
@@ -13,6 +13,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 #[derive(Debug)]
 pub struct HostedProvider {
     host: Vec<OsString>,
+    origin: Origin,
     scratch: PathBuf,
     started: AtomicU64,
 }
@@ -20,8 +21,8 @@ pub struct HostedProvider {
 impl HostedProvider {
     /// `host` is the command line that the engine's name is appended to; scratch folders are made below `scratch`.
     #[must_use]
-    pub fn new(host: Vec<OsString>, scratch: PathBuf) -> Self {
-        Self { host, scratch, started: AtomicU64::new(0) }
+    pub fn new(host: Vec<OsString>, origin: Origin, scratch: PathBuf) -> Self {
+        Self { host, origin, scratch, started: AtomicU64::new(0) }
     }
 
     /// This very program, called as `engine-host NAME`.
@@ -30,7 +31,7 @@ impl HostedProvider {
     /// The path of the running program is unknown.
     pub fn this_program(scratch: PathBuf) -> std::io::Result<Self> {
         let program = std::env::current_exe()?;
-        Ok(Self::new(vec![program.into(), "engine-host".into()], scratch))
+        Ok(Self::new(vec![program.into(), "engine-host".into()], Origin::ThisBuild, scratch))
     }
 }
 
@@ -44,10 +45,11 @@ impl EngineProvider for HostedProvider {
             scratch: scratch.0.clone(),
             tuning: engine.tuning.clone(),
             spans: engine.spans,
+            cluster: engine.cluster.clone(),
         };
         let mut argv = self.host.clone();
         argv.push(engine.name.clone().into());
-        let session = HostedEngine { argv, environment: Vec::new() }.start(&setup, stop)?;
+        let session = HostedEngine { argv, environment: Vec::new(), origin: self.origin }.start(&setup, stop)?;
         Ok(Box::new(Hosted { session, _scratch: scratch }))
     }
 }
@@ -91,6 +93,10 @@ impl LiveEngine for Hosted {
 
     fn digest(&mut self, check: &Check, keep: Option<&Path>, stop: &AtomicBool) -> Result<Digested, Failure> {
         self.session.digest(check, keep, stop)
+    }
+
+    fn discard(&mut self, stop: &AtomicBool) -> Result<(), Failure> {
+        self.session.discard(stop)
     }
 
     fn explain(&mut self, workload: &Workload, analyze: bool, limits: &Limits<'_>) -> Result<String, Failure> {

@@ -2,7 +2,7 @@
 
 use super::wire::{Envelope, FailureKind, Hello, MAX_MESSAGE_BYTES, PROTOCOL, Ran, Reply, Request};
 use crate::oracle;
-use bench_model::{Answer, Check, Engine, EngineError, EngineSetup, Session, Workload};
+use bench_model::{Answer, Check, Engine, EngineError, EngineSetup, FaultPlan, Session, Workload};
 use parquet::arrow::ArrowWriter;
 use std::fs::{self, File};
 use std::io::{self, BufRead, BufReader, Read, Write};
@@ -138,11 +138,15 @@ impl Server<'_> {
                 guarded(|| session.prepare(&datasets))?;
                 Ok(Reply::Loaded)
             }
-            Request::Run { workload } => self.run(id, &workload),
+            Request::Run { workload, faults } => self.run(id, &workload, faults.as_ref()),
             Request::Digest { check, keep } => {
                 let answer = self.held.take();
                 let answer = answer.ok_or_else(|| failed(FailureKind::Protocol, "there is no answer to digest"))?;
                 digest(&answer, &check, keep.as_deref())
+            }
+            Request::Discard => {
+                self.held = None;
+                Ok(Reply::Discarded)
             }
             Request::Explain { workload, analyze } => {
                 let session = started(&mut self.session)?;
@@ -159,10 +163,13 @@ impl Server<'_> {
         }
     }
 
-    fn run(&mut self, id: u64, workload: &Workload) -> Result<Reply, Refusal> {
+    fn run(&mut self, id: u64, workload: &Workload, faults: Option<&FaultPlan>) -> Result<Reply, Refusal> {
         self.held = None;
         let stop = self.stop_flag_for(id);
         let session = started(&mut self.session)?;
+        if let Some(faults) = faults {
+            guarded(|| session.arm(faults))?;
+        }
         let (answer, wall) = guarded(|| {
             let started = Instant::now();
             let answer = session.run(workload, &stop);
@@ -175,6 +182,7 @@ impl Server<'_> {
             rows,
             spans: answer.spans.clone(),
             notes: answer.notes.clone(),
+            faults: answer.faults.clone(),
         });
         self.held = Some(answer);
         Ok(reply)

@@ -19,14 +19,27 @@ const START_PATIENCE: Duration = Duration::from_secs(120);
 const LOAD_PATIENCE: Duration = Duration::from_secs(600);
 /// How long digesting an answer may take.
 const DIGEST_PATIENCE: Duration = Duration::from_secs(3600);
+/// How long dropping an answer may take.
+const DISCARD_PATIENCE: Duration = Duration::from_secs(60);
 /// How long a polite process may take to say goodbye.
 const STOP_PATIENCE: Duration = Duration::from_secs(2);
+
+/// Whose code answers, and hence how far it is believed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Origin {
+    /// This very build: it reads the clock around the run and digests the answer where it is.
+    ThisBuild,
+    /// Anybody else's: the harness's clock counts, and the harness digests the answer itself.
+    Foreign,
+}
 
 /// An engine as a command line that speaks the protocol.
 #[derive(Clone, Debug)]
 pub struct HostedEngine {
     /// The command line.
     pub argv: Vec<OsString>,
+    /// Whose code it runs.
+    pub origin: Origin,
     /// Variables beyond the scrubbed environment.
     pub environment: Vec<(OsString, OsString)>,
 }
@@ -36,6 +49,7 @@ pub struct HostedEngine {
 pub struct HostedSession {
     process: Process,
     cgroup: Cgroup,
+    origin: Origin,
     version: String,
     next_id: u64,
     dead: bool,
@@ -51,8 +65,14 @@ impl HostedEngine {
             command: self.argv.iter().map(|a| a.to_string_lossy()).collect::<Vec<_>>().join(" "),
             why: e.to_string(),
         })?;
-        let cgroup = Cgroup::of_self();
-        let mut session = HostedSession { process, cgroup, version: String::new(), next_id: 1, dead: false };
+        let mut session = HostedSession {
+            process,
+            cgroup: Cgroup::of_self(),
+            origin: self.origin,
+            version: String::new(),
+            next_id: 1,
+            dead: false,
+        };
         let deadline = Instant::now() + START_PATIENCE;
         match session.ask("hello", Request::Hello { protocol: PROTOCOL }, START_PATIENCE, stop)? {
             Reply::Hello(hello) if hello.protocol == PROTOCOL => session.version = hello.version,
@@ -100,12 +120,13 @@ impl HostedSession {
         }
     }
 
-    /// Runs a workload; the process then holds the answer until it is digested or the next run begins.
+    /// Runs a workload; the process then holds the answer until it is digested or discarded, or the next run begins. What
+    /// the answer should be is not told.
     ///
     /// # Errors
     /// See [`Failure`]. A run over its time is cancelled, then killed after its grace.
     pub fn run(&mut self, workload: &Workload, limits: &Limits<'_>) -> Result<Measured, Failure> {
-        let request = Request::Run { workload: Box::new(workload.clone()) };
+        let request = Request::Run { workload: Box::new(untold(workload)), faults: limits.faults.cloned() };
         let (id, message) = self.encode(request)?;
         let window = Window::open(self.process.pid(), &self.cgroup);
         let started = Instant::now();
@@ -114,8 +135,16 @@ impl HostedSession {
         let (usage, interference) = window.close();
         match reply? {
             Reply::Ran(ran) => {
-                // The engine's own clock around the run, else the harness's around the exchange.
-                let wall_ns = ran.wall_ns.unwrap_or_else(|| u64::try_from(elapsed.as_nanos()).unwrap_or(u64::MAX));
+                let elapsed_ns = u64::try_from(elapsed.as_nanos()).unwrap_or(u64::MAX);
+                let wall_ns = match (self.origin, ran.wall_ns) {
+                    (_, Some(ns)) if ns > elapsed_ns => {
+                        let why = format!("it says the run took {ns} ns, but its reply came after {elapsed_ns} ns");
+                        return Err(self.broken("run", why));
+                    }
+                    // Around the run alone; the harness's clock also sees the pipes.
+                    (Origin::ThisBuild, Some(ns)) => ns,
+                    _ => elapsed_ns,
+                };
                 Ok(Measured {
                     wall_ns,
                     rows: ran.rows,
@@ -123,6 +152,7 @@ impl HostedSession {
                     contamination: Some(interference.record()),
                     spans: ran.spans,
                     notes: ran.notes,
+                    faults: ran.faults,
                 })
             }
             other => Err(self.unexpected("run", &other)),
@@ -134,8 +164,10 @@ impl HostedSession {
     /// # Errors
     /// See [`Failure`].
     pub fn digest(&mut self, check: &Check, keep: Option<&Path>, stop: &AtomicBool) -> Result<Digested, Failure> {
-        let request = Request::Digest { check: Box::new(check.clone()), keep: keep.map(Path::to_path_buf) };
+        let request = Request::Digest { check: Box::new(check_untold(check)), keep: keep.map(Path::to_path_buf) };
         match self.ask("digest", request, DIGEST_PATIENCE, stop)? {
+            Reply::Digested { digest: Some(_), .. } if self.origin == Origin::Foreign => Err(self
+                .broken("digest", "its answer is digested by the harness; it has to reply with `result`".to_owned())),
             Reply::Digested { mismatch: Some(mismatch), check_ns, .. } => {
                 Ok(Digested { digest: Err(mismatch), check_ns })
             }
@@ -154,12 +186,23 @@ impl HostedSession {
         }
     }
 
+    /// Drops the answer that is held, if there is one.
+    ///
+    /// # Errors
+    /// See [`Failure`].
+    pub fn discard(&mut self, stop: &AtomicBool) -> Result<(), Failure> {
+        match self.ask("discard", Request::Discard, DISCARD_PATIENCE, stop)? {
+            Reply::Discarded => Ok(()),
+            other => Err(self.unexpected("discard", &other)),
+        }
+    }
+
     /// Explains a workload; `analyze` also runs it.
     ///
     /// # Errors
     /// See [`Failure`].
     pub fn explain(&mut self, workload: &Workload, analyze: bool, limits: &Limits<'_>) -> Result<String, Failure> {
-        let (id, message) = self.encode(Request::Explain { workload: Box::new(workload.clone()), analyze })?;
+        let (id, message) = self.encode(Request::Explain { workload: Box::new(untold(workload)), analyze })?;
         match self.await_reply("explain", id, &message, limits)? {
             Reply::Explained { text } => Ok(text),
             other => Err(self.unexpected("explain", &other)),
@@ -193,7 +236,12 @@ impl HostedSession {
         stop: &AtomicBool,
     ) -> Result<Reply, Failure> {
         let (id, message) = self.encode(request)?;
-        self.await_reply(name, id, &message, &Limits { timeout: Some(patience), grace: Duration::ZERO, stop })
+        self.await_reply(
+            name,
+            id,
+            &message,
+            &Limits { timeout: Some(patience), grace: Duration::ZERO, stop, faults: None },
+        )
     }
 
     fn await_reply(
@@ -204,36 +252,55 @@ impl HostedSession {
         limits: &Limits<'_>,
     ) -> Result<Reply, Failure> {
         let deadline = limits.timeout.map(|t| Instant::now() + t);
-        let reply = self.reply_to(name, id, message, deadline, limits.stop)?;
+        let mut unsent = message;
+        let reply = self.reply_to(name, id, &mut unsent, deadline, limits.stop)?;
         if let Some(reply) = reply {
             return self.accept(name, reply);
         }
-        let after = limits.timeout.unwrap_or_default();
-        let grace = Instant::now() + limits.grace;
-        let (_, cancel) = self.encode(Request::Cancel { run: id })?;
-        // Whatever it still says about this run is late: only whether it came back to its senses matters.
-        if limits.grace.is_zero() || self.reply_to(name, id, &cancel, Some(grace), limits.stop)?.is_none() {
-            self.bury();
-        }
-        Err(Failure::TimedOut { request: name, after })
+        self.cancel(name, id, unsent, limits)?;
+        Err(Failure::TimedOut { request: name, after: limits.timeout.unwrap_or_default() })
     }
 
-    /// The reply with this number, or `None` when time is up. Any other end of the exchange ends the process.
+    /// Gives an engine that is late its chance to stop by itself, and ends it if it does not take it.
+    ///
+    /// # Errors
+    /// Only an interruption. An engine that dies or talks nonsense now was late all the same.
+    fn cancel(&mut self, name: &'static str, id: u64, unsent: &[u8], limits: &Limits<'_>) -> Result<(), Failure> {
+        // Half a request cannot be followed by another one.
+        if limits.grace.is_zero() || !unsent.is_empty() {
+            self.bury();
+            return Ok(());
+        }
+        let grace = Instant::now() + limits.grace;
+        let (_, cancel) = self.encode(Request::Cancel { run: id })?;
+        match self.reply_to(name, id, &mut cancel.as_slice(), Some(grace), limits.stop) {
+            // Whatever it says about this run is late: only that it came back to its senses matters.
+            Ok(Some(_)) => {}
+            Err(Failure::Interrupted) => return Err(Failure::Interrupted),
+            Ok(None) | Err(_) => self.bury(),
+        }
+        Ok(())
+    }
+
+    /// The reply with this number, or `None` when time is up; `unsent` is then what was not sent. Any other end of the
+    /// exchange ends the process.
     fn reply_to(
         &mut self,
         name: &'static str,
         id: u64,
-        message: &[u8],
+        unsent: &mut &[u8],
         deadline: Option<Instant>,
         stop: &AtomicBool,
     ) -> Result<Option<Reply>, Failure> {
-        let mut message = message;
         loop {
-            match self.process.exchange(message, deadline, stop) {
+            match self.process.exchange(unsent, deadline, stop) {
                 Heard::Line(line) => match serde_json::from_slice::<Envelope<Reply>>(&line) {
-                    Ok(reply) if reply.id == id => return Ok(Some(reply.body)),
-                    Ok(reply) if reply.id < id => message = &[],
-                    Ok(reply) => return Err(self.broken(name, format!("a reply to request {}", reply.id))),
+                    // Late, of a request that was given up.
+                    Ok(reply) if reply.id < id => {}
+                    Ok(reply) if reply.id == id && unsent.is_empty() => return Ok(Some(reply.body)),
+                    Ok(reply) => {
+                        return Err(self.broken(name, format!("a reply to request {}, which was not made", reply.id)));
+                    }
                     Err(e) => return Err(self.broken(name, format!("not a reply ({e}): `{}`", excerpt(&line)))),
                 },
                 Heard::TooLong => return Err(self.broken(name, "a line longer than any message".to_owned())),
@@ -289,6 +356,22 @@ fn failure(kind: FailureKind, message: String, request: &'static str) -> Failure
         FailureKind::Protocol => Failure::Protocol { request, why: message, stderr: String::new() },
         FailureKind::Harness => Failure::Harness(message),
     }
+}
+
+/// The workload without the answer that is expected of it.
+fn untold(workload: &Workload) -> Workload {
+    Workload { check: check_untold(&workload.check), ..workload.clone() }
+}
+
+/// The check without the expected answer: of that, only which columns are compared within a tolerance is told.
+fn check_untold(check: &Check) -> Check {
+    let mut approx = check.approx.clone();
+    for column in check.expected.iter().flat_map(|(digest, _)| &digest.approx) {
+        if !approx.keys().any(|known| known.eq_ignore_ascii_case(&column.name)) {
+            approx.insert(column.name.clone(), Check::DEFAULT_TOLERANCE);
+        }
+    }
+    Check { approx, expected: None, ..check.clone() }
 }
 
 /// The beginning of a line, safe to print.

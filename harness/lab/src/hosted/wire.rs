@@ -4,7 +4,8 @@ use arrow::datatypes::{Schema, SchemaRef};
 use arrow::ipc::reader::StreamReader;
 use arrow::ipc::writer::StreamWriter;
 use bench_model::{
-    Bytes, Check, Dataset, Digest, EngineError, EngineSetup, Format, SpanReport, Table, Tuning, Workload,
+    Bytes, Check, ClusterSpec, Dataset, Digest, EngineError, EngineSetup, FaultOutcome, FaultPlan, Format, SpanReport,
+    Table, Tuning, Workload,
 };
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
@@ -45,6 +46,9 @@ pub enum Request {
     Run {
         /// What to compute.
         workload: Box<Workload>,
+        /// What goes wrong on purpose meanwhile.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        faults: Option<FaultPlan>,
     },
     /// Stop the named run as soon as possible. Has no reply of its own: the run is answered, usually as cancelled.
     Cancel {
@@ -59,6 +63,8 @@ pub enum Request {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         keep: Option<PathBuf>,
     },
+    /// Drop the answer that is held, if there is one: that of a run that only warmed the engine up.
+    Discard,
     /// Explain a workload.
     Explain {
         /// What would be computed.
@@ -84,7 +90,7 @@ pub enum Reply {
     Ran(Ran),
     /// The fingerprint, or what to make it of.
     Digested {
-        /// The digest. Absent if `mismatch` or `result` says something instead.
+        /// The digest, from an engine of this very build. Absent if `mismatch` or `result` says something instead.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         digest: Option<Digest>,
         /// How the answer contradicts the check by itself (an order that is none).
@@ -96,6 +102,8 @@ pub enum Reply {
         /// What digesting took.
         check_ns: u64,
     },
+    /// No answer is held any more.
+    Discarded,
     /// The explanation.
     Explained {
         /// Text for people.
@@ -128,8 +136,8 @@ pub struct Hello {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Ran {
-    /// From submitting the program to holding the whole answer, in the engine's process. Absent where the engine cannot
-    /// tell: the harness's own clock counts then.
+    /// From submitting the program to holding the whole answer, in the engine's process. Only an engine of this very build
+    /// is believed; for all others the harness's own clock counts.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub wall_ns: Option<u64>,
     /// Rows of the answer.
@@ -140,6 +148,9 @@ pub struct Ran {
     /// What the engine decided on the way, a sentence each.
     #[serde(default)]
     pub notes: Vec<String>,
+    /// What came of the faults that were planned for it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub faults: Vec<FaultOutcome>,
 }
 
 /// In which way a request failed.
@@ -197,6 +208,13 @@ pub struct WireSetup {
     pub tuning: Tuning,
     /// Whether to account for each slot's time.
     pub spans: bool,
+    /// Where its nodes run; in the engine's own process if absent.
+    #[serde(default, skip_serializing_if = "is_local")]
+    pub cluster: ClusterSpec,
+}
+
+fn is_local(cluster: &ClusterSpec) -> bool {
+    *cluster == ClusterSpec::Local
 }
 
 impl From<&EngineSetup> for WireSetup {
@@ -207,6 +225,7 @@ impl From<&EngineSetup> for WireSetup {
             scratch: setup.scratch.clone(),
             tuning: setup.tuning.clone(),
             spans: setup.spans,
+            cluster: setup.cluster.clone(),
         }
     }
 }
@@ -219,6 +238,7 @@ impl From<WireSetup> for EngineSetup {
             scratch: wire.scratch,
             tuning: wire.tuning,
             spans: wire.spans,
+            cluster: wire.cluster,
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use super::failure::Failure;
 use crate::counters::Usage;
-use bench_model::{Bytes, Check, Dataset, Digest, SpanReport, Tuning, Workload};
+use bench_model::{Bytes, Check, ClusterSpec, Dataset, Digest, FaultOutcome, FaultPlan, SpanReport, Tuning, Workload};
 use bench_record::Contamination;
 use std::path::Path;
 use std::sync::Arc;
@@ -24,6 +24,8 @@ pub struct EngineSpec {
     pub tuning: Tuning,
     /// Whether it accounts for each slot's time.
     pub spans: bool,
+    /// Where its nodes run.
+    pub cluster: ClusterSpec,
 }
 
 /// How long a request may take, and how it can be interrupted.
@@ -35,6 +37,8 @@ pub struct Limits<'a> {
     pub grace: Duration,
     /// Turns true when the user wants out: the engine is killed at once.
     pub stop: &'a AtomicBool,
+    /// What goes wrong on purpose meanwhile.
+    pub faults: Option<&'a FaultPlan>,
 }
 
 /// A run that came to its end, as the harness measured it.
@@ -52,6 +56,8 @@ pub struct Measured {
     pub spans: Option<SpanReport>,
     /// What the engine decided on the way, a sentence each.
     pub notes: Vec<String>,
+    /// What came of the faults that were planned for it.
+    pub faults: Vec<FaultOutcome>,
 }
 
 /// What digesting an answer gave.
@@ -81,7 +87,7 @@ pub trait LiveEngine {
     /// # Errors
     /// See [`Failure`].
     fn load(&mut self, data: &[Arc<Dataset>], stop: &AtomicBool) -> Result<(), Failure>;
-    /// Runs a workload; the answer is held until it is digested or the next run begins.
+    /// Runs a workload; the answer is held until it is digested or discarded, or the next run begins.
     ///
     /// # Errors
     /// See [`Failure`].
@@ -91,6 +97,11 @@ pub trait LiveEngine {
     /// # Errors
     /// See [`Failure`].
     fn digest(&mut self, check: &Check, keep: Option<&Path>, stop: &AtomicBool) -> Result<Digested, Failure>;
+    /// Drops the answer that is held, if there is one, so that a later run does not pay for it.
+    ///
+    /// # Errors
+    /// See [`Failure`].
+    fn discard(&mut self, stop: &AtomicBool) -> Result<(), Failure>;
     /// Explains a workload; `analyze` also runs it.
     ///
     /// # Errors

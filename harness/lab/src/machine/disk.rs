@@ -3,7 +3,7 @@
 use serde::Serialize;
 use std::ffi::CString;
 use std::fs::{self, File};
-use std::io;
+use std::io::{self, Write};
 use std::os::fd::AsRawFd;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
@@ -75,11 +75,32 @@ fn filesystem_of(path: &Path, mounts: &str) -> Option<String> {
     mounts.lines().filter_map(mount).max_by_key(|(length, _)| *length).map(|(_, text)| text)
 }
 
-/// Makes the next read of these files come from the disk. Also drops the whole page cache where that is allowed (root).
+/// Where the kernel takes the order to empty its page cache.
+const DROP_CACHES: &str = "/proc/sys/vm/drop_caches";
+
+/// Makes the next read of these files come from the disk, and empties the whole page cache, metadata included.
 ///
 /// # Errors
-/// A file that cannot be opened, or a system that refuses the advice.
+/// A file that cannot be opened, a system that refuses the advice, or one that does not let this user empty its cache: what
+/// is measured then is not what a cold cache gives.
 pub fn drop_page_cache<'a>(files: impl IntoIterator<Item = &'a Path>) -> io::Result<()> {
+    drop_through(Path::new(DROP_CACHES), files)
+}
+
+/// Whether this user may empty the page cache. Asks without doing it.
+///
+/// # Errors
+/// Why not, and what to do instead.
+pub fn may_drop_page_cache() -> io::Result<()> {
+    fs::OpenOptions::new().write(true).open(DROP_CACHES).map(|_| ()).map_err(refusal(Path::new(DROP_CACHES)))
+}
+
+fn refusal(order: &Path) -> impl FnOnce(io::Error) -> io::Error {
+    let hint = "cold-cache needs root; run as root, or choose --protocol cold-process";
+    move |e| io::Error::new(e.kind(), format!("cannot empty the page cache through {}: {e}; {hint}", order.display()))
+}
+
+fn drop_through<'a>(order: &Path, files: impl IntoIterator<Item = &'a Path>) -> io::Result<()> {
     for path in files {
         let named = |e: io::Error| io::Error::new(e.kind(), format!("{}: {e}", path.display()));
         let file = File::open(path).map_err(named)?;
@@ -92,9 +113,9 @@ pub fn drop_page_cache<'a>(files: impl IntoIterator<Item = &'a Path>) -> io::Res
             return Err(named(io::Error::from_raw_os_error(code)));
         }
     }
-    // Metadata and files of others: only root may, and nothing depends on it.
-    let _ = fs::write("/proc/sys/vm/drop_caches", "3");
-    Ok(())
+    // Not created if it is missing: then this system has no such order.
+    let written = fs::OpenOptions::new().write(true).open(order).and_then(|mut file| file.write_all(b"3"));
+    written.map_err(refusal(order))
 }
 
 #[cfg(test)]
@@ -120,5 +141,17 @@ mod tests {
     fn dropping_the_cache_of_a_missing_file_names_it() {
         let error = drop_page_cache([Path::new("/nonexistent/x.parquet")]).unwrap_err();
         assert!(error.to_string().contains("/nonexistent/x.parquet"), "{error}");
+    }
+
+    #[test]
+    fn a_cache_that_cannot_be_emptied_is_an_error_that_says_what_to_do() {
+        let folder = tempfile::tempdir().unwrap();
+        let (file, order) = (folder.path().join("t.parquet"), folder.path().join("drop_caches"));
+        fs::write(&file, "rows").unwrap();
+        let said = drop_through(&order, [file.as_path()]).unwrap_err().to_string();
+        assert!(said.contains("cannot empty the page cache") && said.contains("--protocol cold-process"), "{said}");
+        fs::write(&order, "").unwrap();
+        drop_through(&order, [file.as_path()]).unwrap();
+        assert_eq!(fs::read_to_string(&order).unwrap(), "3");
     }
 }

@@ -6,6 +6,6 @@ mod doctor;
 mod probe;
 
 pub use cgroup::Cgroup;
-pub use disk::{DiskSpace, drop_page_cache, free_bytes};
+pub use disk::{DiskSpace, drop_page_cache, free_bytes, may_drop_page_cache};
 pub use doctor::{Doctor, Limit};
 pub use probe::memory_available_bytes;

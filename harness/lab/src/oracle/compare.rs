@@ -34,8 +34,8 @@ pub enum Mismatch {
     },
     /// Some value of the exactly compared columns differs.
     #[error(
-        "values differ in the exact columns [{columns}] (checksum {actual:.16} instead of {expected:.16}); keep both \
-         results with --keep-results and compare the files"
+        "values differ in the exact columns [{columns}] (checksum {actual:.16} instead of {expected:.16}); to see \
+         which, run it again with --keep-results, on an engine you trust too, and compare the files"
     )]
     Exact {
         /// The columns, by their expected names.

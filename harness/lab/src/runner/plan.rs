@@ -1,7 +1,7 @@
 //! What to measure. A plan is data; the same plan gives the same cases, keys and order.
 
 use crate::live::EngineSpec;
-use bench_model::{Dataset, Workload};
+use bench_model::{ClusterSpec, Dataset, Fault, FaultPlan, Workload};
 use bench_record::{Arm, Case, CaseKey, Protocol};
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -33,10 +33,6 @@ pub struct OracleEngine {
 pub struct Plan {
     /// The suite's name.
     pub suite: String,
-    /// The cluster's name: `local` for one process on this machine.
-    pub cluster: String,
-    /// How many nodes.
-    pub nodes: u32,
     /// What to run, in order.
     pub workloads: Vec<Workload>,
     /// The data it reads.
@@ -59,6 +55,8 @@ pub struct Plan {
     pub repeats: u32,
     /// Whom to ask where no answer is stored.
     pub oracle: Option<OracleEngine>,
+    /// What goes wrong on purpose in each trial; trial `t` draws what is left open from `seed + t`.
+    pub faults: Vec<Fault>,
     /// Whether the first answer of each case is kept as Parquet, right or wrong.
     pub keep_results: bool,
 }
@@ -138,6 +136,19 @@ impl Plan {
         self.workloads.len() as u64 * self.participants().len() as u64 * u64::from(self.trials)
     }
 
+    /// The cluster with the most nodes that an engine runs on.
+    #[must_use]
+    pub fn largest_cluster(&self) -> ClusterSpec {
+        let largest = self.engines.iter().map(|e| &e.cluster).max_by_key(|c| c.nodes());
+        largest.cloned().unwrap_or_default()
+    }
+
+    /// What goes wrong on purpose in the trial of that number.
+    pub(super) fn faults_of(&self, number: u32) -> Option<FaultPlan> {
+        let plan = FaultPlan { faults: self.faults.clone(), seed: self.seed.wrapping_add(u64::from(number)) };
+        (!plan.faults.is_empty()).then_some(plan)
+    }
+
     pub(super) fn case(&self, workload: &Workload, engine: &EngineSpec) -> Case {
         Case {
             suite: self.suite.clone(),
@@ -145,8 +156,8 @@ impl Plan {
             workload: workload.name.clone(),
             engine: engine.name.clone(),
             variant: engine.variant.clone(),
-            cluster: self.cluster.clone(),
-            nodes: self.nodes,
+            cluster: engine.cluster.name().to_owned(),
+            nodes: engine.cluster.nodes(),
             slots: engine.slots,
             protocol: self.protocol,
         }

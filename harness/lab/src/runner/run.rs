@@ -196,7 +196,7 @@ impl Runner<'_, '_> {
         let prepared = seat.prepare(self.plan, workload, self.provider, self.stop, &mut warming);
         (self.report)(RunEvent::TrialStarted { case, arm, trial: number });
         let started_at = Timestamp::now();
-        let measured = prepared.and_then(|()| seat.run(self.plan, workload, self.stop));
+        let measured = prepared.and_then(|()| seat.run(self.plan, workload, number, self.stop));
         let mut observation = Observation::new(case.clone(), arm, number, Outcome::Failed, started_at);
         let result = measured.and_then(|measured| {
             fill(&mut observation, &measured);
@@ -293,12 +293,14 @@ fn harness_error(workload: &Workload, engine: &str, failure: &Failure) -> RunErr
 /// What was measured, whatever the answer turns out to be worth. The time is set only once the answer is known right.
 fn fill(observation: &mut Observation, measured: &Measured) {
     observation.rows_out = Some(measured.rows);
-    observation.cpu_ns = measured.usage.map(|u| u.cpu_ns);
-    observation.rss_bytes_peak = measured.usage.map(|u| u.rss_bytes_peak);
-    observation.read_bytes = measured.usage.map(|u| u.read_bytes);
-    observation.write_bytes = measured.usage.map(|u| u.write_bytes);
+    let usage = measured.usage.unwrap_or_default();
+    observation.cpu_ns = usage.cpu_ns;
+    observation.rss_bytes_peak = usage.rss_bytes_peak;
+    observation.read_bytes = usage.read_bytes;
+    observation.write_bytes = usage.write_bytes;
     observation.spans.clone_from(&measured.spans);
     observation.notes.clone_from(&measured.notes);
+    observation.faults.clone_from(&measured.faults);
     observation.contaminated = measured.contamination.as_ref().is_some_and(|c| !c.reasons.is_empty());
     observation.contamination.clone_from(&measured.contamination);
 }

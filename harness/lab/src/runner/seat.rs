@@ -54,14 +54,15 @@ impl<'a> Seat<'a> {
             Protocol::Warm(times) if self.warm_for.as_ref() != Some(&workload.name) => {
                 for _ in 0..times {
                     warming();
-                    live.run(workload, &Limits { timeout: plan.timeout, grace: plan.grace, stop })?;
+                    live.run(workload, &Limits { timeout: plan.timeout, grace: plan.grace, stop, faults: None })?;
+                    // Held any longer, this answer would count as memory and CPU time of the timed run.
+                    live.discard(stop)?;
                 }
                 self.warm_for = Some(workload.name.clone());
             }
             Protocol::ColdCache => {
                 let files = dataset.into_iter().flat_map(|d| &d.tables).flat_map(|t| &t.files);
-                drop_page_cache(files.map(|path| path.as_path()))
-                    .map_err(|e| Failure::Harness(format!("cannot drop the page cache: {e}")))?;
+                drop_page_cache(files.map(|path| path.as_path())).map_err(|e| Failure::Harness(e.to_string()))?;
             }
             Protocol::Warm(_) | Protocol::ColdProcess => {}
         }
@@ -72,8 +73,15 @@ impl<'a> Seat<'a> {
     ///
     /// # Errors
     /// See [`Failure`].
-    pub(super) fn run(&mut self, plan: &Plan, workload: &Workload, stop: &AtomicBool) -> Result<Measured, Failure> {
-        let limits = Limits { timeout: plan.timeout, grace: plan.grace, stop };
+    pub(super) fn run(
+        &mut self,
+        plan: &Plan,
+        workload: &Workload,
+        number: u32,
+        stop: &AtomicBool,
+    ) -> Result<Measured, Failure> {
+        let faults = plan.faults_of(number);
+        let limits = Limits { timeout: plan.timeout, grace: plan.grace, stop, faults: faults.as_ref() };
         self.live()?.run(workload, &limits)
     }
 

@@ -139,6 +139,12 @@ impl LiveEngine for FakeLive {
         Ok(Digested { digest: Ok(digest_of(answer, check)), check_ns: 1 })
     }
 
+    fn discard(&mut self, _stop: &AtomicBool) -> Result<(), Failure> {
+        self.log.borrow_mut().push(format!("discard {}", self.engine));
+        self.answer = None;
+        Ok(())
+    }
+
     fn explain(&mut self, workload: &Workload, _analyze: bool, _limits: &Limits<'_>) -> Result<String, Failure> {
         Ok(workload.name.clone())
     }
@@ -166,6 +172,7 @@ pub(crate) fn engine(name: &str) -> EngineSpec {
         memory: None,
         tuning: Tuning::default(),
         spans: false,
+        cluster: Default::default(),
     }
 }
 
@@ -189,8 +196,7 @@ pub(crate) fn unanswered(name: &str) -> Workload {
 pub(crate) fn plan(workloads: Vec<Workload>, engines: &[&str], trials: u32) -> Plan {
     Plan {
         suite: "test".into(),
-        cluster: "local".into(),
-        nodes: 1,
+        faults: vec![],
         workloads,
         datasets: vec![Arc::new(Dataset { name: "d".into(), tables: vec![] })],
         engines: engines.iter().map(|name| engine(name)).collect(),

@@ -2,7 +2,7 @@
 
 use bench_record::{
     Arm, Build, Case, ClusterContext, DatasetContext, EngineContext, Family, Machine, Observation, Outcome, Protocol,
-    RunContext, SCHEMA, Timestamp, Tuning,
+    RunContext, SCHEMA, Timestamp, Tuning, WorkloadContext,
 };
 
 pub(crate) fn context() -> RunContext {
@@ -34,6 +34,7 @@ pub(crate) fn context() -> RunContext {
             bytes: 3_000_000,
             checksum: "00ff".into(),
         }],
+        workloads: vec![WorkloadContext { name: "tpch-q01".into(), checksum: "0f0f".into() }],
         started_at: Timestamp::from_unix_ms(1_795_374_245_123),
         resumed_at: Vec::new(),
         finished_at: None,

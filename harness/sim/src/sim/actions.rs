@@ -27,6 +27,10 @@ impl<S: Style> Sim<'_, S> {
             }
             Action::Run(assignment) => return self.run_task(node_of(at)?, &assignment),
             Action::Cancel { task, attempt } => self.cancel_task(node_of(at)?, task, attempt),
+            Action::Fetch { block, .. } => self.fetch_block(node_of(at)?, block),
+            Action::Spill { block, attempt } => self.spill(node_of(at)?, block, attempt),
+            Action::Release { block, attempt } => self.release(node_of(at)?, block, attempt),
+            Action::MeasureMemory => self.measure_memory(node_of(at)?),
             Action::Free { job, fragment } => {
                 let freed = self.nodes[node_of(at)?.0 as usize].free(job, fragment);
                 if self.options.check {
@@ -190,9 +194,13 @@ impl<S: Style> Sim<'_, S> {
     fn write_blocks(&mut self, id: NodeId, (task, attempt): (TaskId, Attempt), blocks: &[BlockMeta], abandoned: bool) {
         if self.options.check {
             self.oracle.produced(id, task, attempt, blocks);
+            if abandoned {
+                // Its node was given up: whoever took its place counts.
+                self.oracle.may_be_replaced(task, attempt);
+            }
         }
         for (output, meta) in blocks.iter().enumerate() {
-            let held = Held { meta: *meta, corrupt: false, abandoned };
+            let held = Held { meta: *meta, corrupt: false, spilled: false, abandoned };
             self.nodes[id.0 as usize].write(task, attempt, output as u32, held);
         }
         let output = self.rng.below(blocks.len() as u64) as u32;

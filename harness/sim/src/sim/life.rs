@@ -57,6 +57,7 @@ impl<S: Style> Sim<'_, S> {
         }
         node.troubled = true;
         node.die();
+        self.oracle.lost_nodes.insert(id);
     }
 
     fn pause(&mut self, id: NodeId) {
@@ -74,10 +75,12 @@ impl<S: Style> Sim<'_, S> {
         let index = id.0 as usize;
         match life {
             Life::GivenUp => {
+                self.oracle.deaths += 1;
                 let node = &mut self.nodes[index];
                 node.known = false;
                 node.was_given_up = true;
                 node.abandon();
+                self.oracle.lost_nodes.insert(id);
                 if self.nodes.iter().all(|n| !n.known) {
                     self.oracle.all_nodes_were_down = true;
                 }
@@ -118,6 +121,7 @@ impl<S: Style> Sim<'_, S> {
                 if node.incarnation != incarnation || !node.alive {
                     return Ok(());
                 }
+                self.oracle.deaths += 1;
                 // What it did until now was for an incarnation that the driver forgets here, if not before.
                 node.abandon();
                 if self.options.check {

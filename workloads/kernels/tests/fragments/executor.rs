@@ -20,22 +20,28 @@ pub(crate) enum Faults {
     LoseBlocks,
     /// Every task is told to stop.
     Cancelled,
+    /// Every plan arrives with a changed bit.
+    DamagedPlans,
 }
 
 pub(crate) struct Executor<'a> {
     front: &'a PlanFront,
-    store: &'a PlanStore,
     env: &'a StyleEnv,
     blocks: BTreeMap<BlockId, Vec<RecordBatch>>,
+    /// Where the kernel looks for plans: where the front leaves them, or in another process's store.
+    pub(crate) store: PlanStore,
     pub(crate) faults: Faults,
     pub(crate) spilled: u64,
     pub(crate) notes: Vec<String>,
+    /// The size of every plan that was asked for.
+    pub(crate) shipped: Vec<usize>,
 }
 
 impl<'a> Executor<'a> {
     pub(crate) fn new(front: &'a PlanFront, store: &'a PlanStore, env: &'a StyleEnv) -> Self {
         let blocks = BTreeMap::new();
-        Self { front, store, env, blocks, faults: Faults::None, spilled: 0, notes: vec![] }
+        let store = store.clone();
+        Self { front, env, blocks, store, faults: Faults::None, spilled: 0, notes: vec![], shipped: vec![] }
     }
 
     pub(crate) fn run(&mut self, job: JobId, workload: &Workload) -> Result<Vec<RecordBatch>, TaskFailure> {
@@ -110,9 +116,12 @@ impl<'a> Executor<'a> {
             share: self.env.memory_share,
             scratch: scratch.path(),
             cancelled: self.faults == Faults::Cancelled,
+            damages: self.faults == Faults::DamagedPlans,
+            front: self.front,
+            shipped: &mut self.shipped,
             spilled: 0,
         };
-        let kernels = registry(self.store);
+        let kernels = registry(&self.store);
         kernels.get(&fragment.call.kernel).unwrap().run(&mut task)?;
         self.spilled += task.spilled;
         Ok(task.outputs)
@@ -136,6 +145,9 @@ struct Task<'a> {
     share: Bytes,
     scratch: &'a Path,
     cancelled: bool,
+    damages: bool,
+    front: &'a PlanFront,
+    shipped: &'a mut Vec<usize>,
     spilled: u64,
 }
 
@@ -161,6 +173,18 @@ impl TaskContext for Task<'_> {
     fn write(&mut self, output: u32, batch: &RecordBatch) -> Result<(), TaskFailure> {
         self.outputs[output as usize].push(batch.clone());
         Ok(())
+    }
+
+    fn shipment(&mut self, key: &[u8]) -> Result<bytes::Bytes, TaskFailure> {
+        let shipment = self.front.ship(key).ok_or_else(|| TaskFailure::Fatal("no such plan".to_owned()))?;
+        self.shipped.push(shipment.len());
+        if !self.damages {
+            return Ok(shipment);
+        }
+        let mut damaged = shipment.to_vec();
+        let middle = damaged.len() / 2;
+        damaged[middle] ^= 1;
+        Ok(damaged.into())
     }
 
     fn cancelled(&self) -> bool {

@@ -27,6 +27,7 @@ const SWITCHES: &[Switch] = &[
     Switch { name: "coalesce_bytes", default: SwitchDefault::Bytes(64 << 20), help: "" },
     Switch { name: "broadcast", default: SwitchDefault::Bool(false), help: "" },
     Switch { name: "broadcast_bytes", default: SwitchDefault::Bytes(10 << 20), help: "" },
+    Switch { name: "semijoin_reduction", default: SwitchDefault::Bool(true), help: "" },
     Switch { name: "skew", default: SwitchDefault::Bool(false), help: "" },
     Switch { name: "skew_factor", default: SwitchDefault::Ratio(2.0), help: "" },
     Switch { name: "skew_bytes", default: SwitchDefault::Bytes(4096), help: "" },
@@ -34,7 +35,8 @@ const SWITCHES: &[Switch] = &[
 
 fn env(settings: &[(&str, &str)], memory: u64) -> StyleEnv {
     let tuning = Tuning::resolve(SWITCHES, settings.iter().copied()).unwrap();
-    StyleEnv { slots: 2, memory_share: bench_model::Bytes::new(memory), tuning }
+    let (memory_share, resources) = (bench_model::Bytes::new(memory), BTreeMap::new());
+    StyleEnv { slots: 2, memory_share, memory: None, resources, tuning }
 }
 
 /// The datasets of the smoke suite and one with NULLs, made once for all tests, and the suite's queries.
@@ -93,6 +95,45 @@ fn check(workload: &Workload, settings: &[(&str, &str)]) -> Vec<String> {
     executor.notes
 }
 
+/// Queries whose operators are hard to cut.
+const HARD: &[&str] = &[
+    // A null-aware anti join sees every right row before it decides.
+    "SELECT count(*) FROM x WHERE id2 NOT IN (SELECT id1 FROM small)",
+    "SELECT count(*) FROM groupby WHERE id6 NOT IN (SELECT id6 FROM groupby WHERE id4 = 3)",
+    "SELECT id4, count(*) FROM groupby WHERE id6 IN (SELECT id3 FROM x WHERE v1 > 50) OR id4 = 2 GROUP BY id4",
+    // Joins that emit build rows, with and without equal keys.
+    "SELECT a.id1, b.id1, a.v1, b.v2 FROM x a FULL JOIN small b ON a.id1 = b.id1",
+    "SELECT count(*), sum(b.v2) FROM small a LEFT JOIN medium b ON a.id1 < b.id2 AND a.v2 > b.v2",
+    "SELECT count(*), sum(a.v2) FROM small a FULL JOIN small b ON a.id1 + b.id1 = 4 AND a.v2 < b.v2",
+    "SELECT count(*), sum(a.v2 * b.v2) FROM small a CROSS JOIN small b",
+    // Scalar subqueries: in a filter, in a projection, inside each other, over no row.
+    "SELECT count(*) FROM groupby WHERE v3 > (SELECT avg(v3) FROM groupby)",
+    "SELECT id4, sum(v1) - (SELECT min(v2) FROM groupby) AS d FROM groupby GROUP BY id4",
+    "SELECT count(*) FROM groupby WHERE v1 > (SELECT avg(v2) FROM x, small WHERE v2 > (SELECT avg(v2) FROM small))",
+    "SELECT count(*) FROM groupby WHERE v1 > (SELECT v1 FROM groupby WHERE v1 > 1000000)",
+    "SELECT id1, sum(v3) AS s FROM groupby GROUP BY id1 HAVING sum(v3) > (SELECT avg(v3) FROM groupby) ORDER BY s",
+    // Unions, set operations, limits, and tables without files.
+    "SELECT id1, v1 FROM groupby UNION ALL SELECT id2, v2 FROM groupby",
+    "SELECT k, count(*) FROM (SELECT id4 AS k FROM groupby UNION ALL SELECT id5 FROM groupby) GROUP BY k",
+    "SELECT a.k, a.n, b.n FROM (SELECT id4 AS k, count(*) AS n FROM groupby GROUP BY id4 \
+     UNION ALL SELECT id5, count(*) FROM groupby GROUP BY id5) a, \
+     (SELECT id1 AS k, count(*) AS n FROM x GROUP BY id1) b WHERE a.k = b.k",
+    "SELECT id4 FROM groupby INTERSECT SELECT id5 FROM groupby",
+    "SELECT id6 FROM groupby EXCEPT SELECT id3 FROM x",
+    "SELECT count(*) FROM (SELECT id6 FROM groupby LIMIT 77 OFFSET 3)",
+    "SELECT v3, id6 FROM groupby ORDER BY v3 DESC NULLS LAST, id6 LIMIT 10 OFFSET 5",
+    "SELECT g.id4, t.w FROM groupby g JOIN (VALUES (1, 'a'), (2, 'b'), (3, NULL)) AS t(k, w) ON g.id4 = t.k",
+    "SELECT 1 AS one, 'x' AS x",
+    "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 20) SELECT i, i * i AS q FROM n",
+    // Aggregates and windows.
+    "SELECT id4, id5, sum(v1) FROM groupby GROUP BY GROUPING SETS ((id4), (id5), ())",
+    "SELECT id4, count(DISTINCT id6), sum(DISTINCT v1), min(v3) FROM groupby GROUP BY id4",
+    "SELECT count(DISTINCT id3), max(v3) FROM groupby",
+    "SELECT v3, sum(v1) OVER (ORDER BY v3, id6, id3) AS running FROM groupby WHERE v3 > 90",
+    "SELECT id4, v3, lag(v3) OVER (PARTITION BY id4 ORDER BY v3, id6, id3) AS before FROM groupby",
+    "SELECT DISTINCT id4, id5 FROM groupby ORDER BY id4, id5",
+];
+
 fn sql(text: &str) -> Workload {
     Workload {
         name: text.to_owned(),
@@ -102,6 +143,26 @@ fn sql(text: &str) -> Workload {
         dataset: Some(DatasetSpec::Groupby(NULLS).name()),
         check: Check::default(),
     }
+}
+
+/// Runs every built-in query, and each of `more`, with its plans in another process's store.
+fn check_shipped(settings: &[(&str, &str)], more: &[&str]) {
+    let bench = bench();
+    let env = env(settings, u64::MAX);
+    let (mut plans, mut bytes, mut largest) = (0, 0, 0);
+    for workload in bench.workloads.iter().cloned().chain(more.iter().map(|text| sql(text))) {
+        let id = job();
+        let elsewhere = PlanStore::default();
+        let mut executor = Executor::new(&bench.front, &elsewhere, &env);
+        let answer = executor.run(id, &workload).unwrap_or_else(|e| panic!("{}: {e}", workload.name));
+        assert_same(&workload.name, &whole_plan(&bench.data, &workload), &answer, &workload.check.order_by);
+        assert_eq!(executor.shipped.len(), elsewhere.len(), "{}: each plan travels once", workload.name);
+        plans += executor.shipped.len();
+        bytes += executor.shipped.iter().sum::<usize>();
+        largest = largest.max(executor.shipped.iter().copied().max().unwrap_or(0));
+        bench.front.forget(id);
+    }
+    println!("{settings:?}: {plans} plans, {} bytes each on average, {largest} the largest", bytes / plans.max(1));
 }
 
 #[test]
@@ -125,6 +186,48 @@ fn sort_merge_joins_equal_the_whole_plan() {
 }
 
 #[test]
+fn joins_that_statistics_make_broadcast_joins_equal_the_whole_plan() {
+    const SETTINGS: &[(&str, &str)] = &[("partitions", "5"), ("broadcast", "on")];
+    let replanned = check_all(SETTINGS);
+    assert!(replanned.values().all(Vec::is_empty), "nothing is decided after the first task: {replanned:?}");
+    let bench = bench();
+    let decided = bench.workloads.iter().filter(|workload| {
+        let id = job();
+        bench.front.lower(id, workload, &env(SETTINGS, u64::MAX)).unwrap();
+        let explained = bench.front.explain(id);
+        bench.front.forget(id);
+        explained.contains("became a broadcast join")
+    });
+    assert!(decided.count() > 10);
+}
+
+#[test]
+fn plans_that_travel_to_another_process_equal_the_whole_plan() {
+    check_shipped(&[("partitions", "1")], HARD);
+    check_shipped(&[("partitions", "7")], HARD);
+    check_shipped(&[("partitions", "3"), ("join", "sort-merge")], HARD);
+}
+
+#[test]
+fn replanned_plans_that_travel_equal_the_whole_plan() {
+    check_shipped(&[("partitions", "5"), ("adaptive", "on"), ("broadcast", "on"), ("skew", "on")], HARD);
+    check_shipped(&[("partitions", "5"), ("broadcast", "on")], HARD);
+}
+
+#[test]
+fn a_plan_that_arrives_damaged_is_worth_another_attempt() {
+    let bench = bench();
+    let env = env(&[("partitions", "2")], u64::MAX);
+    let workload = bench.workloads.iter().find(|w| w.name == "tpch-q03").unwrap();
+    let elsewhere = PlanStore::default();
+    let mut executor = Executor::new(&bench.front, &elsewhere, &env);
+    executor.faults = Faults::DamagedPlans;
+    let failure = executor.run(job(), workload).unwrap_err();
+    assert!(matches!(&failure, TaskFailure::Transient(why) if why.contains("damaged")), "{failure:?}");
+    assert!(elsewhere.is_empty());
+}
+
+#[test]
 fn replanning_between_stages_changes_plans_but_no_answer() {
     let notes = check_all(&[("partitions", "7"), ("adaptive", "on"), ("broadcast", "on"), ("skew", "on")]);
     assert!(notes.values().filter(|n| !n.is_empty()).count() > 10, "{notes:?}");
@@ -132,44 +235,7 @@ fn replanning_between_stages_changes_plans_but_no_answer() {
 
 #[test]
 fn operators_that_are_hard_to_cut_equal_the_whole_plan() {
-    const QUERIES: &[&str] = &[
-        // A null-aware anti join sees every right row before it decides.
-        "SELECT count(*) FROM x WHERE id2 NOT IN (SELECT id1 FROM small)",
-        "SELECT count(*) FROM groupby WHERE id6 NOT IN (SELECT id6 FROM groupby WHERE id4 = 3)",
-        "SELECT id4, count(*) FROM groupby WHERE id6 IN (SELECT id3 FROM x WHERE v1 > 50) OR id4 = 2 GROUP BY id4",
-        // Joins that emit build rows, with and without equal keys.
-        "SELECT a.id1, b.id1, a.v1, b.v2 FROM x a FULL JOIN small b ON a.id1 = b.id1",
-        "SELECT count(*), sum(b.v2) FROM small a LEFT JOIN medium b ON a.id1 < b.id2 AND a.v2 > b.v2",
-        "SELECT count(*), sum(a.v2) FROM small a FULL JOIN small b ON a.id1 + b.id1 = 4 AND a.v2 < b.v2",
-        "SELECT count(*), sum(a.v2 * b.v2) FROM small a CROSS JOIN small b",
-        // Scalar subqueries: in a filter, in a projection, inside each other, over no row.
-        "SELECT count(*) FROM groupby WHERE v3 > (SELECT avg(v3) FROM groupby)",
-        "SELECT id4, sum(v1) - (SELECT min(v2) FROM groupby) AS d FROM groupby GROUP BY id4",
-        "SELECT count(*) FROM groupby WHERE v1 > (SELECT avg(v2) FROM x, small WHERE v2 > (SELECT avg(v2) FROM small))",
-        "SELECT count(*) FROM groupby WHERE v1 > (SELECT v1 FROM groupby WHERE v1 > 1000000)",
-        "SELECT id1, sum(v3) AS s FROM groupby GROUP BY id1 HAVING sum(v3) > (SELECT avg(v3) FROM groupby) ORDER BY s",
-        // Unions, set operations, limits, and tables without files.
-        "SELECT id1, v1 FROM groupby UNION ALL SELECT id2, v2 FROM groupby",
-        "SELECT k, count(*) FROM (SELECT id4 AS k FROM groupby UNION ALL SELECT id5 FROM groupby) GROUP BY k",
-        "SELECT a.k, a.n, b.n FROM (SELECT id4 AS k, count(*) AS n FROM groupby GROUP BY id4 \
-         UNION ALL SELECT id5, count(*) FROM groupby GROUP BY id5) a, \
-         (SELECT id1 AS k, count(*) AS n FROM x GROUP BY id1) b WHERE a.k = b.k",
-        "SELECT id4 FROM groupby INTERSECT SELECT id5 FROM groupby",
-        "SELECT id6 FROM groupby EXCEPT SELECT id3 FROM x",
-        "SELECT count(*) FROM (SELECT id6 FROM groupby LIMIT 77 OFFSET 3)",
-        "SELECT v3, id6 FROM groupby ORDER BY v3 DESC NULLS LAST, id6 LIMIT 10 OFFSET 5",
-        "SELECT g.id4, t.w FROM groupby g JOIN (VALUES (1, 'a'), (2, 'b'), (3, NULL)) AS t(k, w) ON g.id4 = t.k",
-        "SELECT 1 AS one, 'x' AS x",
-        "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 20) SELECT i, i * i AS q FROM n",
-        // Aggregates and windows.
-        "SELECT id4, id5, sum(v1) FROM groupby GROUP BY GROUPING SETS ((id4), (id5), ())",
-        "SELECT id4, count(DISTINCT id6), sum(DISTINCT v1), min(v3) FROM groupby GROUP BY id4",
-        "SELECT count(DISTINCT id3), max(v3) FROM groupby",
-        "SELECT v3, sum(v1) OVER (ORDER BY v3, id6, id3) AS running FROM groupby WHERE v3 > 90",
-        "SELECT id4, v3, lag(v3) OVER (PARTITION BY id4 ORDER BY v3, id6, id3) AS before FROM groupby",
-        "SELECT DISTINCT id4, id5 FROM groupby ORDER BY id4, id5",
-    ];
-    for text in QUERIES {
+    for text in HARD {
         for partitions in ["1", "2", "5"] {
             check(&sql(text), &[("partitions", partitions)]);
         }

@@ -73,6 +73,19 @@ pub enum DataError {
         /// How it differs.
         reason: String,
     },
+    /// It was made by generators whose rows are no longer those of its name.
+    #[error(
+        "dataset `{name}` was made by {made_by} and this program makes it with {now}: the rows may differ, and known \
+         answers with them; remove it with `bench data rm {name}` and make it again"
+    )]
+    Outdated {
+        /// Which set.
+        name: String,
+        /// The generators in its manifest.
+        made_by: String,
+        /// The generators of this program.
+        now: String,
+    },
     /// A generator or the Parquet writer failed.
     #[error("cannot write {path}: {message}")]
     Write {

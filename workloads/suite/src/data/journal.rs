@@ -136,3 +136,70 @@ fn read(folder: &Path, wanted: &Header) -> Option<Vec<Done>> {
     }
     Some(done.into_values().collect())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::spec::Groupby;
+    use proptest::prelude::*;
+
+    fn spec() -> DatasetSpec {
+        DatasetSpec::Groupby(Groupby::uniform(1_000))
+    }
+
+    fn part(index: u32) -> Done {
+        let path = format!("x/part-{index:05}.parquet");
+        let file = FileEntry { path, rows: 10, bytes: 4, xxh3_128: "0".repeat(32) };
+        Done { table: "x".into(), part: index, columns: vec!["id1 Int64".into()], file }
+    }
+
+    /// A folder with a journal of two finished parts, and both their files.
+    fn begun(folder: &Path) -> Vec<u8> {
+        let (journal, done) = Journal::open(folder, &spec()).unwrap();
+        assert_eq!(done, []);
+        fs::create_dir_all(folder.join("x")).unwrap();
+        for index in 0..2 {
+            fs::write(folder.join(&part(index).file.path), b"rows").unwrap();
+            journal.append(folder, &part(index)).unwrap();
+        }
+        fs::read(folder.join(FILE)).unwrap()
+    }
+
+    #[test]
+    fn a_part_counts_only_while_its_file_is_whole() {
+        let folder = tempfile::tempdir().unwrap();
+        begun(folder.path());
+        let parts = || {
+            let mut done: Vec<u32> = peek(folder.path(), &spec()).iter().map(|d| d.part).collect();
+            done.sort_unstable();
+            done
+        };
+        assert_eq!(parts(), [0, 1]);
+        fs::write(folder.path().join("x/part-00001.parquet"), b"row").unwrap();
+        assert_eq!(parts(), [0]);
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(64))]
+
+        #[test]
+        fn a_changed_byte_never_panics_and_never_adds_a_part(at in any::<prop::sample::Index>(), byte: u8, cut: bool) {
+            let folder = tempfile::tempdir().unwrap();
+            let mut text = begun(folder.path());
+            let at = at.index(text.len());
+            text[at] = byte;
+            text.truncate(if cut { at } else { text.len() });
+            fs::write(folder.path().join(FILE), &text).unwrap();
+            let found = peek(folder.path(), &spec());
+            prop_assert!(found.len() <= 2);
+            prop_assert!(found.iter().all(|d| is_inside(&d.file.path) && folder.path().join(&d.file.path).is_file()));
+            // What the changed journal still says is what a resumed run goes on with, and a second look agrees.
+            let (_, mut resumed) = Journal::open(folder.path(), &spec()).unwrap();
+            let mut again = peek(folder.path(), &spec());
+            let by_part = |d: &Done| (d.table.clone(), d.part);
+            resumed.sort_by_key(by_part);
+            again.sort_by_key(by_part);
+            prop_assert_eq!(resumed, again);
+        }
+    }
+}

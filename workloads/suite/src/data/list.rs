@@ -79,7 +79,7 @@ fn partial(folder: &Path, spec: &DatasetSpec) -> Entry {
 }
 
 fn finished(folder: &Path, spec: &DatasetSpec) -> Entry {
-    let checked = manifest::load(folder, &spec.name()).and_then(|m| open::check_sizes(folder, &m).map(|()| m));
+    let checked = manifest::load(folder, &spec.name()).and_then(|m| open::check_usable(folder, &m).map(|()| m));
     match checked {
         Ok(m) => Entry {
             rows: m.rows(),
@@ -91,35 +91,38 @@ fn finished(folder: &Path, spec: &DatasetSpec) -> Entry {
     }
 }
 
-/// Removes a set. It loses its name first, so that a kill in the middle leaves nothing that looks complete.
+/// Removes a set, and what a kill in the middle of an earlier removal left of it. Everything is looked at before
+/// anything is touched. The set loses its name first, so that such a kill leaves nothing that looks complete.
 pub(super) fn remove(store: &DataStore, name: &str) -> Result<(), DataError> {
     let folder = store.folder(name)?;
     let partial = store.partial(name)?;
-    if !folder.exists() && !partial.exists() {
+    let doomed = folder.with_file_name(format!(".{name}.removed"));
+    if ![&folder, &partial, &doomed].iter().any(|path| path.exists()) {
         return Err(DataError::Absent { name: name.to_owned(), root: store.root().to_owned() });
     }
     let _lock = store.lock(name)?;
-    let mut ours = Vec::new();
+    // A broken manifest must not keep a set from being removed, but a folder without one is not ours.
+    if folder.exists() && (!folder.join(manifest::FILE).is_file() || name.parse::<DatasetSpec>().is_err()) {
+        let reason = format!("it has no {} or no dataset's name", manifest::FILE);
+        return Err(DataError::Foreign { path: folder, reason });
+    }
+    if partial.exists() && !journal::may_own(&partial) {
+        return Err(DataError::Foreign { path: partial, reason: "it has no journal of this program".to_owned() });
+    }
+    remove_folder(&doomed)?;
     if folder.exists() {
-        // A broken manifest must not keep a set from being removed, but a folder without one is not ours.
-        if !folder.join(manifest::FILE).is_file() || name.parse::<DatasetSpec>().is_err() {
-            let reason = format!("it has no {} or no dataset's name", manifest::FILE);
-            return Err(DataError::Foreign { path: folder, reason });
-        }
-        let doomed = folder.with_file_name(format!(".{name}.removed"));
-        if doomed.exists() {
-            fs::remove_dir_all(&doomed).map_err(io("remove", &doomed))?;
-        }
         fs::rename(&folder, &doomed).map_err(io("rename", &folder))?;
-        ours.push(doomed);
+        remove_folder(&doomed)?;
     }
-    if partial.exists() {
-        if !journal::may_own(&partial) {
-            return Err(DataError::Foreign { path: partial, reason: "it has no journal of this program".to_owned() });
-        }
-        ours.push(partial);
+    remove_folder(&partial)
+}
+
+/// Removes a folder that may be gone already.
+fn remove_folder(path: &Path) -> Result<(), DataError> {
+    match fs::remove_dir_all(path) {
+        Err(e) if e.kind() != std::io::ErrorKind::NotFound => Err(io("remove", path)(e)),
+        _ => Ok(()),
     }
-    ours.iter().try_for_each(|path| fs::remove_dir_all(path).map_err(io("remove", path)))
 }
 
 #[cfg(test)]

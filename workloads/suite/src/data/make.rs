@@ -73,10 +73,10 @@ fn check_space(store: &DataStore, spec: &DatasetSpec) -> Result<(), DataError> {
     Err(DataError::Space { name: spec.name(), root: store.root().to_owned(), needed, free })
 }
 
-/// A set that is there already: its manifest, if its files have the sizes they should have.
+/// A set that is there already: its manifest, if it can be used.
 fn complete(folder: &Path, name: &str) -> Result<Manifest, DataError> {
     let manifest = manifest::load(folder, name)?;
-    super::open::check_sizes(folder, &manifest)?;
+    super::open::check_usable(folder, &manifest)?;
     Ok(manifest)
 }
 

@@ -4,10 +4,12 @@ use super::DataStore;
 use super::error::{DataError, io};
 use super::manifest::{self, FileEntry, Manifest, TableEntry};
 use super::part_file::columns_as_text;
+use crate::generate::generators;
 use crate::spec::DatasetSpec;
 use arrow::datatypes::SchemaRef;
 use bench_model::{Dataset, Format, Table};
 use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions};
+use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::path::Path;
 use std::sync::Arc;
@@ -22,13 +24,23 @@ pub(super) fn open(store: &DataStore, spec: &DatasetSpec) -> Result<Arc<Dataset>
         let reason = format!("it was made for {:?}, not for {spec:?}", manifest.spec);
         return Err(DataError::Foreign { path: folder, reason });
     }
-    check_sizes(&folder, &manifest)?;
+    check_usable(&folder, &manifest)?;
     let tables = manifest.tables.iter().map(|t| table(&folder, &name, t)).collect::<Result<_, _>>()?;
     Ok(Arc::new(Dataset { name, tables }))
 }
 
-/// Finds a missing or truncated file without reading any.
-pub(super) fn check_sizes(folder: &Path, manifest: &Manifest) -> Result<(), DataError> {
+/// Whether a set is what its name stands for today, as far as can be said without reading it: made by the generators of
+/// this program, no file missing or truncated.
+pub(super) fn check_usable(folder: &Path, manifest: &Manifest) -> Result<(), DataError> {
+    let now = generators(&manifest.spec);
+    if manifest.generators != now {
+        let text = |of: &BTreeMap<String, String>| {
+            let versions: Vec<String> = of.iter().map(|(name, version)| format!("{name} {version}")).collect();
+            if versions.is_empty() { "nobody knows what".to_owned() } else { versions.join(", ") }
+        };
+        let (made_by, now) = (text(&manifest.generators), text(&now));
+        return Err(DataError::Outdated { name: manifest.name.clone(), made_by, now });
+    }
     manifest.files().try_for_each(|(_, file)| check_size(folder, &manifest.name, file))
 }
 

@@ -160,6 +160,33 @@ fn what_other_generators_began_is_not_continued() {
 }
 
 #[test]
+fn a_set_that_other_generators_made_is_refused_and_can_be_made_again() {
+    let root = tempfile::tempdir().unwrap();
+    let (store, manifest) = made(root.path(), &small());
+    let file = root.path().join("groupby-n2000/manifest.json");
+    let text = fs::read_to_string(&file).unwrap();
+    fs::write(&file, text.replace("\"groupby\": \"1\"", "\"groupby\": \"0\"")).unwrap();
+    let refused =
+        [store.open(&small()).map(drop).unwrap_err(), store.make(&small(), jobs(1), &(), &GO).map(drop).unwrap_err()];
+    for error in refused.map(|e| e.to_string()) {
+        assert!(error.contains("was made by groupby 0, layout 1"), "{error}");
+        assert!(error.contains("`bench data rm groupby-n2000` and make it again"), "{error}");
+    }
+    assert!(matches!(&store.list().unwrap()[0].state, State::Broken { problem } if problem.contains("groupby 0")));
+    store.rm("groupby-n2000").unwrap();
+    assert_eq!(store.make(&small(), jobs(1), &(), &GO).unwrap(), manifest);
+}
+
+#[test]
+fn an_interrupted_verification_still_tells_of_damage() {
+    let root = tempfile::tempdir().unwrap();
+    let (store, manifest) = made(root.path(), &small());
+    fs::remove_file(root.path().join("groupby-n2000/small/part-00000.parquet")).unwrap();
+    let error = store.verify(&manifest.name, jobs(1), &(), &AtomicBool::new(true)).unwrap_err();
+    assert!(error.to_string().contains("small/part-00000.parquet is damaged"), "{error}");
+}
+
+#[test]
 fn verify_names_the_file_with_a_flipped_byte() {
     let root = tempfile::tempdir().unwrap();
     let (store, manifest) = made(root.path(), &small());
@@ -221,6 +248,24 @@ fn removing_works_on_complete_and_unfinished_sets_only() {
     let absent = store.rm("groupby-n2000").unwrap_err().to_string();
     assert!(absent.starts_with("no dataset `groupby-n2000` in"), "{absent}");
     assert!(matches!(store.rm("../home"), Err(DataError::Name { .. })));
+}
+
+#[test]
+fn removing_looks_before_it_touches_and_finishes_what_a_kill_left() {
+    let root = tempfile::tempdir().unwrap();
+    let (store, manifest) = made(root.path(), &small());
+    let partial = root.path().join("groupby-n2000.partial");
+    fs::create_dir(&partial).unwrap();
+    fs::write(partial.join("thesis.txt"), "years of work").unwrap();
+    assert!(matches!(store.rm("groupby-n2000"), Err(DataError::Foreign { .. })));
+    assert_eq!(store.manifest("groupby-n2000").unwrap(), manifest);
+    fs::remove_dir_all(&partial).unwrap();
+
+    let left = root.path().join(".groupby-n2000.removed");
+    fs::rename(root.path().join("groupby-n2000"), &left).unwrap();
+    store.rm("groupby-n2000").unwrap();
+    assert!(!left.exists());
+    assert!(matches!(store.rm("groupby-n2000"), Err(DataError::Absent { .. })));
 }
 
 #[test]

@@ -45,7 +45,7 @@ pub(super) fn verify(
                     let Some(file) = files.get(i) else { return };
                     let Err(error) = check(&folder, name, file, progress, stop) else { continue };
                     let mut first = first_error.lock().unwrap_or_else(PoisonError::into_inner);
-                    if first.as_ref().is_none_or(|(at, _)| i < *at) {
+                    if first.as_ref().is_none_or(|known| is_worse((i, &error), known)) {
                         *first = Some((i, error));
                     }
                 }
@@ -65,6 +65,13 @@ pub(super) fn verify(
             Ok(manifest)
         }
     }
+}
+
+/// Whether an error should be told rather than the known one: damage before an interruption, which must not hide it,
+/// then the earlier file.
+fn is_worse((at, error): (usize, &DataError), (known_at, known): &(usize, DataError)) -> bool {
+    let stopped = |e: &DataError| matches!(e, DataError::Stopped);
+    (stopped(error), at) < (stopped(known), *known_at)
 }
 
 /// When the set was last verified, in seconds since 1970.
@@ -103,4 +110,19 @@ fn remember(folder: &Path, manifest: &Manifest) -> Result<(), DataError> {
     let text =
         serde_json::to_vec(&verified).map_err(|e| DataError::Write { path: path.clone(), message: e.to_string() })?;
     write_durably(&path, &text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_interruption_never_hides_damage() {
+        let damaged =
+            || DataError::Damaged { name: "n".into(), path: "p".into(), reason: "its checksum is another".into() };
+        assert!(is_worse((7, &damaged()), &(2, DataError::Stopped)));
+        assert!(!is_worse((2, &DataError::Stopped), &(7, damaged())));
+        assert!(is_worse((1, &damaged()), &(2, damaged())));
+        assert!(!is_worse((3, &DataError::Stopped), &(2, DataError::Stopped)));
+    }
 }

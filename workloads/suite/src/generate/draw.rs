@@ -71,6 +71,12 @@ impl Keys {
         Self { draw, order: Permutation::new(draw, keys), shape }
     }
 
+    /// The same, with this key the most frequent one. A uniform column has none and stays as it is.
+    pub(super) fn led_by(mut self, key: u64) -> Self {
+        self.order.start = key % self.order.len;
+        self
+    }
+
     /// The key of a row.
     pub(super) fn key(&self, row: u64) -> u64 {
         let keys = self.order.len;
@@ -210,6 +216,16 @@ mod tests {
         let counts = counts(Skew::Hot, 1000, 100_000);
         assert!((49_000..51_500).contains(&counts[0]), "{}", counts[0]);
         assert!(counts[1] < 120, "{}", counts[1]);
+    }
+
+    #[test]
+    fn the_leading_key_is_the_most_frequent_one() {
+        for skew in [Skew::Zipf08, Skew::Zipf12, Skew::Hot] {
+            let draw = Keys::new(Draw::new(7, 1, 2), 1000, skew).led_by(321);
+            let mut counts = vec![0u32; 1000];
+            (0..50_000).for_each(|row| counts[draw.key(row) as usize] += 1);
+            assert_eq!(counts.iter().max(), Some(&counts[321]), "{skew:?}");
+        }
     }
 
     #[test]

@@ -47,7 +47,7 @@ pub(crate) fn rows(spec: &DatasetSpec, part: &Part) -> Rows {
 pub(crate) fn generators(spec: &DatasetSpec) -> BTreeMap<String, String> {
     let generator = match spec {
         DatasetSpec::Tpch(_) => ("tpchgen", tpch::VERSION),
-        DatasetSpec::Groupby(_) => ("groupby", groupby::VERSION),
+        DatasetSpec::Groupby(g) => ("groupby", groupby::version(g)),
     };
     [generator, ("layout", LAYOUT_VERSION)].into_iter().map(|(k, v)| (k.to_owned(), v.to_owned())).collect()
 }

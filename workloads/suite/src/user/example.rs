@@ -124,21 +124,26 @@ fn table_text(text: &mut String, table: &Table) {
 fn steps_text(text: &mut String, table: &Table) {
     let column = table.schema.fields().first().map_or_else(|| "1".to_owned(), |f| f.name().clone());
     let identifier = format!("\"{}\"", column.replace('"', "\"\""));
+    // Grouping by a column of the very name of the count would be ambiguous.
+    let count = ["n", "rows", "how_many"].into_iter().find(|name| !name.eq_ignore_ascii_case(&column)).unwrap_or("n");
     let _ = write!(
         text,
         "\n# The same as dataframe steps: scan, filter, select, group, join, sort, limit, window, distinct, pivot.\n\
          [[workload]]\nname = \"top-{0}\"\ntitle = \"The most frequent values of one column\"\n\
-         steps = [\n    {{ scan = {1} }},\n    {{ group = {{ by = [{2}], agg = [\"count(*) AS n\"] }} }},\n    \
-         {{ sort = [{{ column = \"n\", descending = true }}] }},\n    {{ limit = 10 }},\n]\n\
+         steps = [\n    {{ scan = {1} }},\n    {{ group = {{ by = [{2}], agg = [\"count(*) AS {3}\"] }} }},\n    \
+         {{ sort = [{{ column = \"{3}\", descending = true }}] }},\n    {{ limit = 10 }},\n]\n\
          # How the answer is checked; every key is optional.\n\
          [workload.check]\n\
-         order_by = [{{ column = \"n\", descending = true }}]\n\
+         order_by = [{{ column = \"{3}\", descending = true }}]\n\
          ties_at_cut = true                               # rows that tie with the last one may be others\n\
          # approx = {{ average = 1e-6 }}                    # relative tolerance of columns that are not exact\n\
-         # expected = {{ file = \"answers/top.parquet\" }}    # a known answer, Parquet or CSV\n",
+         # expected = {{ file = \"answers/top.parquet\" }}    # a known answer\n\
+         # CSV says no types, so a known answer in CSV declares its columns, in the order of its header:\n\
+         # expected = {{ file = \"answers/top.csv\", columns = [{{ name = \"{3}\", type = \"int64\" }}] }}\n",
         table.name,
         quoted(&table.name),
-        quoted(&identifier)
+        quoted(&identifier),
+        count
     );
 }
 

@@ -63,7 +63,7 @@ fn tables_may_have_many_files_and_answers_may_be_known() {
     fs::write(dir.path().join("family.toml"), family).unwrap();
     let family = load_dir(dir.path()).unwrap();
     assert_eq!((family.dataset.tables[0].files.len(), family.dataset.tables[0].rows), (2, 6));
-    assert!(matches!(&family.workloads[0].expected, Expected::File { format: Format::Csv, .. }));
+    assert!(matches!(&family.workloads[0].expected, Expected::Rows { batch, .. } if batch.num_rows() == 1));
     assert_eq!(family.workloads[0].workload.dataset.as_deref(), Some("mine"));
 }
 
@@ -88,4 +88,67 @@ fn mistakes_in_a_folder_name_the_file() {
     assert!(broken.contains("DIR/c.parquet: no readable Parquet footer"), "{broken}");
     let outside = table("\"a.parquet\"").replace("w.sql", "../w.sql");
     insta::assert_snapshot!(error(dir.path(), &outside), @"DIR/family.toml: `../w.sql` must be a file inside of the folder");
+}
+
+#[test]
+fn columns_in_another_order_than_the_header_are_refused_with_the_file() {
+    let dir = tempfile::tempdir().unwrap();
+    fs::write(dir.path().join("a.csv"), "price,quantity\n1,2\n").unwrap();
+    fs::write(dir.path().join("b.csv"), "quantity,price\n1,2\n").unwrap();
+    fs::write(dir.path().join("w.sql"), "SELECT 1").unwrap();
+    let family = |files: &str, columns: &str| {
+        format!(
+            "name = \"f\"\ntitle = \"t\"\n[[workload]]\nname = \"w\"\ntitle = \"t\"\nsql = \"w.sql\"\n\
+             [[table]]\nname = \"t\"\nfiles = [{files}]\n{columns}"
+        )
+    };
+    let declared = "columns = [{ name = \"price\", type = \"int64\" }, { name = \"quantity\", type = \"int64\" }]\n";
+    fs::write(dir.path().join("family.toml"), family("\"a.csv\"", declared)).unwrap();
+    assert_eq!(load_dir(dir.path()).unwrap().dataset.tables[0].schema.fields().len(), 2);
+    // The second file has them the other way round: by position, prices would be quantities.
+    insta::assert_snapshot!(error(dir.path(), &family("\"*.csv\"", declared)), @"cannot read DIR/b.csv: its header is `quantity`, `price`, but `columns` says `price`, `quantity`; list its very names in the order of the file");
+    insta::assert_snapshot!(error(dir.path(), &family("\"*.csv\"", "")), @"cannot read DIR/b.csv: its columns differ from those of DIR/a.csv; declare one table for each");
+    fs::write(dir.path().join("b.csv"), "price,quantity\n1.5,2\n").unwrap();
+    insta::assert_snapshot!(error(dir.path(), &family("\"*.csv\"", "")), @"cannot read DIR/b.csv: its column `price` looks like float64 and that of DIR/a.csv like int64; declare the table's `columns` with their types");
+}
+
+#[test]
+fn a_known_answer_in_csv_has_the_types_that_are_declared() {
+    let dir = tempfile::tempdir().unwrap();
+    parquet(&dir.path().join("t.parquet"), "a");
+    fs::write(dir.path().join("q.sql"), "SELECT 1").unwrap();
+    fs::write(dir.path().join("a.csv"), "total\n1.50\n").unwrap();
+    let family = |expected: &str| {
+        format!(
+            "name = \"mine\"\ntitle = \"t\"\n[[table]]\nname = \"t\"\nfiles = [\"t.parquet\"]\n\
+             [[workload]]\nname = \"q\"\ntitle = \"t\"\nsql = \"q.sql\"\ncheck.expected = {expected}\n"
+        )
+    };
+    let declared = "{ file = \"a.csv\", columns = [{ name = \"total\", type = \"decimal(15,2)\" }] }";
+    fs::write(dir.path().join("family.toml"), family(declared)).unwrap();
+    let loaded = load_dir(dir.path()).unwrap();
+    let Expected::Rows { batch, .. } = &loaded.workloads[0].expected else { panic!("rows") };
+    assert_eq!(batch.schema().field(0).data_type().to_string(), "Decimal128(15, 2)");
+    let undeclared = error(dir.path(), &family("{ file = \"a.csv\" }"));
+    assert!(undeclared.contains("the answer `a.csv`: text does not say which type `total` has"), "{undeclared}");
+    let other = declared.replace("total", "sum");
+    assert!(error(dir.path(), &family(&other)).contains("its header is `total`"));
+}
+
+#[test]
+fn a_family_cannot_take_the_place_of_a_built_in_table_set() {
+    let dir = tempfile::tempdir().unwrap();
+    let family = "name = \"tpch-sf1\"\ntitle = \"t\"\n[[workload]]\nname = \"w\"\ntitle = \"t\"\nsql = \"w.sql\"\n";
+    insta::assert_snapshot!(error(dir.path(), family), @"DIR/family.toml: `tpch-sf1` is the name of a built-in table set; give the family another name");
+}
+
+#[test]
+fn an_example_whose_first_column_is_called_n_groups_by_it() {
+    let root = tempfile::tempdir().unwrap();
+    let file = root.path().join("t.parquet");
+    parquet(&file, "N");
+    init(&root.path().join("mine"), &[file]).unwrap();
+    let text = fs::read_to_string(root.path().join("mine/family.toml")).unwrap();
+    assert!(text.contains("agg = [\"count(*) AS rows\"]") && text.contains("column = \"rows\""), "{text}");
+    load_dir(&root.path().join("mine")).unwrap();
 }

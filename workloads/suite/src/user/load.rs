@@ -3,6 +3,7 @@
 use super::table;
 use crate::definition::DefinitionError;
 use crate::family::{Definition, FILE, FamilyFile, Scope, check_name};
+use crate::spec::DatasetSpec;
 use bench_model::{Dataset, Program};
 use std::collections::BTreeSet;
 use std::fs;
@@ -26,13 +27,19 @@ pub struct UserFamily {
 /// columns where they are not declared) but not read.
 ///
 /// # Errors
-/// A file that is missing or malformed, with its line where there is one; an unknown field; a name used twice; a table
-/// whose files have different columns.
+/// A file that is missing or malformed, with its line where there is one; an unknown field; a name used twice or by a
+/// built-in table set; a table whose files have different columns, or other columns than are declared; a known answer in CSV
+/// whose types are neither declared nor plain to see.
 pub fn load_dir(dir: &Path) -> Result<UserFamily, DefinitionError> {
     let path = dir.join(FILE);
     let file = path.display().to_string();
     let family = FamilyFile::parse(&file, &read_text(&path)?)?;
     check_name(&file, "family", &family.name)?;
+    // The family's name is that of its tables, too: the tables of a built-in set must not be taken for the user's.
+    if family.name.parse::<DatasetSpec>().is_ok() {
+        let message = format!("`{}` is the name of a built-in table set; give the family another name", family.name);
+        return Err(DefinitionError::invalid(&file, message));
+    }
     if family.workloads.is_empty() {
         return Err(DefinitionError::invalid(&file, "it defines no [[workload]]"));
     }

@@ -3,12 +3,13 @@
 //! ```text
 //! DIR/family.toml        tables and workloads
 //! DIR/orders-by-day.sql  one file per SQL workload
-//! DIR/answers/*.parquet  expected answers, where known
+//! DIR/answers/*.parquet  expected answers, where known; CSV with the types of its columns declared
 //! ```
 
+pub(crate) mod csv;
 mod example;
 mod load;
-mod table;
+pub(crate) mod table;
 
 #[cfg(test)]
 mod folder_test;

@@ -1,18 +1,14 @@
 //! Opening the tables of a user's folder: files, columns, rows and bytes.
 
+use super::csv;
 use crate::definition::DefinitionError;
 use crate::family::{ColumnEntry, TableEntry, format_of};
-use arrow::csv::reader::Format as CsvFormat;
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use bench_model::{Format, Table};
 use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions};
 use std::fs::{self, File};
-use std::io::BufReader;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-
-/// Lines of a CSV file that its column types are inferred from.
-const CSV_SAMPLE_ROWS: usize = 10_000;
 
 /// Opens a declared table. Files are relative to the folder or absolute; `*` in the last part of a path matches.
 pub(super) fn open(dir: &Path, file: &str, entry: &TableEntry) -> Result<Table, DefinitionError> {
@@ -38,7 +34,8 @@ pub(super) fn open(dir: &Path, file: &str, entry: &TableEntry) -> Result<Table, 
     from_files(&entry.name, format, files, schema)
 }
 
-/// A table of files of one format, which must have the same columns.
+/// A table of files of one format, which must have the same columns. CSV files are read by position, so the header of
+/// each must have the very names of the table's columns, in the same order.
 pub(super) fn from_files(
     name: &str,
     format: Format,
@@ -52,8 +49,11 @@ pub(super) fn from_files(
         let bytes = fs::metadata(&path).map_err(|e| unreadable(e.to_string()))?.len();
         let (schema, rows) = match (format, &declared) {
             (Format::Parquet, _) => parquet_columns(&path).map_err(unreadable)?,
-            (Format::Csv, Some(schema)) => (Arc::clone(schema), 0),
-            (Format::Csv, None) => (csv_columns(&path).map_err(unreadable)?, 0),
+            (Format::Csv, Some(schema)) => {
+                csv::has_columns(&path, schema).map_err(unreadable)?;
+                (Arc::clone(schema), 0)
+            }
+            (Format::Csv, None) => (csv::inferred_columns(&path).map_err(unreadable)?, 0),
         };
         match &mut table {
             None => table = Some(Table { name: name.to_owned(), format, files: vec![path], schema, rows, bytes }),
@@ -62,15 +62,28 @@ pub(super) fn from_files(
                 t.bytes += bytes;
                 t.files.push(path);
             }
-            Some(t) => {
-                let first = t.files.first().map(|f| f.display().to_string()).unwrap_or_default();
-                return Err(unreadable(format!(
-                    "its columns differ from those of {first}; declare one table for each"
-                )));
-            }
+            Some(t) => return Err(unreadable(difference(t, &schema))),
         }
     }
     table.ok_or_else(|| DefinitionError::invalid(name, "it has no files"))
+}
+
+/// How the columns of a further file differ from a table's, and what to do about it.
+fn difference(table: &Table, other: &Schema) -> String {
+    let first = table.files.first().map(|f| f.display().to_string()).unwrap_or_default();
+    let names = |s: &Schema| s.fields().iter().map(|f| f.name().clone()).collect::<Vec<_>>();
+    if table.format == Format::Csv && names(&table.schema) == names(other) {
+        // Types are a guess from the first lines; only the user knows them.
+        let mut pairs = table.schema.fields().iter().zip(other.fields());
+        if let Some((a, b)) = pairs.find(|(a, b)| a.data_type() != b.data_type()) {
+            let (name, here, there) = (a.name(), name_of_type(b.data_type()), name_of_type(a.data_type()));
+            return format!(
+                "its column `{name}` looks like {here} and that of {first} like {there}; \
+                 declare the table's `columns` with their types"
+            );
+        }
+    }
+    format!("its columns differ from those of {first}; declare one table for each")
 }
 
 /// The columns and rows of a Parquet file, from its footer.
@@ -83,24 +96,13 @@ fn parquet_columns(path: &Path) -> Result<(SchemaRef, u64), String> {
     Ok((Arc::new(schema), u64::try_from(rows).unwrap_or(0)))
 }
 
-/// The columns of a CSV file with a header, from its first lines.
-fn csv_columns(path: &Path) -> Result<SchemaRef, String> {
-    let file = File::open(path).map_err(|e| e.to_string())?;
-    let format = CsvFormat::default().with_header(true);
-    let (schema, rows) = format.infer_schema(BufReader::new(file), Some(CSV_SAMPLE_ROWS)).map_err(|e| e.to_string())?;
-    if schema.fields().is_empty() || rows == 0 {
-        return Err("it has no header line or no rows".to_owned());
-    }
-    // A column whose sample is empty has no type; text holds whatever follows.
-    let known = |f: &Arc<Field>| match f.data_type() {
-        DataType::Null => Field::new(f.name(), DataType::Utf8, true),
-        _ => f.as_ref().clone(),
-    };
-    Ok(Arc::new(Schema::new(schema.fields().iter().map(known).collect::<Vec<_>>())))
-}
-
 /// Columns as the user declares them.
-fn declared(columns: &[ColumnEntry]) -> Result<SchemaRef, String> {
+pub(crate) fn declared(columns: &[ColumnEntry]) -> Result<SchemaRef, String> {
+    for (i, column) in columns.iter().enumerate() {
+        if columns.iter().take(i).any(|c| c.name == column.name) {
+            return Err(format!("column `{}` is declared twice", column.name));
+        }
+    }
     let field = |c: &ColumnEntry| type_named(&c.data_type).map(|t| Field::new(&c.name, t, true));
     columns.iter().map(field).collect::<Result<Vec<_>, _>>().map(|f| Arc::new(Schema::new(f)))
 }

@@ -1,6 +1,6 @@
 //! A run as it is shown while it goes on: a bar on a terminal, warnings anywhere, nothing else.
 
-use crate::progress::bar;
+use crate::progress::{bar, tell};
 use bench_lab::runner::RunEvent;
 use bench_record::Outcome;
 use indicatif::ProgressBar;
@@ -8,16 +8,11 @@ use indicatif::ProgressBar;
 /// Shows what the runner tells.
 pub(super) struct Console {
     bar: ProgressBar,
-    quiet: bool,
 }
 
 impl Console {
-    pub(super) fn new(quiet: bool) -> Self {
-        let bar = bar("{bar:24} {pos}/{len} trials, {elapsed} so far, {eta} left  {wide_msg}");
-        if quiet {
-            bar.set_draw_target(indicatif::ProgressDrawTarget::hidden());
-        }
-        Self { bar, quiet }
+    pub(super) fn new() -> Self {
+        Self { bar: bar("{bar:24} {pos}/{len} trials, {elapsed} so far, {eta} left  {wide_msg}") }
     }
 
     pub(super) fn show(&mut self, event: &RunEvent<'_>) {
@@ -55,8 +50,6 @@ impl Console {
     }
 
     fn say(&self, line: &str) {
-        if !self.quiet {
-            self.bar.suspend(|| eprintln!("{line}"));
-        }
+        self.bar.suspend(|| tell(line));
     }
 }

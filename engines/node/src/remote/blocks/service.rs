@@ -1,0 +1,211 @@
+//! The serving side: Arrow Flight's `DoGet`, for callers that know the token.
+
+use super::ticket::{ExtentHead, Head, TOKEN, Ticket, to_status};
+use crate::remote::token::ClusterToken;
+use crate::remote::wire::decode;
+use crate::store::Located;
+use arrow::buffer::Buffer;
+use arrow_flight::flight_service_server::{FlightService as Service, FlightServiceServer};
+use arrow_flight::{
+    Action, ActionType, Criteria, Empty, FlightData, FlightDescriptor, FlightInfo, HandshakeRequest, HandshakeResponse,
+    PollInfo, PutResult, SchemaResult, Ticket as FlightTicket,
+};
+use bench_model::{BlockRef, TaskFailure};
+use bytes::Bytes;
+use futures::stream::{self, BoxStream, StreamExt};
+use std::sync::Arc;
+use tonic::{Request, Response, Status, Streaming};
+
+/// Bytes of a block in one message: large enough to be cheap, small enough to flow.
+const PIECE: usize = 1 << 20;
+/// The longest gRPC message that is sent or received: a piece and its heads.
+pub(super) const MESSAGE_MAX: usize = 4 << 20;
+
+/// A block as it travels.
+#[derive(Clone, Debug)]
+pub(crate) struct Encoded {
+    /// Its schema, as an Arrow IPC message.
+    pub(crate) schema: Vec<u8>,
+    /// Its bytes, in the order in which they are decoded.
+    pub(crate) extents: Vec<Extent>,
+}
+
+/// A run of encoded rows.
+#[derive(Clone, Debug)]
+pub(crate) struct Extent {
+    /// Arrow IPC messages.
+    pub(crate) bytes: Buffer,
+    /// The checksum taken when they were written.
+    pub(crate) hash: u64,
+}
+
+/// What a process has to give.
+pub(crate) trait Shelf: Send + Sync + 'static {
+    /// Where a block's sealed file is, for a caller on this host; none if it has no file.
+    fn locate(&self, session: u64, block: &BlockRef) -> Option<Located>;
+    /// A block's bytes. May take time: it is called where blocking is allowed.
+    ///
+    /// # Errors
+    /// [`TaskFailure::MissingBlock`] if it is not here.
+    fn take(&self, session: u64, block: &BlockRef) -> Result<Encoded, TaskFailure>;
+    /// An encoded plan. May take time.
+    fn shipment(&self, key: &[u8]) -> Option<Bytes>;
+}
+
+/// The service over a shelf.
+pub(crate) struct FlightService {
+    shelf: Arc<dyn Shelf>,
+    token: ClusterToken,
+    boot: Option<String>,
+}
+
+impl FlightService {
+    /// The service as tonic wants it.
+    pub(crate) fn server(shelf: Arc<dyn Shelf>, token: ClusterToken) -> FlightServiceServer<Self> {
+        let service = Self { shelf, token, boot: super::boot_id() };
+        FlightServiceServer::new(service).max_decoding_message_size(MESSAGE_MAX).max_encoding_message_size(MESSAGE_MAX)
+    }
+
+    fn authorize<T>(&self, request: &Request<T>) -> Result<(), Status> {
+        let given = request.metadata().get(TOKEN).and_then(|t| t.to_str().ok()).unwrap_or_default();
+        if self.token.admits(given) {
+            Ok(())
+        } else {
+            Err(Status::unauthenticated("the cluster token is missing or wrong"))
+        }
+    }
+}
+
+type Answer = BoxStream<'static, Result<FlightData, Status>>;
+
+#[tonic::async_trait]
+impl Service for FlightService {
+    type HandshakeStream = BoxStream<'static, Result<HandshakeResponse, Status>>;
+    type ListFlightsStream = BoxStream<'static, Result<FlightInfo, Status>>;
+    type DoGetStream = Answer;
+    type DoPutStream = BoxStream<'static, Result<PutResult, Status>>;
+    type DoExchangeStream = Answer;
+    type DoActionStream = BoxStream<'static, Result<arrow_flight::Result, Status>>;
+    type ListActionsStream = BoxStream<'static, Result<ActionType, Status>>;
+
+    async fn do_get(&self, request: Request<FlightTicket>) -> Result<Response<Answer>, Status> {
+        self.authorize(&request)?;
+        let ticket = decode(&request.get_ref().ticket).map_err(|e| Status::invalid_argument(e.to_string()))?;
+        let (shelf, same_host) = (Arc::clone(&self.shelf), self.is_same_host(&ticket));
+        // Encoding and reading may take long; the I/O runtime has other calls to serve.
+        let messages = tokio::task::spawn_blocking(move || serve(shelf.as_ref(), ticket, same_host));
+        let messages = messages.await.map_err(|e| Status::internal(e.to_string()))??;
+        Ok(Response::new(stream::iter(messages.into_iter().map(Ok)).boxed()))
+    }
+
+    async fn handshake(
+        &self,
+        _: Request<Streaming<HandshakeRequest>>,
+    ) -> Result<Response<Self::HandshakeStream>, Status> {
+        Err(absent("Handshake"))
+    }
+
+    async fn list_flights(&self, _: Request<Criteria>) -> Result<Response<Self::ListFlightsStream>, Status> {
+        Err(absent("ListFlights"))
+    }
+
+    async fn get_flight_info(&self, _: Request<FlightDescriptor>) -> Result<Response<FlightInfo>, Status> {
+        Err(absent("GetFlightInfo"))
+    }
+
+    async fn poll_flight_info(&self, _: Request<FlightDescriptor>) -> Result<Response<PollInfo>, Status> {
+        Err(absent("PollFlightInfo"))
+    }
+
+    async fn get_schema(&self, _: Request<FlightDescriptor>) -> Result<Response<SchemaResult>, Status> {
+        Err(absent("GetSchema"))
+    }
+
+    async fn do_put(&self, _: Request<Streaming<FlightData>>) -> Result<Response<Self::DoPutStream>, Status> {
+        Err(absent("DoPut"))
+    }
+
+    async fn do_exchange(&self, _: Request<Streaming<FlightData>>) -> Result<Response<Self::DoExchangeStream>, Status> {
+        Err(absent("DoExchange"))
+    }
+
+    async fn do_action(&self, _: Request<Action>) -> Result<Response<Self::DoActionStream>, Status> {
+        Err(absent("DoAction"))
+    }
+
+    async fn list_actions(&self, _: Request<Empty>) -> Result<Response<Self::ListActionsStream>, Status> {
+        Err(absent("ListActions"))
+    }
+}
+
+impl FlightService {
+    fn is_same_host(&self, ticket: &Ticket) -> bool {
+        matches!(ticket, Ticket::Block { boot: Some(boot), .. } if Some(boot) == self.boot.as_ref())
+    }
+}
+
+/// Nodes only give blocks away: what they keep, they fetch themselves.
+fn absent(call: &str) -> Status {
+    Status::unimplemented(format!("{call} is not offered here; blocks are read by DoGet"))
+}
+
+/// Everything that is sent for a ticket. Pieces refer to the block's bytes: nothing is copied here.
+fn serve(shelf: &dyn Shelf, ticket: Ticket, same_host: bool) -> Result<Vec<FlightData>, Status> {
+    match ticket {
+        Ticket::Block { session, block, .. } => {
+            let located = if same_host { shelf.locate(session, &block) } else { None };
+            if let Some(located) = located {
+                return Ok(vec![head(&Head::Located(located), Bytes::new())]);
+            }
+            let encoded = shelf.take(session, &block).map_err(|e| to_status(&e))?;
+            Ok(messages_of(encoded))
+        }
+        Ticket::Shipment { key } => {
+            let missing = || Status::not_found("no such plan; its job is over or was never planned here");
+            let bytes = shelf.shipment(&key).ok_or_else(missing)?;
+            let mut messages = vec![head(&Head::Shipment(bytes.len() as u64), Bytes::new())];
+            messages.extend(pieces(&bytes));
+            Ok(messages)
+        }
+    }
+}
+
+fn messages_of(encoded: Encoded) -> Vec<FlightData> {
+    let count = u32::try_from(encoded.extents.len()).unwrap_or(u32::MAX);
+    let mut messages = vec![head(&Head::Extents(count), encoded.schema.into())];
+    for Extent { bytes, hash } in encoded.extents {
+        let extent = ExtentHead { len: bytes.len() as u64, hash };
+        let first = messages.len();
+        messages.extend(pieces(&Bytes::from_owner(Held(bytes))));
+        match messages.get_mut(first) {
+            Some(piece) => piece.app_metadata = metadata(&extent),
+            None => messages.push(FlightData::new().with_app_metadata(metadata(&extent))),
+        }
+    }
+    messages
+}
+
+/// A block's bytes, held until they are sent.
+struct Held(Buffer);
+
+impl AsRef<[u8]> for Held {
+    fn as_ref(&self) -> &[u8] {
+        self.0.as_slice()
+    }
+}
+
+fn head(head: &Head, schema: Bytes) -> FlightData {
+    FlightData::new().with_data_header(schema).with_app_metadata(metadata(head))
+}
+
+fn metadata(value: &impl serde::Serialize) -> Bytes {
+    // Heads are plain data: encoding them cannot fail.
+    postcard::to_stdvec(value).unwrap_or_default().into()
+}
+
+fn pieces(bytes: &Bytes) -> impl Iterator<Item = FlightData> {
+    (0..bytes.len()).step_by(PIECE).map(|from| {
+        let to = bytes.len().min(from + PIECE);
+        FlightData::new().with_data_body(bytes.slice(from..to))
+    })
+}

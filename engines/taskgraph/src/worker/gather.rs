@@ -1,0 +1,120 @@
+//! Gathering dependencies: a bounded number of blocks, and of bytes, at a time, the most urgent first.
+
+use super::data::{BlockKey, Stage};
+use super::{Out, Worker};
+use crate::message::{Failed, Up};
+use bench_model::{Action, BlockRef, JobId, Storage, TaskFailure};
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BinaryHeap};
+
+#[derive(Default)]
+pub(crate) struct Gather {
+    /// Blocks to gather, by job and priority. May hold blocks that are not wanted any more.
+    queue: BinaryHeap<Reverse<(JobId, u32, BlockKey)>>,
+    /// Blocks on their way, wanted or not, and their bytes.
+    flights: BTreeMap<BlockKey, u64>,
+    bytes: u64,
+}
+
+impl Gather {
+    /// A block is wanted with the priority of who wants it.
+    pub(crate) fn want(&mut self, key: BlockKey, priority: u32) {
+        self.queue.push(Reverse((key.0.task.job, priority, key)));
+    }
+
+    pub(crate) fn is_flying(&self, key: &BlockKey) -> bool {
+        self.flights.contains_key(key)
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.flights.len()
+    }
+
+    /// Nothing is wanted any more; what is on its way still arrives.
+    pub(crate) fn clear(&mut self) {
+        self.queue.clear();
+    }
+
+    fn landed(&mut self, key: &BlockKey) {
+        if let Some(bytes) = self.flights.remove(key) {
+            self.bytes -= bytes;
+        }
+    }
+}
+
+impl Worker {
+    /// Starts as many transfers as may run.
+    pub(super) fn start_fetches(&mut self, out: &mut Out) {
+        while !self.memory.is_paused() && self.gather.flights.len() < self.limits.transfers {
+            let Some(Reverse((job, priority, key))) = self.gather.queue.pop() else { return };
+            let Some(part) = self.data.get_mut(&key).filter(|p| p.stage == Stage::Fetch) else { continue };
+            let bytes = part.meta.bytes.get();
+            if self.gather.is_flying(&key) {
+                part.stage = Stage::Flight;
+                continue;
+            }
+            let fits = self.gather.bytes + bytes <= self.limits.transfer_bytes;
+            if !fits && !self.gather.flights.is_empty() {
+                self.gather.queue.push(Reverse((job, priority, key)));
+                return;
+            }
+            part.stage = Stage::Flight;
+            self.gather.flights.insert(key, bytes);
+            self.gather.bytes += bytes;
+            let block = BlockRef { id: key.0, attempt: key.1, node: part.source, meta: part.meta };
+            out.push(Action::Fetch { block, storage: Storage::Heap });
+        }
+    }
+
+    /// A transfer ended.
+    pub(super) fn fetched(&mut self, block: BlockRef, result: Result<(), TaskFailure>, out: &mut Out) {
+        let key = (block.id, block.attempt);
+        self.gather.landed(&key);
+        let Some(part) = self.data.get_mut(&key) else {
+            // Nobody wants it any more.
+            if result.is_ok() {
+                out.push(Action::Release { block: key.0, attempt: key.1 });
+            }
+            return;
+        };
+        if part.stage == Stage::Memory {
+            return;
+        }
+        match result {
+            Ok(()) => self.arrived(&key, out),
+            Err(failure) => self.cannot_be_had(&block, &failure, out),
+        }
+    }
+
+    fn arrived(&mut self, key: &BlockKey, out: &mut Out) {
+        self.data.arrived(key);
+        let Some(part) = self.data.get_mut(key) else { return };
+        let waiting = std::mem::take(&mut part.waiting);
+        if part.kept {
+            self.tell(Up::Added { task: key.0.task, attempt: key.1 });
+        }
+        for reader in waiting {
+            self.input_arrived(reader);
+        }
+        self.owned_arrived(key);
+        self.data.drop_if_idle(key, out);
+        self.spill_to_target(out);
+    }
+
+    /// Whoever waits for the block is given back to the scheduler, which knows other copies or has it made again.
+    fn cannot_be_had(&mut self, block: &BlockRef, failure: &TaskFailure, out: &mut Out) {
+        let mut waiting = self.data.lost(&(block.id, block.attempt));
+        waiting.sort_unstable();
+        waiting.dedup();
+        for reader in waiting {
+            if let Some(work) = self.works.get(&reader) {
+                let attempt = work.order.attempt();
+                let failure = failure.clone();
+                let failed = Failed { task: reader, attempt, step: reader, failure, lost: Some(*block) };
+                self.tell(Up::Failed(Box::new(failed)));
+                self.end_work(reader, out);
+            }
+        }
+        self.owned_lost(block);
+    }
+}

@@ -1,0 +1,191 @@
+//! Where nodes run and what goes wrong there, as options.
+
+use super::value::ValueError;
+use anyhow::{Result, bail};
+use bench_model::{Bytes, ClusterSpec, Fault, NodeLimits, parse_bytes};
+use clap::Args;
+use std::num::NonZeroU32;
+use std::path::PathBuf;
+use std::str::FromStr;
+
+/// Node counts of a processes or emulated cluster when nobody says otherwise.
+const NODES: u32 = 4;
+
+/// Where the nodes of the in-repo styles run. Engines that are one process run as one process.
+#[derive(Args, Clone, Debug, Default, PartialEq)]
+pub(crate) struct Clusters {
+    /// Runs the nodes of the engine styles here: local (in the engine's process), processes (node processes of this
+    /// machine), emulated (node processes with links and limits of their own; needs root), or a hosts file such as
+    /// hosts.toml (node processes on other machines, over ssh) [default: local].
+    #[arg(long, value_name = "KIND|FILE")]
+    pub(crate) cluster: Option<ClusterKind>,
+    /// Measures each style on each of these node counts, such as 1,2,4 [default: 4; every machine of a hosts file].
+    /// Slots are per node; without --slots, the cores are shared out.
+    #[arg(long, value_name = "N,M", value_delimiter = ',', requires = "cluster")]
+    pub(crate) nodes: Vec<Nodes>,
+    /// Limits each emulated node, such as cpu=0.4,memory=2GiB,link=1000 (cores, size, Mbit/s) [default: unlimited].
+    #[arg(long, value_name = "LIMITS", requires = "cluster")]
+    pub(crate) node_limits: Option<Limits>,
+    /// Hurts the cluster on purpose in every trial: KIND@PERCENT%, KIND@random, or either with :nNODE. The percentage is
+    /// of the job's tasks; what is left open is drawn from --seed. Kinds: kill, pause, slow-cpu, cut, cut-one-way, rate,
+    /// disk-full, corrupt-block, oom.
+    #[arg(long, value_name = "FAULT", value_delimiter = ',', requires = "cluster")]
+    pub(crate) faults: Vec<Fault>,
+}
+
+/// A kind of cluster, or the file that names its machines.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum ClusterKind {
+    Local,
+    Processes,
+    Emulated,
+    Hosts(PathBuf),
+}
+
+impl FromStr for ClusterKind {
+    type Err = ValueError;
+    fn from_str(text: &str) -> Result<Self, ValueError> {
+        match text {
+            "local" => Ok(Self::Local),
+            "processes" => Ok(Self::Processes),
+            "emulated" => Ok(Self::Emulated),
+            file if file.ends_with(".toml") => Ok(Self::Hosts(file.into())),
+            _ => Err(ValueError::Cluster),
+        }
+    }
+}
+
+/// How many nodes, 1 to 200.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Nodes(NonZeroU32);
+
+impl FromStr for Nodes {
+    type Err = ValueError;
+    fn from_str(text: &str) -> Result<Self, ValueError> {
+        let number = text.parse::<NonZeroU32>().ok().filter(|n| n.get() <= 200);
+        number.map(Self).ok_or(ValueError::Count { low: 1, high: 200 })
+    }
+}
+
+/// What an emulated node is limited to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Limits(NodeLimits);
+
+impl FromStr for Limits {
+    type Err = ValueError;
+    fn from_str(text: &str) -> Result<Self, ValueError> {
+        let mut limits = NodeLimits::default();
+        for part in text.split(',') {
+            let (key, value) = part.split_once('=').ok_or(ValueError::Limits)?;
+            match key {
+                "cpu" => {
+                    let cores = value.parse::<f64>().ok().filter(|c| (0.01..=1024.0).contains(c));
+                    limits.cpu_milli = Some((cores.ok_or(ValueError::Limits)? * 1000.0).round() as u32);
+                }
+                "memory" => {
+                    let memory = parse_bytes(value).filter(|m| *m >= Bytes::new(64 << 20));
+                    limits.memory = Some(memory.ok_or(ValueError::Limits)?);
+                }
+                "link" => {
+                    let mbit = value.parse::<NonZeroU32>().map_err(|_| ValueError::Limits)?;
+                    limits.rate_mbit = Some(mbit.get());
+                }
+                _ => return Err(ValueError::Limits),
+            }
+        }
+        Ok(Self(limits))
+    }
+}
+
+impl Clusters {
+    /// The clusters asked for, one for each node count.
+    ///
+    /// # Errors
+    /// A hosts file that cannot be used, options that do not fit the kind, or faults without a node to hurt.
+    pub(crate) fn specs(&self) -> Result<Vec<ClusterSpec>> {
+        let kind = self.cluster.as_ref().unwrap_or(&ClusterKind::Local);
+        if self.node_limits.is_some() && *kind != ClusterKind::Emulated {
+            bail!("--node-limits needs --cluster emulated: only emulated nodes can be limited");
+        }
+        let counts = || {
+            let counts: Vec<u32> = self.nodes.iter().map(|n| n.0.get()).collect();
+            if counts.is_empty() { vec![NODES] } else { counts }
+        };
+        match kind {
+            ClusterKind::Local if !self.nodes.is_empty() || !self.faults.is_empty() => {
+                bail!("--nodes and --faults need nodes: give --cluster processes or another one")
+            }
+            ClusterKind::Local => Ok(vec![ClusterSpec::Local]),
+            ClusterKind::Processes => Ok(counts().into_iter().map(|nodes| ClusterSpec::Processes { nodes }).collect()),
+            ClusterKind::Emulated => {
+                let limits = self.node_limits.map(|l| l.0).unwrap_or_default();
+                Ok(counts().into_iter().map(|nodes| ClusterSpec::Emulated { nodes, limits }).collect())
+            }
+            ClusterKind::Hosts(file) => {
+                let hosts = bench_lab::cluster::read_hosts(file)?;
+                if self.nodes.is_empty() {
+                    return Ok(vec![ClusterSpec::Hosts { hosts }]);
+                }
+                let some = |nodes: &Nodes| {
+                    let Some(hosts) = hosts.get(..nodes.0.get() as usize) else {
+                        bail!("--nodes {}: {} names {} machines only", nodes.0, file.display(), hosts.len());
+                    };
+                    Ok(ClusterSpec::Hosts { hosts: hosts.to_vec() })
+                };
+                self.nodes.iter().map(some).collect()
+            }
+        }
+    }
+}
+
+/// One seed, or a row of them: `7`, `1..20` (both ends included).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Seeds {
+    /// The first.
+    pub(crate) first: u64,
+    /// How many, if a row was given: one trial each.
+    pub(crate) count: Option<NonZeroU32>,
+}
+
+impl FromStr for Seeds {
+    type Err = ValueError;
+    fn from_str(text: &str) -> Result<Self, ValueError> {
+        let number = |text: &str| text.parse::<u64>().map_err(|_| ValueError::Seeds);
+        let Some((first, last)) = text.split_once("..") else { return Ok(Self { first: number(text)?, count: None }) };
+        let (first, last) = (number(first)?, number(last)?);
+        let count = last.checked_sub(first).and_then(|n| u32::try_from(n).ok()).filter(|n| *n < 1000);
+        let count = count.and_then(|n| NonZeroU32::new(n + 1)).ok_or(ValueError::Seeds)?;
+        Ok(Self { first, count: Some(count) })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_row_of_seeds_includes_both_ends() {
+        let seeds = "1..20".parse::<Seeds>().map(|s| (s.first, s.count.map(NonZeroU32::get)));
+        assert_eq!(seeds, Ok((1, Some(20))));
+        assert_eq!("7".parse::<Seeds>(), Ok(Seeds { first: 7, count: None }));
+        for bad in ["", "..", "5..1", "1..", "1..2000", "x"] {
+            assert!(bad.parse::<Seeds>().is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn limits_are_cores_a_size_and_a_rate() {
+        let limits = "cpu=0.4,memory=2GiB,link=1000".parse::<Limits>().map(|l| l.0);
+        let expected = NodeLimits { cpu_milli: Some(400), memory: Some(Bytes::new(2 << 30)), rate_mbit: Some(1000) };
+        assert_eq!(limits, Ok(expected));
+        for bad in ["", "cpu", "cpu=0", "memory=1KiB", "link=0", "disk=1"] {
+            assert!(bad.parse::<Limits>().is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn faults_without_nodes_are_refused() {
+        let clusters = Clusters { faults: vec!["kill@50%".parse().unwrap()], ..Clusters::default() };
+        assert!(clusters.specs().is_err());
+    }
+}

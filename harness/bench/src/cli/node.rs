@@ -1,0 +1,20 @@
+//! `bench node`.
+
+use clap::Args;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+/// Runs a node of a cluster: slots, a block store and the machines of one engine style, driven from elsewhere.
+///
+/// `bench run --cluster` starts nodes by itself; this is what it starts. The cluster's token is read from the first line
+/// of standard input, one line of JSON on standard output then says where the node listens, and the node ends when its
+/// input does. A caller without the token, or of another build, is refused.
+#[derive(Args, Clone, Debug, PartialEq, Eq)]
+pub(crate) struct NodeArgs {
+    /// Listens here; port 0 takes a free one. Anything but the loopback address lets other machines try their token.
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:0")]
+    pub(crate) listen: SocketAddr,
+    /// Keeps blocks and temporary files in this folder, made if need be; what the node put there is gone at its end.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) scratch: PathBuf,
+}

@@ -1,0 +1,156 @@
+//! Control groups of emulated nodes: a CPU quota and a memory limit.
+
+use bench_model::{Bytes, NodeLimits};
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// How often a quota is refilled. The kernel's default of 100 ms lets a node with a quarter of a core freeze for 76 ms.
+const PERIOD_US: u64 = 20_000;
+
+/// Where groups can be made.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Hierarchy {
+    /// One folder per controller.
+    V1 { cpu: PathBuf, memory: PathBuf },
+    /// One folder for both.
+    V2(PathBuf),
+}
+
+/// The groups of one node. Dropping it removes them; the node's process must have ended by then.
+#[derive(Debug)]
+pub(super) struct NodeGroup {
+    hierarchy: Hierarchy,
+}
+
+impl NodeGroup {
+    /// Makes the groups of node `node` with these limits, or nothing if there is no limit.
+    ///
+    /// # Errors
+    /// The machine has no control groups, or this user may not make any.
+    pub(super) fn make(node: u32, limits: &NodeLimits) -> Result<Option<Self>, String> {
+        if limits.cpu_milli.is_none() && limits.memory.is_none() {
+            return Ok(None);
+        }
+        let roots =
+            roots().ok_or("no control groups are mounted here, so a node cannot be limited; see `bench doctor`")?;
+        remove_leftovers(&roots);
+        let name = format!("bench-{}-n{node}", std::process::id());
+        let hierarchy = match roots {
+            Hierarchy::V1 { cpu, memory } => Hierarchy::V1 { cpu: cpu.join(&name), memory: memory.join(&name) },
+            Hierarchy::V2(root) => Hierarchy::V2(root.join(&name)),
+        };
+        let group = Self { hierarchy };
+        for folder in group.folders() {
+            fs::create_dir_all(folder).map_err(|e| refused(folder, &e))?;
+        }
+        if let Some(milli) = limits.cpu_milli {
+            group.set_cpu(milli)?;
+        }
+        if let Some(memory) = limits.memory {
+            group.set_memory(memory)?;
+        }
+        Ok(Some(group))
+    }
+
+    fn folders(&self) -> Vec<&Path> {
+        match &self.hierarchy {
+            Hierarchy::V1 { cpu, memory } => vec![cpu, memory],
+            Hierarchy::V2(folder) => vec![folder],
+        }
+    }
+
+    /// Puts a process and its future children under the limits.
+    ///
+    /// # Errors
+    /// The machine refuses.
+    pub(super) fn adopt(&self, pid: u32) -> Result<(), String> {
+        self.folders().into_iter().try_for_each(|folder| write(&folder.join("cgroup.procs"), &pid.to_string()))
+    }
+
+    /// Limits CPU time to so many thousandths of a core.
+    ///
+    /// # Errors
+    /// The machine refuses.
+    pub(super) fn set_cpu(&self, milli: u32) -> Result<(), String> {
+        let quota = (u64::from(milli) * PERIOD_US / 1000).max(1_000);
+        match &self.hierarchy {
+            Hierarchy::V1 { cpu, .. } => {
+                write(&cpu.join("cpu.cfs_period_us"), &PERIOD_US.to_string())?;
+                write(&cpu.join("cpu.cfs_quota_us"), &quota.to_string())
+            }
+            Hierarchy::V2(folder) => write(&folder.join("cpu.max"), &format!("{quota} {PERIOD_US}")),
+        }
+    }
+
+    /// Limits memory, page cache included. A process that needs more is killed.
+    ///
+    /// # Errors
+    /// The machine refuses.
+    pub(super) fn set_memory(&self, memory: Bytes) -> Result<(), String> {
+        match &self.hierarchy {
+            Hierarchy::V1 { memory: folder, .. } => {
+                write(&folder.join("memory.limit_in_bytes"), &memory.get().to_string())
+            }
+            Hierarchy::V2(folder) => write(&folder.join("memory.max"), &memory.get().to_string()),
+        }
+    }
+}
+
+impl Drop for NodeGroup {
+    fn drop(&mut self) {
+        for folder in self.folders() {
+            // A group whose process is still on its way out is removed by the next cluster.
+            let _ = fs::remove_dir(folder);
+        }
+    }
+}
+
+/// Where this process may make groups: below the ones it is in.
+fn roots() -> Option<Hierarchy> {
+    let groups = fs::read_to_string("/proc/self/cgroup").ok()?;
+    let own = |wanted: &str| {
+        groups.lines().find_map(|line| {
+            let mut parts = line.splitn(3, ':');
+            let (_, controllers, path) = (parts.next()?, parts.next()?, parts.next()?);
+            controllers.split(',').any(|c| c == wanted).then(|| path.trim_start_matches('/').to_owned())
+        })
+    };
+    let mounted = |path: PathBuf| path.join("cgroup.procs").exists().then_some(path);
+    let v1 = |controller: &str| mounted(Path::new("/sys/fs/cgroup").join(controller).join(own(controller)?));
+    if let (Some(cpu), Some(memory)) = (v1("cpu").or_else(|| v1_joint(&own)), v1("memory")) {
+        return Some(Hierarchy::V1 { cpu, memory });
+    }
+    let unified = mounted(Path::new("/sys/fs/cgroup").join(own("")?))?;
+    let delegated = fs::read_to_string(unified.join("cgroup.subtree_control")).ok()?;
+    ["cpu", "memory"].iter().all(|c| delegated.split(' ').any(|d| d.trim() == *c)).then_some(Hierarchy::V2(unified))
+}
+
+/// Where `cpu` is mounted together with `cpuacct`.
+fn v1_joint(own: &impl Fn(&str) -> Option<String>) -> Option<PathBuf> {
+    let path = Path::new("/sys/fs/cgroup/cpu,cpuacct").join(own("cpu")?);
+    path.join("cgroup.procs").exists().then_some(path)
+}
+
+/// Removes groups whose makers are gone. Ones that still hold a process refuse.
+fn remove_leftovers(roots: &Hierarchy) {
+    let folders = match roots {
+        Hierarchy::V1 { cpu, memory } => vec![cpu, memory],
+        Hierarchy::V2(root) => vec![root],
+    };
+    for entry in folders.into_iter().filter_map(|f| fs::read_dir(f).ok()).flatten().flatten() {
+        let name = entry.file_name();
+        let maker =
+            name.to_str().and_then(|n| n.strip_prefix("bench-")?.split_once("-n")).map(|(maker, _)| maker.to_owned());
+        if maker.is_some_and(|pid| pid.parse::<u32>().is_ok() && !Path::new("/proc").join(pid).exists()) {
+            let _ = fs::remove_dir(entry.path());
+        }
+    }
+}
+
+fn write(file: &Path, value: &str) -> Result<(), String> {
+    fs::write(file, value).map_err(|e| refused(file, &e))
+}
+
+fn refused(path: &Path, error: &std::io::Error) -> String {
+    format!("cannot set {}: {error}; run as root or with delegated control groups, see `bench doctor`", path.display())
+}

@@ -1,0 +1,85 @@
+//! Clusters: node processes of this machine, emulated ones with limits and links of their own, and those of other
+//! machines.
+//!
+//! | module | idea |
+//! |---|---|
+//! | `child` | a node's process: starts it, hears where it listens, ends it on every path |
+//! | `processes` | nodes as plain processes of this machine, and what can be done to a process |
+//! | `network` | a switch and links in network namespaces that vanish with their processes |
+//! | `groups` | control groups: CPU quota and memory limit of a node |
+//! | `emulated` | nodes with a link, a CPU quota and a memory limit each |
+//! | `hosts` | nodes on other machines over ssh; the file that names them |
+//!
+//! Invariant: whatever is started or set up ends with the value that stands for it, and at the latest with this process:
+//! nodes die with the thread that started them, namespaces with their last process, and left-over control groups and
+//! folders of dead processes are removed when the next cluster starts.
+
+mod child;
+mod emulated;
+mod groups;
+mod hosts;
+mod network;
+mod processes;
+
+pub use hosts::{HostsError, read_hosts};
+
+use bench_model::{ClusterSpec, LaunchedNode, Launcher, NodeId};
+use emulated::Emulation;
+use std::ffi::OsString;
+use std::path::Path;
+use std::sync::{Mutex, PoisonError};
+
+/// Starts the nodes of any cluster with one program.
+pub struct ClusterLauncher {
+    /// The command line of a node, without where it listens.
+    node: Vec<OsString>,
+    /// The network of an emulated cluster, once it is needed.
+    emulation: Mutex<Option<Emulation>>,
+}
+
+impl ClusterLauncher {
+    /// A launcher of `argv --listen ADDRESS --scratch FOLDER`.
+    #[must_use]
+    pub fn new(node: Vec<OsString>) -> Self {
+        Self { node, emulation: Mutex::default() }
+    }
+
+    /// A launcher of `bench node`, where the running program is `bench`.
+    ///
+    /// # Errors
+    /// The path of the running program is unknown.
+    pub fn this_program() -> std::io::Result<Self> {
+        Ok(Self::new(vec![std::env::current_exe()?.into(), "node".into()]))
+    }
+
+    /// The command line of a node that listens at `address`.
+    fn argv(&self, address: &str, node: NodeId, scratch: &Path) -> Vec<OsString> {
+        let scratch = scratch.join(node.to_string());
+        let mut argv = self.node.clone();
+        argv.extend(["--listen".into(), address.into(), "--scratch".into(), scratch.into()]);
+        argv
+    }
+}
+
+impl Launcher for ClusterLauncher {
+    fn launch(&self, cluster: &ClusterSpec, node: NodeId, scratch: &Path) -> Result<Box<dyn LaunchedNode>, String> {
+        match cluster {
+            ClusterSpec::Local => Err("a local cluster has no node processes".to_owned()),
+            ClusterSpec::Processes { .. } => processes::launch(&self.argv("127.0.0.1:0", node, scratch)),
+            ClusterSpec::Emulated { nodes, limits } => {
+                let mut emulation = self.emulation.lock().unwrap_or_else(PoisonError::into_inner);
+                let emulation = match &mut *emulation {
+                    Some(emulation) => emulation,
+                    none => none.insert(Emulation::start(*nodes)?),
+                };
+                let address = emulation.address_of(node);
+                emulation.launch(&self.argv(&format!("{address}:0"), node, scratch), node, limits)
+            }
+            ClusterSpec::Hosts { hosts } => {
+                let host =
+                    hosts.get(node.0 as usize).ok_or_else(|| format!("the hosts file has no line for {node}"))?;
+                hosts::launch(host, &self.node, node)
+            }
+        }
+    }
+}

@@ -1,0 +1,121 @@
+//! Where an engine's nodes run: plain data, carried out by a [`Launcher`].
+
+use crate::fault::FaultKind;
+use crate::ids::NodeId;
+use crate::units::Bytes;
+use serde::{Deserialize, Serialize};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+/// Where the nodes of an engine run. The same for every engine of a comparison.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub enum ClusterSpec {
+    /// One node, in the engine's own process.
+    #[default]
+    Local,
+    /// Node processes of this machine, as they are.
+    Processes {
+        /// How many.
+        nodes: u32,
+    },
+    /// Node processes of this machine, each in a network namespace and a control group of its own.
+    Emulated {
+        /// How many.
+        nodes: u32,
+        /// What each of them is limited to.
+        limits: NodeLimits,
+    },
+    /// One node process on each of these machines, started over ssh.
+    Hosts {
+        /// The machines, in node order.
+        hosts: Vec<SshHost>,
+    },
+}
+
+/// What an emulated node is limited to; unlimited where absent.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NodeLimits {
+    /// CPU time, in thousandths of a core.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cpu_milli: Option<u32>,
+    /// Memory, page cache included.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub memory: Option<Bytes>,
+    /// Its link, in Mbit/s each way.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rate_mbit: Option<u32>,
+}
+
+/// A machine that is reached over ssh.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SshHost {
+    /// What ssh is told: `host` or `user@host`.
+    pub ssh: String,
+    /// ssh's port.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub port: Option<u16>,
+    /// A private key.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub identity: Option<PathBuf>,
+    /// The address its node listens on and the others connect to.
+    pub address: std::net::IpAddr,
+    /// A folder on that machine for the program and its temporary files.
+    pub folder: PathBuf,
+}
+
+impl ClusterSpec {
+    /// Its kind as commands and records name it.
+    #[must_use]
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::Local => "local",
+            Self::Processes { .. } => "processes",
+            Self::Emulated { .. } => "emulated",
+            Self::Hosts { .. } => "hosts",
+        }
+    }
+
+    /// How many nodes it has.
+    #[must_use]
+    pub fn nodes(&self) -> u32 {
+        match self {
+            Self::Local => 1,
+            Self::Processes { nodes } | Self::Emulated { nodes, .. } => *nodes,
+            Self::Hosts { hosts } => u32::try_from(hosts.len()).unwrap_or(u32::MAX),
+        }
+    }
+}
+
+/// Starts node processes. Dropping what it returns stops them, whatever happened.
+pub trait Launcher: Send + Sync {
+    /// Starts the program of a node, which keeps its files in `scratch`, and waits until it listens.
+    ///
+    /// # Errors
+    /// Why there is no such node, with what to do about it.
+    fn launch(&self, cluster: &ClusterSpec, node: NodeId, scratch: &Path) -> Result<Box<dyn LaunchedNode>, String>;
+}
+
+/// A node's process. Dropping it kills the process and removes whatever was set up for it.
+pub trait LaunchedNode: Send {
+    /// Where it listens.
+    fn address(&self) -> std::net::SocketAddr;
+    /// The secret that it accepts connections by.
+    fn token(&self) -> &str;
+    /// Whether the process still exists.
+    fn is_alive(&mut self) -> bool;
+    /// Hurts it from outside. Faults that only the node itself can play (a corrupt block, a full disk) are refused.
+    ///
+    /// # Errors
+    /// Why this cluster cannot do that.
+    fn inject(&mut self, fault: &FaultKind) -> Result<(), String>;
+    /// Ends whatever [`LaunchedNode::inject`] began and can be ended (a pause, a cut, a slow CPU).
+    ///
+    /// # Errors
+    /// Why that failed.
+    fn relieve(&mut self) -> Result<(), String>;
+    /// Waits for the process to end by itself, at most so long; then kills it.
+    fn stop(&mut self, patience: Duration);
+}

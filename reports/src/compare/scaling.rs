@@ -1,0 +1,125 @@
+//! One engine on several node counts.
+//!
+//! Every node count is judged by the same workloads: those that all of them completed. A node count that was measured with
+//! several numbers of slots per node gives one series per number of slots; otherwise the slots are taken as they are, for
+//! the cores of one machine are shared out among its nodes.
+
+use super::field::{Field, Kind, slots_text};
+use super::totals::total_ratio;
+use super::workloads::{ByWorkload, Floors};
+use crate::comparison::{Contestant, Law, Ratio, ScalingPoint, ScalingSeries};
+use crate::stats::{Bootstrap, Interval, POINTS_MIN, Point, Sample, scalability};
+use std::collections::BTreeSet;
+
+pub(super) fn series(field: &Field<'_>, cases: &ByWorkload<'_, '_>, floors: &Floors<'_>) -> Vec<ScalingSeries> {
+    let measured: BTreeSet<usize> = cases.values().flatten().map(|(who, _)| *who).collect();
+    let kinds = field.kinds(field.compared().map(|(i, _)| i).filter(|i| measured.contains(i)));
+    let parts = kinds.into_iter().flat_map(|kind| split(field, kind));
+    parts.filter_map(|kind| one(field, cases, floors, &kind)).collect()
+}
+
+/// One kind, or one per number of slots if a node count has several.
+fn split(field: &Field<'_>, kind: Kind) -> Vec<Kind> {
+    let of = |i: &usize| field.contestants.get(*i).map(|c| (c.nodes, c.slots));
+    let nodes: BTreeSet<u32> = kind.members.iter().filter_map(of).map(|(nodes, _)| nodes).collect();
+    if nodes.len() == kind.members.len() {
+        return vec![kind];
+    }
+    let slots: BTreeSet<u32> = kind.members.iter().filter_map(of).map(|(_, slots)| slots).collect();
+    let with = |slots: u32| Kind {
+        name: format!("{} {}", kind.name, slots_text(slots)),
+        members: kind.members.iter().copied().filter(|i| of(i).is_some_and(|(_, s)| s == slots)).collect(),
+    };
+    slots.into_iter().map(with).collect()
+}
+
+/// A node count with its times of the common workloads.
+struct Size<'m, 'c> {
+    contestant: &'c Contestant,
+    samples: Vec<&'m Sample>,
+}
+
+impl Size<'_, '_> {
+    fn total(&self) -> Option<f64> {
+        (!self.samples.is_empty()).then(|| self.samples.iter().map(|s| s.median).sum())
+    }
+
+    fn resampled(&self) -> Option<Bootstrap> {
+        let all: Option<Vec<&Bootstrap>> = self.samples.iter().map(|s| s.bootstrap.as_ref()).collect();
+        Bootstrap::sum(all?.into_iter())
+    }
+}
+
+fn one(field: &Field<'_>, cases: &ByWorkload<'_, '_>, floors: &Floors<'_>, kind: &Kind) -> Option<ScalingSeries> {
+    let mut members: Vec<(usize, &Contestant)> =
+        kind.members.iter().filter_map(|i| Some((*i, field.contestants.get(*i)?))).collect();
+    members.sort_by_key(|(_, c)| c.nodes);
+    let (_, first) = *members.first().filter(|_| members.len() > 1)?;
+    let slots_shared = members.iter().any(|(_, c)| c.slots != first.slots);
+    let common: Vec<Vec<&Sample>> = cases.values().filter_map(|of_case| completed_by_all(of_case, &members)).collect();
+    let sizes: Vec<Size<'_, '_>> = (members.iter().enumerate())
+        .map(|(at, (_, contestant))| {
+            let samples = common.iter().filter_map(|row| row.get(at).copied()).collect();
+            Size { contestant, samples }
+        })
+        .collect();
+    let smallest = sizes.first()?;
+    Some(ScalingSeries {
+        engine: kind.name.clone(),
+        cluster: first.cluster.clone(),
+        common: common.len(),
+        cases: cases.len(),
+        slots_shared,
+        points: sizes.iter().map(|size| point(size, smallest, slots_shared, floors.table.p95)).collect(),
+        law: law(&sizes, slots_shared),
+    })
+}
+
+/// The samples of one workload, one per member; none unless all of them completed it.
+fn completed_by_all<'m>(
+    of_case: &[(usize, &'m super::measured::Measured<'_>)],
+    members: &[(usize, &Contestant)],
+) -> Option<Vec<&'m Sample>> {
+    let sample = |who: usize| of_case.iter().find(|(c, _)| *c == who).and_then(|(_, m)| m.sample.as_ref());
+    members.iter().map(|(who, _)| sample(*who)).collect()
+}
+
+/// What a cluster is the size of: nodes, or slots if nodes differ in theirs.
+fn units(contestant: &Contestant, slots_shared: bool) -> u32 {
+    if slots_shared { contestant.cores() } else { contestant.nodes }
+}
+
+fn point(size: &Size<'_, '_>, smallest: &Size<'_, '_>, slots_shared: bool, floor: Option<f64>) -> ScalingPoint {
+    let c = size.contestant;
+    let pairs: Vec<(&Sample, &Sample)> = size.samples.iter().copied().zip(smallest.samples.iter().copied()).collect();
+    let is_smallest = c.label == smallest.contestant.label;
+    let time = total_ratio(&pairs, floor).filter(|_| !is_smallest).map(|t| t.total);
+    let speedup = time.map(|t| Ratio {
+        value: 1.0 / t.value,
+        interval: t.interval.map(|i| Interval { low: 1.0 / i.high, high: 1.0 / i.low }),
+        ..t
+    });
+    let growth = f64::from(units(c, slots_shared)) / f64::from(units(smallest.contestant, slots_shared));
+    ScalingPoint {
+        contestant: c.label.clone(),
+        nodes: c.nodes,
+        slots: c.slots,
+        wall_ns_total: size.total(),
+        wall_ns_interval: size.resampled().map(|b| b.interval()),
+        speedup,
+        efficiency: speedup.map(|s| s.value / growth),
+        efficiency_interval: speedup
+            .and_then(|s| s.interval)
+            .map(|i| Interval { low: i.low / growth, high: i.high / growth }),
+    }
+}
+
+fn law(sizes: &[Size<'_, '_>], slots_shared: bool) -> Law {
+    let point = |size: &Size<'_, '_>| {
+        let resampled = size.resampled()?.map(|ns| ns / 1e9);
+        Some(Point { nodes: units(size.contestant, slots_shared), seconds: size.total()? / 1e9, resampled })
+    };
+    let points: Vec<Point> = sizes.iter().filter_map(point).collect();
+    let measured = points.iter().map(|p| p.nodes).collect::<BTreeSet<_>>().len();
+    scalability(&points).map_or(Law::InsufficientPoints { measured, needed: POINTS_MIN }, Law::Fitted)
+}

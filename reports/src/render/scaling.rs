@@ -1,0 +1,105 @@
+//! The sheet of node counts.
+
+use super::layout::{Block, Kind, Row, Sheet, Tone};
+use super::scale::{Scale, percent, ratio};
+use super::wording::{column, or_dash, range, ratio_text};
+use crate::comparison::{FamilyReport, Law, ScalingSeries};
+use crate::stats::Scalability;
+
+pub(super) fn blocks(family: &FamilyReport) -> Vec<Block> {
+    let all = &family.scaling;
+    if all.is_empty() {
+        return Vec::new();
+    }
+    let title = format!("{} strong scaling: the same workloads on more nodes", family.family.name());
+    let mut blocks = vec![Block::Heading(3, title), Block::Sheet(sheet(all))];
+    // Engines of which the same is to be said share a line.
+    let mut lines: Vec<(String, Vec<&str>)> = Vec::new();
+    for s in all {
+        let line = line(s);
+        match lines.iter_mut().find(|(known, _)| *known == line) {
+            Some((_, engines)) => engines.push(&s.engine),
+            None => lines.push((line, vec![&s.engine])),
+        }
+    }
+    blocks.extend(lines.into_iter().map(|(line, engines)| Block::Item(format!("{}: {line}", engines.join(", ")))));
+    blocks
+}
+
+fn sheet(all: &[ScalingSeries]) -> Sheet {
+    let points = || all.iter().flat_map(|s| s.points.iter().map(move |p| (s, p)));
+    let ends = points().filter_map(|(_, p)| p.wall_ns_interval).flat_map(|i| [i.low, i.high]);
+    let scale = Scale::time(points().filter_map(|(_, p)| p.wall_ns_total).chain(ends));
+    let rows = points().map(|(s, p)| {
+        let is_first = s.points.first().is_some_and(|first| first.nodes == p.nodes);
+        let no_speedup = if is_first && p.wall_ns_total.is_some() { "1" } else { "-" };
+        let interval = p.efficiency_interval.map_or_else(String::new, |i| format!(" {}", range(i, ratio)));
+        Row {
+            tone: Tone::Plain,
+            cells: vec![
+                s.engine.clone(),
+                s.cluster.clone(),
+                format!("{} x {}", p.nodes, p.slots),
+                or_dash(p.wall_ns_total, |ns| scale.show(ns)),
+                or_dash(p.wall_ns_interval, |i| range(i, |ns| scale.show(ns))),
+                p.speedup.as_ref().map_or_else(|| no_speedup.to_owned(), ratio_text),
+                p.efficiency.map_or_else(|| no_speedup.to_owned(), |e| format!("{}{interval}", ratio(e))),
+            ],
+        }
+    });
+    Sheet {
+        rows: rows.collect(),
+        columns: vec![
+            column("engine", Kind::Name),
+            column("cluster", Kind::Name),
+            column("nodes x slots", Kind::Number),
+            column(scale.unit, Kind::Number),
+            column("95 % interval", Kind::Number),
+            column("speedup", Kind::Words),
+            column("efficiency", Kind::Words),
+        ],
+    }
+}
+
+/// What a reader of one engine's rows must know.
+fn line(s: &ScalingSeries) -> String {
+    let over = match (s.common, s.cases) {
+        (0, _) => "no workload was completed at every node count, so there are no times".to_owned(),
+        (common, cases) => format!("total of the {common} of {cases} workloads completed at every node count"),
+    };
+    let shared = if s.slots_shared {
+        "; slots per node were shared out, so efficiency is per slot of the whole cluster, not per node"
+    } else {
+        ""
+    };
+    format!("{over}{shared}; {}", law(&s.law, s.slots_shared))
+}
+
+fn law(law: &Law, slots_shared: bool) -> String {
+    let units = if slots_shared { "slots" } else { "nodes" };
+    match law {
+        Law::InsufficientPoints { measured, needed } => {
+            let counts = if slots_shared { "different slot counts" } else { "node counts" };
+            format!("Universal Scalability Law: insufficient points: {measured} of {needed} {counts}")
+        }
+        Law::Fitted(Scalability { sigma, sigma_interval, kappa, kappa_interval, peak_nodes, .. }) => {
+            let share = |value: f64| percent(value);
+            let peak = peak_nodes.filter(|n| n.is_finite()).map_or_else(
+                || "throughput never falls with more of them".to_owned(),
+                |n| format!("throughput is highest at {n:.0} {units}"),
+            );
+            format!(
+                "Universal Scalability Law over {units}: contention {} % ({}), coherency {} % ({}); {peak}",
+                share(*sigma),
+                range(*sigma_interval, share),
+                exact_percent(*kappa),
+                range(*kappa_interval, exact_percent)
+            )
+        }
+    }
+}
+
+/// A share as percent with three decimals: coherency costs are paid per pair of nodes, and small ones weigh.
+fn exact_percent(share: f64) -> String {
+    format!("{:.3}", share * 100.0)
+}

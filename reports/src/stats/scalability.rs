@@ -1,0 +1,189 @@
+//! The Universal Scalability Law: how throughput grows with nodes, and what holds it back.
+//!
+//! `X(n) = lambda * n / (1 + sigma * (n - 1) + kappa * n * (n - 1))` (Gunther, "Guerrilla Capacity Planning", 2007):
+//! `sigma` is the share of work that only one node can do at a time, `kappa` what every pair of nodes costs. Written as
+//! `n / X(n) = a + b * (n - 1) + c * n * (n - 1)` it is linear in its parameters; they are fitted by least squares of the
+//! relative error, none below zero.
+
+use super::bootstrap::{Bootstrap, RESAMPLES};
+use super::{Interval, sorted};
+use serde::Serialize;
+use std::collections::BTreeSet;
+
+/// Fewer node counts fit any three parameters (METHOD rule 17).
+pub const POINTS_MIN: usize = 6;
+
+/// A fitted law.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Scalability {
+    /// Throughput of one node, in runs per second.
+    pub lambda: f64,
+    /// Contention, 0 for none.
+    pub sigma: f64,
+    /// Its 95 % interval.
+    pub sigma_interval: Interval,
+    /// Coherency, 0 for none.
+    pub kappa: f64,
+    /// Its 95 % interval.
+    pub kappa_interval: Interval,
+    /// The node count of the highest throughput, if it is finite.
+    pub peak_nodes: Option<f64>,
+}
+
+/// What one node count was measured to take.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Point {
+    /// How many nodes, or whatever was added.
+    pub nodes: u32,
+    /// Seconds of one run of everything.
+    pub seconds: f64,
+    /// The same, resampled.
+    pub resampled: Bootstrap,
+}
+
+/// Fits the law to the points, and to each of their resamples for intervals; none below [`POINTS_MIN`] different node
+/// counts.
+#[must_use]
+pub fn scalability(points: &[Point]) -> Option<Scalability> {
+    let counts: BTreeSet<u32> = points.iter().map(|p| p.nodes).collect();
+    if counts.len() < POINTS_MIN {
+        return None;
+    }
+    let measured: Vec<(f64, f64)> = points.iter().map(|p| (f64::from(p.nodes), p.seconds)).collect();
+    let (lambda, sigma, kappa) = fit(&measured)?;
+    let drawn: Vec<(f64, f64, f64)> = (0..RESAMPLES)
+        .filter_map(|i| {
+            let points = points.iter().map(|p| Some((f64::from(p.nodes), p.resampled.draw(i)?)));
+            fit(&points.collect::<Option<Vec<_>>>()?)
+        })
+        .collect();
+    let interval = |of: fn(&(f64, f64, f64)) -> f64| {
+        let ascending = sorted(drawn.iter().map(of));
+        let cut = ascending.len() / 40;
+        let at = |i: usize| ascending.get(i).copied().unwrap_or(f64::NAN);
+        Interval { low: at(cut), high: at(ascending.len().saturating_sub(1 + cut)) }
+    };
+    let peak_nodes = (kappa > 0.0 && sigma < 1.0).then(|| ((1.0 - sigma) / kappa).sqrt());
+    let (sigma_interval, kappa_interval) = (interval(|d| d.1), interval(|d| d.2));
+    Some(Scalability { lambda, sigma, sigma_interval, kappa, kappa_interval, peak_nodes })
+}
+
+/// `(lambda, sigma, kappa)` of points `(nodes, seconds)`.
+fn fit(points: &[(f64, f64)]) -> Option<(f64, f64, f64)> {
+    // The non-negative least squares of three terms, the first always present: the best of the four subsets of the rest.
+    let subsets: [&[usize]; 4] = [&[0, 1, 2], &[0, 1], &[0, 2], &[0]];
+    let solved = subsets.iter().filter_map(|terms| {
+        let solution = least_squares(points, terms)?;
+        let legal = solution.iter().all(|x| *x >= 0.0) && solution[0] > 0.0;
+        legal.then(|| (error(points, &solution), solution))
+    });
+    let (_, [a, b, c]) = solved.min_by(|(x, _), (y, _)| x.total_cmp(y))?;
+    Some((1.0 / a, b / a, c / a))
+}
+
+/// What a parameter is multiplied with in `n / X(n)`.
+fn term(which: usize, n: f64) -> f64 {
+    match which {
+        0 => 1.0,
+        1 => n - 1.0,
+        _ => n * (n - 1.0),
+    }
+}
+
+/// The sum of squared relative errors.
+fn error(points: &[(f64, f64)], parameters: &[f64; 3]) -> f64 {
+    let relative = |(n, seconds): &(f64, f64)| {
+        let predicted: f64 = (0..3).map(|i| parameters[i] * term(i, *n)).sum();
+        predicted / (n * seconds) - 1.0
+    };
+    points.iter().map(|p| relative(p).powi(2)).sum()
+}
+
+/// Least squares over some terms, the others being zero; none if the terms cannot be told apart.
+fn least_squares(points: &[(f64, f64)], terms: &[usize]) -> Option<[f64; 3]> {
+    let size = terms.len();
+    let mut rows = [[0.0f64; 4]; 3];
+    for (n, seconds) in points {
+        // Weighted by the inverse square of the measured value: errors count relative to it.
+        let weight = 1.0 / (n * seconds).powi(2);
+        for (i, row) in rows.iter_mut().enumerate().take(size) {
+            for (j, cell) in row.iter_mut().enumerate().take(size) {
+                *cell += weight * term(terms[i], *n) * term(terms[j], *n);
+            }
+            row[3] += weight * term(terms[i], *n) * n * seconds;
+        }
+    }
+    let solved = eliminate(&mut rows, size)?;
+    let mut parameters = [0.0; 3];
+    for (which, value) in terms.iter().zip(solved) {
+        parameters[*which] = value;
+    }
+    Some(parameters)
+}
+
+/// Gauss-Jordan elimination with row exchange; the right-hand side is the last column.
+fn eliminate(rows: &mut [[f64; 4]; 3], size: usize) -> Option<[f64; 3]> {
+    for column in 0..size {
+        let pivot = (column..size).max_by(|a, b| rows[*a][column].abs().total_cmp(&rows[*b][column].abs()))?;
+        rows.swap(column, pivot);
+        let divisor = rows[column][column];
+        if divisor.abs() < 1e-12 {
+            return None;
+        }
+        rows[column].iter_mut().for_each(|cell| *cell /= divisor);
+        let unit = rows[column];
+        for (_, row) in rows.iter_mut().enumerate().take(size).filter(|(i, _)| *i != column) {
+            let factor = row[column];
+            row.iter_mut().zip(unit).for_each(|(cell, u)| *cell -= factor * u);
+        }
+    }
+    Some([rows[0][3], rows[1][3], rows[2][3]])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn point(nodes: u32, seconds: [f64; 3]) -> Point {
+        let resampled = Bootstrap::of_median(&sorted(seconds), nodes.into()).unwrap();
+        Point { nodes, seconds: sorted(seconds)[1], resampled }
+    }
+
+    fn points(lambda: f64, sigma: f64, kappa: f64, counts: &[u32]) -> Vec<Point> {
+        let seconds = |n: f64| (1.0 + sigma * (n - 1.0) + kappa * n * (n - 1.0)) / (lambda * n);
+        counts.iter().map(|n| point(*n, [seconds(f64::from(*n)); 3])).collect()
+    }
+
+    #[test]
+    fn five_node_counts_are_insufficient() {
+        assert_eq!(scalability(&points(1.0, 0.1, 0.0, &[1, 2, 4, 8, 16])), None);
+        // The same count twice is one.
+        assert_eq!(scalability(&points(1.0, 0.1, 0.0, &[1, 2, 4, 8, 16, 16])), None);
+    }
+
+    #[test]
+    fn perfect_scaling_has_neither_contention_nor_coherency() {
+        let fit = scalability(&points(2.0, 0.0, 0.0, &[1, 2, 3, 4, 6, 8])).unwrap();
+        assert!(fit.sigma.abs() < 1e-9 && fit.kappa.abs() < 1e-9 && fit.peak_nodes.is_none(), "{fit:?}");
+    }
+
+    proptest! {
+        #[test]
+        fn the_law_that_made_the_points_is_found(lambda in 0.1f64..10.0, sigma in 0.0f64..0.5, kappa in 0.0f64..0.05) {
+            let fit = scalability(&points(lambda, sigma, kappa, &[1, 2, 3, 4, 6, 8, 12])).unwrap();
+            prop_assert!((fit.lambda / lambda - 1.0).abs() < 1e-6);
+            prop_assert!((fit.sigma - sigma).abs() < 1e-6 && (fit.kappa - kappa).abs() < 1e-6);
+            prop_assert!(fit.sigma_interval.low <= sigma + 1e-6 && fit.sigma_interval.high >= sigma - 1e-6);
+        }
+
+        #[test]
+        fn no_measurements_give_negative_parameters(seconds in prop::collection::vec(0.01f64..100.0, 6)) {
+            let around = |s: f64| [s * 0.9, s, s * 1.2];
+            let points: Vec<Point> = seconds.iter().zip(1..).map(|(s, nodes)| point(nodes, around(*s))).collect();
+            if let Some(fit) = scalability(&points) {
+                prop_assert!(fit.lambda > 0.0 && fit.sigma >= 0.0 && fit.kappa >= 0.0);
+            }
+        }
+    }
+}
