@@ -25,7 +25,14 @@ fn dataset(root: &Path) -> Arc<Dataset> {
 
 fn setup(scratch: &Path, slots: u32, memory: Option<u64>) -> EngineSetup {
     let memory = memory.map(Bytes::new);
-    EngineSetup { slots, memory, scratch: scratch.to_path_buf(), tuning: Tuning::default(), spans: false, cluster: Default::default() }
+    EngineSetup {
+        slots,
+        memory,
+        scratch: scratch.to_path_buf(),
+        tuning: Tuning::default(),
+        spans: false,
+        cluster: Default::default(),
+    }
 }
 
 fn sql(data: &Dataset, text: &str) -> Workload {

@@ -121,7 +121,7 @@ mod tests {
         let tuning = Tuning::resolve(&SWITCHES, [("broadcast_bytes", "1MiB"), ("join", "sort-merge")]);
         assert_eq!(
             tuning.map(|t| (t.bytes("broadcast_bytes").get(), t.word("join").to_owned())),
-            Ok((MIB, "sort-merge".to_owned()))
+            Ok((1 << 20, "sort-merge".to_owned()))
         );
     }
 }

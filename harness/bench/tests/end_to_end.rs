@@ -10,7 +10,7 @@ use program::{Program, Ran};
 use std::fs;
 use std::time::Duration;
 
-const ALL: [&str; 3] = ["stagedag", "datafusion", "datafusion-1t"];
+const ALL: [&str; 5] = ["actor", "taskgraph", "stagedag", "datafusion", "datafusion-1t"];
 
 #[test]
 fn a_run_checks_every_answer_of_every_engine_and_reports_it() {

@@ -277,7 +277,16 @@ mod tests {
 
     fn fragment(id: u32, tasks: u32, outputs: u32, inputs: Vec<Input>) -> Fragment {
         let call = Call { kernel: KernelId::new("noop/1"), args: Bytes::new() };
-        Fragment { id: FragmentId(id), call, inputs, tasks, exchange: Exchange::Hash, outputs, waits_for: vec![], options: TaskOptions::default() }
+        Fragment {
+            id: FragmentId(id),
+            call,
+            inputs,
+            tasks,
+            exchange: Exchange::Hash,
+            outputs,
+            waits_for: vec![],
+            options: TaskOptions::default(),
+        }
     }
 
     #[test]

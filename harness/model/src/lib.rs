@@ -47,7 +47,8 @@ pub use graph::{Call, Exchange, Fragment, Graph, GraphError, Input, KernelId, Pl
 pub use ids::{Addr, Attempt, BlockId, Epoch, FragmentId, JobId, NodeId, TaskId, TimerId};
 pub use kernel::{Batches, Kernel, Registry, TaskContext, TaskFailure, TaskStats};
 pub use machine::{
-    Action, Assignment, Event, JobError, Machine, Note, Planned, StageStats, Storage, Style, StyleEnv, TaskReport, Violation,
+    Action, Assignment, Event, JobError, Machine, Note, Planned, StageStats, Storage, Style, StyleEnv, TaskReport,
+    Violation,
 };
 pub use planner::{PLANNER_SWITCHES, REPLANNER_SWITCHES, joined};
 pub use program::{Aggregate, Check, Family, JoinKind, Program, Query, SortKey, Step, Workload};

@@ -25,7 +25,16 @@ pub fn random_graph(rng: &mut Rng, tasks: u32) -> Graph {
 
 fn fragment(id: u32, tasks: u32, inputs: Vec<Input>, exchange: Exchange, outputs: u32) -> Fragment {
     let call = Call { kernel: KernelId::new("sim/1"), args: Default::default() };
-    Fragment { id: FragmentId(id), call, inputs, tasks, exchange, outputs, waits_for: Vec::new(), options: Default::default() }
+    Fragment {
+        id: FragmentId(id),
+        call,
+        inputs,
+        tasks,
+        exchange,
+        outputs,
+        waits_for: Vec::new(),
+        options: Default::default(),
+    }
 }
 
 fn read(from: u32, read: Read) -> Input {

@@ -13,8 +13,8 @@ use crate::queue::Queue;
 use crate::rng::Rng;
 use crate::shapes::random_graph;
 use bench_model::{
-    Action, Addr, Attempt, BlockId, BlockRef, Bytes, Event, Graph, JobId, Machine, Nanos, NodeId, Planned, Style, StyleEnv, TaskId,
-    TimerId, Tuning,
+    Action, Addr, Attempt, BlockId, BlockRef, Bytes, Event, Graph, JobId, Machine, Nanos, NodeId, Planned, Style,
+    StyleEnv, TaskId, TimerId, Tuning,
 };
 use life::Life;
 use std::collections::BTreeMap;
@@ -261,7 +261,9 @@ impl<'s, S: Style> Sim<'s, S> {
                 self.task_ends((node, incarnation), (task, attempt), generation)
             }
             Occurrence::Fetched { node, incarnation, block } => self.fetched((node, incarnation), block),
-            Occurrence::Spilled { node, incarnation, block, attempt } => self.spilled((node, incarnation), block, attempt),
+            Occurrence::Spilled { node, incarnation, block, attempt } => {
+                self.spilled((node, incarnation), block, attempt)
+            }
             Occurrence::Memory { node, incarnation } => self.memory_measured((node, incarnation)),
             Occurrence::Planned(planned) => {
                 if let (Some(job), Some(graph)) = (self.jobs.get_mut(&planned.job), &planned.graph) {

@@ -15,7 +15,16 @@ use std::time::Instant;
 fn fragment(id: u32, tasks: u32, read: Option<Read>, exchange: Exchange) -> Fragment {
     let call = Call { kernel: KernelId::new("noop/1"), args: Default::default() };
     let inputs = read.map(|read| Input { from: FragmentId(id - 1), read }).into_iter().collect();
-    Fragment { id: FragmentId(id), call, inputs, tasks, exchange, outputs: 1, waits_for: vec![], options: Default::default() }
+    Fragment {
+        id: FragmentId(id),
+        call,
+        inputs,
+        tasks,
+        exchange,
+        outputs: 1,
+        waits_for: vec![],
+        options: Default::default(),
+    }
 }
 
 fn graph(fragments: Vec<Fragment>) -> Arc<Graph> {
@@ -50,7 +59,13 @@ fn shapes() -> Vec<(&'static str, Arc<Graph>)> {
 /// Runs a graph through one driver and one executor, by value, with tasks that take no time at all.
 fn drive(graph: &Arc<Graph>) -> u64 {
     let tuning = Tuning::defaults(StageDag.switches());
-    let env = StyleEnv { slots: 2, memory_share: bench_model::Bytes::new(0), memory: None, resources: Default::default(), tuning };
+    let env = StyleEnv {
+        slots: 2,
+        memory_share: bench_model::Bytes::new(0),
+        memory: None,
+        resources: Default::default(),
+        tuning,
+    };
     let node = Addr::Node(NodeId(0));
     let mut driver = StageDag.machine(Addr::Driver, &env);
     let mut executor = StageDag.machine(node, &env);

@@ -42,8 +42,6 @@ pub enum Expected {
     File {
         /// The file.
         path: PathBuf,
-        /// How it is encoded.
-        format: Format,
     },
 }
 
@@ -233,7 +231,7 @@ fn expected_file(
         .ok_or_else(|| invalid(format!("the expected answer `{file}` must be a .parquet or .csv file")))?;
     let path = (scope.path)(file)?;
     match format {
-        Format::Parquet if columns.is_empty() => Ok(Expected::File { path, format }),
+        Format::Parquet if columns.is_empty() => Ok(Expected::File { path }),
         Format::Parquet => Err(invalid(format!("`columns` are for CSV answers; `{file}` has its own"))),
         Format::Csv => {
             let declared = table::declared(columns).map_err(invalid)?;

@@ -37,9 +37,7 @@ pub use data::{
 pub use definition::DefinitionError;
 pub use family::{Definition, Expected};
 pub use graph_shape::GraphShape;
-pub use requirement::{
-    Demand, Effort, HOURS_MAX, Machine, Requirements, Shortfall, demands, missing, requirements, requirements_of,
-};
+pub use requirement::{Demand, Effort, HOURS_MAX, Machine, Requirements, Shortfall, demands, missing, requirements_of};
 pub use spec::{DatasetSpec, Groupby, Skew, SpecError, Tpch};
 pub use suite::{Suite, SuiteFamily, suite, suites};
 pub use user::{UserFamily, init, load_dir};

@@ -115,17 +115,6 @@ pub fn demands(suite: &Suite, selected: &[Definition], to_make: impl Fn(&Dataset
     suite.datasets().filter_map(demand).collect()
 }
 
-/// What running all workloads of a suite needs, with `to_make` bytes of its tables still to be made.
-/// [`requirements_of`] charges a selection for what it reads and makes only.
-#[must_use]
-pub fn requirements(suite: &Suite, to_make: Bytes, effort: Effort, cores: u32) -> Requirements {
-    let estimate: u64 = suite.datasets().map(DatasetSpec::disk_bytes_estimate).sum();
-    let share = (to_make.get() as f64 / estimate.max(1) as f64).min(1.0);
-    let selected = crate::workloads(suite).unwrap_or_default();
-    let left = |spec: &DatasetSpec| (spec.disk_bytes_estimate() as f64 * share).ceil() as u64;
-    requirements_of(&demands(suite, &selected, left), effort, cores)
-}
-
 /// What a selection needs.
 ///
 /// With `raw` the raw bytes of a set:
@@ -212,6 +201,15 @@ mod tests {
         let to_make = suite.datasets().map(|d| Bytes::new(d.disk_bytes_estimate())).sum();
         let needed = requirements(&suite, to_make, THREE_TRIALS, LAPTOP.cores);
         missing(&needed, &LAPTOP).iter().map(|s| format!("{s}\n")).collect()
+    }
+
+    /// What running all workloads of a suite needs, with `to_make` bytes of its tables still to be made.
+    fn requirements(suite: &Suite, to_make: Bytes, effort: Effort, cores: u32) -> Requirements {
+        let estimate: u64 = suite.datasets().map(DatasetSpec::disk_bytes_estimate).sum();
+        let share = (to_make.get() as f64 / estimate.max(1) as f64).min(1.0);
+        let selected = crate::workloads(suite).unwrap_or_default();
+        let left = |spec: &DatasetSpec| (spec.disk_bytes_estimate() as f64 * share).ceil() as u64;
+        requirements_of(&demands(suite, &selected, left), effort, cores)
     }
 
     #[test]

@@ -108,7 +108,16 @@ impl Cluster {
 fn fragment(id: u32, tasks: u32, outputs: u32, inputs: &[(u32, Read)]) -> Fragment {
     let call = Call { kernel: KernelId::new("noop/1"), args: Default::default() };
     let inputs = inputs.iter().map(|(from, read)| Input { from: FragmentId(*from), read: read.clone() }).collect();
-    Fragment { id: FragmentId(id), call, inputs, tasks, exchange: Exchange::Hash, outputs, waits_for: vec![], options: Default::default() }
+    Fragment {
+        id: FragmentId(id),
+        call,
+        inputs,
+        tasks,
+        exchange: Exchange::Hash,
+        outputs,
+        waits_for: vec![],
+        options: Default::default(),
+    }
 }
 
 fn map_reduce() -> Vec<Fragment> {

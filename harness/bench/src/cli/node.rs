@@ -17,4 +17,8 @@ pub(crate) struct NodeArgs {
     /// Keeps blocks and temporary files in this folder, made if need be; what the node put there is gone at its end.
     #[arg(long, value_name = "DIR")]
     pub(crate) scratch: PathBuf,
+    /// Keeps blocks that other nodes of this machine may map in this folder, which should lie in memory, such as below
+    /// /dev/shm [default: such blocks stay in the node's own memory].
+    #[arg(long, value_name = "DIR")]
+    pub(crate) shared: Option<PathBuf>,
 }

@@ -76,6 +76,9 @@ pub(crate) struct RunArgs {
     /// elsewhere.
     #[arg(long)]
     pub(crate) keep_results: bool,
+    /// Runs although memory seems too small or the time too long; never although the disk is. For those who know better.
+    #[arg(long)]
+    pub(crate) force: bool,
     /// Prints the comparison as JSON [default: a table].
     #[arg(long)]
     pub(crate) json: bool,

@@ -5,23 +5,22 @@ use crate::cli::node::NodeArgs;
 use crate::engines;
 use anyhow::{Context, Result};
 use bench_node::{NodeOptions, ProcessSetup, serve_node};
-use std::path::Path;
-
-/// Where blocks lie that other processes of the host may map.
-const SHARED: &str = "/dev/shm";
 
 pub(super) fn serve(args: &NodeArgs) -> Result<u8> {
-    std::fs::create_dir_all(&args.scratch)
-        .with_context(|| format!("cannot make {}; give another --scratch", args.scratch.display()))?;
+    for folder in [Some(&args.scratch), args.shared.as_ref()].into_iter().flatten() {
+        std::fs::create_dir_all(folder).with_context(|| format!("cannot make {}; give another", folder.display()))?;
+    }
     let setup = ProcessSetup {
         listen: args.listen.to_string(),
         scratch: args.scratch.clone(),
-        shared: Path::new(SHARED).is_dir().then(|| SHARED.into()),
+        shared: args.shared.clone(),
         build: engines::build_id()?,
         options: NodeOptions::default(),
     };
     let served = serve_node(engines::node_styles(), setup).context("the node ended");
-    // Whatever is left in it belongs to somebody else.
-    let _ = std::fs::remove_dir(&args.scratch);
+    for folder in [Some(&args.scratch), args.shared.as_ref()].into_iter().flatten() {
+        // Whatever is left in it belongs to somebody else.
+        let _ = std::fs::remove_dir(folder);
+    }
     served.map(|()| exit::FINE)
 }

@@ -211,9 +211,15 @@ fn refuse_if_too_large(args: &RunArgs, prepared: &Prepared, doctor: &Doctor) -> 
     if missing.is_empty() {
         return Ok(());
     }
+    let forceable = missing.iter().all(|m| m.can_be_forced());
+    if forceable && args.force {
+        missing.iter().for_each(|m| tell(&format!("warning: {m}")));
+        return Ok(());
+    }
+    let way_out = if forceable { "; --force runs it nevertheless" } else { "" };
     let list: Vec<String> = missing.iter().map(|m| format!("  - {m}")).collect();
     bail!(
-        "suite {} is too large for this machine:\n{}\nnothing was made or run; `bench list suites` shows smaller ones",
+        "suite {} is too large for this machine:\n{}\nnothing was made or run; `bench list suites` shows smaller ones{way_out}",
         prepared.selection.name,
         list.join("\n")
     );
@@ -221,7 +227,6 @@ fn refuse_if_too_large(args: &RunArgs, prepared: &Prepared, doctor: &Doctor) -> 
 
 fn needs(args: &RunArgs, prepared: &Prepared, doctor: &Doctor) -> Option<(bench_suite::Requirements, Machine)> {
     let suite = prepared.selection.narrowed_suite()?;
-    let to_make: u64 = prepared.selection.specs().iter().map(|s| prepared.store.bytes_to_make(s)).sum();
     let single = prepared.specs.iter().filter(|s| s.name == engines::ORACLE).count() as u32;
     let warm = match args.protocol.unwrap_or(PROTOCOL) {
         Protocol::Warm(k) => k,
@@ -238,7 +243,9 @@ fn needs(args: &RunArgs, prepared: &Prepared, doctor: &Doctor) -> Option<(bench_
         memory: Bytes::new(doctor.machine.memory_limit_bytes.unwrap_or(doctor.machine.memory_bytes)),
         cores,
     };
-    Some((bench_suite::requirements(&suite, Bytes::new(to_make), effort, cores), machine))
+    let left = |spec: &bench_suite::DatasetSpec| prepared.store.bytes_to_make(spec);
+    let demands = bench_suite::demands(&suite, &prepared.selection.definitions, left);
+    Some((bench_suite::requirements_of(&demands, effort, cores), machine))
 }
 
 fn dry_run(args: &RunArgs, prepared: &Prepared, doctor: &Doctor, out: &Path) -> Result<u8> {

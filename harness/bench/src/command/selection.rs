@@ -3,13 +3,13 @@
 use super::data;
 use super::identity::{self, Identity};
 use crate::cli::pattern::Pattern;
-use anyhow::{Context, Result, anyhow, bail};
+use crate::progress::tell;
+use anyhow::{Result, anyhow, bail};
 use arrow::array::RecordBatch;
 use bench_lab::oracle;
-use bench_model::{Check, Dataset, Digest, Family, Format};
+use bench_model::{Check, Dataset, Digest, Family};
 use bench_record::DatasetContext;
 use bench_suite::{Answers, DataStore, DatasetSpec, Definition, Expected, Suite, UserFamily};
-use std::fs::File;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -108,7 +108,11 @@ impl Selection {
             datasets.push(store.open(&spec)?);
             let manifest = data::manifest(store, &spec)?;
             if let Some(answers) = Answers::built_in(&manifest.name)? {
-                answers.apply(&manifest.fingerprint(), &mut self.definitions);
+                let fingerprint = manifest.fingerprint();
+                answers.apply(&fingerprint, &mut self.definitions);
+                if let Some(mismatch) = answers.mismatch(&fingerprint) {
+                    tell(&format!("warning: {mismatch}"));
+                }
             }
         }
         datasets.extend(self.user.iter().map(|user| Arc::clone(&user.dataset)));
@@ -142,13 +146,7 @@ fn expect_rows(definition: &mut Definition) -> Result<()> {
     let known: Option<(Digest, String)> = match &definition.expected {
         Expected::Unknown => None,
         Expected::Rows { batch, origin } => Some((digest_of(std::slice::from_ref(batch), check)?, origin.clone())),
-        Expected::File { path, format: Format::Parquet } => {
-            Some((oracle::digest_parquet(path, check)?, path.display().to_string()))
-        }
-        Expected::File { path, format: Format::Csv } => {
-            let batches = read_csv(path).with_context(|| format!("cannot read answer {}", path.display()))?;
-            Some((digest_of(&batches, check)?, path.display().to_string()))
-        }
+        Expected::File { path } => Some((oracle::digest_parquet(path, check)?, path.display().to_string())),
     };
     if known.is_some() {
         definition.workload.check.expected = known;
@@ -160,13 +158,4 @@ fn digest_of(batches: &[RecordBatch], check: &Check) -> Result<Digest> {
     let schema =
         batches.first().map(RecordBatch::schema).ok_or_else(|| anyhow!("the expected answer has no columns"))?;
     oracle::digest(&schema, batches, check).map_err(|e| anyhow!("the expected answer contradicts its check: {e}"))
-}
-
-fn read_csv(path: &Path) -> Result<Vec<RecordBatch>> {
-    let format = arrow::csv::reader::Format::default().with_header(true);
-    let (schema, _) = format.infer_schema(File::open(path)?, None)?;
-    let schema = Arc::new(schema);
-    let reader = arrow::csv::ReaderBuilder::new(Arc::clone(&schema)).with_format(format).build(File::open(path)?)?;
-    let batches = reader.collect::<Result<Vec<_>, _>>()?;
-    Ok(if batches.is_empty() { vec![RecordBatch::new_empty(schema)] } else { batches })
 }

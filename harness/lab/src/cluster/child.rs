@@ -4,6 +4,7 @@
 //! one line of JSON that says where it listens. The node ends when its input does, so that a parent that dies in
 //! whatever way leaves none behind; on this machine the kernel sees to it as well.
 
+use super::shared::SharedFolder;
 use serde::Deserialize;
 use std::ffi::OsString;
 use std::fs::File;
@@ -31,6 +32,8 @@ pub(super) struct NodeChild {
     stdin: Option<ChildStdin>,
     stdout: Option<ChildStdout>,
     token: String,
+    /// Removed when the process is gone.
+    _shared: Option<SharedFolder>,
 }
 
 /// What is arranged for a node's process before its program begins.
@@ -47,10 +50,14 @@ impl NodeChild {
     ///
     /// # Errors
     /// The program cannot be started, or may not be isolated.
-    pub(super) fn spawn(argv: &[OsString], isolation: Isolation) -> Result<Self, String> {
+    pub(super) fn spawn(argv: &[OsString], isolation: Isolation, shared: Option<SharedFolder>) -> Result<Self, String> {
         let (program, arguments) = argv.split_first().ok_or("a node's command line is empty")?;
         let mut command = Command::new(program);
-        command.args(arguments).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::inherit());
+        command.args(arguments);
+        if let Some(shared) = &shared {
+            command.arg("--shared").arg(shared.path());
+        }
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::inherit());
         let parent = libc::pid_t::try_from(std::process::id()).unwrap_or(0);
         #[expect(unsafe_code, reason = "dying with the parent has to be arranged between fork and exec")]
         // SAFETY: the closure only makes system calls that are safe after fork, and allocates nothing.
@@ -71,7 +78,7 @@ impl NodeChild {
         let token = random_token().map_err(|e| format!("cannot draw a cluster token: {e}"))?;
         let mut child = command.spawn().map_err(|e| format!("cannot start {}: {e}", program.display()))?;
         let (stdin, stdout) = (child.stdin.take(), child.stdout.take());
-        Ok(Self { child, stdin, stdout, token })
+        Ok(Self { child, stdin, stdout, token, _shared: shared })
     }
 
     pub(super) fn pid(&self) -> u32 {
@@ -184,7 +191,7 @@ mod tests {
     #[test]
     fn a_node_gets_its_token_and_says_where_it_listens() {
         let script = r#"read t; [ ${#t} = 32 ] && echo '{"listening":"127.0.0.1:7","build":"x"}'; cat >/dev/null"#;
-        let mut node = NodeChild::spawn(&shell(script), Isolation::None).unwrap();
+        let mut node = NodeChild::spawn(&shell(script), Isolation::None, None).unwrap();
         assert_eq!(node.await_listening(), Ok("127.0.0.1:7".parse().unwrap()));
         assert!(node.is_alive());
         node.stop(Duration::from_secs(5));
@@ -196,7 +203,7 @@ mod tests {
         for (script, expected) in
             [("read t; exit 3", "ended before it listened"), ("read t; echo hello", "said `hello`")]
         {
-            let mut node = NodeChild::spawn(&shell(script), Isolation::None).unwrap();
+            let mut node = NodeChild::spawn(&shell(script), Isolation::None, None).unwrap();
             let error = node.await_listening().unwrap_err();
             assert!(error.contains(expected), "{error}");
         }
@@ -204,7 +211,7 @@ mod tests {
 
     #[test]
     fn a_dropped_node_is_gone() {
-        let node = NodeChild::spawn(&shell("sleep 600"), Isolation::None).unwrap();
+        let node = NodeChild::spawn(&shell("sleep 600"), Isolation::None, None).unwrap();
         let pid = node.pid();
         drop(node);
         assert!(send_signal(pid, 0).is_err());

@@ -49,7 +49,7 @@ impl Emulation {
         limits: &NodeLimits,
     ) -> Result<Box<dyn LaunchedNode>, String> {
         let group = NodeGroup::make(node.0, limits)?;
-        let mut child = NodeChild::spawn(argv, Isolation::Network)?;
+        let mut child = NodeChild::spawn(argv, Isolation::Network, None)?;
         if let Some(group) = &group {
             group.adopt(child.pid())?;
         }

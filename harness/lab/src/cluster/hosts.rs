@@ -83,7 +83,7 @@ pub(super) fn launch(host: &SshHost, node: &[OsString], id: NodeId) -> Result<Bo
     // `exec`: the shell must not stay between ssh and the node.
     let mut argv = ssh(host);
     argv.push(format!("exec {}", words.join(" ")).into());
-    let mut child = NodeChild::spawn(&argv, Isolation::None)?;
+    let mut child = NodeChild::spawn(&argv, Isolation::None, None)?;
     let address = child.await_listening().map_err(|e| format!("{}: {e}", host.ssh))?;
     Ok(Box::new(RemoteNode { address, child, host: host.clone() }))
 }

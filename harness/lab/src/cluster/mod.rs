@@ -5,6 +5,7 @@
 //! |---|---|
 //! | `child` | a node's process: starts it, hears where it listens, ends it on every path |
 //! | `processes` | nodes as plain processes of this machine, and what can be done to a process |
+//! | `shared` | folders in memory for blocks that nodes of one machine can map |
 //! | `network` | a switch and links in network namespaces that vanish with their processes |
 //! | `groups` | control groups: CPU quota and memory limit of a node |
 //! | `emulated` | nodes with a link, a CPU quota and a memory limit each |
@@ -20,6 +21,7 @@ mod groups;
 mod hosts;
 mod network;
 mod processes;
+mod shared;
 
 pub use hosts::{HostsError, read_hosts};
 

@@ -1,6 +1,7 @@
 //! Nodes as plain processes of this machine.
 
 use super::child::{Isolation, NodeChild, send_signal};
+use super::shared::SharedFolder;
 use bench_model::{FaultKind, LaunchedNode};
 use std::ffi::OsString;
 use std::net::SocketAddr;
@@ -19,7 +20,7 @@ const SLOW_PERIOD: Duration = Duration::from_millis(20);
 /// # Errors
 /// Why there is none.
 pub(super) fn launch(argv: &[OsString]) -> Result<Box<dyn LaunchedNode>, String> {
-    let mut child = NodeChild::spawn(argv, Isolation::None)?;
+    let mut child = NodeChild::spawn(argv, Isolation::None, SharedFolder::name())?;
     let address = child.await_listening()?;
     Ok(Box::new(PlainNode { address, hurt: Hurt::default(), child }))
 }

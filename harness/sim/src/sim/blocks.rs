@@ -42,7 +42,12 @@ impl<S: Style> Sim<'_, S> {
                 let over = self.jobs.get(&block.id.task.job).is_some_and(|j| j.over);
                 let node = &mut self.nodes[to.0.0 as usize];
                 let abandoned = !node.known || (over && node.was_given_up);
-                node.write(block.id.task, block.attempt, block.id.output, Held { meta: block.meta, corrupt: false, spilled: false, abandoned });
+                node.write(
+                    block.id.task,
+                    block.attempt,
+                    block.id.output,
+                    Held { meta: block.meta, corrupt: false, spilled: false, abandoned },
+                );
             }
             Err(_) => self.oracle.fetch_failed(&block),
         }
