@@ -16,6 +16,9 @@
 //!
 //! In a cluster of several processes the driver's host has no node and a node's host no driver. What a machine says to one
 //! that is not here goes to the network, in order, and a node is told by the driver what its idle slots wait for.
+//!
+//! Long because: everything behind the session's one lock is here, so that what may happen under it can be read in
+//! one place.
 
 use crate::completion::{Completion, Ended};
 use crate::job::{Job, NOTES_MAX, Tally};

@@ -1,6 +1,6 @@
 //! Plans survive the way to another process, operator by operator, and bytes that are something else never do harm.
 
-#![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use bench_model::{Check, Dataset, Family, Front, JobId, PLANNER_SWITCHES, Program, Query, StyleEnv, Tuning, Workload};
 use bench_plan::{PlanFront, PlanKey, PlanSettings, PlanStore, ShipError, cut, task_config};

@@ -17,6 +17,9 @@
 //!
 //! This file is longer than most: the argument and the code it is about belong together. Making room is in `room`,
 //! fetching ahead of readers in `ahead`, what is known of one object in `object`.
+//!
+//! Long because: admission, pins and eviction share one account of bytes, and the proof that it cannot deadlock is
+//! about all of them.
 
 mod ahead;
 mod object;

@@ -9,6 +9,8 @@
 //!
 //! Invariant: the machine hears of a node's ups and downs in their true order, because both are decided and told under the
 //! host's lock.
+//!
+//! Long because: a node's ups and downs are decided and told here only; their order is what the file is about.
 
 use crate::host::Host;
 use crate::remote::blocks::{Encoded, Place, Shelf};

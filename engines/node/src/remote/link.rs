@@ -8,6 +8,8 @@
 //!
 //! Invariants: frames leave in the order in which they were queued; at most [`BACKLOG_MAX`] of them wait, then the link
 //! is broken, because its other side has stopped reading.
+//!
+//! Long because: writing, reading and their shared buffers are one protocol between two threads.
 
 use crate::remote::error::LinkError;
 use crate::remote::poller::Poller;

@@ -4,6 +4,8 @@
 //! handshake sees to it), so the encoding needs no versions of its own. Everything a stranger could send is bounded
 //! before it is believed (half of this file are the tests of that): a length above [`FRAME_MAX`] is an error, memory grows with the bytes that arrived and not
 //! with the ones that were announced, and garbage is an error and never a panic.
+//!
+//! Long because: the frames, their codec and the properties it must have belong together.
 
 use bench_model::{Bytes, Epoch, JobId, Nanos, NodeId, Note, SpanKind, TaskId};
 use serde::de::DeserializeOwned;

@@ -1,6 +1,8 @@
 //! The scheduler's decisions one by one, against workers that do nothing by themselves. The simulator tests the rest.
 //!
 //! Longer than other files, because every claim is made against the same cluster played by hand.
+//!
+//! Long because: each mechanism of the scheduler is one claim here.
 
 use super::Scheduler;
 use super::key::State;

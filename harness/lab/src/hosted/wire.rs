@@ -1,4 +1,6 @@
 //! The messages between harness and engine process. One JSON object per line; unknown fields are refused.
+//!
+//! Long because: the whole protocol, which docs/engine-protocol.md describes, is this file.
 
 use arrow::datatypes::{Schema, SchemaRef};
 use arrow::ipc::reader::StreamReader;
