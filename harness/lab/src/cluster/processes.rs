@@ -118,7 +118,13 @@ impl LaunchedNode for PlainNode {
 
     fn inject(&mut self, fault: &FaultKind) -> Result<(), String> {
         self.hurt.inject(&mut self.child, *fault).unwrap_or_else(|| {
-            Err(format!("`{}` needs links or limits of its own for each node; use --cluster emulated", fault.name()))
+            let name = fault.name();
+            Err(match fault {
+                FaultKind::CorruptBlock | FaultKind::DiskFull => {
+                    format!("`{name}` cannot be done to a node from outside")
+                }
+                _ => format!("`{name}` needs links or limits of its own for each node; use --cluster emulated"),
+            })
         })
     }
 
