@@ -8,6 +8,7 @@
 //! | `cluster` | node processes: plain, emulated, or on other machines |
 //! | `counters` | CPU, memory and I/O of a process tree, and who else was busy |
 //! | `machine` | what this machine is, and what limits a run on it |
+//! | `offspring` | child processes that do not outlive this one |
 //! | `runner` | cases, trials, interleaving, repetition, resumption |
 
 pub mod cluster;
@@ -15,5 +16,6 @@ pub mod counters;
 pub mod hosted;
 pub mod live;
 pub mod machine;
+mod offspring;
 pub mod oracle;
 pub mod runner;

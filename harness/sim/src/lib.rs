@@ -12,10 +12,12 @@
 //! | `content` | what simulated tasks write, and the answer computed without any scheduler |
 //! | `planner` | a planner that coalesces and splits partitions at random, but legally |
 //! | `oracle` | what must hold whatever the style does |
+//! | `bare` | a style's machines alone, as fast as they go |
 //! | `rng` | the seeded source of every choice |
 //!
 //! Invariant: the same style, options and seed give the same run, event for event.
 
+mod bare;
 mod content;
 mod faults;
 mod fuzz;
@@ -28,6 +30,7 @@ mod rng;
 mod shapes;
 mod sim;
 
+pub use bare::{run_bare, zero_work_graphs};
 pub use content::expected_answer;
 pub use faults::FaultKind;
 pub use fuzz::{fuzz, run_seed, trace_seed};

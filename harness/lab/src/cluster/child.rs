@@ -5,12 +5,12 @@
 //! whatever way leaves none behind; on this machine the kernel sees to it as well.
 
 use super::shared::SharedFolder;
+use crate::offspring::{Isolation, die_with_parent};
 use serde::Deserialize;
 use std::ffi::OsString;
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::SocketAddr;
-use std::os::unix::process::CommandExt;
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
@@ -36,15 +36,6 @@ pub(super) struct NodeChild {
     _shared: Option<SharedFolder>,
 }
 
-/// What is arranged for a node's process before its program begins.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Isolation {
-    /// Nothing: it shares this process's network.
-    None,
-    /// A network namespace of its own, without any interface yet.
-    Network,
-}
-
 impl NodeChild {
     /// Starts the program. It waits for its token before it does anything.
     ///
@@ -58,23 +49,7 @@ impl NodeChild {
             command.arg("--shared").arg(shared.path());
         }
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::inherit());
-        let parent = libc::pid_t::try_from(std::process::id()).unwrap_or(0);
-        #[expect(unsafe_code, reason = "dying with the parent has to be arranged between fork and exec")]
-        // SAFETY: the closure only makes system calls that are safe after fork, and allocates nothing.
-        unsafe {
-            command.pre_exec(move || {
-                if libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL) != 0 {
-                    return Err(io::Error::last_os_error());
-                }
-                if libc::getppid() != parent {
-                    return Err(io::Error::from_raw_os_error(libc::ESRCH));
-                }
-                if isolation == Isolation::Network && libc::unshare(libc::CLONE_NEWNET) != 0 {
-                    return Err(io::Error::last_os_error());
-                }
-                Ok(())
-            });
-        }
+        die_with_parent(&mut command, isolation);
         let token = random_token().map_err(|e| format!("cannot draw a cluster token: {e}"))?;
         let mut child = command.spawn().map_err(|e| format!("cannot start {}: {e}", program.display()))?;
         let (stdin, stdout) = (child.stdin.take(), child.stdout.take());

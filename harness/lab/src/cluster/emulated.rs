@@ -1,9 +1,10 @@
 //! Emulated nodes: processes of this machine with a link, a CPU quota and a memory limit each.
 
-use super::child::{Isolation, NodeChild};
+use super::child::NodeChild;
 use super::groups::NodeGroup;
 use super::network::Network;
 use super::processes::Hurt;
+use crate::offspring::Isolation;
 use bench_model::{Bytes, FaultKind, LaunchedNode, NodeId, NodeLimits};
 use std::ffi::OsString;
 use std::net::{Ipv4Addr, SocketAddr};

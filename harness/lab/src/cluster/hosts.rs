@@ -3,7 +3,8 @@
 //! The program is copied once per build, under its build's name, and started with the very command line of a local node.
 //! ssh carries its input and output, so it ends when this process does, in whatever way.
 
-use super::child::{Isolation, NodeChild};
+use super::child::NodeChild;
+use crate::offspring::Isolation;
 use bench_model::{FaultKind, LaunchedNode, NodeId, SshHost};
 use serde::Deserialize;
 use std::ffi::OsString;

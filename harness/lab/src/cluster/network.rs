@@ -5,8 +5,8 @@
 //! So nothing has to be removed, not even after a crash. The driver reaches the switch through one more pair, whose
 //! nearer end stays in the machine's own namespace.
 
+use crate::offspring::{Isolation, die_with_parent};
 use std::net::Ipv4Addr;
-use std::os::unix::process::CommandExt;
 use std::process::{Child, Command, Stdio};
 
 /// Bytes a shaper lets through at once, and the longest a packet waits in it.
@@ -28,16 +28,7 @@ impl Network {
     pub(super) fn start() -> Result<Self, String> {
         let mut command = Command::new("cat");
         command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null());
-        #[expect(unsafe_code, reason = "a namespace has to be entered between fork and exec")]
-        // SAFETY: the closure only makes system calls that are safe after fork, and allocates nothing.
-        unsafe {
-            command.pre_exec(|| {
-                if libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL) != 0 || libc::unshare(libc::CLONE_NEWNET) != 0 {
-                    return Err(std::io::Error::last_os_error());
-                }
-                Ok(())
-            });
-        }
+        die_with_parent(&mut command, Isolation::Network);
         let holder = command.spawn().map_err(|e| {
             format!(
                 "cannot make a network namespace: {e}; run as root, or use --cluster processes (see `bench doctor`)"

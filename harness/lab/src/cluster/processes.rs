@@ -1,7 +1,8 @@
 //! Nodes as plain processes of this machine.
 
-use super::child::{Isolation, NodeChild, send_signal};
+use super::child::{NodeChild, send_signal};
 use super::shared::SharedFolder;
+use crate::offspring::Isolation;
 use bench_model::{FaultKind, LaunchedNode};
 use std::ffi::OsString;
 use std::net::SocketAddr;

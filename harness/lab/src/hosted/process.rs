@@ -1,6 +1,7 @@
 //! A child process behind three pipes, watched by one loop: nothing it does or fails to do can block its parent.
 
 use super::wire::MAX_MESSAGE_BYTES;
+use crate::offspring::{Isolation, die_with_parent};
 use std::collections::VecDeque;
 use std::ffi::OsString;
 use std::io::{self, Read, Write};
@@ -77,21 +78,7 @@ impl Process {
         command.envs(ENVIRONMENT.iter().filter_map(|name| Some((*name, std::env::var_os(name)?))));
         command.envs(environment.iter().map(|(name, value)| (name, value)));
         command.process_group(0);
-        let parent = libc::pid_t::try_from(std::process::id()).unwrap_or(0);
-        #[expect(unsafe_code, reason = "dying with the parent has to be arranged between fork and exec")]
-        // SAFETY: the closure only makes system calls that are safe after fork, and allocates nothing.
-        unsafe {
-            command.pre_exec(move || {
-                if libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL) != 0 {
-                    return Err(io::Error::last_os_error());
-                }
-                // The parent may have died before the arrangement was made.
-                if libc::getppid() != parent {
-                    return Err(io::Error::from_raw_os_error(libc::ESRCH));
-                }
-                Ok(())
-            });
-        }
+        die_with_parent(&mut command, Isolation::None);
         let mut child = command.spawn()?;
         let (stdin, stdout, stderr) = (child.stdin.take(), child.stdout.take(), child.stderr.take());
         let missing = || io::Error::other("a pipe of the child is missing");
