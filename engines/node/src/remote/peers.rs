@@ -2,9 +2,9 @@
 
 use crate::host::Host;
 use crate::peers::{Peers, Remote};
-use crate::remote::blocks::{Courier, Parcel, Place, Ticket, boot_id};
+use crate::remote::blocks::{Courier, Parcel, Place, boot_id};
 use crate::remote::error::RemoteError;
-use crate::remote::reader::{Reader, Rows};
+use crate::remote::reader::{Reader, Rows, Share};
 use bench_model::{Attempt, BlockId, BlockRef, Event, NodeId, Storage, Style, TaskFailure};
 use bytes::Bytes;
 use std::collections::BTreeMap;
@@ -12,6 +12,10 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak, mpsc};
 
 /// Copies that are made at a time.
 const COPIERS: usize = 4;
+/// Copies that are ordered together: small blocks of one node travel in one call, large ones are copied side by side.
+const GROUP_BYTES: u64 = 1 << 20;
+/// The same for blocks without bytes to speak of.
+const GROUP_BLOCKS: usize = 256;
 /// Plans that are remembered. They are small and asked for by every task of a fragment.
 const PLANS_MAX: usize = 256;
 
@@ -77,29 +81,20 @@ impl<S: Style> RemotePeers<S> {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn copy(&self, host: &Host<S>, Order { block, storage }: Order) {
-        let result = self.bring(host, &block, storage);
-        let waiting = self.waiting().remove(&(block.id, block.attempt)).unwrap_or_default();
-        host.command(|control, now| {
-            for block in waiting {
-                control.feed_node(now, Event::Fetched { block, result: result.clone() });
-            }
-        });
-    }
-
-    fn bring(&self, host: &Host<S>, block: &BlockRef, storage: Storage) -> Result<(), TaskFailure> {
-        let missing = || TaskFailure::MissingBlock(block.id);
+    /// Copies blocks of one node. The machine is told when all of them are here.
+    fn copy(&self, host: &Host<S>, node: NodeId, storage: Storage, blocks: Vec<BlockRef>) {
         // Only what is meant to be shared is mapped: the other styles' nodes read each other's blocks as hosts do.
         let boot = self.boot.clone().filter(|_| storage == Storage::Shared);
-        let mut delivery = self.reader.order(block, boot)?;
-        match delivery.next().unwrap_or_else(|| Err(missing()))? {
-            Parcel::Located(located) => host.store.adopt(block, located),
-            first => {
-                let rows = Rows::begun(*block, delivery, first)?;
-                let schema = rows.schema().cloned().ok_or_else(missing)?;
-                host.store.keep_copy(block, storage, &schema, rows)
-            }
+        let from = self.reader.order(node, blocks.clone(), boot);
+        let mut fetched = Vec::with_capacity(blocks.len());
+        for (number, block) in blocks.into_iter().enumerate() {
+            let share = from.as_ref().map(|from| Share { block, number, from: Arc::clone(from) });
+            let share = share.map_err(|_| TaskFailure::MissingBlock(block.id));
+            let result = share.and_then(|share| bring(host, share, storage));
+            let waiting = self.waiting().remove(&(block.id, block.attempt)).unwrap_or_default();
+            fetched.extend(waiting.into_iter().map(|block| Event::Fetched { block, result: result.clone() }));
         }
+        host.command(|control, now| fetched.into_iter().for_each(|event| control.feed_node(now, event)));
     }
 
     fn plans(&self) -> MutexGuard<'_, BTreeMap<Vec<u8>, Bytes>> {
@@ -127,8 +122,7 @@ impl<S: Style> Peers for RemotePeers<S> {
         if let Some(plan) = self.plans().get(key) {
             return Ok(plan.clone());
         }
-        let ticket = Ticket::Shipment { key: Bytes::copy_from_slice(key) };
-        let mut delivery = self.courier.order(self.driver.clone(), ticket, None);
+        let mut delivery = self.courier.order_shipment(self.driver.clone(), Bytes::copy_from_slice(key));
         match delivery.next() {
             Some(Ok(Parcel::Shipment(plan))) => {
                 let mut plans = self.plans();
@@ -144,12 +138,45 @@ impl<S: Style> Peers for RemotePeers<S> {
     }
 }
 
+/// Brings one block here: maps it or copies it.
+fn bring<S: Style>(host: &Host<S>, share: Share, storage: Storage) -> Result<(), TaskFailure> {
+    let block = share.block;
+    match share.begin()? {
+        Parcel::Located(located) => host.store.adopt(&block, located),
+        first => {
+            let rows = Rows::begun(share, first)?;
+            let schema = rows.schema().cloned().ok_or(TaskFailure::MissingBlock(block.id))?;
+            host.store.keep_copy(&block, storage, &schema, rows)
+        }
+    }
+}
+
 /// The loop of a copying thread. It ends with the peers.
 fn copy_all<S: Style>(peers: &Weak<RemotePeers<S>>, queue: &Mutex<mpsc::Receiver<Order>>) {
     loop {
-        let order = queue.lock().unwrap_or_else(PoisonError::into_inner).recv();
-        let (Ok(order), Some(peers)) = (order, peers.upgrade()) else { return };
+        let orders = next_orders(&queue.lock().unwrap_or_else(PoisonError::into_inner));
+        let (false, Some(peers)) = (orders.is_empty(), peers.upgrade()) else { return };
         let Some(host) = peers.host.get().and_then(Weak::upgrade) else { return };
-        peers.copy(&host, order);
+        let mut groups = BTreeMap::<(NodeId, bool), (Storage, Vec<BlockRef>)>::new();
+        for Order { block, storage } in orders {
+            let group = groups.entry((block.node, storage == Storage::Shared)).or_insert((storage, Vec::new()));
+            group.1.push(block);
+        }
+        groups.into_iter().for_each(|((node, _), (storage, blocks))| peers.copy(&host, node, storage, blocks));
     }
+}
+
+/// Waits for an order and takes along what waits behind it, as long as that is small; nothing if there will be none.
+fn next_orders(queue: &mpsc::Receiver<Order>) -> Vec<Order> {
+    let mut orders: Vec<Order> = queue.recv().into_iter().collect();
+    let mut bytes = orders.first().map_or(0, |o| o.block.meta.bytes.get());
+    while bytes < GROUP_BYTES
+        && orders.len() < GROUP_BLOCKS
+        && !orders.is_empty()
+        && let Ok(order) = queue.try_recv()
+    {
+        bytes += order.block.meta.bytes.get();
+        orders.push(order);
+    }
+    orders
 }
