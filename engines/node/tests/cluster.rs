@@ -210,6 +210,46 @@ fn a_node_of_another_build_is_refused_by_name() {
     assert!(refused.contains(&format!("runs build yesterday's, this is build {BUILD}")), "{refused}");
 }
 
+/// A session whose driver and nodes show the certificates of these folders, or none.
+fn session_with(
+    driver: Option<&str>,
+    nodes_show: Option<&str>,
+    scratch: &Path,
+) -> Result<LiveSession<StageDag>, EngineError> {
+    let registry = || registry(&Arc::new(quiet()));
+    let threads = Threads::new(move || NodeStyles::new(registry).with(StageDag));
+    let threads = Arc::new(match nodes_show {
+        Some(folder) => threads.with_certificates(folder),
+        None => threads,
+    });
+    let mut plan = nodes::plan(threads);
+    plan.options.tls = driver.map(nodes::certificates);
+    LiveEngine::new(StageDag, Arc::new(plans()), registry()).with_nodes(plan).session(&setup(scratch, 2, 2))
+}
+
+#[test]
+fn two_nodes_shuffle_and_answer_with_everything_encrypted() {
+    let scratch = tempfile::tempdir().unwrap();
+    let mut session = session_with(Some("cluster"), Some("cluster"), scratch.path()).unwrap();
+    for _ in 0..3 {
+        let answer = session.run(&graphs::query("shuffle"), &Arc::default()).unwrap();
+        assert_eq!(sum(&answer), all_rows());
+    }
+    let tasks = graphs::stencil(20, 20);
+    let expected = tasks.tasks();
+    let answer = session.run(&graphs::workload("graph", Program::Graph(tasks)), &Arc::default()).unwrap();
+    assert_eq!(answer.batches[0].column(0).as_primitive::<UInt64Type>().value(0), expected);
+}
+
+#[test]
+fn a_driver_without_the_right_certificate_gets_no_nodes_and_is_told_why() {
+    for (driver, nodes_show) in [(None, Some("cluster")), (Some("stranger"), Some("cluster"))] {
+        let scratch = tempfile::tempdir().unwrap();
+        let refused = session_with(driver, nodes_show, scratch.path()).err().map(|e| e.to_string());
+        assert!(refused.as_ref().is_some_and(|r| r.contains("do not trust each other")), "{refused:?}");
+    }
+}
+
 #[test]
 fn a_cancelled_job_ends_on_every_node_and_the_next_one_runs() {
     let (started, all_started) = mpsc::channel();
@@ -258,6 +298,7 @@ fn serve() {
         scratch: scratch.into(),
         shared: None,
         build: BUILD.to_owned(),
+        alone: std::env::var("BENCH_TEST_ALONE_MS").ok().map(|ms| Duration::from_millis(ms.parse().unwrap())),
         options: NodeOptions { ..nodes::options() },
     };
     serve_node(styles, setup).unwrap();
@@ -292,6 +333,23 @@ fn a_zombie_changes_nothing() {
         assert_eq!(sum(&answer), all_rows());
         assert_eq!(answer.spans.unwrap().slots, 3, "the zombie has become a fresh node");
     }
+}
+
+#[test]
+fn a_node_that_no_driver_has_ends_by_itself() {
+    let scratch = tempfile::tempdir().unwrap();
+    let mut node = std::process::Command::new(std::env::current_exe().unwrap())
+        .args(["serve", "--exact", "--ignored", "--nocapture"])
+        .env("BENCH_TEST_SCRATCH", scratch.path())
+        .env("BENCH_TEST_ALONE_MS", "200")
+        .stdin(std::process::Stdio::piped())
+        .stdout(std::process::Stdio::null())
+        .spawn()
+        .unwrap();
+    // Its input stays open all the time.
+    let mut input = node.stdin.take().unwrap();
+    std::io::Write::write_all(&mut input, b"0123456789abcdef0123456789abcdef\n").unwrap();
+    assert!(node.wait().unwrap().success());
 }
 
 #[test]

@@ -21,13 +21,14 @@ use crate::remote::link::Link;
 use crate::remote::network::Network;
 use crate::remote::options::NodeOptions;
 use crate::remote::reader::Reader;
+use crate::remote::stream::Stream;
+use crate::remote::tls::Keys;
 use crate::remote::token::ClusterToken;
 use crate::remote::wire::{Configure, Frame, Peer, read_frame, write_frame};
 use crate::store::Located;
 use bench_model::{Addr, BlockRef, Epoch, Event, Front, Nanos, NodeId, Style, TaskFailure};
 use bytes::Bytes;
 use std::collections::BTreeMap;
-use std::net::TcpStream;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
@@ -49,6 +50,8 @@ pub(crate) struct Orders {
     pub(crate) template: Configure,
     pub(crate) build: String,
     pub(crate) options: NodeOptions,
+    /// What control streams are encrypted with, if they are.
+    pub(crate) keys: Option<Keys>,
 }
 
 /// The nodes of a session, and the driver's role in it.
@@ -312,6 +315,7 @@ impl<S: Style> Cluster<S> {
                     | RemoteError::Token { .. }
                     | RemoteError::Unfit { .. }
                     | RemoteError::Tls { .. }
+                    | RemoteError::Untrusted { .. }
             );
             entry.refusal = Some(Refusal { reason: error.to_string(), final_word });
         }
@@ -329,7 +333,8 @@ impl<S: Style> Cluster<S> {
             (entry.ok_or_else(unknown)?.at.clone(), epoch)
         };
         let patience = self.orders.options.patience;
-        let identity = Identity { token: at.token, build: self.orders.build.clone() };
+        let Orders { build, keys, .. } = &self.orders;
+        let identity = Identity { token: at.token, build: build.clone(), keys: keys.clone() };
         let session = self.orders.template.session;
         let caller = Caller { from: Addr::Driver, epoch, to: epoch, session };
         let stream = handshake::call(&at.address, &identity, caller, patience)?;
@@ -337,7 +342,7 @@ impl<S: Style> Cluster<S> {
         self.up(node, stream, epoch, slots)
     }
 
-    fn configure(&self, stream: &TcpStream, at: &NodeAddress, node: NodeId, epoch: Epoch) -> Result<u32, RemoteError> {
+    fn configure(&self, stream: &Stream, at: &NodeAddress, node: NodeId, epoch: Epoch) -> Result<u32, RemoteError> {
         let handshake = |reason: String| RemoteError::Handshake { address: at.address.clone(), reason };
         let broke = |e: std::io::Error| handshake(e.to_string());
         // The node may have to end its last tasks first, for which it has as long again.
@@ -353,7 +358,7 @@ impl<S: Style> Cluster<S> {
         }
     }
 
-    fn up(&self, node: NodeId, stream: TcpStream, epoch: Epoch, slots: u32) -> Result<(), RemoteError> {
+    fn up(&self, node: NodeId, stream: Stream, epoch: Epoch, slots: u32) -> Result<(), RemoteError> {
         let Some(host) = self.host() else { return Ok(()) };
         let mut attached = Ok(());
         host.command(|control, now| {

@@ -10,6 +10,7 @@ use crate::remote::gate::{self, Io};
 use crate::remote::network::Network;
 use crate::remote::options::NodeOptions;
 use crate::remote::reader::Reader;
+use crate::remote::tls::TlsFiles;
 use crate::remote::token::ClusterToken;
 use crate::remote::wire::Configure;
 use arrow::array::RecordBatch;
@@ -66,6 +67,8 @@ impl<S: Style> Fleet<S> {
     ) -> Result<(Self, Running<S>), EngineError> {
         let failed = |e: RemoteError| EngineError::Failed(e.to_string());
         let spec = setup.cluster.clone();
+        let tls = plan.options.tls.clone().or_else(|| spec.tls().map(TlsFiles::in_folder));
+        let plan = NodePlan { options: NodeOptions { tls, ..plan.options }, ..plan };
         let mut launched = Vec::new();
         for node in (0..spec.nodes()).map(NodeId) {
             launched.push(plan.launcher.launch(&spec, node, &setup.scratch).map_err(EngineError::Failed)?);
@@ -79,7 +82,8 @@ impl<S: Style> Fleet<S> {
         let courier = Arc::new(Courier::new(io.handle(), &plan.options).map_err(failed)?);
         let reader = Arc::new(Reader::new(courier, template.session));
         let network = Arc::new(Network::new(None).map_err(|e| failed(RemoteError::Resources(e)))?);
-        let orders = Orders { template, build: plan.build.clone(), options: plan.options.clone() };
+        let keys = plan.options.tls.as_ref().map(TlsFiles::keys).transpose().map_err(failed)?;
+        let orders = Orders { template, build: plan.build.clone(), options: plan.options.clone(), keys };
         let cluster = Cluster::new(addresses, orders, Arc::clone(&network), reader);
         let wire = Wire { network, role: Arc::clone(&cluster) as Arc<dyn Role<S>> };
         let running = Running::start(style, Seat::Driver(wire), front, registry, setup)?;

@@ -13,6 +13,7 @@
 
 use crate::remote::error::LinkError;
 use crate::remote::poller::Poller;
+use crate::remote::stream::Stream;
 use crate::remote::wire::{BATCH_BYTES, Batch, FRAME_MAX, Frame, Inbound, encode};
 use bench_model::{Addr, Epoch, JobId, Note, TaskId};
 use serde::Serialize;
@@ -50,7 +51,7 @@ pub(crate) struct Link<M> {
     key: u64,
     peer: Addr,
     epoch: Epoch,
-    stream: TcpStream,
+    stream: Stream,
     /// A second descriptor of the same connection, watched for writing while the first is watched for reading.
     outlet: TcpStream,
     poller: Arc<Poller>,
@@ -70,14 +71,14 @@ impl<M: Serialize + DeserializeOwned> Link<M> {
     /// A link over an open connection. `epoch` is the incarnation of the node it leads to or comes from; between two nodes,
     /// of the one that was called.
     pub(crate) fn open(
-        stream: TcpStream,
+        stream: Stream,
         poller: &Arc<Poller>,
         key: u64,
         (peer, epoch): (Addr, Epoch),
     ) -> io::Result<Self> {
         stream.set_nodelay(true)?;
         stream.set_nonblocking(true)?;
-        let outlet = stream.try_clone()?;
+        let outlet = stream.outlet()?;
         Ok(Self {
             key,
             peer,
@@ -303,7 +304,7 @@ impl<M: Serialize + DeserializeOwned> Link<M> {
                     while let Some(frame) = inbound.next()? {
                         frames.push(frame);
                     }
-                    if n < offered {
+                    if n < offered && self.stream.is_drained() {
                         return Ok(true);
                     }
                 }
@@ -366,7 +367,7 @@ mod tests {
         let (far, _) = listener.accept().unwrap();
         [near, far].map(|stream| {
             let poller = Arc::new(Poller::new().unwrap());
-            let link = Link::open(stream, &poller, 1, (Addr::Node(NodeId(0)), Epoch(5))).unwrap();
+            let link = Link::open(stream.into(), &poller, 1, (Addr::Node(NodeId(0)), Epoch(5))).unwrap();
             link.listen().unwrap();
             (poller, link)
         })

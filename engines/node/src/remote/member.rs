@@ -9,13 +9,13 @@ use crate::remote::link::Link;
 use crate::remote::network::Network;
 use crate::remote::options::NodeOptions;
 use crate::remote::peers::RemotePeers;
+use crate::remote::stream::Stream;
 use crate::remote::token::ClusterToken;
 use crate::remote::wire::{Batch, Configure, Frame, Peer};
 use crate::store::{BlockStore, Located};
 use bench_model::{Addr, BlockRef, EngineSetup, Epoch, NodeId, Registry, Style, TaskFailure, Tuning};
 use bytes::Bytes;
 use std::collections::BTreeMap;
-use std::net::TcpStream;
 use std::path::PathBuf;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError, mpsc};
 use std::time::Duration;
@@ -103,7 +103,7 @@ pub(crate) trait Member: Send + Sync {
     ///
     /// # Errors
     /// The system's.
-    fn attach(&self, stream: TcpStream, from: Addr) -> std::io::Result<()>;
+    fn attach(&self, stream: Stream, from: Addr) -> std::io::Result<()>;
     /// Whether its driver has said nothing for too long.
     fn is_abandoned(&self) -> bool;
     /// Whether no task runs.
@@ -129,7 +129,7 @@ pub(crate) fn begin<S: Style>(
     style: &S,
     registry: Registry,
     configure: Configure,
-    stream: TcpStream,
+    stream: Stream,
     ground: &Ground,
 ) -> Result<Arc<dyn Member>, RemoteError> {
     let unfit = |reason: String| RemoteError::Unfit { address: "this".to_owned(), reason };
@@ -201,7 +201,7 @@ impl<S: Style> Member for Incarnation<S> {
         }
     }
 
-    fn attach(&self, stream: TcpStream, from: Addr) -> std::io::Result<()> {
+    fn attach(&self, stream: Stream, from: Addr) -> std::io::Result<()> {
         self.network.attach(stream, (from, self.configure.epoch)).map(drop)
     }
 
@@ -315,11 +315,11 @@ fn spawn_dialer<S: Style>(
     session: u64,
     ground: &Ground,
 ) -> Result<(), RemoteError> {
-    let (role, build, patience) = (Arc::downgrade(role), ground.identity.build.clone(), ground.options.patience);
+    let (role, own, patience) = (Arc::downgrade(role), ground.identity.clone(), ground.options.patience);
     let dial = move || {
         while let Ok(to) = calls.recv() {
             let Some(role) = role.upgrade() else { return };
-            if let Err(error) = connect(&role, to, session, &build, patience) {
+            if let Err(error) = connect(&role, to, session, &own, patience) {
                 tracing::warn!(%to, %error, "a node cannot be reached");
                 role.network.give_up(to);
             }
@@ -333,14 +333,14 @@ fn connect<S: Style>(
     role: &NodeRole<S>,
     to: Addr,
     session: u64,
-    build: &str,
+    own: &Identity,
     patience: Duration,
 ) -> Result<(), RemoteError> {
     let unknown = || RemoteError::Unfit { address: to.to_string(), reason: "it is not up".to_owned() };
     let Addr::Node(node) = to else { return Err(unknown()) };
     let peer = role.known().get(&node).cloned().ok_or_else(unknown)?;
     let token = ClusterToken::parse(&peer.token).map_err(|_| unknown())?;
-    let identity = Identity { token, build: build.to_owned() };
+    let identity = Identity { token, ..own.clone() };
     let caller = Caller { from: Addr::Node(role.node), epoch: role.epoch, to: peer.epoch, session };
     let stream = handshake::call(&peer.address, &identity, caller, patience)?;
     role.network.attach(stream, (to, peer.epoch)).map_err(RemoteError::Resources)?;

@@ -18,7 +18,9 @@
 //! | `process` | a node as a process of its own |
 //! | `cluster` | the driver's side: who is up, and what follows when one is not |
 //! | `fleet` | the node processes of a session, from their start to their end |
-//! | `options` | deadlines and certificates |
+//! | `stream` | the bytes under a control stream: plain or TLS |
+//! | `tls` | certificates: what a process shows, and whom it believes |
+//! | `options` | deadlines, and whether to encrypt |
 //! | `error` | why processes do not get together |
 //!
 //! Invariants: kernels run on slots only, never on the I/O runtime; every wait has a deadline; what a stranger sends is
@@ -40,6 +42,8 @@ mod peers;
 mod poller;
 mod process;
 mod reader;
+mod stream;
+mod tls;
 mod token;
 mod wire;
 
@@ -52,7 +56,8 @@ pub(crate) use fleet::Fleet;
 pub use fleet::NodePlan;
 pub(crate) use network::Network;
 pub use node::{Node, NodeSetup, NodeStyles};
-pub use options::{NodeOptions, TlsFiles};
+pub use options::NodeOptions;
 pub use process::{ProcessSetup, serve_node};
+pub use tls::TlsFiles;
 pub use token::{ClusterToken, InvalidToken};
 pub(crate) use wire::Frame;

@@ -6,13 +6,13 @@
 use crate::remote::error::LinkError;
 use crate::remote::link::Link;
 use crate::remote::poller::{Poller, Woken};
+use crate::remote::stream::Stream;
 use crate::remote::wire::Frame;
 use bench_model::{Addr, Epoch, JobId, Note, TaskId};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::collections::BTreeMap;
 use std::io;
-use std::net::TcpStream;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc};
 use std::time::Duration;
@@ -78,7 +78,7 @@ impl<M: Serialize + DeserializeOwned> Network<M> {
     ///
     /// # Errors
     /// The system's; the connection is closed then.
-    pub(crate) fn attach(&self, stream: TcpStream, (peer, epoch): (Addr, Epoch)) -> io::Result<Arc<Link<M>>> {
+    pub(crate) fn attach(&self, stream: Stream, (peer, epoch): (Addr, Epoch)) -> io::Result<Arc<Link<M>>> {
         let mut lines = self.lock();
         let key = lines.next_key;
         lines.next_key += 1;

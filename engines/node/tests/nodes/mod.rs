@@ -3,7 +3,7 @@
 #![allow(unreachable_pub, reason = "a test binary has no outside")]
 
 use bench_model::{ClusterSpec, FaultKind, LaunchedNode, Launcher, NodeId};
-use bench_node::{ClusterToken, Node, NodeOptions, NodePlan, NodeSetup, NodeStyles};
+use bench_node::{ClusterToken, Node, NodeOptions, NodePlan, NodeSetup, NodeStyles, TlsFiles};
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -22,6 +22,11 @@ pub fn plan(launcher: Arc<dyn Launcher>) -> NodePlan {
     NodePlan { launcher, build: BUILD.to_owned(), options: options() }
 }
 
+/// Certificates of the tests.
+pub fn certificates(folder: &str) -> TlsFiles {
+    TlsFiles::in_folder(&Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/certificates").join(folder))
+}
+
 type Styles = Box<dyn Fn() -> NodeStyles + Send + Sync>;
 
 /// Starts nodes on threads of this process. They speak over sockets all the same.
@@ -29,12 +34,14 @@ pub struct Threads {
     styles: Styles,
     shared: Option<PathBuf>,
     build: String,
+    options: NodeOptions,
     nodes: Mutex<Vec<Arc<Mutex<Option<Node>>>>>,
 }
 
 impl Threads {
     pub fn new(styles: impl Fn() -> NodeStyles + Send + Sync + 'static) -> Self {
-        Self { styles: Box::new(styles), shared: None, build: BUILD.to_owned(), nodes: Mutex::default() }
+        let (shared, build, options) = (None, BUILD.to_owned(), options());
+        Self { styles: Box::new(styles), shared, build, options, nodes: Mutex::default() }
     }
 
     pub fn sharing(self, folder: &Path) -> Self {
@@ -43,6 +50,11 @@ impl Threads {
 
     pub fn of_build(self, build: &str) -> Self {
         Self { build: build.to_owned(), ..self }
+    }
+
+    pub fn with_certificates(mut self, folder: &str) -> Self {
+        self.options.tls = Some(certificates(folder));
+        self
     }
 
     /// Ends a node without warning: its connections break.
@@ -61,7 +73,7 @@ impl Launcher for Threads {
             shared: self.shared.clone(),
             token,
             build: self.build.clone(),
-            options: options(),
+            options: self.options.clone(),
         };
         let started = Node::start((self.styles)(), setup).map_err(|e| e.to_string())?;
         let address = started.address();

@@ -1,8 +1,8 @@
 //! Where nodes run and what goes wrong there, as options.
 
 use super::value::ValueError;
-use anyhow::{Result, bail};
-use bench_model::{Bytes, ClusterSpec, Fault, NodeLimits, parse_bytes};
+use anyhow::{Result, anyhow, bail};
+use bench_model::{Bytes, ClusterSpec, Fault, FaultKind, NodeLimits, parse_bytes};
 use clap::Args;
 use std::num::NonZeroU32;
 use std::path::PathBuf;
@@ -122,19 +122,27 @@ impl Clusters {
                 Ok(counts().into_iter().map(|nodes| ClusterSpec::Emulated { nodes, limits }).collect())
             }
             ClusterKind::Hosts(file) => {
-                let hosts = bench_lab::cluster::read_hosts(file)?;
-                if self.nodes.is_empty() {
-                    return Ok(vec![ClusterSpec::Hosts { hosts }]);
-                }
-                let some = |nodes: &Nodes| {
-                    let Some(hosts) = hosts.get(..nodes.0.get() as usize) else {
-                        bail!("--nodes {}: {} names {} machines only", nodes.0, file.display(), hosts.len());
-                    };
-                    Ok(ClusterSpec::Hosts { hosts: hosts.to_vec() })
+                self.faults.iter().try_for_each(over_ssh)?;
+                let hosts = bench_lab::cluster::Hosts::read(file)?;
+                let counts: Vec<Option<u32>> = self.nodes.iter().map(|n| Some(n.0.get())).collect();
+                let counts = if counts.is_empty() { vec![None] } else { counts };
+                let cluster = |nodes: Option<u32>| {
+                    hosts.cluster(nodes).ok_or_else(|| {
+                        let (nodes, known) = (nodes.unwrap_or_default(), hosts.hosts.len());
+                        anyhow!("--nodes {nodes}: {} names {known} machines only", file.display())
+                    })
                 };
-                self.nodes.iter().map(some).collect()
+                counts.into_iter().map(cluster).collect()
             }
         }
+    }
+}
+
+/// Whether a fault can be done to a process on another machine.
+fn over_ssh(fault: &Fault) -> Result<()> {
+    match fault.kind {
+        FaultKind::Kill | FaultKind::Pause => Ok(()),
+        other => bail!("--faults {}: over ssh, nodes can be hurt by kill and pause only", other.name()),
     }
 }
 

@@ -3,6 +3,7 @@
 mod command_line;
 mod console;
 mod context;
+mod machines;
 mod verdict;
 
 use super::identity::Identity;
@@ -22,6 +23,7 @@ use bench_record::{Journal, Observation, Protocol, Run, Timestamp};
 use bench_suite::{DataStore, Effort, Machine};
 use clap::Parser;
 use console::Console;
+use machines::Machines;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -80,6 +82,7 @@ fn start(args: &RunArgs) -> Result<u8> {
         eprintln!("interrupted while making tables; run the same command again to continue");
         return Ok(exit::INTERRUPTED);
     };
+    let machines = Machines::make_ready(&mut prepared, &datasets)?;
     let plan = plan(args, &prepared, datasets);
     let scratch = setup::scratch_beside(&prepared.store)?;
     let provider = HostedProvider::this_program(scratch.path().to_owned()).context("cannot find this program")?;
@@ -89,7 +92,9 @@ fn start(args: &RunArgs) -> Result<u8> {
     };
     let context = context::describe(&plan, &prepared.selection, command_line, engines, identity, doctor)?;
     let journal = Journal::create(&out, &context)?;
-    carry_out(Carried { plan, provider, journal, context, recorded: Vec::new() }, args.json)
+    let carried = carry_out(Carried { plan, provider, journal, context, recorded: Vec::new() }, args.json);
+    machines.leave();
+    carried
 }
 
 /// Continues a run with the very command line it was started with, and only if everything it measures is the same.
@@ -117,13 +122,16 @@ fn resume(folder: &Path, json: bool) -> Result<u8> {
     let stop = interrupt::flag();
     let Some((datasets, identity)) = open(&mut prepared, &stop)? else { return Ok(exit::INTERRUPTED) };
     context::refuse_other_work(&context.datasets, &context.workloads, &identity)?;
+    let machines = Machines::make_ready(&mut prepared, &datasets)?;
     let plan = plan(&args, &prepared, datasets);
     let scratch = setup::scratch_beside(&prepared.store)?;
     let provider = HostedProvider::this_program(scratch.path().to_owned()).context("cannot find this program")?;
     context.resumed_at.push(Timestamp::now());
     resumed.journal.write_context(&context)?;
     let carried = Carried { plan, provider, journal: resumed.journal, context, recorded: resumed.observations };
-    carry_out(carried, json || args.json)
+    let carried = carry_out(carried, json || args.json);
+    machines.leave();
+    carried
 }
 
 /// A run that only has to be carried out.

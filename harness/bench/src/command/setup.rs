@@ -5,7 +5,7 @@ use crate::engines;
 use anyhow::{Context, Result, bail};
 use bench_lab::hosted::ScratchRoot;
 use bench_lab::live::EngineSpec;
-use bench_model::{Bytes, ClusterSpec, Tuning};
+use bench_model::{Bytes, ClusterSpec, NodeLimits, Tuning};
 use bench_record::{Case, EngineContext};
 use bench_suite::DataStore;
 use std::collections::BTreeMap;
@@ -106,10 +106,14 @@ fn on_clusters(spec: &EngineSpec, resources: &Resources, clusters: &[ClusterSpec
     Ok(clusters.iter().map(on).collect())
 }
 
-/// A variant on nodes with limits: times under other limits are not repetitions.
+/// A variant on nodes with limits, or with encryption between them: times under other limits are not repetitions.
 fn limited(variant: &str, cluster: &ClusterSpec) -> String {
-    let ClusterSpec::Emulated { limits, .. } = cluster else { return variant.to_owned() };
+    let limits = match cluster {
+        ClusterSpec::Emulated { limits, .. } => *limits,
+        ClusterSpec::Local | ClusterSpec::Processes { .. } | ClusterSpec::Hosts { .. } => NodeLimits::default(),
+    };
     let named = [
+        cluster.tls().map(|_| "tls=on".to_owned()),
         limits.cpu_milli.map(|milli| format!("node-cpu={}", f64::from(milli) / 1000.0)),
         limits.memory.map(|memory| format!("node-memory={}", exact(memory))),
         limits.rate_mbit.map(|mbit| format!("node-link={mbit}")),
