@@ -5,6 +5,7 @@ use datafusion::common::config::ConfigOptions;
 use datafusion::error::Result;
 use datafusion::execution::config::SessionConfig;
 use std::collections::BTreeMap;
+use std::sync::LazyLock;
 
 /// How a job is planned before it is cut.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -80,8 +81,9 @@ fn set_task_rules(optimizer: &mut datafusion::common::config::OptimizerOptions, 
 #[must_use]
 pub fn describe(config: &SessionConfig) -> BTreeMap<String, String> {
     const ALWAYS: &str = "datafusion.execution.target_partitions";
-    let defaults: BTreeMap<_, _> = ConfigOptions::new().entries().into_iter().map(|e| (e.key, e.value)).collect();
-    let differs = |key: &String, value: &Option<String>| key == ALWAYS || defaults.get(key) != Some(value);
+    static DEFAULTS: LazyLock<BTreeMap<String, Option<String>>> =
+        LazyLock::new(|| ConfigOptions::new().entries().into_iter().map(|e| (e.key, e.value)).collect());
+    let differs = |key: &String, value: &Option<String>| key == ALWAYS || DEFAULTS.get(key) != Some(value);
     let entries = config.options().entries().into_iter().map(|e| (e.key, e.value));
     entries.filter(|(k, v)| differs(k, v)).map(|(k, v)| (k, v.unwrap_or_default())).collect()
 }

@@ -13,21 +13,20 @@
 //! Long because: a node's ups and downs are decided and told here only; their order is what the file is about.
 
 use crate::host::Host;
-use crate::remote::blocks::{Encoded, Place, Shelf};
+use crate::remote::blocks::Place;
 use crate::remote::crew::Role;
 use crate::remote::error::{LinkError, RemoteError};
 use crate::remote::handshake::{self, Caller, Identity};
 use crate::remote::link::Link;
 use crate::remote::network::Network;
 use crate::remote::options::NodeOptions;
+use crate::remote::plans::Sent;
 use crate::remote::reader::Reader;
 use crate::remote::stream::Stream;
 use crate::remote::tls::Keys;
 use crate::remote::token::ClusterToken;
 use crate::remote::wire::{Configure, Frame, Peer, read_frame, write_frame};
-use crate::store::Located;
-use bench_model::{Addr, BlockRef, Epoch, Event, Front, Nanos, NodeId, Style, TaskFailure};
-use bytes::Bytes;
+use bench_model::{Addr, Epoch, Event, Nanos, NodeId, Style};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 use std::time::{Duration, Instant};
@@ -62,6 +61,7 @@ pub(crate) struct Cluster<S: Style> {
     host: OnceLock<Weak<Host<S>>>,
     state: Mutex<State<S::Msg>>,
     changed: Condvar,
+    sent: Sent,
 }
 
 struct State<M> {
@@ -84,6 +84,15 @@ struct Refusal {
     reason: String,
     /// Calling again would not help.
     final_word: bool,
+}
+
+impl<M> NodeState<M> {
+    fn link(&self) -> Option<Arc<Link<M>>> {
+        match &self.standing {
+            Standing::Up(link) => Some(Arc::clone(link)),
+            Standing::Down(_) | Standing::Called => None,
+        }
+    }
 }
 
 enum Standing<M> {
@@ -109,7 +118,15 @@ impl<S: Style> Cluster<S> {
         let state =
             State { nodes: numbered.collect(), epochs: 0, accounts: BTreeMap::new(), counter: 0, stopping: false };
         let host = OnceLock::new();
-        Arc::new(Self { orders, network, reader, host, state: Mutex::new(state), changed: Condvar::new() })
+        Arc::new(Self {
+            orders,
+            network,
+            reader,
+            host,
+            state: Mutex::new(state),
+            changed: Condvar::new(),
+            sent: Sent::default(),
+        })
     }
 
     /// The host whose machine is told.
@@ -198,7 +215,30 @@ impl<S: Style> Cluster<S> {
 
     /// Tells every node that a job is over.
     pub(crate) fn forget(&self, job: bench_model::JobId) {
+        self.sent.forget();
         self.network.broadcast(&Frame::Forget(job));
+        self.flush();
+    }
+
+    /// Sends a plan to the node that needs it, and to every other that has not got it: it is about to need it, too.
+    fn send_plan(&self, host: &Host<S>, asker: &Arc<Link<S::Msg>>, key: bytes::Bytes, again: bool) {
+        let up: Vec<_> = self.state().nodes.values().filter_map(NodeState::link).collect();
+        let mut to = self.sent.claim(&key, up);
+        if again && !to.iter().any(|link| link.key() == asker.key()) {
+            to.push(Arc::clone(asker));
+        }
+        if to.is_empty() {
+            // Another node has asked, and it is on its way.
+            return;
+        }
+        let plan = host.front.as_ref().and_then(|front| front.ship(&key));
+        if plan.is_none() {
+            self.sent.forget();
+            to = vec![Arc::clone(asker)];
+        }
+        for link in to {
+            self.network.post_frame(&link, Frame::Plan { key: key.clone(), plan: plan.clone() });
+        }
         self.flush();
     }
 
@@ -448,6 +488,7 @@ impl<S: Style> Role<S> for Cluster<S> {
                     self.state().accounts.insert((number, node), (now, spent));
                     self.changed.notify_all();
                 }
+                Frame::NeedPlan { key, again } => self.send_plan(host, link, key, again),
                 // Hearing it is all that matters.
                 Frame::Pong(_) => {}
                 Frame::Fenced { .. } => self.down(link),
@@ -461,22 +502,5 @@ impl<S: Style> Role<S> for Cluster<S> {
             tracing::warn!(node = %link.peer(), %error, "a node is down");
         }
         self.down(link);
-    }
-}
-
-/// What the driver gives away: plans.
-pub(crate) struct DriverShelf(pub(crate) Option<Arc<dyn Front>>);
-
-impl Shelf for DriverShelf {
-    fn locate(&self, _: u64, _: &BlockRef) -> Option<Located> {
-        None
-    }
-
-    fn take(&self, _: u64, block: &BlockRef) -> Result<Encoded, TaskFailure> {
-        Err(TaskFailure::MissingBlock(block.id))
-    }
-
-    fn shipment(&self, key: &[u8]) -> Option<Bytes> {
-        self.0.as_ref()?.ship(key)
     }
 }

@@ -14,7 +14,6 @@ use crate::remote::token::ClusterToken;
 use crate::remote::wire::{Batch, Configure, Frame, Peer};
 use crate::store::{BlockStore, Located};
 use bench_model::{Addr, BlockRef, EngineSetup, Epoch, NodeId, Registry, Style, TaskFailure, Tuning};
-use bytes::Bytes;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError, mpsc};
@@ -133,11 +132,10 @@ pub(crate) fn begin<S: Style>(
     ground: &Ground,
 ) -> Result<Arc<dyn Member>, RemoteError> {
     let unfit = |reason: String| RemoteError::Unfit { address: "this".to_owned(), reason };
-    let token = ClusterToken::parse(&configure.driver.1).map_err(|e| unfit(e.to_string()))?;
-    let driver = Place { address: configure.driver.0.clone(), token };
     let (dial, calls) = mpsc::channel();
     let network = Arc::new(Network::new(Some(dial)).map_err(RemoteError::Resources)?);
-    let peers = RemotePeers::start(Arc::clone(&ground.courier), configure.session, driver)?;
+    let peers =
+        RemotePeers::start(Arc::clone(&ground.courier), configure.session, Arc::clone(&network), ground.options.stall)?;
     let role = Arc::new(NodeRole {
         node: configure.node,
         epoch: configure.epoch,
@@ -221,8 +219,9 @@ impl<S: Style> Member for Incarnation<S> {
 
 impl<S: Style> Drop for Incarnation<S> {
     fn drop(&mut self) {
-        // The slots are stopped by what follows; nobody is spoken to any more.
+        // The slots are stopped by what follows; nobody is spoken to any more, and nobody waits for a plan.
         self.network.close();
+        self.role.peers.plans().close();
     }
 }
 
@@ -278,7 +277,11 @@ impl<S: Style> NodeRole<S> {
                 let spent = spent.unwrap_or_default().into_iter().map(|slot| slot.to_vec()).collect();
                 self.network.post_frame(link, Frame::Accounted { number, now, spent });
             }
-            Frame::Forget(job) => host.store.end(job),
+            Frame::Plan { key, plan } => self.peers.plans().arrived(key, plan),
+            Frame::Forget(job) => {
+                self.peers.plans().forget();
+                host.store.end(job);
+            }
             Frame::Stop => self.ending.tell(Over::Stopped),
             Frame::Fenced { .. } => self.ending.abandon(),
             _ => tracing::warn!(node = %self.node, "the driver sent what only nodes send"),
@@ -370,9 +373,5 @@ impl Shelf for NodeShelf {
         let travelling = found.unwrap_or(Err(TaskFailure::MissingBlock(block.id)))?.travel()?;
         let extents = travelling.extents.into_iter().map(|(bytes, hash)| Extent { bytes, hash }).collect();
         Ok(Encoded { schema: travelling.schema, extents })
-    }
-
-    fn shipment(&self, _: &[u8]) -> Option<Bytes> {
-        None
     }
 }

@@ -9,9 +9,10 @@
 //! | `link` | one control stream: written by whoever has something to say, read by whoever is idle |
 //! | `network` | all control streams of a process |
 //! | `crew` | its threads: they drive machines, speak, listen, and run tasks as slots allow |
-//! | `blocks` | blocks and plans over Arrow Flight |
+//! | `blocks` | blocks over Arrow Flight |
 //! | `reader` | blocks of other nodes as rows, a few blocks ahead |
 //! | `peers` | the other nodes as a node sees them |
+//! | `plans` | how plans get from the driver to the nodes |
 //! | `gate` | the one port of a process, and its I/O runtime |
 //! | `member` | one incarnation of a node: a style's machine and slots at work for one driver |
 //! | `node` | becomes what a driver tells it to be, again and again |
@@ -39,6 +40,7 @@ mod network;
 mod node;
 mod options;
 mod peers;
+mod plans;
 mod poller;
 mod process;
 mod reader;

@@ -174,6 +174,16 @@ impl<M: Serialize + DeserializeOwned> Network<M> {
         self.mark(&mut self.lock(), Arc::clone(link));
     }
 
+    /// Queues a frame of the host's own for a peer; it is lost if the peer cannot be reached.
+    pub(crate) fn post_frame_to(&self, to: Addr, frame: Frame<M>) {
+        let mut lines = self.lock();
+        if let Some(Line::Open(link)) = lines.by_peer.get(&to) {
+            link.push_frame(frame);
+            let link = Arc::clone(link);
+            self.mark(&mut lines, link);
+        }
+    }
+
     /// Queues a frame for everyone who can be reached.
     pub(crate) fn broadcast(&self, frame: &Frame<M>)
     where

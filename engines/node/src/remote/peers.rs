@@ -1,14 +1,18 @@
-//! The other nodes as a node sees them: blocks are read through, or copied here; plans are fetched once.
+//! The other nodes as a node sees them: blocks are read through, or copied here; plans come from the driver.
 
 use crate::host::Host;
 use crate::peers::{Peers, Remote};
 use crate::remote::blocks::{Courier, Parcel, Place, boot_id};
 use crate::remote::error::RemoteError;
+use crate::remote::network::Network;
+use crate::remote::plans::Plans;
 use crate::remote::reader::{Reader, Rows, Share};
-use bench_model::{Attempt, BlockId, BlockRef, Event, NodeId, Storage, Style, TaskFailure};
+use crate::remote::wire::Frame;
+use bench_model::{Addr, Attempt, BlockId, BlockRef, Event, NodeId, Storage, Style, TaskFailure};
 use bytes::Bytes;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak, mpsc};
+use std::time::Duration;
 
 /// Copies that are made at a time.
 const COPIERS: usize = 4;
@@ -16,8 +20,6 @@ const COPIERS: usize = 4;
 const GROUP_BYTES: u64 = 1 << 20;
 /// The same for blocks without bytes to speak of.
 const GROUP_BLOCKS: usize = 256;
-/// Plans that are remembered. They are small and asked for by every task of a fragment.
-const PLANS_MAX: usize = 256;
 
 /// A block to be copied here.
 struct Order {
@@ -31,31 +33,34 @@ type Waiting = BTreeMap<(BlockId, Attempt), Vec<BlockRef>>;
 /// What a node knows of the others.
 pub(crate) struct RemotePeers<S: Style> {
     reader: Arc<Reader>,
-    courier: Arc<Courier>,
-    driver: Place,
+    network: Arc<Network<S::Msg>>,
+    plans: Plans,
     boot: Option<String>,
     host: OnceLock<Weak<Host<S>>>,
     orders: mpsc::Sender<Order>,
     waiting: Mutex<Waiting>,
-    plans: Mutex<BTreeMap<Vec<u8>, Bytes>>,
 }
 
 impl<S: Style> RemotePeers<S> {
-    /// Peers of a session, none of them known yet. The driver hands out plans at `driver`.
+    /// Peers of a session, none of them known yet. The driver is asked for plans over `network`, and has `stall` to answer.
     ///
     /// # Errors
     /// No thread to be had.
-    pub(crate) fn start(courier: Arc<Courier>, session: u64, driver: Place) -> Result<Arc<Self>, RemoteError> {
+    pub(crate) fn start(
+        courier: Arc<Courier>,
+        session: u64,
+        network: Arc<Network<S::Msg>>,
+        stall: Duration,
+    ) -> Result<Arc<Self>, RemoteError> {
         let (orders, queue) = mpsc::channel();
         let peers = Arc::new(Self {
-            reader: Arc::new(Reader::new(Arc::clone(&courier), session)),
-            courier,
-            driver,
+            reader: Arc::new(Reader::new(courier, session)),
+            network,
+            plans: Plans::new(stall),
             boot: boot_id(),
             host: OnceLock::new(),
             orders,
             waiting: Mutex::default(),
-            plans: Mutex::default(),
         });
         let queue = Arc::new(Mutex::new(queue));
         for _ in 0..COPIERS {
@@ -97,8 +102,9 @@ impl<S: Style> RemotePeers<S> {
         host.command(|control, now| fetched.into_iter().for_each(|event| control.feed_node(now, event)));
     }
 
-    fn plans(&self) -> MutexGuard<'_, BTreeMap<Vec<u8>, Bytes>> {
-        self.plans.lock().unwrap_or_else(PoisonError::into_inner)
+    /// What the driver has sent of the present job's plans.
+    pub(crate) fn plans(&self) -> &Plans {
+        &self.plans
     }
 }
 
@@ -119,22 +125,12 @@ impl<S: Style> Peers for RemotePeers<S> {
     }
 
     fn ship(&self, key: &[u8]) -> Result<Bytes, TaskFailure> {
-        if let Some(plan) = self.plans().get(key) {
-            return Ok(plan.clone());
-        }
-        let mut delivery = self.courier.order_shipment(self.driver.clone(), Bytes::copy_from_slice(key));
-        match delivery.next() {
-            Some(Ok(Parcel::Shipment(plan))) => {
-                let mut plans = self.plans();
-                if plans.len() >= PLANS_MAX {
-                    plans.clear();
-                }
-                plans.insert(key.to_vec(), plan.clone());
-                Ok(plan)
+        self.plans.get(key, |key, again| {
+            self.network.post_frame_to(Addr::Driver, Frame::NeedPlan { key, again });
+            if let Some(host) = self.host.get().and_then(Weak::upgrade) {
+                host.wake(0);
             }
-            Some(Err(failure)) => Err(failure),
-            _ => Err(TaskFailure::Transient("a plan did not arrive; the driver may be gone".to_owned())),
-        }
+        })
     }
 }
 

@@ -59,6 +59,20 @@ pub(crate) enum Frame<M> {
         /// Per slot, time by kind in the order of [`SpanKind::ALL`]; none if no accounts are kept.
         spent: Vec<Vec<u64>>,
     },
+    /// Node to driver: a task needs the plan of that key.
+    NeedPlan {
+        /// The task's arguments.
+        key: bytes::Bytes,
+        /// It may have been sent before, and is needed all the same.
+        again: bool,
+    },
+    /// Driver to node: the plan of that key, or that there is none.
+    Plan {
+        /// The arguments of its tasks.
+        key: bytes::Bytes,
+        /// Its bytes.
+        plan: Option<bytes::Bytes>,
+    },
     /// Driver to node: the job is over; drop what is left of it.
     Forget(JobId),
     /// Driver to node: finish what runs, then leave.
@@ -105,8 +119,6 @@ pub(crate) struct Configure {
     pub(crate) resources: Vec<(String, u64)>,
     /// Whether it accounts for its slots' time.
     pub(crate) spans: bool,
-    /// Where the driver hands out plans, and the token it does so by.
-    pub(crate) driver: (String, String),
     /// The driver is gone when it was not heard for this long.
     pub(crate) silence: Nanos,
 }

@@ -54,7 +54,7 @@ pub(crate) struct Place {
     pub(crate) token: ClusterToken,
 }
 
-/// Fetches blocks and plans from other processes.
+/// Fetches blocks from other processes.
 pub(crate) struct Courier {
     runtime: Handle,
     tls: Option<ClientTlsConfig>,
@@ -78,8 +78,6 @@ pub(crate) enum Parcel {
     Extent(Buffer),
     /// Instead of both: where the block's bytes are on this host.
     Located(Located),
-    /// A whole plan.
-    Shipment(Bytes),
     /// Instead of a block: why it is not to be had.
     Failed(TaskFailure),
     /// Instead of an extent: its bytes are not the ones that were written.
@@ -130,7 +128,7 @@ impl Counter {
     fn put(&mut self, parcel: Parcel) {
         self.bytes += match &parcel {
             Parcel::Extent(bytes) => bytes.len(),
-            Parcel::Schema(bytes, _) | Parcel::Shipment(bytes) => bytes.len(),
+            Parcel::Schema(bytes, _) => bytes.len(),
             Parcel::Located(_) | Parcel::Failed(_) | Parcel::Damaged => 0,
         };
         self.held.push(Ok(parcel));
@@ -168,27 +166,23 @@ struct Errand {
 }
 
 impl Errand {
-    /// The block that is on its way; none if the call is for a plan.
-    fn block(&self) -> Option<BlockId> {
-        let Ticket::Blocks { blocks, .. } = &self.ticket else { return None };
-        let at = self.arrived.load(Ordering::Relaxed);
-        blocks.get(at).or(blocks.last()).map(|b| b.id)
+    /// What it means for the block that is on its way.
+    fn failure(&self, of: impl Fn(BlockId) -> TaskFailure) -> TaskFailure {
+        let (blocks, at) = (&self.ticket.blocks, self.arrived.load(Ordering::Relaxed));
+        let nothing = || TaskFailure::Transient("a call asked for no block".to_owned());
+        blocks.get(at).or(blocks.last()).map_or_else(nothing, |b| of(b.id))
     }
 
     /// What it means that the other side does not answer.
     fn unavailable(&self, status: &Status) -> TaskFailure {
-        let (address, block) = (self.place.address.as_str(), self.block());
-        tracing::warn!(address, ?block, code = ?status.code(), reason = status.message(), "a process cannot be read from");
-        match block {
-            Some(block) => TaskFailure::MissingBlock(block),
-            None => TaskFailure::Transient(format!("cannot fetch a plan from {address}: {}", status.message())),
-        }
+        let (address, reason) = (self.place.address.as_str(), status.message());
+        tracing::warn!(address, code = ?status.code(), reason, "a node cannot be read from");
+        self.failure(TaskFailure::MissingBlock)
     }
 
     /// What it means that the other side says something senseless.
     fn garbled(&self) -> TaskFailure {
-        let plan = || TaskFailure::Transient("a plan arrived damaged".to_owned());
-        self.block().map_or_else(plan, TaskFailure::CorruptBlock)
+        self.failure(TaskFailure::CorruptBlock)
     }
 }
 
@@ -217,18 +211,10 @@ impl Courier {
         blocks: Vec<BlockRef>,
         boot: Option<String>,
     ) -> Delivery {
-        self.begin(place, Ticket::Blocks { session, blocks, boot })
-    }
-
-    /// Begins to fetch a plan.
-    pub(crate) fn order_shipment(self: &Arc<Self>, place: Place, key: Bytes) -> Delivery {
-        self.begin(place, Ticket::Shipment { key })
-    }
-
-    fn begin(self: &Arc<Self>, place: Place, ticket: Ticket) -> Delivery {
         let (to, portions) = mpsc::channel(QUEUE);
         let courier = Arc::clone(self);
         let call = self.runtime.spawn(async move {
+            let ticket = Ticket { session, blocks, boot };
             let errand = Errand { place, ticket, arrived: AtomicUsize::new(0) };
             let mut counter = Counter { to, held: Vec::new(), bytes: 0 };
             if let Err(failure) = courier.deliver(&errand, &mut counter).await {
@@ -270,19 +256,15 @@ impl Courier {
                 Err(status) => return Err(errand.unavailable(&status)),
             }
         };
-        let things = match &errand.ticket {
-            Ticket::Blocks { blocks, .. } => blocks.len(),
-            Ticket::Shipment { .. } => 1,
-        };
-        for _ in 0..things {
-            self.thing(&mut answer, errand, to).await?;
+        for _ in &errand.ticket.blocks {
+            self.block(&mut answer, errand, to).await?;
             errand.arrived.fetch_add(1, Ordering::Relaxed);
         }
         to.hand_over().await
     }
 
-    /// One block, or the plan.
-    async fn thing(
+    /// One block.
+    async fn block(
         &self,
         answer: &mut Streaming<FlightData>,
         errand: &Errand,
@@ -293,16 +275,6 @@ impl Courier {
         match decode(&first.app_metadata).map_err(|_| errand.garbled())? {
             Head::Located(located) => to.put(Parcel::Located(located)),
             Head::Failed(failure) => to.put(Parcel::Failed(failure)),
-            Head::Shipment(len) => {
-                let mut plan = Vec::new();
-                while let Some(message) = self.message(answer, to).await.map_err(|s| errand.unavailable(&s))? {
-                    plan.extend_from_slice(&message.data_body);
-                }
-                if plan.len() as u64 != len {
-                    return Err(errand.garbled());
-                }
-                to.put(Parcel::Shipment(plan.into()));
-            }
             Head::Extents(count) => {
                 to.put(Parcel::Schema(first.data_header, count));
                 for _ in 0..count {
@@ -330,7 +302,11 @@ impl Courier {
     }
 
     /// The next message. What has arrived before is handed over as soon as it is worth it, or the next one is not there.
-    async fn message(&self, answer: &mut Streaming<FlightData>, to: &mut Counter) -> Result<Option<FlightData>, Status> {
+    async fn message(
+        &self,
+        answer: &mut Streaming<FlightData>,
+        to: &mut Counter,
+    ) -> Result<Option<FlightData>, Status> {
         let left = |_| Status::cancelled("nobody waits for it any more");
         if to.is_full() {
             to.hand_over().await.map_err(left)?;

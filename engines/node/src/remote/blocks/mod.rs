@@ -1,4 +1,4 @@
-//! Blocks and plans between processes, over Arrow Flight's `DoGet`.
+//! Blocks between processes, over Arrow Flight's `DoGet`.
 //!
 //! A ticket names blocks of a session that are on one node: a task reads many small ones, and a call costs more than a
 //! small block does. In the answer each block begins with its schema, as Flight wants it; then come its extents, the very

@@ -49,8 +49,6 @@ pub(crate) trait Shelf: Send + Sync + 'static {
     /// # Errors
     /// [`TaskFailure::MissingBlock`] if it is not here.
     fn take(&self, session: u64, block: &BlockRef) -> Result<Encoded, TaskFailure>;
-    /// An encoded plan. May take time.
-    fn shipment(&self, key: &[u8]) -> Option<Bytes>;
 }
 
 /// The service over a shelf.
@@ -92,18 +90,10 @@ impl Service for FlightService {
     async fn do_get(&self, request: Request<FlightTicket>) -> Result<Response<Answer>, Status> {
         self.authorize(&request)?;
         let ticket = decode(&request.get_ref().ticket).map_err(|e| Status::invalid_argument(e.to_string()))?;
+        let Ticket { session, blocks, boot } = ticket;
+        let same_host = boot.is_some() && boot == self.boot;
         let shelf = Arc::clone(&self.shelf);
-        Ok(Response::new(match ticket {
-            Ticket::Blocks { session, blocks, boot } => {
-                let same_host = boot.is_some() && boot == self.boot;
-                blocks_of(Packing { shelf, session, same_host, blocks: blocks.into() })
-            }
-            Ticket::Shipment { key } => {
-                let packed = tokio::task::spawn_blocking(move || shipment(shelf.as_ref(), &key));
-                let messages = packed.await.map_err(|e| Status::internal(e.to_string()))??;
-                stream::iter(messages.into_iter().map(Ok)).boxed()
-            }
-        }))
+        Ok(Response::new(blocks_of(Packing { shelf, session, same_host, blocks: blocks.into() })))
     }
 
     async fn handshake(
@@ -200,14 +190,6 @@ fn blocks_of(packing: Packing) -> Answer {
         Some((stream::iter(messages.into_iter().map(Ok)), packing))
     });
     portions.flatten().boxed()
-}
-
-fn shipment(shelf: &dyn Shelf, key: &[u8]) -> Result<Vec<FlightData>, Status> {
-    let missing = || Status::not_found("no such plan; its job is over or was never planned here");
-    let bytes = shelf.shipment(key).ok_or_else(missing)?;
-    let mut messages = vec![head(&Head::Shipment(bytes.len() as u64), Bytes::new())];
-    messages.extend(pieces(&bytes));
-    Ok(messages)
 }
 
 fn messages_of(encoded: Encoded) -> Vec<FlightData> {

@@ -38,10 +38,6 @@ impl Shelf for Shelves {
         };
         Ok(Encoded { schema: vec![1, 2, 3], extents })
     }
-
-    fn shipment(&self, key: &[u8]) -> Option<bytes::Bytes> {
-        (key == b"plan").then(|| vec![9; 5 << 20].into())
-    }
 }
 
 fn extent(len: usize) -> Extent {
@@ -175,17 +171,6 @@ fn whoever_waits_for_a_process_that_went_down_is_told_at_once() {
     let _held = silent.accept().unwrap();
     pair.courier.forget(&address);
     assert_eq!(delivery.next().unwrap().unwrap_err(), TaskFailure::MissingBlock(block(1).id));
-}
-
-#[test]
-fn plans_travel_by_key() {
-    let pair = friends();
-    let ship = |key: &'static [u8]| {
-        let mut delivery = pair.courier.order_shipment(pair.place.clone(), key.into());
-        delivery.next().unwrap()
-    };
-    assert!(matches!(ship(b"plan"), Ok(Parcel::Shipment(plan)) if plan[..] == vec![9; 5 << 20]));
-    assert!(matches!(ship(b"other"), Err(TaskFailure::Transient(_))));
 }
 
 #[test]

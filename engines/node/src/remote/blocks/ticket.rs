@@ -2,37 +2,27 @@
 
 use crate::store::Located;
 use bench_model::{BlockRef, TaskFailure};
-use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
-/// A request for blocks or a plan. Who may ask is settled by the token in the call's metadata.
+/// A request for the rows of blocks of one node, one block after the other. Who may ask is settled by the token in the
+/// call's metadata.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub(crate) enum Ticket {
-    /// The rows of blocks of one node, one block after the other.
-    Blocks {
-        /// The driver's session: a node that has meanwhile joined another has none of its blocks.
-        session: u64,
-        /// Which blocks, in the order in which they are to come.
-        blocks: Vec<BlockRef>,
-        /// The asking host's boot, if it could map the other's files.
-        boot: Option<String>,
-    },
-    /// An encoded plan, from the driver.
-    Shipment {
-        /// What the task's arguments call it.
-        key: Bytes,
-    },
+pub(crate) struct Ticket {
+    /// The driver's session: a node that has meanwhile joined another has none of its blocks.
+    pub(crate) session: u64,
+    /// Which blocks, in the order in which they are to come.
+    pub(crate) blocks: Vec<BlockRef>,
+    /// The asking host's boot, if it could map the other's files.
+    pub(crate) boot: Option<String>,
 }
 
-/// The head of a block or plan in an answer, in the metadata of its first message.
+/// The head of a block in an answer, in the metadata of its first message.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) enum Head {
     /// So many extents follow, after the schema in this message's header.
     Extents(u32),
     /// The bytes are on this host: map them.
     Located(Located),
-    /// A plan of so many bytes follows.
-    Shipment(u64),
     /// The block is not to be had, and why; the next block follows.
     Failed(TaskFailure),
 }
