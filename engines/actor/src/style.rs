@@ -61,7 +61,7 @@ const OWN: [Switch; 25] = [
 ];
 
 /// What any style can plan, and its own.
-static SWITCHES: [Switch; 30] = joined(&PLANNER_SWITCHES, &OWN);
+static SWITCHES: [Switch; 31] = joined(&PLANNER_SWITCHES, &OWN);
 
 impl Style for Actor {
     type Msg = Frame;

@@ -9,7 +9,7 @@ use crate::store::{BlockStore, StoreOptions};
 use crate::task::panic_message;
 use crate::timeline::{Clock, Spent, Timeline};
 use arrow::ipc::CompressionType;
-use bench_model::{Bytes, EngineError, EngineSetup, Front, Nanos, NodeId, Registry, Style, StyleEnv};
+use bench_model::{Bytes, EngineError, EngineSetup, Front, JobId, Nanos, NodeId, Registry, Style, StyleEnv};
 use std::any::Any;
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -84,6 +84,18 @@ impl<S: Style> Host<S> {
             wire.network.wake();
         }
         wire.flush(self);
+    }
+
+    /// Whether the nodes are other processes.
+    pub(crate) fn is_elsewhere(&self) -> bool {
+        self.wire.is_some()
+    }
+
+    /// A job has been planned, or planned anew: nodes elsewhere get what they are about to need.
+    pub(crate) fn planned(&self, job: JobId) {
+        if let Some(wire) = &self.wire {
+            wire.role.planned(self, job);
+        }
     }
 
     /// Wakes every thread, because the host is about to end.

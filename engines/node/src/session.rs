@@ -87,7 +87,8 @@ impl<S: Style> LiveSession<S> {
             };
             Ok((lowered.schema, batches))
         });
-        let (ended, spans) = self.end(start, before.as_ref());
+        // A count, and a fault's toll, take in what nodes say late; an answer depended on everything it needed.
+        let (ended, spans) = self.end(start, before.as_ref(), !planned || faults.is_some());
         let (notes, tally, watch) = ended.map(|j| (j.notes, j.tally, j.watch)).unwrap_or_default();
         let faults = watch.map(|w| w.outcomes(start)).unwrap_or_default();
         let (schema, mut batches) = outcome.map_err(|e| e.after(&faults))?;
@@ -204,7 +205,11 @@ impl<S: Style> LiveSession<S> {
     ) -> Result<Ended, EngineError> {
         let host = &self.running.host;
         let graph = Arc::clone(&lowered.graph);
+        let planned = tally.is_none();
         host.command(|control, now| control.submit(now, job, graph, tally));
+        if planned {
+            host.planned(job);
+        }
         let mut stopping = false;
         loop {
             match host.completion.wait(job, POLL) {
@@ -219,12 +224,11 @@ impl<S: Style> LiveSession<S> {
         }
     }
 
-    /// Closes the job's account.
-    fn end(&self, start: Nanos, before: Option<&Books>) -> (Option<Job>, Option<SpanReport>) {
+    /// Closes the job's account, which may `gather` what nodes have said until now.
+    fn end(&self, start: Nanos, before: Option<&Books>, gather: bool) -> (Option<Job>, Option<SpanReport>) {
         let host = &self.running.host;
         let (now, after) = match &self.fleet {
-            // A task counts however late its node's word arrives.
-            Some(_) => (host.clock.now(), self.nodes_books(true)),
+            Some(_) => (host.clock.now(), self.nodes_books(gather)),
             None => {
                 let (now, spent) = host.spent();
                 (now, spent.map(Books::Here))

@@ -207,9 +207,17 @@ pub(crate) fn do_chore<'h, S: Style>(
             });
             let planned = planned.unwrap_or(Planned { job, graph: None, notes: Vec::new() });
             let now = host.clock.now();
+            let job = planned.job;
             let mut control = host.lock();
             control.feed(now, Addr::Driver, Event::Planned(planned));
-            control
+            if !host.is_elsewhere() {
+                return control;
+            }
+            let wake = control.sleepers_to_wake();
+            drop(control);
+            host.wake(wake);
+            host.planned(job);
+            host.lock()
         }
     }
 }

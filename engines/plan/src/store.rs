@@ -145,9 +145,13 @@ impl PlanStore {
                 runtime: Arc::clone(runtime),
             };
             let entry = Published { plan: Arc::new(entry), shipment: OnceLock::new() };
-            stored.push((PlanKey { job: plan.job, fragment: id, revision: plan.revision }, Arc::new(entry)));
+            stored.push((plan.key(id), Arc::new(entry)));
         }
-        self.0.published.write().unwrap_or_else(PoisonError::into_inner).extend(stored);
+        let mut published = self.0.published.write().unwrap_or_else(PoisonError::into_inner);
+        // What has not changed is there already, perhaps with its bytes.
+        for (key, entry) in stored {
+            published.entry(key).or_insert(entry);
+        }
         Ok(())
     }
 

@@ -142,7 +142,7 @@ const OWN: [Switch; 27] = [
 ];
 
 /// What any style can plan, and its own.
-static SWITCHES: [Switch; 32] = joined(&PLANNER_SWITCHES, &OWN);
+static SWITCHES: [Switch; 33] = joined(&PLANNER_SWITCHES, &OWN);
 
 impl Style for TaskGraph {
     type Msg = Msg;

@@ -7,7 +7,7 @@ const MIB: u64 = 1 << 20;
 
 /// What any style can set about how a query is planned before its first task. A planner reads a switch that a style does
 /// not declare as if it were at the default given here.
-pub const PLANNER_SWITCHES: [Switch; 5] = [
+pub const PLANNER_SWITCHES: [Switch; 6] = [
     Switch {
         name: "partitions",
         default: D::Count(0),
@@ -17,6 +17,12 @@ pub const PLANNER_SWITCHES: [Switch; 5] = [
         name: "partitions_per_slot",
         default: D::Count(2),
         help: "Tasks of a shuffled stage for each slot, where `partitions` does not say how many.",
+    },
+    Switch {
+        name: "partition_bytes",
+        default: D::Bytes(MIB),
+        help: "Bytes of a query's tables for each task of its shuffled stages at least, where `partitions` does not say how \
+               many tasks there are.",
     },
     Switch {
         name: "join",
@@ -98,7 +104,7 @@ mod tests {
 
     #[test]
     fn joined_lists_keep_every_switch_in_order() {
-        static ALL: [Switch; 12] = joined(&PLANNER_SWITCHES, &REPLANNER_SWITCHES);
+        static ALL: [Switch; 13] = joined(&PLANNER_SWITCHES, &REPLANNER_SWITCHES);
         let names: Vec<_> = PLANNER_SWITCHES.iter().chain(&REPLANNER_SWITCHES).map(|s| s.name).collect();
         assert_eq!(ALL.iter().map(|s| s.name).collect::<Vec<_>>(), names);
         assert_eq!(names.iter().collect::<BTreeSet<_>>().len(), names.len(), "a name stands for one switch");

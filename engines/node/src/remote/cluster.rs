@@ -26,7 +26,7 @@ use crate::remote::stream::Stream;
 use crate::remote::tls::Keys;
 use crate::remote::token::ClusterToken;
 use crate::remote::wire::{Configure, Frame, Peer, read_frame, write_frame};
-use bench_model::{Addr, Epoch, Event, Nanos, NodeId, Style};
+use bench_model::{Addr, Epoch, Event, JobId, Nanos, NodeId, Style};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 use std::time::{Duration, Instant};
@@ -214,17 +214,20 @@ impl<S: Style> Cluster<S> {
     }
 
     /// Tells every node that a job is over.
-    pub(crate) fn forget(&self, job: bench_model::JobId) {
+    pub(crate) fn forget(&self, job: JobId) {
         self.sent.forget();
         self.network.broadcast(&Frame::Forget(job));
         self.flush();
     }
 
-    /// Sends a plan to the node that needs it, and to every other that has not got it: it is about to need it, too.
-    fn send_plan(&self, host: &Host<S>, asker: &Arc<Link<S::Msg>>, key: bytes::Bytes, again: bool) {
+    /// Sends a plan to every node that has not got it: if one of them needs it, the others are about to. Whoever has asked
+    /// for it `again` gets it in any case.
+    fn send_plan(&self, host: &Host<S>, asker: Option<(&Arc<Link<S::Msg>>, bool)>, key: bytes::Bytes) {
         let up: Vec<_> = self.state().nodes.values().filter_map(NodeState::link).collect();
         let mut to = self.sent.claim(&key, up);
-        if again && !to.iter().any(|link| link.key() == asker.key()) {
+        if let Some((asker, true)) = asker
+            && !to.iter().any(|link| link.key() == asker.key())
+        {
             to.push(Arc::clone(asker));
         }
         if to.is_empty() {
@@ -234,7 +237,7 @@ impl<S: Style> Cluster<S> {
         let plan = host.front.as_ref().and_then(|front| front.ship(&key));
         if plan.is_none() {
             self.sent.forget();
-            to = vec![Arc::clone(asker)];
+            to = asker.map(|(link, _)| Arc::clone(link)).into_iter().collect();
         }
         for link in to {
             self.network.post_frame(&link, Frame::Plan { key: key.clone(), plan: plan.clone() });
@@ -488,13 +491,18 @@ impl<S: Style> Role<S> for Cluster<S> {
                     self.state().accounts.insert((number, node), (now, spent));
                     self.changed.notify_all();
                 }
-                Frame::NeedPlan { key, again } => self.send_plan(host, link, key, again),
+                Frame::NeedPlan { key, again } => self.send_plan(host, Some((link, again)), key),
                 // Hearing it is all that matters.
                 Frame::Pong(_) => {}
                 Frame::Fenced { .. } => self.down(link),
                 _ => tracing::warn!(%node, "a node sent what only drivers send"),
             }
         }
+    }
+
+    fn planned(&self, host: &Host<S>, job: JobId) {
+        let due = host.front.as_ref().map(|front| front.due(job)).unwrap_or_default();
+        due.into_iter().for_each(|key| self.send_plan(host, None, key));
     }
 
     fn broken(&self, _: &Host<S>, link: &Arc<Link<S::Msg>>, error: &LinkError) {

@@ -13,7 +13,7 @@ use crate::remote::stream::Stream;
 use crate::remote::token::ClusterToken;
 use crate::remote::wire::{Batch, Configure, Frame, Peer};
 use crate::store::{BlockStore, Located};
-use bench_model::{Addr, BlockRef, EngineSetup, Epoch, NodeId, Registry, Style, TaskFailure, Tuning};
+use bench_model::{Addr, BlockRef, EngineSetup, Epoch, JobId, NodeId, Registry, Style, TaskFailure, Tuning};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError, mpsc};
@@ -298,6 +298,10 @@ impl<S: Style> Role<S> for NodeRole<S> {
                 _ => tracing::warn!(from = %link.peer(), "a node sent what only drivers send"),
             }
         }
+    }
+
+    fn planned(&self, _: &Host<S>, _: JobId) {
+        // Plans are made where the driver is.
     }
 
     fn broken(&self, _: &Host<S>, link: &Arc<Link<S::Msg>>, error: &LinkError) {

@@ -19,6 +19,9 @@ use tonic::{Request, Response, Status, Streaming};
 
 /// Bytes of a block in one message: large enough to be cheap, small enough to flow.
 const PIECE: usize = 1 << 20;
+/// What is packed where it is asked for, see [`Packing::is_small`].
+const SMALL_BYTES: u64 = 64 << 10;
+const SMALL_BLOCKS: usize = 16;
 /// The longest gRPC message that is sent or received: a piece and its heads.
 pub(super) const MESSAGE_MAX: usize = 4 << 20;
 
@@ -164,6 +167,11 @@ impl Packing {
         messages
     }
 
+    /// Whether what is left takes less time to pack than a thread takes to wake up.
+    fn is_small(&self) -> bool {
+        self.blocks.len() <= SMALL_BLOCKS && self.blocks.iter().map(|b| b.meta.bytes.get()).sum::<u64>() <= SMALL_BYTES
+    }
+
     /// Pieces refer to the block's bytes: nothing is copied here.
     fn pack_one(&self, block: &BlockRef) -> Vec<FlightData> {
         let located = if self.same_host { self.shelf.locate(self.session, block) } else { None };
@@ -182,6 +190,10 @@ fn blocks_of(packing: Packing) -> Answer {
     let portions = stream::unfold(packing, |mut packing| async {
         if packing.blocks.is_empty() {
             return None;
+        }
+        if packing.is_small() {
+            let messages = packing.pack();
+            return Some((stream::iter(messages.into_iter().map(Ok)), packing));
         }
         // Encoding and reading may take long; the I/O runtime has other calls to serve.
         let packed = tokio::task::spawn_blocking(move || (packing.pack(), packing)).await;
