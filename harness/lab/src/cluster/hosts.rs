@@ -6,9 +6,10 @@
 
 use super::child::NodeChild;
 use super::hold::utf8;
-use super::ssh::{self, Input};
+use super::signals::Signals;
+use super::ssh;
 use crate::offspring::Isolation;
-use bench_model::{FaultKind, HostSite, LaunchedNode, SshHost};
+use bench_model::{FaultKind, LaunchedNode, SshHost};
 use std::ffi::OsString;
 use std::net::SocketAddr;
 use std::path::Path;
@@ -24,11 +25,6 @@ program=$1 node=$2/node-$$
 shift 2
 mkdir "$node" || exit 3
 exec "$program" "$@" --scratch "$node"
-"#;
-
-/// Sends a signal to a process, if it is the one that is meant.
-const SIGNAL: &str = r#"
-if grep -qF "$1" "/proc/$2/cmdline"; then kill -s "$3" "$2"; else echo "process $2 is no node any more" >&2; exit 3; fi
 "#;
 
 /// Starts a node on a machine that was made ready, and waits until it listens.
@@ -47,24 +43,25 @@ pub(super) fn launch(host: &SshHost, node: &[OsString], tls: Option<&Path>) -> R
     if let Some(folder) = tls {
         words.extend(["--tls", utf8(folder)?]);
     }
+    let signals = Signals::begin(host, utf8(&site.folder)?)?;
     let mut child = NodeChild::spawn(&ssh::argv(host, START, &words), Isolation::None, None)?;
     let address = child.await_listening().map_err(|e| format!("{}: {e}", host.ssh))?;
-    Ok(Box::new(RemoteNode { address, child, host: host.clone(), site, paused: false }))
+    Ok(Box::new(RemoteNode { address, child, signals, host: host.ssh.clone(), paused: false }))
 }
 
 struct RemoteNode {
     address: SocketAddr,
     child: NodeChild,
-    host: SshHost,
-    site: HostSite,
+    signals: Signals,
+    host: String,
     paused: bool,
 }
 
 impl RemoteNode {
     /// Signals the process over there.
-    fn signal(&self, signal: &str) -> Result<(), String> {
-        let pid = self.child.own_pid().ok_or("the node did not say which process it is")?.to_string();
-        ssh::run(&self.host, SIGNAL, &[utf8(&self.site.folder)?, &pid, signal], Input::Nothing).map(drop)
+    fn signal(&mut self, signal: &str) -> Result<(), String> {
+        let pid = self.child.own_pid().ok_or("the node did not say which process it is")?;
+        self.signals.send(signal, pid)
     }
 }
 
@@ -89,7 +86,7 @@ impl LaunchedNode for RemoteNode {
                 self.paused = true;
                 Ok(())
             }
-            _ => Err(format!("`{}` cannot be done to {} over ssh", fault.name(), self.host.ssh)),
+            _ => Err(format!("`{}` cannot be done to {} over ssh", fault.name(), self.host)),
         }
     }
 

@@ -14,6 +14,7 @@
 //! | `ssh` | commands on other machines |
 //! | `hold` | what a run holds on another machine, and who tidies up there |
 //! | `ready` | makes machines ready for a run: the program and the tables are there |
+//! | `signals` | signals to processes on other machines |
 //! | `hosts` | nodes on other machines |
 //!
 //! Invariant: whatever is started or set up ends with the value that stands for it, and at the latest with this process:
@@ -31,6 +32,7 @@ mod network;
 mod processes;
 mod ready;
 mod shared;
+mod signals;
 mod ssh;
 
 pub use abilities::ClusterAbilities;
