@@ -90,7 +90,7 @@ impl<S: Style> RemotePeers<S> {
     fn bring(&self, host: &Host<S>, block: &BlockRef, storage: Storage) -> Result<(), TaskFailure> {
         let missing = || TaskFailure::MissingBlock(block.id);
         // Only what is meant to be shared is mapped: the other styles' nodes read each other's blocks as hosts do.
-        let boot = self.boot.clone().filter(|_| storage == Storage::Shared);
+        let boot = self.boot.clone().filter(|_| storage == Storage::Shared && host.zero_copy);
         let mut delivery = self.reader.order(block, boot)?;
         match delivery.next().unwrap_or_else(|| Err(missing()))? {
             Parcel::Located(located) => host.store.adopt(block, located),
