@@ -2,7 +2,7 @@
 
 #![expect(clippy::expect_used, reason = "a test that finds nothing should fail with a sentence")]
 
-use bench_actor::{Actor, ActorMachine, Frame, Lease, Note, Outcome, Shared};
+use bench_actor::{Actor, ActorMachine, Frame, Note, Outcome, Shared};
 use bench_model::{
     Action, Addr, Epoch, Event, JobError, Machine, Nanos, Style, StyleEnv, Switch, TaskFailure, Violation,
 };
@@ -96,8 +96,6 @@ enum Defect {
     UntypedLoss,
     /// Owners forget to have blocks dropped before they are made again.
     NoDrop,
-    /// A call that was sent ahead does not wait for the one before it if it reads nothing of it, and is told nothing.
-    NoOrder,
     /// None: only calls that are sent ahead are counted.
     Counting(&'static AtomicU64),
 }
@@ -148,13 +146,6 @@ impl BrokenMachine {
                     other => other.clone(),
                 };
                 frame.notes = Shared::new(frame.notes.iter().map(idle).collect());
-            }
-            Defect::NoOrder => {
-                let eager = |note: &Note| match note {
-                    Note::Launch(lease) => Note::Launch(Lease { after: None, ..lease.clone() }),
-                    other => other.clone(),
-                };
-                frame.notes = Shared::new(frame.notes.iter().map(eager).collect());
             }
             Defect::Counting(counter) => {
                 let ahead = |note: &&Note| matches!(note, Note::Launch(lease) if lease.after.is_some());
@@ -216,11 +207,6 @@ fn an_untyped_loss_is_found() {
 #[test]
 fn blocks_that_are_not_dropped_before_they_are_made_again_are_found() {
     finds(Defect::NoDrop);
-}
-
-#[test]
-fn calls_that_do_not_wait_for_their_turn_are_found() {
-    finds(Defect::NoOrder);
 }
 
 #[test]
