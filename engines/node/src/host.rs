@@ -34,6 +34,8 @@ pub(crate) struct Host<S: Style> {
     pub(crate) registry: Registry,
     pub(crate) front: Option<Arc<dyn Front>>,
     pub(crate) memory_share: Bytes,
+    /// Whether shared blocks of other nodes of this host are mapped where they lie.
+    pub(crate) zero_copy: bool,
     pub(crate) completion: Arc<Completion>,
     slots: Vec<Arc<Slot>>,
     /// The other processes, if there are any.
@@ -223,6 +225,7 @@ impl<S: Style> Running<S> {
             registry,
             front,
             memory_share: env.memory_share,
+            zero_copy: setup.tuning.is_on("zero_copy"),
             completion,
             slots,
             wire,

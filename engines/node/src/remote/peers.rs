@@ -89,7 +89,7 @@ impl<S: Style> RemotePeers<S> {
     /// Copies blocks of one node. The machine is told when all of them are here.
     fn copy(&self, host: &Host<S>, node: NodeId, storage: Storage, blocks: Vec<BlockRef>) {
         // Only what is meant to be shared is mapped: the other styles' nodes read each other's blocks as hosts do.
-        let boot = self.boot.clone().filter(|_| storage == Storage::Shared);
+        let boot = self.boot.clone().filter(|_| storage == Storage::Shared && host.zero_copy);
         let from = self.reader.order(node, blocks.clone(), boot);
         let mut fetched = Vec::with_capacity(blocks.len());
         for (number, block) in blocks.into_iter().enumerate() {
