@@ -102,6 +102,22 @@ fn too_little_memory_is_out_of_memory() {
 }
 
 #[test]
+fn memory_that_is_short_is_made_up_for_by_spilling_and_the_spill_is_reported() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = dataset(folder.path());
+    let workload = sql(&data, "SELECT * FROM groupby ORDER BY v3, id1, id2, id3, id4, id5, id6");
+    for (engine, slots) in [(&Datafusion1t as &dyn Engine, 1), (&Datafusion, 2)] {
+        // Less than what DataFusion keeps back for merging unless it is told otherwise.
+        let mut session = started(engine, &data, &setup(folder.path(), slots, Some(u64::from(slots) << 20)));
+        let answer = session.run(&workload, &Arc::default()).unwrap();
+        assert_eq!(answer.batches.iter().map(|b| b.num_rows() as u64).sum::<u64>(), ROWS);
+        assert!(answer.spilled_bytes.is_some_and(|bytes| bytes > 0), "{:?}", answer.spilled_bytes);
+    }
+    let mut session = started(&Datafusion, &data, &setup(folder.path(), 2, None));
+    assert_eq!(session.run(&workload, &Arc::default()).unwrap().spilled_bytes, Some(0));
+}
+
+#[test]
 fn zero_slots_are_refused() {
     let folder = tempfile::tempdir().unwrap();
     let refused = Datafusion.start(&setup(folder.path(), 0, None)).err().unwrap().to_string();

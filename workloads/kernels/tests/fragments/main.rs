@@ -267,6 +267,39 @@ fn a_small_memory_share_spills_and_gives_the_same_answer() {
 }
 
 #[test]
+fn what_an_attempt_spilled_counts_even_if_it_fails() {
+    let bench = bench();
+    let sort = bench.workloads.iter().find(|w| w.name == "sort").unwrap();
+    let env = env(&[("partitions", "1")], 4 << 20);
+    let mut executor = Executor::new(&bench.front, &bench.store, &env);
+    executor.faults = Faults::CancelledWhileReading;
+    // The second fragment is cancelled; the first has sorted and spilled.
+    executor.run(job(), sort).unwrap_err();
+    assert!(executor.spilled > 0);
+}
+
+#[test]
+fn rows_on_their_way_to_blocks_stay_within_the_tasks_memory() {
+    let bench = bench();
+    let workload = sql("SELECT a.id4, a.id5, a.id6, a.v3, b.v1 FROM groupby a JOIN groupby b ON a.id6 = b.id6");
+    let mut expected = None;
+    for share in [u64::MAX, 1 << 20] {
+        let env = env(&[("partitions", "16"), ("join", "sort-merge")], share);
+        let mut executor = Executor::new(&bench.front, &bench.store, &env);
+        let answer = executor.run(job(), &workload).unwrap();
+        let rows: usize = answer.iter().map(RecordBatch::num_rows).sum();
+        assert_eq!(*expected.get_or_insert(rows), rows);
+        if share == u64::MAX {
+            assert_eq!(executor.flushes, 0, "nobody asked for less");
+            assert!(executor.waiting_max > 1 << 20, "{} bytes", executor.waiting_max);
+        } else {
+            assert!(executor.flushes > 0);
+            assert!(executor.waiting_max < share, "{} of {share} bytes", executor.waiting_max);
+        }
+    }
+}
+
+#[test]
 fn too_little_memory_is_told_apart_from_other_failures() {
     let bench = bench();
     let sort = bench.workloads.iter().find(|w| w.name == "sort").unwrap();
@@ -296,6 +329,20 @@ fn a_cancelled_task_stops() {
     let mut executor = Executor::new(&bench.front, &bench.store, &env);
     executor.faults = Faults::Cancelled;
     assert_eq!(executor.run(job(), workload).unwrap_err(), TaskFailure::Cancelled);
+}
+
+#[test]
+fn a_task_that_is_cancelled_while_it_aggregates_reads_no_further_batch() {
+    let bench = bench();
+    let env = env(&[("partitions", "2")], u64::MAX);
+    // Both groups by columns with many values, so that the blocks between the fragments have several batches.
+    let workload = sql("SELECT id6, id3, sum(v3) FROM groupby GROUP BY id6, id3");
+    let mut executor = Executor::new(&bench.front, &bench.store, &env);
+    executor.run(job(), &workload).unwrap();
+    assert!(executor.taken.swap(0, Ordering::Relaxed) > 2, "there is more than one batch to read");
+    executor.faults = Faults::CancelledWhileReading;
+    assert_eq!(executor.run(job(), &workload).unwrap_err(), TaskFailure::Cancelled);
+    assert_eq!(executor.taken.load(Ordering::Relaxed), 1);
 }
 
 #[test]
