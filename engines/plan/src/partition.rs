@@ -23,6 +23,8 @@ const BATCH_ROWS_MIN: usize = 128;
 /// Rows of one output keep their order. Hashes come from DataFusion's repartitioning function with its fixed seed.
 pub struct Partitioner {
     route: Route,
+    schema: SchemaRef,
+    batch_rows: usize,
     /// What one batch of the task became, by output; drained by whoever pushes.
     ready: Vec<(u32, RecordBatch)>,
 }
@@ -46,10 +48,7 @@ impl Partitioner {
         let filling = row_bytes(schema).saturating_mul(u64::from(cut.outputs().max(1)));
         let fitting = usize::try_from(memory.get() / filling).unwrap_or(usize::MAX);
         let batch_rows = batch_rows.min(fitting.max(BATCH_ROWS_MIN));
-        let coalescer = || {
-            let large = Some(batch_rows / 2);
-            BatchCoalescer::new(Arc::clone(schema), batch_rows).with_biggest_coalesce_batch_size(large)
-        };
+        let coalescer = || coalescer(schema, batch_rows);
         let route = match cut {
             Cut::Collect => Route::Whole,
             _ if schema.fields().is_empty() => Route::Whole,
@@ -59,7 +58,7 @@ impl Partitioner {
             }
             Cut::Hash { .. } | Cut::Gather | Cut::Broadcast => Route::Large(Box::new(coalescer())),
         };
-        Ok(Self { route, ready: vec![] })
+        Ok(Self { route, schema: Arc::clone(schema), batch_rows, ready: vec![] })
     }
 
     /// Takes a batch and gives the batches that became full, each with its output.
@@ -102,21 +101,24 @@ impl Partitioner {
     /// # Errors
     /// Rows that cannot be put together.
     pub fn flush(&mut self) -> Result<std::vec::Drain<'_, (u32, RecordBatch)>> {
-        match &mut self.route {
-            Route::Whole => {}
-            Route::Large(coalescer) => {
-                coalescer.finish_buffered_batch()?;
-                drain(0, coalescer, &mut self.ready);
-            }
-            Route::Hash(_, coalescers) => {
-                for (output, coalescer) in coalescers.iter_mut().enumerate() {
-                    coalescer.finish_buffered_batch()?;
-                    drain(output as u32, coalescer, &mut self.ready);
-                }
-            }
+        let coalescers = match &mut self.route {
+            Route::Whole => &mut [],
+            Route::Large(coalescer) => std::slice::from_mut(coalescer.as_mut()),
+            Route::Hash(_, coalescers) => coalescers.as_mut_slice(),
+        };
+        for (output, coalescer) in (0..).zip(coalescers) {
+            coalescer.finish_buffered_batch()?;
+            drain(output, coalescer, &mut self.ready);
+            // Its next buffers for text would begin as large as its last ones have become.
+            *coalescer = self::coalescer(&self.schema, self.batch_rows);
         }
         Ok(self.ready.drain(..))
     }
+}
+
+fn coalescer(schema: &SchemaRef, batch_rows: usize) -> BatchCoalescer {
+    let large = Some(batch_rows / 2);
+    BatchCoalescer::new(Arc::clone(schema), batch_rows).with_biggest_coalesce_batch_size(large)
 }
 
 fn drain(output: u32, coalescer: &mut BatchCoalescer, ready: &mut Vec<(u32, RecordBatch)>) {
@@ -181,9 +183,17 @@ mod tests {
     #[test]
     fn little_memory_makes_smaller_batches() {
         let schema = batch(0..1).schema();
-        let mut partitioner = Partitioner::new(&hash(4, &schema), &schema, 8192, Bytes::new(64 << 10)).unwrap();
-        let full: Vec<_> = partitioner.push(batch(0..8000)).unwrap().collect();
-        assert!(!full.is_empty() && full.iter().all(|(_, batch)| batch.num_rows() < 1000));
-        assert!(partitioner.size() < Bytes::new(256 << 10), "{}", partitioner.size());
+        let full = |memory: u64| {
+            let mut partitioner = Partitioner::new(&hash(4, &schema), &schema, 8192, Bytes::new(memory)).unwrap();
+            let mut full = vec![];
+            for start in 0..20 {
+                full.extend(partitioner.push(batch(start * 400..(start + 1) * 400)).unwrap());
+            }
+            full.into_iter().map(|(_, batch)| batch.num_rows()).collect::<Vec<_>>()
+        };
+        assert_eq!(full(u64::MAX), Vec::<usize>::new(), "no output gets 8192 rows");
+        // A row of a number and a text takes about 32 bytes: 512 rows for each of four outputs.
+        let sizes = full(64 << 10);
+        assert!(sizes.len() > 8 && sizes.iter().all(|rows| *rows == 512), "{sizes:?}");
     }
 }

@@ -16,11 +16,10 @@ use datafusion::physical_plan::filter_pushdown::{
     ChildPushdownResult, FilterDescription, FilterPushdownPhase, FilterPushdownPropagation,
 };
 use datafusion::physical_plan::joins::{CrossJoinExec, HashJoinExec, NestedLoopJoinExec, SortMergeJoinExec};
-use datafusion::physical_plan::statistics::{ChildStats, StatisticsArgs};
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use datafusion::physical_plan::{
-    ChildrenPropertiesMode, DisplayAs, DisplayFormatType, ExecutionPlan, PlanProperties, SendableRecordBatchStream,
-    SortOrderPushdownResult,
+    ChildStats, ChildrenPropertiesMode, DisplayAs, DisplayFormatType, ExecutionPlan, PlanProperties,
+    SendableRecordBatchStream, SortOrderPushdownResult, StatisticsArgs,
 };
 use futures::StreamExt;
 use std::fmt;
@@ -165,7 +164,7 @@ mod tests {
     use bench_model::Batches;
     use datafusion::arrow::array::{Int64Array, RecordBatch};
     use datafusion::common::JoinType;
-    use datafusion::datasource::memory::MemorySourceConfig;
+    use datafusion::catalog::memory::MemorySourceConfig;
     use datafusion::physical_plan::collect;
     use std::sync::atomic::AtomicUsize;
 

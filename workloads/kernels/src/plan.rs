@@ -8,7 +8,7 @@ use bench_model::{Kernel, KernelId, TaskContext, TaskFailure};
 use bench_plan::{PLAN_KERNEL, PlanKey, PlanStore, StoredPlan, specialize, spilled, stopped};
 use datafusion::arrow::array::RecordBatch;
 use datafusion::error::DataFusionError;
-use datafusion::physical_plan::{ExecutionPlan, SendableRecordBatchStream};
+use datafusion::physical_plan::SendableRecordBatchStream;
 use futures::StreamExt;
 use std::future::poll_fn;
 use std::sync::Arc;

@@ -77,7 +77,8 @@ fn is_open(job: &JobPlan, sides: &Sides, fixed: &BTreeSet<FragmentId>) -> bool {
 pub(super) fn depends(job: &JobPlan, id: FragmentId, on: FragmentId) -> bool {
     let mut seen = BTreeSet::from([id]);
     let mut open = vec![id];
-    while let Some(fragment) = open.pop().and_then(|id| job.fragments.get(&id)) {
+    while let Some(next) = open.pop() {
+        let Some(fragment) = job.fragments.get(&next) else { continue };
         for before in fragment.inputs.iter().map(|i| i.from).chain(fragment.waits_for.iter().copied()) {
             if before == on {
                 return true;

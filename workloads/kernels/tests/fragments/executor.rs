@@ -24,6 +24,8 @@ pub(crate) enum Faults {
     Cancelled,
     /// Every task is told to stop when it has read the first batch of a block.
     CancelledWhileReading,
+    /// Nobody takes a task's rows.
+    RefuseRows,
     /// Every plan arrives with a changed bit.
     DamagedPlans,
 }
@@ -138,6 +140,7 @@ impl<'a> Executor<'a> {
             share: self.env.memory_share,
             scratch: scratch.path(),
             stop: Arc::new(AtomicBool::new(self.faults == Faults::Cancelled)),
+            refuses: self.faults == Faults::RefuseRows,
             stops_reading: self.faults == Faults::CancelledWhileReading,
             taken: &self.taken,
             waiting: 0,
@@ -175,6 +178,7 @@ struct Task<'a> {
     share: Bytes,
     scratch: &'a Path,
     stop: Arc<AtomicBool>,
+    refuses: bool,
     stops_reading: bool,
     taken: &'a Arc<AtomicUsize>,
     waiting: u64,
@@ -212,6 +216,9 @@ impl TaskContext for Task<'_> {
     }
 
     fn write(&mut self, output: u32, batch: &RecordBatch) -> Result<(), TaskFailure> {
+        if self.refuses {
+            return Err(TaskFailure::Transient("the disk is full".to_owned()));
+        }
         self.outputs[output as usize].push(batch.clone());
         self.waiting += batch.get_array_memory_size() as u64;
         self.waiting_max = self.waiting_max.max(self.waiting);
