@@ -105,9 +105,9 @@ fn sort_merge_joins(job: &mut JobPlan, settings: &AdaptiveSettings) -> Result<Ve
                 ("as `join=sort-merge` asks for".to_owned(), sort_merge::convert(&fragment.plan, &|_| true)?)
             }
             JoinChoice::Auto if !settings.adaptive => {
-                let share = settings.memory_share;
+                let share = settings.join_share();
                 let too_large = |join: &HashJoinExec| estimated_task_bytes(join).is_some_and(|b| b > share.get());
-                let why = format!("because its build side is estimated larger than the {share} a task may hold");
+                let why = format!("because its build side is estimated larger than the {share} that a task has for it");
                 (why, sort_merge::convert(&fragment.plan, &too_large)?)
             }
             JoinChoice::Auto | JoinChoice::Hash => continue,

@@ -204,7 +204,7 @@ fn fit_joins(
     let wanted = |join: &HashJoinExec| {
         let bytes = build_bytes(ready, join, shares);
         largest.set(largest.get().max(bytes));
-        bytes > settings.memory_share.get()
+        bytes > settings.join_share().get()
     };
     let (plan, count) = sort_merge::convert(&fragment.plan, &wanted)?;
     if count == 0 {
@@ -212,10 +212,10 @@ fn fit_joins(
     }
     fragment.plan = plan;
     Ok(vec![format!(
-        "{}: hash join became a sort-merge join: its largest build side needs {}, and a task may hold {}",
+        "{}: hash join became a sort-merge join: its largest build side needs {}, and a task has {} for it",
         fragment.id,
         Bytes::new(largest.get()),
-        settings.memory_share,
+        settings.join_share(),
     )])
 }
 

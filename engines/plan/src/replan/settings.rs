@@ -92,6 +92,12 @@ impl AdaptiveSettings {
         Self { slots: slots.max(1), ..self }
     }
 
+    /// What a join's build side may take of a task's memory: the rest is for rows on their way to output blocks, which
+    /// have reserved that much before the join begins.
+    pub(super) fn join_share(&self) -> Bytes {
+        Bytes::new(self.memory_share.get() - self.memory_share.get() / 8)
+    }
+
     /// The settings of everything a style's environment fixes.
     #[must_use]
     pub fn of(env: &StyleEnv) -> Self {
