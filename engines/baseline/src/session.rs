@@ -39,8 +39,7 @@ impl BaselineSession {
     /// Starts DataFusion on `threads` threads within the setup's memory.
     pub(crate) fn start(setup: &EngineSetup, threads: u32) -> Result<Self, EngineError> {
         let failed = |e| engine_error("datafusion", &e);
-        let (mut config, mut runtime) =
-            (baseline_config(threads), unlimited_runtime(&setup.scratch).map_err(failed)?);
+        let (mut config, mut runtime) = (baseline_config(threads), unlimited_runtime(&setup.scratch).map_err(failed)?);
         if let Some(pool) = setup.memory {
             let limit = MemoryLimit { pool, partitions: threads };
             config = limit.settings(config);

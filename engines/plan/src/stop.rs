@@ -145,10 +145,7 @@ impl ExecutionPlan for StoppableExec {
         Ok(FilterPushdownPropagation::if_all(result))
     }
 
-    fn try_pushdown_sort(
-        &self,
-        order: &[PhysicalSortExpr],
-    ) -> Result<SortOrderPushdownResult<Arc<dyn ExecutionPlan>>> {
+    fn try_pushdown_sort(&self, order: &[PhysicalSortExpr]) -> Result<SortOrderPushdownResult<Arc<dyn ExecutionPlan>>> {
         Ok(match self.input.try_pushdown_sort(order)? {
             SortOrderPushdownResult::Exact { inner } => SortOrderPushdownResult::Exact { inner: self.over(inner) },
             SortOrderPushdownResult::Inexact { inner } => SortOrderPushdownResult::Inexact { inner: self.over(inner) },
@@ -163,8 +160,8 @@ mod tests {
     use crate::task_scan::TaskBlocksExec;
     use bench_model::Batches;
     use datafusion::arrow::array::{Int64Array, RecordBatch};
-    use datafusion::common::JoinType;
     use datafusion::catalog::memory::MemorySourceConfig;
+    use datafusion::common::JoinType;
     use datafusion::physical_plan::collect;
     use std::sync::atomic::AtomicUsize;
 

@@ -180,7 +180,11 @@ fn last_word(bytes: &[u8]) -> u64 {
             let (low, high) = (u32::from_le_bytes(at(bytes, 0)), u32::from_le_bytes(at(bytes, len - 4)));
             u64::from(low) | u64::from(high) << (8 * (len - 4))
         }
-        _ => u64::from(bytes[0]) | u64::from(bytes[len / 2]) << (8 * (len / 2)) | u64::from(bytes[len - 1]) << (8 * (len - 1)),
+        _ => {
+            u64::from(bytes[0])
+                | u64::from(bytes[len / 2]) << (8 * (len / 2))
+                | u64::from(bytes[len - 1]) << (8 * (len - 1))
+        }
     }
 }
 

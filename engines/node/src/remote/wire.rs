@@ -447,8 +447,7 @@ mod tests {
     #[test]
     fn a_message_beyond_the_limit_leaves_the_stream_as_it_was() {
         let mut bytes = vec![1, 2, 3];
-        let large =
-            Frame::<Vec<u8>>::Messages(Batch { messages: vec![vec![0; FRAME_MAX]], ..Batch::new(Epoch(0)) });
+        let large = Frame::<Vec<u8>>::Messages(Batch { messages: vec![vec![0; FRAME_MAX]], ..Batch::new(Epoch(0)) });
         assert!(matches!(encode(&large, &mut bytes), Err(WireError::Unencodable(_))));
         assert_eq!(bytes, [1, 2, 3]);
     }

@@ -244,7 +244,12 @@ impl<'s> Writing<'s> {
     }
 
     /// Takes the pending rows, counts them in, and appends them to the block's own file.
-    fn seal(&mut self, store: &'s BlockStore, which: (BlockId, Attempt), schema: &SchemaRef) -> Result<(), TaskFailure> {
+    fn seal(
+        &mut self,
+        store: &'s BlockStore,
+        which: (BlockId, Attempt),
+        schema: &SchemaRef,
+    ) -> Result<(), TaskFailure> {
         let writer = match &mut self.sealing {
             Some(writer) => writer,
             none => none.insert(BlockWriter::create(store, which, Medium::Shared, schema)?),

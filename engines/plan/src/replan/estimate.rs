@@ -137,7 +137,10 @@ impl Bounds<'_> {
             return leaf_rows_at_most(plan);
         }
         if plan.is::<UnionExec>() {
-            return children.into_iter().map(|c| self.of(c)).try_fold(0u64, |sum, rows| Some(sum.saturating_add(rows?)));
+            return children
+                .into_iter()
+                .map(|c| self.of(c))
+                .try_fold(0u64, |sum, rows| Some(sum.saturating_add(rows?)));
         }
         let mut below = |child: usize| children.get(child).and_then(|c| self.of(c));
         match join_kind(plan) {
