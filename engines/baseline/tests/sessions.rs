@@ -16,8 +16,12 @@ use std::sync::atomic::AtomicBool;
 const ROWS: u64 = 20_000;
 
 fn dataset(root: &Path) -> Arc<Dataset> {
+    dataset_of(root, ROWS)
+}
+
+fn dataset_of(root: &Path, rows: u64) -> Arc<Dataset> {
     static GO: AtomicBool = AtomicBool::new(false);
-    let spec = DatasetSpec::Groupby(Groupby::uniform(ROWS));
+    let spec = DatasetSpec::Groupby(Groupby::uniform(rows));
     let store = DataStore::new(root);
     store.make(&spec, NonZeroUsize::MIN, &(), &GO).unwrap();
     store.open(&spec).unwrap()
@@ -104,13 +108,14 @@ fn too_little_memory_is_out_of_memory() {
 #[test]
 fn memory_that_is_short_is_made_up_for_by_spilling_and_the_spill_is_reported() {
     let folder = tempfile::tempdir().unwrap();
-    let data = dataset(folder.path());
+    let rows = 100_000;
+    let data = dataset_of(folder.path(), rows);
     let workload = sql(&data, "SELECT * FROM groupby ORDER BY v3, id1, id2, id3, id4, id5, id6");
     for (engine, slots) in [(&Datafusion1t as &dyn Engine, 1), (&Datafusion, 2)] {
         // Less than what DataFusion keeps back for merging unless it is told otherwise.
-        let mut session = started(engine, &data, &setup(folder.path(), slots, Some(u64::from(slots) << 20)));
+        let mut session = started(engine, &data, &setup(folder.path(), slots, Some(u64::from(slots) * (4 << 20))));
         let answer = session.run(&workload, &Arc::default()).unwrap();
-        assert_eq!(answer.batches.iter().map(|b| b.num_rows() as u64).sum::<u64>(), ROWS);
+        assert_eq!(answer.batches.iter().map(|b| b.num_rows() as u64).sum::<u64>(), rows);
         assert!(answer.spilled_bytes.is_some_and(|bytes| bytes > 0), "{:?}", answer.spilled_bytes);
     }
     let mut session = started(&Datafusion, &data, &setup(folder.path(), 2, None));

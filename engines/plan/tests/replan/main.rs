@@ -381,7 +381,7 @@ fn a_size_is_called_a_bound_only_where_it_is_one() {
     };
     assert!(said("v").contains("f0 takes at most 384 B"), "{}", said("v"));
     let text = said("s");
-    assert!(text.contains("f0 has at most 24 rows and is estimated at 768 B") && !text.contains("takes"), "{text}");
+    assert!(text.contains("has at most 24 rows and is estimated at 768 B") && !text.contains("takes"), "{text}");
 }
 
 #[test]

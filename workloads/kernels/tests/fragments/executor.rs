@@ -30,6 +30,9 @@ pub(crate) enum Faults {
     DamagedPlans,
 }
 
+/// What a written row counts as while it waits.
+pub(crate) const ROW_BYTES: u64 = 100;
+
 pub(crate) struct Executor<'a> {
     front: &'a PlanFront,
     env: &'a StyleEnv,
@@ -220,7 +223,7 @@ impl TaskContext for Task<'_> {
             return Err(TaskFailure::Transient("the disk is full".to_owned()));
         }
         self.outputs[output as usize].push(batch.clone());
-        self.waiting += batch.get_array_memory_size() as u64;
+        self.waiting += batch.num_rows() as u64 * ROW_BYTES;
         self.waiting_max = self.waiting_max.max(self.waiting);
         Ok(())
     }

@@ -146,6 +146,12 @@ fn sql(text: &str) -> Workload {
     }
 }
 
+/// The same on the table that built-in queries group.
+fn large(text: &str) -> Workload {
+    let dataset = bench().workloads.iter().find(|w| w.name == "sort").unwrap().dataset.clone();
+    Workload { dataset, ..sql(text) }
+}
+
 /// Runs every built-in query, and each of `more`, with its plans in another process's store.
 fn check_shipped(settings: &[(&str, &str)], more: &[&str]) {
     let bench = bench();
@@ -282,9 +288,7 @@ fn what_an_attempt_spilled_counts_even_if_it_fails() {
 fn rows_on_their_way_to_blocks_stay_within_the_tasks_memory() {
     let bench = bench();
     // Every row of the table is shuffled to 16 tasks.
-    let query = "SELECT *, row_number() OVER (PARTITION BY id6 ORDER BY v3, id1, id2) AS n FROM groupby";
-    let dataset = bench.workloads.iter().find(|w| w.name == "sort").unwrap().dataset.clone();
-    let workload = Workload { dataset, ..sql(query) };
+    let workload = large("SELECT *, row_number() OVER (PARTITION BY id6 ORDER BY v3, id1, id2) AS n FROM groupby");
     let run = |share: u64| {
         let env = env(&[("partitions", "16")], share);
         let mut executor = Executor::new(&bench.front, &bench.store, &env);
@@ -337,8 +341,8 @@ fn a_cancelled_task_stops() {
 fn a_task_that_is_cancelled_while_it_aggregates_reads_no_further_batch() {
     let bench = bench();
     let env = env(&[("partitions", "2")], u64::MAX);
-    // Both groups by columns with many values, so that the blocks between the fragments have several batches.
-    let workload = sql("SELECT id6, id3, sum(v3) FROM groupby GROUP BY id6, id3");
+    // There are so many groups that the blocks between the fragments have several batches.
+    let workload = large("SELECT id6, id3, sum(v3) FROM groupby GROUP BY id6, id3");
     let mut executor = Executor::new(&bench.front, &bench.store, &env);
     executor.run(job(), &workload).unwrap();
     assert!(executor.taken.swap(0, Ordering::Relaxed) > 2, "there is more than one batch to read");
