@@ -110,16 +110,29 @@ fn memory_that_is_short_is_made_up_for_by_spilling_and_the_spill_is_reported() {
     let folder = tempfile::tempdir().unwrap();
     let rows = 100_000;
     let data = dataset_of(folder.path(), rows);
-    let workload = sql(&data, "SELECT * FROM groupby ORDER BY v3, id1, id2, id3, id4, id5, id6");
-    for (engine, slots) in [(&Datafusion1t as &dyn Engine, 1), (&Datafusion, 2)] {
-        // Less than what DataFusion keeps back for merging unless it is told otherwise.
-        let mut session = started(engine, &data, &setup(folder.path(), slots, Some(u64::from(slots) * (4 << 20))));
+    let workload = sql(&data, "SELECT * FROM groupby ORDER BY v3");
+    let run = |memory| {
+        let mut session = started(&Datafusion1t, &data, &setup(folder.path(), 1, memory));
         let answer = session.run(&workload, &Arc::default()).unwrap();
         assert_eq!(answer.batches.iter().map(|b| b.num_rows() as u64).sum::<u64>(), rows);
-        assert!(answer.spilled_bytes.is_some_and(|bytes| bytes > 0), "{:?}", answer.spilled_bytes);
+        answer.spilled_bytes
+    };
+    // Less than what DataFusion keeps back for merging unless it is told otherwise.
+    let spilled = run(Some(4 << 20));
+    assert!(spilled.is_some_and(|bytes| bytes > 0), "{spilled:?}");
+    assert_eq!(run(None), Some(0));
+}
+
+#[test]
+fn each_slot_keeps_the_same_part_of_its_memory_back_for_merging() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = dataset(folder.path());
+    let workload = sql(&data, "SELECT * FROM groupby ORDER BY v3");
+    for (engine, slots) in [(&Datafusion1t as &dyn Engine, 1), (&Datafusion, 3)] {
+        let mut session = started(engine, &data, &setup(folder.path(), slots, Some(u64::from(slots) * (8 << 20))));
+        let plan = session.explain(&workload, false).unwrap().text;
+        assert!(plan.contains(&format!("sort_spill_reservation_bytes={}\n", 1 << 20)), "{plan}");
     }
-    let mut session = started(&Datafusion, &data, &setup(folder.path(), 2, None));
-    assert_eq!(session.run(&workload, &Arc::default()).unwrap().spilled_bytes, Some(0));
 }
 
 #[test]
