@@ -96,7 +96,7 @@ impl<S: Style> LiveSession<S> {
             let row = RecordBatch::try_new(Arc::clone(&schema), vec![count]);
             batches.push(row.map_err(|e| EngineError::Failed(e.to_string()))?);
         }
-        Ok(Answer { schema, batches, spans, notes, faults })
+        Ok(Answer { schema, batches, spans, notes, faults, spilled_bytes: None })
     }
 
     /// Runs a workload on a whole cluster. An answer that was lost with its node while it was read is computed once more.

@@ -95,6 +95,7 @@ impl Session for OddSession {
             spans: None,
             notes: vec!["a note".into()],
             faults: vec![],
+            spilled_bytes: None,
         })
     }
 

@@ -58,6 +58,8 @@ pub struct Answer {
     pub notes: Vec<String>,
     /// What came of the faults that were armed for this run.
     pub faults: Vec<FaultOutcome>,
+    /// Bytes that operators of all tasks wrote out during the run because memory ran short; absent if not measured.
+    pub spilled_bytes: Option<u64>,
 }
 
 /// Why there is no answer.
