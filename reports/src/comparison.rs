@@ -4,16 +4,19 @@
 //! | module | idea |
 //! |---|---|
 //! | `scaling` | one engine on several node counts |
+//! | `weak` | one engine on several node counts over data that grow with them |
 //! | `faults` | what faults did to an engine, and what it took to recover |
 //! | `ablation` | what each mechanism of an engine is worth |
 
 mod ablation;
 mod faults;
 mod scaling;
+mod weak;
 
 pub use ablation::{Ablation, AblationEntry, WorkloadEffect};
 pub use faults::{FaultCase, FaultEffect, FaultReport};
 pub use scaling::{Law, ScalingPoint, ScalingSeries};
+pub use weak::{WeakPoint, WeakScaling, WeakSeries};
 
 use crate::stats::{Interval, MannWhitney};
 use bench_record::{Arm, Family, Outcome, Protocol, SpanKind};
@@ -30,8 +33,10 @@ pub struct Comparison {
     pub schema: u32,
     /// Wrong answers, in any trial of any arm. First, because nothing else matters as much.
     pub wrong_answers: Vec<Incident>,
-    /// One table per machine, suite, protocol and data: times that differ in one of them never meet.
+    /// One table per machine, suite, scale, protocol and data: times that differ in one of them never meet.
     pub tables: Vec<Table>,
+    /// Across the tables of the scales that a suite was run at: one per family, where the data grew with the nodes.
+    pub weak_scaling: Vec<WeakScaling>,
     /// What a reader should know about the runs themselves, and why some share no table.
     pub notes: Vec<String>,
 }
@@ -85,6 +90,8 @@ pub struct Table {
     pub suite: String,
     /// The protocol.
     pub protocol: Protocol,
+    /// How many times the suite's own scale the data have: more than 1 only where they grew with the nodes.
+    pub scale: u32,
     /// The machine's key.
     pub machine: String,
     /// The machine in words, as it was at the first run.
@@ -117,6 +124,14 @@ pub struct Table {
     pub incidents: Vec<Incident>,
     /// Warnings recorded with the runs.
     pub warnings: Vec<String>,
+}
+
+impl Table {
+    /// The suite, and by how much its data were enlarged.
+    #[must_use]
+    pub fn suite_text(&self) -> String {
+        if self.scale == 1 { self.suite.clone() } else { format!("{} x {}", self.suite, self.scale) }
+    }
 }
 
 /// An engine as configured: a column of a table.
@@ -247,6 +262,8 @@ pub struct Cell {
     pub read_bytes_median: Option<f64>,
     /// Median bytes written to storage.
     pub write_bytes_median: Option<f64>,
+    /// Median bytes that operators wrote out because memory ran short; absent for engines that do not count them.
+    pub spilled_bytes_median: Option<f64>,
     /// Its time over the shortest median; absent for the shortest itself.
     pub against_best: Option<Ratio>,
     /// Its time over the baseline's; absent for the baseline itself.

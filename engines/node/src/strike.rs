@@ -26,8 +26,10 @@ pub(crate) struct Watch {
     aimed: Vec<Aimed>,
     bell: SyncSender<usize>,
     done: HashSet<TaskId>,
-    /// When tasks ran that had run before.
-    repeated: Vec<Nanos>,
+    /// When tasks ran that had run before, and how long each took.
+    repeated: Vec<(Nanos, Nanos)>,
+    /// How long all tasks took, on their slots.
+    spent: Nanos,
     down: Vec<(NodeId, Nanos)>,
 }
 
@@ -49,15 +51,17 @@ impl Watch {
         let aimed: Vec<Aimed> = plan.faults.iter().map(aim).collect();
         // Room for every fault: ringing never waits.
         let (bell, rings) = sync_channel(aimed.len().max(1));
-        let mut watch = Self { aimed, bell, done: HashSet::new(), repeated: Vec::new(), down: Vec::new() };
+        let mut watch =
+            Self { aimed, bell, done: HashSet::new(), repeated: Vec::new(), spent: Nanos::ZERO, down: Vec::new() };
         watch.ring();
         (watch, rings)
     }
 
-    /// A task has run well.
-    pub(crate) fn ran(&mut self, now: Nanos, task: TaskId) {
+    /// A task has run well, in so much of a slot's time.
+    pub(crate) fn ran(&mut self, now: Nanos, task: TaskId, took: Nanos) {
+        self.spent += took;
         if !self.done.insert(task) {
-            self.repeated.push(now);
+            self.repeated.push((now, took));
         }
         self.ring();
     }
@@ -105,7 +109,8 @@ impl Watch {
         let noticed = fired.and_then(|fired| {
             self.down.iter().find(|(node, at)| *node == aimed.node && *at >= fired).map(|(_, at)| *at)
         });
-        let repeated: Vec<Nanos> = self.repeated.iter().copied().filter(|at| fired.is_some_and(|f| *at >= f)).collect();
+        let repeated: Vec<(Nanos, Nanos)> =
+            self.repeated.iter().copied().filter(|(at, _)| fired.is_some_and(|f| *at >= f)).collect();
         let void = aimed
             .void
             .clone()
@@ -116,8 +121,10 @@ impl Watch {
             fired_ns: fired.map(since),
             tasks_done: aimed.fired.map_or(self.done.len() as u64, |(_, done)| done),
             detected_ns: noticed.map(since),
-            recovered_ns: repeated.last().copied().map(since),
+            recovered_ns: repeated.last().map(|(at, _)| since(*at)),
             tasks_repeated: repeated.len() as u64,
+            repeated_ns: Some(repeated.iter().map(|(_, took)| *took).sum()),
+            tasks_ns: Some(self.spent),
             void,
         }
     }
@@ -151,10 +158,10 @@ mod tests {
     #[test]
     fn a_fault_fires_when_its_share_of_tasks_has_ended() {
         let (mut watch, rings) = Watch::new(&plan(&["kill@50%:n2"]), 4, 4);
-        watch.ran(at(1), task(0));
-        watch.ran(at(1), task(0));
+        watch.ran(at(1), task(0), at(1));
+        watch.ran(at(1), task(0), at(1));
         assert!(rings.try_recv().is_err(), "a repeated task is no progress");
-        watch.ran(at(2), task(1));
+        watch.ran(at(2), task(1), at(1));
         assert_eq!(rings.try_recv(), Ok(0));
         assert_eq!(watch.target(0), Some((NodeId(2), FaultKind::Kill)));
     }
@@ -162,14 +169,19 @@ mod tests {
     #[test]
     fn the_outcome_tells_detection_recovery_and_repeated_work() {
         let (mut watch, _rings) = Watch::new(&plan(&["kill@0%:n1"]), 4, 4);
-        watch.ran(at(5), task(0));
+        watch.ran(at(5), task(0), at(3));
         watch.struck(0, at(10), Ok(()));
         watch.lost(at(12), NodeId(1));
-        watch.ran(at(20), task(0));
+        watch.ran(at(20), task(0), at(4));
         let outcome = watch.outcomes(at(4)).remove(0);
         assert_eq!((outcome.fired_ns, outcome.detected_ns), (Some(at(6)), Some(at(8))));
         assert_eq!((outcome.recovered_ns, outcome.tasks_repeated, outcome.tasks_done), (Some(at(16)), 1, 1));
         assert_eq!(outcome.void, None);
+        assert_eq!(
+            (outcome.repeated_ns, outcome.tasks_ns),
+            (Some(at(4)), Some(at(7))),
+            "wasted task time of all of it"
+        );
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! The sheet of faults.
 
 use super::layout::{Block, Kind, Row, Sheet, Tone};
-use super::scale::Scale;
+use super::scale::{Scale, percent};
 use super::wording::{column, or_dash, ratio_text};
 use crate::comparison::{FamilyReport, FaultEffect, FaultReport};
 
@@ -15,7 +15,7 @@ pub(super) fn blocks(family: &FamilyReport) -> Vec<Block> {
     blocks.push(Block::Item(
         "detected and recovered: from firing to noticing, and to the end of the last task that ran again; (k) where only k \
          of the fired trials have one. Void: a fault did not fire, so the trial shows nothing about recovery and is in no \
-         other number. Repeated: tasks"
+         other number. Repeated: tasks; wasted: their time over that of all tasks, on their slots"
             .to_owned(),
     ));
     blocks.extend(all.iter().flat_map(items).map(Block::Item));
@@ -47,6 +47,7 @@ fn sheet(all: &[FaultReport]) -> Sheet {
             or_dash(detected, |(ns, k)| format!("{}{}", detection.show(ns), of_fired(k))),
             or_dash(recovered, |(ns, k)| format!("{}{}", recovery.show(ns), of_fired(k))),
             or_dash(e.and_then(|e| e.tasks_repeated_median), |n| n.to_string()),
+            or_dash(e.and_then(|e| e.wasted_share_median), percent),
             once(or_dash(r.against_whole.as_ref(), |t| ratio_text(&t.total))),
         ];
         if several {
@@ -68,6 +69,7 @@ fn sheet(all: &[FaultReport]) -> Sheet {
         column(format!("detected {}", detection.unit), Kind::Number),
         column(format!("recovered {}", recovery.unit), Kind::Number),
         column("repeated", Kind::Number),
+        column("wasted %", Kind::Number),
         column("time / fault-free", Kind::Words),
     ];
     if several {

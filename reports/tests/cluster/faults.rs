@@ -10,7 +10,8 @@ fn report(runs: &[Run], contestant: &str) -> FaultReport {
     all.into_iter().find(|r| r.contestant == contestant).unwrap()
 }
 
-const KILL: Hurt = Hurt { fault: "kill@50%", fired: Some(40), detected: Some(45), recovered: Some(70), repeated: 2 };
+const KILL: Hurt =
+    Hurt { fault: "kill@50%", fired: Some(40), detected: Some(45), recovered: Some(70), repeated: 2, wasted: Some(5) };
 
 /// Trials of one case, each with what became of its faults, in a run whose command line plans nothing.
 fn run_of(trials: Vec<Observation>) -> Run {
@@ -206,6 +207,20 @@ fn a_trial_whose_fault_did_not_fire_is_void_and_in_no_recovery_statistic() {
 }
 
 #[test]
+fn wasted_work_is_the_time_of_repeated_tasks_over_the_time_of_all_and_unknown_where_nobody_measured_it() {
+    let case = runs::case("q", "actor", 4, 1);
+    let waste = |wasted: [Option<u64>; 3]| {
+        let trials = runs::trials(&case, 3, 100.0).into_iter().zip(wasted);
+        let run = run_of(trials.map(|(t, wasted)| runs::hurt(t, &[Hurt { wasted, ..KILL }])).collect());
+        let effect = report(&[run], "actor kill@50%").effects.remove(0);
+        (effect.repeated_ns_median, effect.wasted_share_median)
+    };
+    assert_eq!(waste([Some(10), Some(30), Some(20)]), (Some(20e6), Some(0.2)));
+    assert_eq!(waste([Some(10), None, None]), (Some(10e6), Some(0.1)));
+    assert_eq!(waste([None; 3]), (None, None));
+}
+
+#[test]
 fn a_trial_that_failed_without_a_word_belongs_to_the_faults_its_run_planned() {
     let case = runs::case("q", "actor", 4, 1);
     let mut trials: Vec<Observation> =
@@ -269,7 +284,8 @@ fn an_engine_that_cannot_be_hurt_has_no_trials_under_faults() {
 #[test]
 fn every_fault_of_a_plan_has_a_row_of_its_own() {
     let case = runs::case("q", "actor", 4, 1);
-    let pause = Hurt { fault: "pause@random", fired: Some(50), detected: None, recovered: None, repeated: 0 };
+    let pause =
+        Hurt { fault: "pause@random", fired: Some(50), detected: None, recovered: None, repeated: 0, wasted: Some(0) };
     let trials = runs::trials(&case, 4, 100.0).into_iter();
     let run = run_of(trials.map(|t| runs::hurt(t, &[KILL, Hurt { ..pause }])).collect());
     let text = text(&[run], Format::Table);

@@ -14,7 +14,7 @@
 use crate::remote::error::LinkError;
 use crate::remote::poller::Poller;
 use crate::remote::wire::{BATCH_BYTES, Batch, FRAME_MAX, Frame, Inbound, encode};
-use bench_model::{Addr, Epoch, JobId, Note, TaskId};
+use bench_model::{Addr, Epoch, JobId, Nanos, Note, TaskId};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::io::{self, ErrorKind, Read, Write};
@@ -31,7 +31,7 @@ const TURN_BYTES: usize = 1 << 20;
 /// Something queued for the other side.
 enum Outgoing<M> {
     Message(M),
-    Ran(TaskId),
+    Ran(TaskId, Nanos),
     Note(JobId, Note),
     Frame(Frame<M>),
 }
@@ -144,8 +144,8 @@ impl<M: Serialize + DeserializeOwned> Link<M> {
     }
 
     /// Queues the news that a task ran well.
-    pub(crate) fn push_ran(&self, task: TaskId) {
-        lock(&self.queue).push(Outgoing::Ran(task));
+    pub(crate) fn push_ran(&self, task: TaskId, took: Nanos) {
+        lock(&self.queue).push(Outgoing::Ran(task, took));
     }
 
     /// Queues something worth telling about a job.
@@ -246,7 +246,7 @@ impl<M: Serialize + DeserializeOwned> Link<M> {
         for outgoing in queued {
             match outgoing {
                 Outgoing::Message(message) => batch.messages.push(message),
-                Outgoing::Ran(task) => batch.ran.push(task),
+                Outgoing::Ran(task, took) => batch.ran.push((task, took)),
                 Outgoing::Note(job, note) => batch.notes.push((job, note)),
                 Outgoing::Frame(frame) => {
                     encode_batch(std::mem::replace(&mut batch, empty()), bytes)?;

@@ -75,9 +75,9 @@ pub(crate) enum Frame<M> {
 pub(crate) struct Batch<M> {
     /// The incarnation of the node that sends or receives them.
     pub(crate) epoch: Epoch,
-    /// Tasks that ran well on the sending node before it said this: the driver's host counts them for the answers of
-    /// zero-work graphs.
-    pub(crate) ran: Vec<TaskId>,
+    /// Tasks that ran well on the sending node before it said this, and how much of a slot's time each took: the driver's
+    /// host counts them for the answers of zero-work graphs, and for what faults waste.
+    pub(crate) ran: Vec<(TaskId, Nanos)>,
     /// What the sending node's machine did that is worth telling.
     pub(crate) notes: Vec<(JobId, Note)>,
     /// The messages.

@@ -1,5 +1,6 @@
 //! `bench node`.
 
+use crate::build_id;
 use crate::cli::exit;
 use crate::cli::node::NodeArgs;
 use crate::engines;
@@ -14,7 +15,7 @@ pub(super) fn serve(args: &NodeArgs) -> Result<u8> {
         listen: args.listen.to_string(),
         scratch: args.scratch.clone(),
         shared: args.shared.clone(),
-        build: engines::build_id()?,
+        build: build_id::word()?,
         options: NodeOptions::default(),
     };
     let served = serve_node(engines::node_styles(), setup).context("the node ended");

@@ -24,6 +24,7 @@ mod processes;
 mod shared;
 
 pub use hosts::{HostsError, read_hosts};
+pub(crate) use network::SWITCH;
 
 use bench_model::{ClusterSpec, LaunchedNode, Launcher, NodeId};
 use emulated::Emulation;
