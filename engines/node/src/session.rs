@@ -113,6 +113,7 @@ impl<S: Style> LiveSession<S> {
         self.struck.clear();
         let faults = self.armed.take();
         let mut again = true;
+        let mut before = Vec::new();
         loop {
             if let Some(fleet) = &mut self.fleet {
                 fleet.make_whole()?;
@@ -123,11 +124,18 @@ impl<S: Style> LiveSession<S> {
                 fleet.relieve();
             }
             match answer {
-                Ok(answer) => return Ok((job, answer)),
+                Ok(mut answer) => {
+                    answer.faults = either_fired(answer.faults, before);
+                    return Ok((job, answer));
+                }
                 Err((unanswered, struck)) => {
                     self.forget(job);
+                    let struck = either_fired(struck, before);
                     let error = match unanswered {
-                        Unanswered::Lost(_) if std::mem::take(&mut again) => continue,
+                        Unanswered::Lost(_) if std::mem::take(&mut again) => {
+                            before = struck;
+                            continue;
+                        }
                         Unanswered::Lost(failure) => lost(failure),
                         Unanswered::Failed(error) => error,
                     };
@@ -344,6 +352,20 @@ impl From<EngineError> for Unanswered {
     }
 }
 
+/// Of a plan that was carried out twice, because the first answer was lost: a fault that fired the first time only is not
+/// one that did not fire.
+fn either_fired(now: Vec<FaultOutcome>, before: Vec<FaultOutcome>) -> Vec<FaultOutcome> {
+    if now.is_empty() {
+        return before;
+    }
+    let mut before = before.into_iter();
+    let chosen = now.into_iter().map(|now| {
+        let earlier = before.next().filter(|earlier| now.fired_ns.is_none() && earlier.fired_ns.is_some());
+        earlier.unwrap_or(now)
+    });
+    chosen.collect()
+}
+
 fn next_job() -> JobId {
     JobId(NEXT_JOB.fetch_add(1, Ordering::Relaxed))
 }
@@ -363,4 +385,35 @@ fn refused(workload: &Workload, error: JobError) -> EngineError {
 /// The answer's own blocks stay in memory, so they cannot be lost unless the style freed them too early.
 fn lost(failure: TaskFailure) -> EngineError {
     EngineError::Failed(format!("the answer cannot be read back: {failure}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use bench_model::NodeId;
+
+    fn outcome(fault: &str, fired: Option<u64>) -> FaultOutcome {
+        FaultOutcome {
+            fault: fault.to_owned(),
+            node: NodeId(0),
+            fired_ns: fired.map(Nanos::new),
+            tasks_done: 0,
+            detected_ns: None,
+            recovered_ns: None,
+            tasks_repeated: 0,
+            repeated_ns: None,
+            tasks_ns: None,
+            void: None,
+        }
+    }
+
+    #[test]
+    fn a_fault_that_fired_in_either_of_two_attempts_has_fired() {
+        let first = vec![outcome("kill@10%", Some(7)), outcome("cut@99%", None), outcome("rate@5%", Some(1))];
+        let second = vec![outcome("kill@10%", None), outcome("cut@99%", Some(9)), outcome("rate@5%", Some(2))];
+        let fired = |all: Vec<FaultOutcome>| all.iter().map(|f| f.fired_ns.map(Nanos::get)).collect::<Vec<_>>();
+        assert_eq!(fired(either_fired(second.clone(), first.clone())), [Some(7), Some(9), Some(2)]);
+        assert_eq!(either_fired(second.clone(), vec![]), second);
+        assert_eq!(either_fired(vec![], first.clone()), first);
+    }
 }

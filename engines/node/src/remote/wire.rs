@@ -351,7 +351,7 @@ mod tests {
             batch.prop_map(|(e, ran, messages)| Frame::Messages(Batch {
                 epoch: Epoch(e),
                 notes: ran.iter().map(|t| (t.job, Note::Speculated(*t))).collect(),
-                ran,
+                ran: ran.into_iter().zip((0..).map(Nanos::new)).collect(),
                 messages,
             })),
             any::<u64>().prop_map(Frame::Ping),
