@@ -281,6 +281,7 @@ fn the_json_format_is_stable() {
       "runs": [
         "run-a"
       ],
+      "scale": 1,
       "started_at": "2026-11-22T19:04:05.123Z",
       "suite": "1gb",
       "trials_requested": [
@@ -332,6 +333,7 @@ fn the_json_format_is_stable() {
           "read_bytes_median": null,
           "reason": null,
           "rss_bytes_peak": 293601284,
+          "spilled_bytes_median": null,
           "trials": 5,
           "wall_cv": 0.01499933158382658,
           "wall_ns_interval": {
@@ -353,6 +355,7 @@ fn the_json_format_is_stable() {
           "read_bytes_median": null,
           "reason": null,
           "rss_bytes_peak": 293601284,
+          "spilled_bytes_median": null,
           "trials": 5,
           "wall_cv": 0.01499933158382658,
           "wall_ns_interval": {
@@ -400,6 +403,7 @@ fn the_json_format_is_stable() {
           "read_bytes_median": null,
           "reason": null,
           "rss_bytes_peak": 251658244,
+          "spilled_bytes_median": null,
           "trials": 5,
           "wall_cv": 0.007498165425498769,
           "wall_ns_interval": {

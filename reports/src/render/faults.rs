@@ -15,7 +15,7 @@ pub(super) fn blocks(family: &FamilyReport) -> Vec<Block> {
     blocks.push(Block::Item(
         "detected and recovered: from firing to noticing, and to the end of the last task that ran again; (k) where only k \
          of the fired trials have one. Void: a fault did not fire, so the trial shows nothing about recovery and is in no \
-         other number. Repeated: tasks; wasted: their time over that of all tasks, on their slots"
+         other number. Repeated: tasks, and their share of the time that all tasks took on their slots (wasted work)"
             .to_owned(),
     ));
     blocks.extend(all.iter().flat_map(items).map(Block::Item));
@@ -46,8 +46,7 @@ fn sheet(all: &[FaultReport]) -> Sheet {
             once(completed(r)),
             or_dash(detected, |(ns, k)| format!("{}{}", detection.show(ns), of_fired(k))),
             or_dash(recovered, |(ns, k)| format!("{}{}", recovery.show(ns), of_fired(k))),
-            or_dash(e.and_then(|e| e.tasks_repeated_median), |n| n.to_string()),
-            or_dash(e.and_then(|e| e.wasted_share_median), percent),
+            e.map_or_else(|| "-".to_owned(), repeated),
             once(or_dash(r.against_whole.as_ref(), |t| ratio_text(&t.total))),
         ];
         if several {
@@ -69,13 +68,18 @@ fn sheet(all: &[FaultReport]) -> Sheet {
         column(format!("detected {}", detection.unit), Kind::Number),
         column(format!("recovered {}", recovery.unit), Kind::Number),
         column("repeated", Kind::Number),
-        column("wasted %", Kind::Number),
         column("time / fault-free", Kind::Words),
     ];
     if several {
         columns.insert(1, column("fault", Kind::Name));
     }
     Sheet { rows: rows.collect(), columns }
+}
+
+/// Tasks that ran again, and what that wasted where somebody measured it.
+fn repeated(e: &FaultEffect) -> String {
+    let wasted = e.wasted_share_median.map_or_else(String::new, |share| format!(", {} %", percent(share)));
+    or_dash(e.tasks_repeated_median, |n| format!("{n}{wasted}"))
 }
 
 /// What the numbers of one contestant leave out, and what its times are compared with.

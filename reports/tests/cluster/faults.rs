@@ -31,7 +31,7 @@ fn the_sheet_of_faults_says_what_fired_and_what_it_cost() {
 
     - detected and recovered: from firing to noticing, and to the end of the last task that ran again;
       (k) where only k of the fired trials have one. Void: a fault did not fire, so the trial shows
-      nothing about recovery and is in no other number. Repeated: tasks
+      nothing about recovery and is in no other number. Repeated: tasks, and their share of the time that all tasks took on their slots (wasted work)
     - actor/4 kill@50%: 1 trial did not complete and left no record of the faults: whether they fired is
       unknown
     - actor/4 kill@50%: 1 trial void: the job ended first
@@ -61,7 +61,7 @@ fn the_markdown_format_says_the_same() {
     | actor/4 kill@50% | 18 | 16 | 1 | 16 of 16–17 | 7.50 | 32.0 (13) | 3.5 | 1.69x 1.68–1.70 |
     | stagedag/4 kill@50% | 18 | 17 | 1 | 16 of 17 | 8.00 | 32.0 (14) | 4 | 2.14x 2.13–2.15 |
 
-    - detected and recovered: from firing to noticing, and to the end of the last task that ran again; (k) where only k of the fired trials have one. Void: a fault did not fire, so the trial shows nothing about recovery and is in no other number. Repeated: tasks
+    - detected and recovered: from firing to noticing, and to the end of the last task that ran again; (k) where only k of the fired trials have one. Void: a fault did not fire, so the trial shows nothing about recovery and is in no other number. Repeated: tasks, and their share of the time that all tasks took on their slots (wasted work)
     - actor/4 kill@50%: 1 trial did not complete and left no record of the faults: whether they fired is unknown
     - actor/4 kill@50%: 1 trial void: the job ended first
     - actor/4 kill@50%: time over that of actor/4 on the 2 of 3 workloads that both completed in every trial that counts
