@@ -6,22 +6,24 @@
 //! | `scaling` | one engine on several node counts |
 //! | `weak` | one engine on several node counts over data that grow with them |
 //! | `faults` | what faults did to an engine, and what it took to recover |
+//! | `spans` | where slots spent their time |
 //! | `ablation` | what each mechanism of an engine is worth |
 
 mod ablation;
 mod faults;
 mod scaling;
+mod spans;
 mod weak;
 
 pub use ablation::{Ablation, AblationEntry, WorkloadEffect};
 pub use faults::{FaultCase, FaultEffect, FaultReport};
 pub use scaling::{Law, ScalingPoint, ScalingSeries};
+pub use spans::SpanBreakdown;
 pub use weak::{WeakPoint, WeakScaling, WeakSeries};
 
 use crate::stats::{Interval, MannWhitney};
-use bench_record::{Arm, Family, Outcome, Protocol, SpanKind};
+use bench_record::{Arm, Family, Outcome, Protocol};
 use serde::Serialize;
-use std::collections::BTreeMap;
 
 /// The version of the JSON report.
 pub const REPORT_SCHEMA: u32 = 1;
@@ -393,21 +395,4 @@ pub enum CostAnswer {
         /// The most measured.
         up_to: u32,
     },
-}
-
-/// Where a contestant's slots spent their time.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct SpanBreakdown {
-    /// Who.
-    pub contestant: String,
-    /// Trials that recorded spans.
-    pub trials: usize,
-    /// Slots x makespan, summed over those trials.
-    pub slot_ns: u64,
-    /// Share of it by kind.
-    pub share: BTreeMap<SpanKind, f64>,
-    /// Share that no kind accounts for; negative if they overlap.
-    pub unknown_share: f64,
-    /// Workloads whose spans miss the 1 % rule, with the share they account for.
-    pub violations: BTreeMap<String, f64>,
 }

@@ -6,7 +6,7 @@ use crate::job::{Job, Tally};
 use crate::outline::outline;
 use crate::remote::Fleet;
 use crate::store;
-use crate::strike::Watch;
+use crate::strike::{Watch, either_fired};
 use crate::timeline::Books;
 use arrow::array::{RecordBatch, UInt64Array};
 use arrow::datatypes::{DataType, Field, Schema};
@@ -352,20 +352,6 @@ impl From<EngineError> for Unanswered {
     }
 }
 
-/// Of a plan that was carried out twice, because the first answer was lost: a fault that fired the first time only is not
-/// one that did not fire.
-fn either_fired(now: Vec<FaultOutcome>, before: Vec<FaultOutcome>) -> Vec<FaultOutcome> {
-    if now.is_empty() {
-        return before;
-    }
-    let mut before = before.into_iter();
-    let chosen = now.into_iter().map(|now| {
-        let earlier = before.next().filter(|earlier| now.fired_ns.is_none() && earlier.fired_ns.is_some());
-        earlier.unwrap_or(now)
-    });
-    chosen.collect()
-}
-
 fn next_job() -> JobId {
     JobId(NEXT_JOB.fetch_add(1, Ordering::Relaxed))
 }
@@ -385,35 +371,4 @@ fn refused(workload: &Workload, error: JobError) -> EngineError {
 /// The answer's own blocks stay in memory, so they cannot be lost unless the style freed them too early.
 fn lost(failure: TaskFailure) -> EngineError {
     EngineError::Failed(format!("the answer cannot be read back: {failure}"))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use bench_model::NodeId;
-
-    fn outcome(fault: &str, fired: Option<u64>) -> FaultOutcome {
-        FaultOutcome {
-            fault: fault.to_owned(),
-            node: NodeId(0),
-            fired_ns: fired.map(Nanos::new),
-            tasks_done: 0,
-            detected_ns: None,
-            recovered_ns: None,
-            tasks_repeated: 0,
-            repeated_ns: None,
-            tasks_ns: None,
-            void: None,
-        }
-    }
-
-    #[test]
-    fn a_fault_that_fired_in_either_of_two_attempts_has_fired() {
-        let first = vec![outcome("kill@10%", Some(7)), outcome("cut@99%", None), outcome("rate@5%", Some(1))];
-        let second = vec![outcome("kill@10%", None), outcome("cut@99%", Some(9)), outcome("rate@5%", Some(2))];
-        let fired = |all: Vec<FaultOutcome>| all.iter().map(|f| f.fired_ns.map(Nanos::get)).collect::<Vec<_>>();
-        assert_eq!(fired(either_fired(second.clone(), first.clone())), [Some(7), Some(9), Some(2)]);
-        assert_eq!(either_fired(second.clone(), vec![]), second);
-        assert_eq!(either_fired(vec![], first.clone()), first);
-    }
 }

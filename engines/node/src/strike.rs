@@ -130,6 +130,20 @@ impl Watch {
     }
 }
 
+/// Of a plan that was carried out twice, because the first answer was lost: a fault that fired the first time only is not
+/// one that did not fire.
+pub(crate) fn either_fired(now: Vec<FaultOutcome>, before: Vec<FaultOutcome>) -> Vec<FaultOutcome> {
+    if now.is_empty() {
+        return before;
+    }
+    let mut before = before.into_iter();
+    let chosen = now.into_iter().map(|now| {
+        let earlier = before.next().filter(|earlier| now.fired_ns.is_none() && earlier.fired_ns.is_some());
+        earlier.unwrap_or(now)
+    });
+    chosen.collect()
+}
+
 /// The next number below `below`, at least 1, of a SplitMix64 sequence (Steele, Lea, Flood, OOPSLA 2014).
 fn draw(seed: &mut u64, below: u64) -> u64 {
     *seed = seed.wrapping_add(0x9e37_79b9_7f4a_7c15);
@@ -200,5 +214,30 @@ mod tests {
         };
         assert_eq!(aims(3), aims(3));
         assert!((0..20).map(aims).collect::<HashSet<_>>().len() > 10);
+    }
+
+    fn said(fault: &str, fired: Option<u64>) -> FaultOutcome {
+        FaultOutcome {
+            fault: fault.to_owned(),
+            node: NodeId(0),
+            fired_ns: fired.map(Nanos::new),
+            tasks_done: 0,
+            detected_ns: None,
+            recovered_ns: None,
+            tasks_repeated: 0,
+            repeated_ns: None,
+            tasks_ns: None,
+            void: None,
+        }
+    }
+
+    #[test]
+    fn a_fault_that_fired_in_either_of_two_attempts_has_fired() {
+        let first = vec![said("kill@10%", Some(7)), said("cut@99%", None), said("rate@5%", Some(1))];
+        let second = vec![said("kill@10%", None), said("cut@99%", Some(9)), said("rate@5%", Some(2))];
+        let fired = |all: Vec<FaultOutcome>| all.iter().map(|f| f.fired_ns.map(Nanos::get)).collect::<Vec<_>>();
+        assert_eq!(fired(either_fired(second.clone(), first.clone())), [Some(7), Some(9), Some(2)]);
+        assert_eq!(either_fired(second.clone(), vec![]), second);
+        assert_eq!(either_fired(vec![], first.clone()), first);
     }
 }
