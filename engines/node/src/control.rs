@@ -384,13 +384,14 @@ impl<S: Style> Control<S> {
         Some(assignment)
     }
 
-    /// A slot's task ended.
+    /// A slot's task ended, after so much of the slot's time: zero where nobody asks for it.
     pub(crate) fn ran(
         &mut self,
         now: Nanos,
         slot: &Slot,
         (task, attempt): (TaskId, Attempt),
         result: Result<TaskReport, TaskFailure>,
+        took: Nanos,
     ) {
         self.occupy(slot, Occupation::Awake);
         let spilled = slot.spilled();
@@ -402,9 +403,9 @@ impl<S: Style> Control<S> {
         }
         if result.is_ok() {
             match &self.ends.network {
-                None => self.count_ran(task),
+                None => self.count_ran(task, took),
                 // Before anything the machines say about it.
-                Some(network) => network.post_ran(Addr::Driver, task),
+                Some(network) => network.post_ran(Addr::Driver, task, took),
             }
         }
         self.feed_node(now, Event::TaskRan { task, attempt, result });
@@ -429,14 +430,14 @@ impl<S: Style> Control<S> {
         }
     }
 
-    /// A task has run well, here or on another node.
-    pub(crate) fn count_ran(&mut self, task: TaskId) {
+    /// A task has run well, here or on another node, in so much of a slot's time.
+    pub(crate) fn count_ran(&mut self, task: TaskId, took: Nanos) {
         let Some(job) = self.job.as_mut().filter(|j| j.id == task.job) else { return };
         if let Some(tally) = &mut job.tally {
             tally.finished(task);
         }
         if let Some(watch) = &mut job.watch {
-            watch.ran(self.now, task);
+            watch.ran(self.now, task, took);
         }
     }
 

@@ -72,6 +72,11 @@ impl<S: Style> Host<S> {
         self.control.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Whether the driver or the nodes are other processes.
+    pub(crate) fn is_wired(&self) -> bool {
+        self.wire.is_some()
+    }
+
     /// Wakes that many sleeping slots, and sends what the machines have said to those of other processes. Call it
     /// without the lock, or they wake up only to wait for it.
     pub(crate) fn wake(&self, slots: usize) {

@@ -6,7 +6,7 @@ use crate::job::{Job, Tally};
 use crate::outline::outline;
 use crate::remote::Fleet;
 use crate::store;
-use crate::strike::Watch;
+use crate::strike::{Watch, either_fired};
 use crate::timeline::Books;
 use arrow::array::{RecordBatch, UInt64Array};
 use arrow::datatypes::{DataType, Field, Schema};
@@ -35,11 +35,13 @@ pub struct LiveSession<S: Style> {
     running: Running<S>,
     /// What is to go wrong in the next run.
     armed: Option<FaultPlan>,
+    /// What came of that, of a run that gave no answer.
+    struck: Vec<FaultOutcome>,
 }
 
 impl<S: Style> LiveSession<S> {
     pub(crate) fn new(running: Running<S>, fleet: Option<Fleet<S>>) -> Self {
-        Self { fleet, running, armed: None }
+        Self { fleet, running, armed: None, struck: Vec::new() }
     }
 
     fn front(&self) -> Result<&Arc<dyn Front>, EngineError> {
@@ -62,17 +64,18 @@ impl<S: Style> LiveSession<S> {
         }
     }
 
-    /// Runs a job from planning to answer. The caller forgets it afterwards.
+    /// Runs a job from planning to answer. The caller forgets it afterwards. Without an answer, it says what came of the
+    /// faults all the same.
     fn execute(
         &self,
         job: JobId,
         workload: &Workload,
         stop: &AtomicBool,
         faults: Option<&FaultPlan>,
-    ) -> Result<Answer, Unanswered> {
+    ) -> Result<Answer, (Unanswered, Vec<FaultOutcome>)> {
         let host = &self.running.host;
         if let Some(reason) = host.completion.broken() {
-            return Err(EngineError::Failed(reason).into());
+            return Err((EngineError::Failed(reason).into(), Vec::new()));
         }
         let planned = matches!(workload.program, Program::Query(_));
         let (start, before) = self.begin(Job::new(job, planned));
@@ -92,19 +95,27 @@ impl<S: Style> LiveSession<S> {
         let spilled_bytes = ended.as_ref().map(|job| job.spilled.get());
         let (notes, tally, watch) = ended.map(|j| (j.notes, j.tally, j.watch)).unwrap_or_default();
         let faults = watch.map(|w| w.outcomes(start)).unwrap_or_default();
-        let (schema, mut batches) = outcome.map_err(|e| e.after(&faults))?;
-        if let Some(tally) = tally {
-            let count = Arc::new(UInt64Array::from(vec![tally.count()]));
-            let row = RecordBatch::try_new(Arc::clone(&schema), vec![count]);
-            batches.push(row.map_err(|e| EngineError::Failed(e.to_string()))?);
-        }
+        let outcome = outcome.and_then(|(schema, mut batches)| {
+            if let Some(tally) = tally {
+                let count = Arc::new(UInt64Array::from(vec![tally.count()]));
+                let row = RecordBatch::try_new(Arc::clone(&schema), vec![count]);
+                batches.push(row.map_err(|e| EngineError::Failed(e.to_string()))?);
+            }
+            Ok((schema, batches))
+        });
+        let (schema, batches) = match outcome {
+            Ok(whole) => whole,
+            Err(unanswered) => return Err((unanswered.after(&faults), faults)),
+        };
         Ok(Answer { schema, batches, spans, notes, faults, spilled_bytes })
     }
 
     /// Runs a workload on a whole cluster. An answer that was lost with its node while it was read is computed once more.
     fn run_on_all(&mut self, workload: &Workload, stop: &AtomicBool) -> Result<(JobId, Answer), EngineError> {
+        self.struck.clear();
         let faults = self.armed.take();
         let mut again = true;
+        let mut before = Vec::new();
         loop {
             if let Some(fleet) = &mut self.fleet {
                 fleet.make_whole()?;
@@ -115,14 +126,23 @@ impl<S: Style> LiveSession<S> {
                 fleet.relieve();
             }
             match answer {
-                Ok(answer) => return Ok((job, answer)),
-                Err(unanswered) => {
+                Ok(mut answer) => {
+                    answer.faults = either_fired(answer.faults, before);
+                    return Ok((job, answer));
+                }
+                Err((unanswered, struck)) => {
                     self.forget(job);
-                    match unanswered {
-                        Unanswered::Lost(_) if std::mem::take(&mut again) => {}
-                        Unanswered::Lost(failure) => return Err(lost(failure)),
-                        Unanswered::Failed(error) => return Err(error),
-                    }
+                    let struck = either_fired(struck, before);
+                    let error = match unanswered {
+                        Unanswered::Lost(_) if std::mem::take(&mut again) => {
+                            before = struck;
+                            continue;
+                        }
+                        Unanswered::Lost(failure) => lost(failure),
+                        Unanswered::Failed(error) => error,
+                    };
+                    self.struck = struck;
+                    return Err(error);
                 }
             }
         }
@@ -280,6 +300,10 @@ impl<S: Style> Session for LiveSession<S> {
         }
         self.armed = Some(faults.clone()).filter(|plan| !plan.faults.is_empty());
         Ok(())
+    }
+
+    fn struck(&mut self) -> Vec<FaultOutcome> {
+        std::mem::take(&mut self.struck)
     }
 
     fn run(&mut self, workload: &Workload, stop: &Arc<AtomicBool>) -> Result<Answer, EngineError> {

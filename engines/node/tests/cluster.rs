@@ -7,8 +7,8 @@ mod nodes;
 use arrow::array::AsArray;
 use arrow::datatypes::{Int64Type, UInt64Type};
 use bench_model::{
-    Answer, ClusterSpec, EngineError, EngineSetup, Exchange, Fragment, FragmentId, Graph, Program, Read, Registry,
-    Session, SpanKind, Storage, Style, TaskFailure, Tuning,
+    Answer, ClusterSpec, EngineError, EngineSetup, Exchange, FaultPlan, Fragment, FragmentId, Graph, Nanos, Program,
+    Read, Registry, Session, SpanKind, Storage, Style, TaskFailure, Tuning,
 };
 use bench_node::{LiveEngine, LiveSession, NodeOptions, NodeStyles, ProcessSetup, serve_node};
 use bench_stagedag::StageDag;
@@ -17,7 +17,7 @@ use fifo::{Fifo, graphs};
 use nodes::{BUILD, Processes, Threads};
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
-use std::sync::{Arc, mpsc};
+use std::sync::{Arc, OnceLock, mpsc};
 use std::time::Duration;
 
 const ROWS: i64 = 50_000;
@@ -166,6 +166,36 @@ fn a_node_that_dies_in_the_middle_costs_time_and_not_the_answer() {
     let answer = bench.run("shuffle").unwrap();
     assert_eq!(sum(&answer), all_rows(), "the next run begins on a whole cluster");
     assert_eq!(answer.spans.unwrap().slots, 6);
+}
+
+#[test]
+fn a_fault_that_ends_a_run_is_told_once_and_not_lost_with_the_answer() {
+    let slowed: Arc<OnceLock<Arc<AtomicBool>>> = Arc::default();
+    let seen = Arc::clone(&slowed);
+    let hook: Run = Box::new(move |cx| {
+        while !seen.get().is_some_and(|flag| flag.load(Ordering::Acquire)) && !cx.cancelled() {
+            std::thread::yield_now();
+        }
+        Err(TaskFailure::Fatal("too slow to be of use".to_owned()))
+    });
+    let mut bench = Bench::new(2, hook);
+    slowed.set(bench.threads.slowed()).unwrap();
+    bench.session.arm(&plan_of(&["slow-cpu@10%:n1", "kill@99%"])).unwrap();
+    let error = bench.run("hooked").err().unwrap().to_string();
+    assert!(error.contains("too slow to be of use"), "{error}");
+    let struck = bench.session.struck();
+    let told: Vec<(&str, bool, bool)> =
+        struck.iter().map(|f| (f.fault.as_str(), f.fired_ns.is_some(), f.void.is_some())).collect();
+    assert_eq!(told, [("slow-cpu@10%:n1", true, false), ("kill@99%", false, true)]);
+    let spent = struck[0].tasks_ns.unwrap();
+    assert!(spent > Nanos::ZERO && struck[0].repeated_ns == Some(Nanos::ZERO), "the maps ran, and none twice: {spent}");
+    assert_eq!(bench.session.struck(), [], "told once");
+    let answer = bench.run("shuffle").unwrap();
+    assert_eq!((sum(&answer), answer.faults, bench.session.struck()), (all_rows(), vec![], vec![]));
+}
+
+fn plan_of(faults: &[&str]) -> FaultPlan {
+    FaultPlan { faults: faults.iter().map(|f| f.parse().unwrap()).collect(), seed: 1 }
 }
 
 #[test]

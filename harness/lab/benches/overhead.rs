@@ -64,6 +64,7 @@ fn plan(trials: u32) -> Plan {
     };
     Plan {
         suite: "bench".into(),
+        scale: 1,
         faults: vec![],
         workloads: vec![Workload {
             name: "w".into(),

@@ -137,6 +137,10 @@ pub trait Session {
         }
         Err(EngineError::Unsupported("this engine runs in one process: there is no node to hurt".to_owned()))
     }
+    /// What came of the faults of the last run, if that run gave no answer: an answer carries its own. Told once.
+    fn struck(&mut self) -> Vec<FaultOutcome> {
+        Vec::new()
+    }
     /// Explains a workload; `analyze` also runs it and shows what adaptive replanning changed.
     ///
     /// # Errors

@@ -15,7 +15,7 @@ use crate::remote::error::LinkError;
 use crate::remote::poller::Poller;
 use crate::remote::stream::Stream;
 use crate::remote::wire::{BATCH_BYTES, Batch, FRAME_MAX, Frame, Inbound, encode};
-use bench_model::{Addr, Bytes, Epoch, JobId, Note, TaskId};
+use bench_model::{Addr, Bytes, Epoch, JobId, Nanos, Note, TaskId};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::io::{self, ErrorKind, Read, Write};
@@ -32,7 +32,7 @@ const TURN_BYTES: usize = 1 << 20;
 /// Something queued for the other side.
 enum Outgoing<M> {
     Message(M),
-    Ran(TaskId),
+    Ran(TaskId, Nanos),
     Spilled(JobId, Bytes),
     Note(JobId, Note),
     Frame(Frame<M>),
@@ -146,8 +146,8 @@ impl<M: Serialize + DeserializeOwned> Link<M> {
     }
 
     /// Queues the news that a task ran well.
-    pub(crate) fn push_ran(&self, task: TaskId) {
-        lock(&self.queue).push(Outgoing::Ran(task));
+    pub(crate) fn push_ran(&self, task: TaskId, took: Nanos) {
+        lock(&self.queue).push(Outgoing::Ran(task, took));
     }
 
     /// Queues the news that a task of a job wrote out that much because memory ran short.
@@ -253,7 +253,7 @@ impl<M: Serialize + DeserializeOwned> Link<M> {
         for outgoing in queued {
             match outgoing {
                 Outgoing::Message(message) => batch.messages.push(message),
-                Outgoing::Ran(task) => batch.ran.push(task),
+                Outgoing::Ran(task, took) => batch.ran.push((task, took)),
                 Outgoing::Spilled(job, bytes) => batch.spilled.push((job, bytes)),
                 Outgoing::Note(job, note) => batch.notes.push((job, note)),
                 Outgoing::Frame(frame) => {

@@ -89,9 +89,9 @@ pub(crate) enum Frame<M> {
 pub(crate) struct Batch<M> {
     /// The incarnation of the node that sends or receives them.
     pub(crate) epoch: Epoch,
-    /// Tasks that ran well on the sending node before it said this: the driver's host counts them for the answers of
-    /// zero-work graphs.
-    pub(crate) ran: Vec<TaskId>,
+    /// Tasks that ran well on the sending node before it said this, and how much of a slot's time each took: the driver's
+    /// host counts them for the answers of zero-work graphs, and for what faults waste.
+    pub(crate) ran: Vec<(TaskId, Nanos)>,
     /// What attempts at tasks of a job wrote out on the sending node because memory ran short.
     pub(crate) spilled: Vec<(JobId, Bytes)>,
     /// What the sending node's machine did that is worth telling.
@@ -378,7 +378,7 @@ mod tests {
                 epoch: Epoch(e),
                 spilled: ran.iter().map(|t| (t.job, Bytes::new(u64::from(t.partition)))).collect(),
                 notes: ran.iter().map(|t| (t.job, Note::Speculated(*t))).collect(),
-                ran,
+                ran: ran.into_iter().zip((0..).map(Nanos::new)).collect(),
                 messages,
             })),
             any::<u64>().prop_map(Frame::Ping),

@@ -8,6 +8,7 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdout, Command, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -36,12 +37,24 @@ pub struct Threads {
     build: String,
     options: NodeOptions,
     nodes: Mutex<Vec<Arc<Mutex<Option<Node>>>>>,
+    /// Turns true when a node is told to be slow: all that can be done to a thread.
+    slowed: Arc<AtomicBool>,
 }
 
 impl Threads {
     pub fn new(styles: impl Fn() -> NodeStyles + Send + Sync + 'static) -> Self {
-        let (shared, build, options) = (None, BUILD.to_owned(), options());
-        Self { styles: Box::new(styles), shared, build, options, nodes: Mutex::default() }
+        Self {
+            styles: Box::new(styles),
+            shared: None,
+            build: BUILD.to_owned(),
+            options: options(),
+            nodes: Mutex::default(),
+            slowed: Arc::default(),
+        }
+    }
+
+    pub fn slowed(&self) -> Arc<AtomicBool> {
+        Arc::clone(&self.slowed)
     }
 
     pub fn sharing(self, folder: &Path) -> Self {
@@ -85,7 +98,7 @@ impl Launcher for Threads {
         } else {
             nodes.push(Arc::clone(&place));
         }
-        Ok(Box::new(OnThreads { place, address, token: token.reveal() }))
+        Ok(Box::new(OnThreads { place, address, token: token.reveal(), slowed: self.slowed() }))
     }
 }
 
@@ -93,6 +106,7 @@ struct OnThreads {
     place: Arc<Mutex<Option<Node>>>,
     address: SocketAddr,
     token: String,
+    slowed: Arc<AtomicBool>,
 }
 
 impl LaunchedNode for OnThreads {
@@ -105,7 +119,11 @@ impl LaunchedNode for OnThreads {
     fn is_alive(&mut self) -> bool {
         self.place.lock().unwrap().is_some()
     }
-    fn inject(&mut self, _: &FaultKind) -> Result<(), String> {
+    fn inject(&mut self, fault: &FaultKind) -> Result<(), String> {
+        if *fault == FaultKind::SlowCpu {
+            self.slowed.store(true, Ordering::Release);
+            return Ok(());
+        }
         Err("a thread cannot be hurt".to_owned())
     }
     fn relieve(&mut self) -> Result<(), String> {

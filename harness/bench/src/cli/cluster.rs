@@ -4,6 +4,7 @@ use super::value::ValueError;
 use anyhow::{Result, anyhow, bail};
 use bench_model::{Bytes, ClusterSpec, Fault, FaultKind, NodeLimits, parse_bytes};
 use clap::Args;
+use std::collections::BTreeSet;
 use std::num::NonZeroU32;
 use std::path::PathBuf;
 use std::str::FromStr;
@@ -23,6 +24,10 @@ pub(crate) struct Clusters {
     /// Slots are per node; without --slots, the cores are shared out.
     #[arg(long, value_name = "N,M", value_delimiter = ',', requires = "cluster")]
     pub(crate) nodes: Vec<Nodes>,
+    /// Lets the data grow with the nodes (weak: a suite's tables times the node count, made where they are missing) or
+    /// stay as it is (strong) [default: strong]. Weak scaling shows whether twice the machines do twice the work.
+    #[arg(long, value_name = "HOW", requires = "nodes")]
+    pub(crate) scaling: Option<Scaling>,
     /// Limits each emulated node, such as cpu=0.4,memory=2GiB,link=1000 (cores, size, Mbit/s) [default: unlimited].
     #[arg(long, value_name = "LIMITS", requires = "cluster")]
     pub(crate) node_limits: Option<Limits>,
@@ -31,6 +36,16 @@ pub(crate) struct Clusters {
     /// disk-full, corrupt-block, oom.
     #[arg(long, value_name = "FAULT", value_delimiter = ',', requires = "cluster")]
     pub(crate) faults: Vec<Fault>,
+}
+
+/// What stays the same while nodes are added.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum Scaling {
+    /// The data.
+    #[default]
+    Strong,
+    /// The data per node.
+    Weak,
 }
 
 /// A kind of cluster, or the file that names its machines.
@@ -106,6 +121,10 @@ impl Clusters {
         let kind = self.cluster.as_ref().unwrap_or(&ClusterKind::Local);
         if self.node_limits.is_some() && *kind != ClusterKind::Emulated {
             bail!("--node-limits needs --cluster emulated: only emulated nodes can be limited");
+        }
+        let mut seen = BTreeSet::new();
+        if let Some(twice) = self.nodes.iter().find(|nodes| !seen.insert(nodes.0)) {
+            bail!("--nodes names {} twice; name each count once", twice.0);
         }
         let counts = || {
             let counts: Vec<u32> = self.nodes.iter().map(|n| n.0.get()).collect();

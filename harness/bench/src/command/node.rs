@@ -1,5 +1,6 @@
 //! `bench node`.
 
+use crate::build_id;
 use crate::cli::exit;
 use crate::cli::node::NodeArgs;
 use crate::engines;
@@ -15,7 +16,7 @@ pub(super) fn serve(args: &NodeArgs) -> Result<u8> {
         listen: args.listen.to_string(),
         scratch: args.scratch.clone(),
         shared: args.shared.clone(),
-        build: engines::build_id()?,
+        build: build_id::word()?,
         alone: args.alone.map(|seconds| Duration::from_secs(seconds.get().into())),
         options: NodeOptions { tls: args.tls.as_deref().map(TlsFiles::in_folder), ..NodeOptions::default() },
     };

@@ -37,6 +37,7 @@ mod ssh;
 
 pub use abilities::ClusterAbilities;
 pub use hosts_file::{Hosts, HostsError};
+pub(crate) use network::SWITCH;
 pub use ready::{Holds, TableFiles, make_ready};
 
 use bench_model::{ClusterSpec, LaunchedNode, Launcher, NodeId};

@@ -1,6 +1,6 @@
 //! Other machines that a run needs: made ready before the first trial, tidied up after the last.
 
-use super::Prepared;
+use super::parts::Part;
 use crate::progress::tell;
 use anyhow::{Context, Result};
 use bench_lab::cluster::{Holds, TableFiles, make_ready};
@@ -19,13 +19,14 @@ impl Machines {
     ///
     /// # Errors
     /// A machine that cannot be reached, or lacks the tables.
-    pub(super) fn make_ready(prepared: &mut Prepared, datasets: &[Arc<Dataset>]) -> Result<Self> {
+    pub(super) fn make_ready(parts: &mut [Part], datasets: &[Arc<Dataset>]) -> Result<Self> {
         // Clusters of fewer nodes are the first of the same machines.
-        let all = prepared.specs.iter().filter_map(|spec| hosts(&spec.cluster)).max_by_key(|hosts| hosts.len());
+        let specs = parts.iter().flat_map(|part| &part.specs);
+        let all = specs.filter_map(|spec| hosts(&spec.cluster)).max_by_key(|hosts| hosts.len());
         let Some(all) = all.map(<[SshHost]>::to_vec) else { return Ok(Self(None)) };
         let program = std::env::current_exe().context("cannot find this program")?;
         let (sites, holds) = make_ready(&all, &program, &table_files(datasets), &tell)?;
-        for spec in &mut prepared.specs {
+        for spec in parts.iter_mut().flat_map(|part| &mut part.specs) {
             if let ClusterSpec::Hosts { hosts, .. } = &mut spec.cluster {
                 for (host, site) in hosts.iter_mut().zip(&sites) {
                     host.site = Some(site.clone());
