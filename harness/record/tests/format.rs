@@ -1,7 +1,5 @@
 //! The bytes other programs rely on. A change here is a change of `docs/schema.md`, and maybe of the schema version.
 
-#![expect(clippy::unwrap_used, reason = "a test may fail loudly")]
-
 mod run_fixture;
 
 use bench_record::{

@@ -24,14 +24,15 @@ fn the_sheet_of_faults_says_what_fired_and_what_it_cost() {
     insta::assert_snapshot!(part(&text, "sql under faults", "sql slot time"), @r#"
     sql under faults: medians of the trials in which every fault fired
 
-    engine               n fired void completed   detected ms recovered ms repeated time / fault-free
-    -------------------------------------------------------------------------------------------------
-    actor/4 kill@50%    18    16    1 16 of 16–17        7.50    32.0 (13)      3.5 1.69x 1.68–1.70
-    stagedag/4 kill@50% 18    17    1 16 of 17           8.00    32.0 (14)        4 2.14x 2.13–2.15
+    engine               n fired void completed   detected ms recovered ms  repeated time / fault-free
+    --------------------------------------------------------------------------------------------------
+    actor/4 kill@50%    18    16    1 16 of 16–17        7.50    32.0 (13)       3.5 1.69x 1.68–1.70
+    stagedag/4 kill@50% 18    17    1 16 of 17           8.00    32.0 (14) 4, 13.0 % 2.14x 2.13–2.15
 
     - detected and recovered: from firing to noticing, and to the end of the last task that ran again;
       (k) where only k of the fired trials have one. Void: a fault did not fire, so the trial shows
-      nothing about recovery and is in no other number. Repeated: tasks, and their share of the time that all tasks took on their slots (wasted work)
+      nothing about recovery and is in no other number. Repeated: tasks, and their share of the time
+      that all tasks took on their slots (wasted work)
     - actor/4 kill@50%: 1 trial did not complete and left no record of the faults: whether they fired is
       unknown
     - actor/4 kill@50%: 1 trial void: the job ended first
@@ -59,7 +60,7 @@ fn the_markdown_format_says_the_same() {
     | engine | n | fired | void | completed | detected ms | recovered ms | repeated | time / fault-free |
     |---|---:|---:|---:|---|---:|---:|---:|---|
     | actor/4 kill@50% | 18 | 16 | 1 | 16 of 16–17 | 7.50 | 32.0 (13) | 3.5 | 1.69x 1.68–1.70 |
-    | stagedag/4 kill@50% | 18 | 17 | 1 | 16 of 17 | 8.00 | 32.0 (14) | 4 | 2.14x 2.13–2.15 |
+    | stagedag/4 kill@50% | 18 | 17 | 1 | 16 of 17 | 8.00 | 32.0 (14) | 4, 13.0 % | 2.14x 2.13–2.15 |
 
     - detected and recovered: from firing to noticing, and to the end of the last task that ran again; (k) where only k of the fired trials have one. Void: a fault did not fire, so the trial shows nothing about recovery and is in no other number. Repeated: tasks, and their share of the time that all tasks took on their slots (wasted work)
     - actor/4 kill@50%: 1 trial did not complete and left no record of the faults: whether they fired is unknown
@@ -92,7 +93,9 @@ fn the_json_format_has_every_workload_under_faults() {
           "detection_ns_median": 8000000.0,
           "recovered": 14,
           "recovery_ns_median": 32000000.0,
-          "tasks_repeated_median": 4.0
+          "tasks_repeated_median": 4.0,
+          "repeated_ns_median": 13000000.0,
+          "wasted_share_median": 0.13
         }
       ],
       "whole": "stagedag/4",
@@ -294,12 +297,13 @@ fn every_fault_of_a_plan_has_a_row_of_its_own() {
 
     engine       fault        n fired void completed detected ms recovered ms repeated time / fault-free
     ----------------------------------------------------------------------------------------------------
-    actor …andom kill@50%     4     4    0 4 of 4           5.00         30.0        2 -
-                 pause@random                                  -            -        0
+    actor …andom kill@50%     4     4    0 4 of 4           5.00         30.0 2, 5.0 % -
+                 pause@random                                  -            - 0, 0.0 %
 
     - detected and recovered: from firing to noticing, and to the end of the last task that ran again;
       (k) where only k of the fired trials have one. Void: a fault did not fire, so the trial shows
-      nothing about recovery and is in no other number. Repeated: tasks
+      nothing about recovery and is in no other number. Repeated: tasks, and their share of the time
+      that all tasks took on their slots (wasted work)
     - actor kill@50%,pause@random: what the faults cost is unknown: no run of the same engine on the
       same nodes without --faults was given
     "#);
