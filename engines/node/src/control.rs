@@ -30,7 +30,7 @@ use crate::store::BlockStore;
 use crate::strike::Watch;
 use crate::timers::Timers;
 use bench_model::{
-    Action, Addr, Assignment, Attempt, BlockId, BlockRef, Event, FaultKind, FragmentId, Graph, JobError, JobId,
+    Action, Addr, Assignment, Attempt, BlockId, BlockRef, Bytes, Event, FaultKind, FragmentId, Graph, JobError, JobId,
     Machine, Nanos, NodeId, Note, Planned, SpanKind, StageStats, Storage, Style, StyleEnv, TaskFailure, TaskId,
     TaskReport,
 };
@@ -393,6 +393,13 @@ impl<S: Style> Control<S> {
         result: Result<TaskReport, TaskFailure>,
     ) {
         self.occupy(slot, Occupation::Awake);
+        let spilled = slot.spilled();
+        if spilled > Bytes::ZERO {
+            match &self.ends.network {
+                None => self.count_spilled(task.job, spilled),
+                Some(network) => network.post_spilled(Addr::Driver, task.job, spilled),
+            }
+        }
         if result.is_ok() {
             match &self.ends.network {
                 None => self.count_ran(task),
@@ -430,6 +437,13 @@ impl<S: Style> Control<S> {
         }
         if let Some(watch) = &mut job.watch {
             watch.ran(self.now, task);
+        }
+    }
+
+    /// An attempt at a task of a job, here or on another node, wrote that much out because memory ran short.
+    pub(crate) fn count_spilled(&mut self, job: JobId, bytes: Bytes) {
+        if let Some(job) = self.job.as_mut().filter(|j| j.id == job) {
+            job.spilled += bytes;
         }
     }
 

@@ -88,6 +88,7 @@ impl<S: Style> LiveSession<S> {
             Ok((lowered.schema, batches))
         });
         let (ended, spans) = self.end(start, before.as_ref());
+        let spilled_bytes = ended.as_ref().map(|job| job.spilled.get());
         let (notes, tally, watch) = ended.map(|j| (j.notes, j.tally, j.watch)).unwrap_or_default();
         let faults = watch.map(|w| w.outcomes(start)).unwrap_or_default();
         let (schema, mut batches) = outcome.map_err(|e| e.after(&faults))?;
@@ -96,7 +97,7 @@ impl<S: Style> LiveSession<S> {
             let row = RecordBatch::try_new(Arc::clone(&schema), vec![count]);
             batches.push(row.map_err(|e| EngineError::Failed(e.to_string()))?);
         }
-        Ok(Answer { schema, batches, spans, notes, faults, spilled_bytes: None })
+        Ok(Answer { schema, batches, spans, notes, faults, spilled_bytes })
     }
 
     /// Runs a workload on a whole cluster. An answer that was lost with its node while it was read is computed once more.

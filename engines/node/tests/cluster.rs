@@ -233,6 +233,19 @@ fn a_cancelled_job_ends_on_every_node_and_the_next_one_runs() {
     assert_eq!(sum(&bench.run("shuffle").unwrap()), all_rows());
 }
 
+#[test]
+fn what_tasks_of_every_node_spill_reaches_the_answer() {
+    let hook: Run = Box::new(|cx| {
+        cx.record_spill(bench_model::Bytes::new(100 + u64::from(cx.partition())));
+        let sum = add_up(cx)?;
+        cx.write(0, &numbers([sum]))
+    });
+    let mut bench = Bench::new(3, hook);
+    let answer = bench.run("hooked").unwrap();
+    assert_eq!(answer.spilled_bytes, Some(100 + 101 + 102));
+    assert_eq!(bench.run("shuffle").unwrap().spilled_bytes, Some(0), "another run begins at nothing");
+}
+
 /// A file that a hook leaves when it begins, for tests that must catch a node in the middle.
 const AT_WORK: &str = "at-work";
 

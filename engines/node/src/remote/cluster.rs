@@ -435,6 +435,7 @@ impl<S: Style> Role<S> for Cluster<S> {
                     let now = host.clock.now();
                     let mut control = host.lock();
                     batch.ran.into_iter().for_each(|task| control.count_ran(task));
+                    batch.spilled.into_iter().for_each(|(job, bytes)| control.count_spilled(job, bytes));
                     batch.notes.into_iter().for_each(|(job, note)| control.hear_note(job, note));
                     control.hear(now, Addr::Driver, link.peer(), batch.messages);
                 }

@@ -14,7 +14,7 @@
 use crate::remote::error::LinkError;
 use crate::remote::poller::Poller;
 use crate::remote::wire::{BATCH_BYTES, Batch, FRAME_MAX, Frame, Inbound, encode};
-use bench_model::{Addr, Epoch, JobId, Note, TaskId};
+use bench_model::{Addr, Bytes, Epoch, JobId, Note, TaskId};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::io::{self, ErrorKind, Read, Write};
@@ -32,6 +32,7 @@ const TURN_BYTES: usize = 1 << 20;
 enum Outgoing<M> {
     Message(M),
     Ran(TaskId),
+    Spilled(JobId, Bytes),
     Note(JobId, Note),
     Frame(Frame<M>),
 }
@@ -148,6 +149,11 @@ impl<M: Serialize + DeserializeOwned> Link<M> {
         lock(&self.queue).push(Outgoing::Ran(task));
     }
 
+    /// Queues the news that a task of a job wrote out that much because memory ran short.
+    pub(crate) fn push_spilled(&self, job: JobId, bytes: Bytes) {
+        lock(&self.queue).push(Outgoing::Spilled(job, bytes));
+    }
+
     /// Queues something worth telling about a job.
     pub(crate) fn push_note(&self, job: JobId, note: Note) {
         lock(&self.queue).push(Outgoing::Note(job, note));
@@ -239,7 +245,7 @@ impl<M: Serialize + DeserializeOwned> Link<M> {
 
     /// Gathers neighboring messages into frames.
     fn encode(&self, queued: Vec<Outgoing<M>>, bytes: &mut Vec<u8>) -> Result<(), LinkError> {
-        let empty = || Batch { epoch: self.epoch, ran: Vec::new(), notes: Vec::new(), messages: Vec::new() };
+        let empty = || Batch::new(self.epoch);
         let mut batch = empty();
         // An estimate: messages of a million inputs are rare, and a frame may be much longer than a batch should be.
         let most = BATCH_BYTES / 128;
@@ -247,13 +253,14 @@ impl<M: Serialize + DeserializeOwned> Link<M> {
             match outgoing {
                 Outgoing::Message(message) => batch.messages.push(message),
                 Outgoing::Ran(task) => batch.ran.push(task),
+                Outgoing::Spilled(job, bytes) => batch.spilled.push((job, bytes)),
                 Outgoing::Note(job, note) => batch.notes.push((job, note)),
                 Outgoing::Frame(frame) => {
                     encode_batch(std::mem::replace(&mut batch, empty()), bytes)?;
                     encode(&frame, bytes)?;
                 }
             }
-            if batch.messages.len() + batch.ran.len() + batch.notes.len() >= most {
+            if batch.len() >= most {
                 encode_batch(std::mem::replace(&mut batch, empty()), bytes)?;
             }
         }
@@ -325,7 +332,7 @@ impl<M> Drop for Link<M> {
 
 /// Encodes a batch, in halves if it is too long for one frame.
 fn encode_batch<M: Serialize>(mut batch: Batch<M>, bytes: &mut Vec<u8>) -> Result<(), LinkError> {
-    if batch.messages.is_empty() && batch.ran.is_empty() && batch.notes.is_empty() {
+    if batch.len() == 0 {
         return Ok(());
     }
     let frame = Frame::Messages(batch);
@@ -341,7 +348,7 @@ fn encode_batch<M: Serialize>(mut batch: Batch<M>, bytes: &mut Vec<u8>) -> Resul
             let rest = batch.messages.split_off(batch.messages.len() / 2);
             let epoch = batch.epoch;
             encode_batch(batch, bytes)?;
-            encode_batch(Batch { epoch, ran: Vec::new(), notes: Vec::new(), messages: rest }, bytes)
+            encode_batch(Batch { messages: rest, ..Batch::new(epoch) }, bytes)
         }
     }
 }

@@ -7,7 +7,7 @@ use crate::remote::error::LinkError;
 use crate::remote::link::Link;
 use crate::remote::poller::{Poller, Woken};
 use crate::remote::wire::Frame;
-use bench_model::{Addr, Epoch, JobId, Note, TaskId};
+use bench_model::{Addr, Bytes, Epoch, JobId, Note, TaskId};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::collections::BTreeMap;
@@ -153,6 +153,16 @@ impl<M: Serialize + DeserializeOwned> Network<M> {
         let mut lines = self.lock();
         if let Some(Line::Open(link)) = lines.by_peer.get(&to) {
             link.push_ran(task);
+            let link = Arc::clone(link);
+            self.mark(&mut lines, link);
+        }
+    }
+
+    /// Queues the news of what an attempt wrote out because memory ran short.
+    pub(crate) fn post_spilled(&self, to: Addr, job: JobId, bytes: Bytes) {
+        let mut lines = self.lock();
+        if let Some(Line::Open(link)) = lines.by_peer.get(&to) {
+            link.push_spilled(job, bytes);
             let link = Arc::clone(link);
             self.mark(&mut lines, link);
         }

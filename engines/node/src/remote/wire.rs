@@ -78,10 +78,24 @@ pub(crate) struct Batch<M> {
     /// Tasks that ran well on the sending node before it said this: the driver's host counts them for the answers of
     /// zero-work graphs.
     pub(crate) ran: Vec<TaskId>,
+    /// What attempts at tasks of a job wrote out on the sending node because memory ran short.
+    pub(crate) spilled: Vec<(JobId, Bytes)>,
     /// What the sending node's machine did that is worth telling.
     pub(crate) notes: Vec<(JobId, Note)>,
     /// The messages.
     pub(crate) messages: Vec<M>,
+}
+
+impl<M> Batch<M> {
+    /// Nothing yet.
+    pub(crate) fn new(epoch: Epoch) -> Self {
+        Self { epoch, ran: Vec::new(), spilled: Vec::new(), notes: Vec::new(), messages: Vec::new() }
+    }
+
+    /// How many things it says.
+    pub(crate) fn len(&self) -> usize {
+        self.ran.len() + self.spilled.len() + self.notes.len() + self.messages.len()
+    }
 }
 
 /// What a node is told to become.
@@ -350,6 +364,7 @@ mod tests {
         prop_oneof![
             batch.prop_map(|(e, ran, messages)| Frame::Messages(Batch {
                 epoch: Epoch(e),
+                spilled: ran.iter().map(|t| (t.job, Bytes::new(u64::from(t.partition)))).collect(),
                 notes: ran.iter().map(|t| (t.job, Note::Speculated(*t))).collect(),
                 ran,
                 messages,
@@ -432,12 +447,7 @@ mod tests {
     #[test]
     fn a_message_beyond_the_limit_leaves_the_stream_as_it_was() {
         let mut bytes = vec![1, 2, 3];
-        let large = Frame::<Vec<u8>>::Messages(Batch {
-            epoch: Epoch(0),
-            ran: vec![],
-            notes: vec![],
-            messages: vec![vec![0; FRAME_MAX]],
-        });
+        let large = Frame::<Vec<u8>>::Messages(Batch { messages: vec![vec![0; FRAME_MAX]], ..Batch::new(Epoch(0)) });
         assert!(matches!(encode(&large, &mut bytes), Err(WireError::Unencodable(_))));
         assert_eq!(bytes, [1, 2, 3]);
     }
