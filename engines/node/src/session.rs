@@ -196,11 +196,13 @@ impl<S: Style> LiveSession<S> {
                     match rings.recv_timeout(POLL) {
                         Ok(number) => {
                             let Some((node, kind)) = host.lock().target(number) else { continue };
+                            // Before it is done: the driver may notice before whoever does it is told that it is done.
+                            let at = host.clock.now();
                             let result = fleet.strike(node, kind);
                             if kind == FaultKind::Pause && result.is_ok() {
                                 paused = Some(Instant::now());
                             }
-                            host.command(|control, now| control.struck(number, now, result));
+                            host.command(|control, _| control.struck(number, at, result));
                         }
                         Err(RecvTimeoutError::Timeout) if !over.load(Ordering::Acquire) => {}
                         Err(_) => return,
