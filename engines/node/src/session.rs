@@ -7,23 +7,20 @@ use crate::outline::outline;
 use crate::remote::Fleet;
 use crate::store;
 use crate::strike::Watch;
+use crate::striker::{Ceasefire, Striker};
 use crate::timeline::Books;
 use arrow::array::{RecordBatch, UInt64Array};
 use arrow::datatypes::{DataType, Field, Schema};
 use bench_model::{
-    Addr, Answer, Dataset, EngineError, Event, Explanation, FaultKind, FaultOutcome, FaultPlan, Front, JobError, JobId,
+    Addr, Answer, Dataset, EngineError, Event, Explanation, FaultOutcome, FaultPlan, Front, JobError, JobId,
     Lowered, Nanos, Program, Session, SpanReport, Style, StyleEnv, TaskFailure, Workload,
 };
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::mpsc::RecvTimeoutError;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// How often a waiting caller looks whether it was told to stop.
 const POLL: Duration = Duration::from_millis(25);
-
-/// How long after it was given up a paused node wakes up.
-const AWAKENING: Duration = Duration::from_millis(500);
 
 /// Job ids are unique in the process: sessions of one engine share its front half, which knows jobs by id.
 static NEXT_JOB: AtomicU64 = AtomicU64::new(0);
@@ -110,7 +107,7 @@ impl<S: Style> LiveSession<S> {
             let job = next_job();
             let answer = self.execute(job, workload, stop, faults.as_ref());
             if let Some(fleet) = self.fleet.as_ref().filter(|_| faults.is_some()) {
-                fleet.relieve();
+                fleet.relieve(None);
             }
             match answer {
                 Ok(answer) => return Ok((job, answer)),
@@ -162,35 +159,12 @@ impl<S: Style> LiveSession<S> {
             return self.submit_and_wait(job, lowered, tally, stop);
         };
         let (watch, rings) = Watch::new(plan, lowered.graph.tasks(), fleet.nodes());
-        let host = &self.running.host;
+        let host = &*self.running.host;
         host.command(|control, _| control.watch(watch));
-        let over = &AtomicBool::new(false);
         std::thread::scope(|scope| {
-            scope.spawn(move || {
-                let mut paused: Option<Instant> = None;
-                loop {
-                    match rings.recv_timeout(POLL) {
-                        Ok(number) => {
-                            let Some((node, kind)) = host.lock().target(number) else { continue };
-                            let result = fleet.strike(node, kind);
-                            if kind == FaultKind::Pause && result.is_ok() {
-                                paused = Some(Instant::now());
-                            }
-                            host.command(|control, now| control.struck(number, now, result));
-                        }
-                        Err(RecvTimeoutError::Timeout) if !over.load(Ordering::Acquire) => {}
-                        Err(_) => return,
-                    }
-                    // A zombie: it wakes up after the driver has given it up.
-                    if paused.is_some_and(|since| since.elapsed() > fleet.silence() + AWAKENING) {
-                        paused = None;
-                        fleet.relieve();
-                    }
-                }
-            });
-            let ended = self.submit_and_wait(job, lowered, tally, stop);
-            over.store(true, Ordering::Release);
-            ended
+            scope.spawn(move || Striker { host, fleet, job }.strike(&rings));
+            let _over = Ceasefire(host);
+            self.submit_and_wait(job, lowered, tally, stop)
         })
     }
 
@@ -274,7 +248,11 @@ impl<S: Style> Session for LiveSession<S> {
             return Err(EngineError::Unsupported(reason.to_owned()));
         }
         self.armed = Some(faults.clone()).filter(|plan| !plan.faults.is_empty());
-        Ok(())
+        // Here and not in the run, whose time counts: nodes that an earlier run has lost are started again.
+        match &mut self.fleet {
+            Some(fleet) => fleet.arm(faults),
+            None => Ok(()),
+        }
     }
 
     fn run(&mut self, workload: &Workload, stop: &Arc<AtomicBool>) -> Result<Answer, EngineError> {

@@ -5,7 +5,7 @@ use crate::host::Host;
 use crate::memory;
 use crate::task;
 use crate::timeline::{Clock, Pace, Timeline};
-use bench_model::{Addr, Assignment, Event, Nanos, Planned, SpanKind, Style};
+use bench_model::{Assignment, Event, Nanos, Planned, SpanKind, Style};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -208,7 +208,7 @@ pub(crate) fn do_chore<'h, S: Style>(
             let planned = planned.unwrap_or(Planned { job, graph: None, notes: Vec::new() });
             let now = host.clock.now();
             let mut control = host.lock();
-            control.feed(now, Addr::Driver, Event::Planned(planned));
+            control.planned(now, planned);
             control
         }
     }

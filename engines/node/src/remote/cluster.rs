@@ -72,6 +72,8 @@ struct State<M> {
 struct NodeState<M> {
     at: NodeAddress,
     standing: Standing<M>,
+    /// It was started again while it was being called.
+    moved: bool,
     /// Why it could not be joined the last time.
     refusal: Option<Refusal>,
 }
@@ -101,7 +103,7 @@ impl<S: Style> Cluster<S> {
         reader: Arc<Reader>,
     ) -> Arc<Self> {
         let now = Instant::now();
-        let state = |at| NodeState { at, standing: Standing::Down(now), refusal: None };
+        let state = |at| NodeState { at, standing: Standing::Down(now), moved: false, refusal: None };
         let numbered = (0..).map(NodeId).zip(nodes.into_iter().map(state));
         let state =
             State { nodes: numbered.collect(), epochs: 0, accounts: BTreeMap::new(), counter: 0, stopping: false };
@@ -140,8 +142,11 @@ impl<S: Style> Cluster<S> {
         if let Some(entry) = self.state().nodes.get_mut(&node) {
             entry.at = to;
             entry.refusal = None;
-            if let Standing::Down(at) = &mut entry.standing {
-                *at = Instant::now();
+            match &mut entry.standing {
+                Standing::Down(at) => *at = Instant::now(),
+                // Whoever calls it still calls the old one.
+                Standing::Called => entry.moved = true,
+                Standing::Up(_) => {}
             }
         }
         self.changed.notify_all();
@@ -197,6 +202,19 @@ impl<S: Style> Cluster<S> {
     pub(crate) fn forget(&self, job: bench_model::JobId) {
         self.network.broadcast(&Frame::Forget(job));
         self.flush();
+    }
+
+    /// Has a node damage a block of a job. What came of it is told to the host.
+    ///
+    /// # Errors
+    /// The node is not up.
+    pub(crate) fn damage(&self, node: NodeId, job: bench_model::JobId, fault: u32, seed: u64) -> Result<(), String> {
+        match self.state().nodes.get(&node).map(|n| &n.standing) {
+            Some(Standing::Up(link)) => self.network.post_frame(link, Frame::Damage { job, fault, seed }),
+            _ => return Err(format!("{node} is not up")),
+        }
+        self.flush();
+        Ok(())
     }
 
     fn flush(&self) {
@@ -259,7 +277,9 @@ impl<S: Style> Cluster<S> {
                 self.flush();
             }
             let state = self.state();
-            if !state.stopping {
+            // One may have become due since the look.
+            let is_due = |n: &NodeState<_>| matches!(n.standing, Standing::Down(at) if at <= Instant::now());
+            if !state.stopping && !state.nodes.values().any(is_due) {
                 let left = next_beat.saturating_duration_since(Instant::now());
                 drop(self.changed.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner));
             }
@@ -303,9 +323,10 @@ impl<S: Style> Cluster<S> {
     }
 
     fn not_joined(&self, node: NodeId, error: &RemoteError) {
-        let retry = Instant::now() + self.orders.options.heartbeat;
+        let now = Instant::now();
         if let Some(entry) = self.state().nodes.get_mut(&node) {
-            entry.standing = Standing::Down(retry);
+            let moved = std::mem::take(&mut entry.moved);
+            entry.standing = Standing::Down(if moved { now } else { now + self.orders.options.heartbeat });
             let final_word = matches!(
                 error,
                 RemoteError::Build { .. }
@@ -442,6 +463,10 @@ impl<S: Style> Role<S> for Cluster<S> {
                 Frame::Accounted { number, now, spent } => {
                     self.state().accounts.insert((number, node), (now, spent));
                     self.changed.notify_all();
+                }
+                Frame::Damaged { job, fault, result } => {
+                    let now = host.clock.now();
+                    host.lock().damaged(job, fault, now, result);
                 }
                 // Hearing it is all that matters.
                 Frame::Pong(_) => {}

@@ -81,6 +81,7 @@ impl<S: Style> RemotePeers<S> {
         let result = self.bring(host, &block, storage);
         let waiting = self.waiting().remove(&(block.id, block.attempt)).unwrap_or_default();
         host.command(|control, now| {
+            control.saw(result.as_ref().err());
             for block in waiting {
                 control.feed_node(now, Event::Fetched { block, result: result.clone() });
             }

@@ -169,6 +169,12 @@ fn trials(args: &RunArgs) -> u32 {
     args.trials.map(|t| t.get()).or(args.seed.count.map(|n| n.get())).unwrap_or(TRIALS)
 }
 
+/// The first engine runs twice, for the A/A arm. Times under faults are compared with no noise floor: what counts there is
+/// whether and how a run recovers.
+fn twins(args: &RunArgs) -> Twins {
+    if args.clusters.faults.is_empty() { Twins::First } else { Twins::None }
+}
+
 fn plan(args: &RunArgs, prepared: &Prepared, datasets: Vec<Arc<Dataset>>) -> Plan {
     let timeout = Some(args.timeout.map_or(TIMEOUT, |t| t.get()));
     let oracle = setup::engine_spec(engines::ORACLE, &Default::default(), false).ok();
@@ -178,13 +184,13 @@ fn plan(args: &RunArgs, prepared: &Prepared, datasets: Vec<Arc<Dataset>>) -> Pla
         workloads: prepared.selection.definitions.iter().map(|d| d.workload.clone()).collect(),
         datasets,
         engines: prepared.specs.clone(),
-        twins: Twins::First,
+        twins: twins(args),
         protocol: args.protocol.unwrap_or(PROTOCOL),
         trials: trials(args),
         seed: args.seed.first,
         timeout,
         grace: GRACE,
-        repeats: REPEATS,
+        repeats: if args.clusters.faults.is_empty() { REPEATS } else { 0 },
         oracle: oracle.map(|engine| OracleEngine { engine, timeout: timeout.map(|t| t * 4) }),
         keep_results: args.keep_results,
     }
@@ -233,8 +239,7 @@ fn needs(args: &RunArgs, prepared: &Prepared, doctor: &Doctor) -> Option<(bench_
         Protocol::ColdProcess | Protocol::ColdCache => 0,
     };
     let passes = trials(args).saturating_add(warm);
-    // The first engine runs twice, for the A/A arm.
-    let parallel = (prepared.specs.len() as u32 + 1).saturating_sub(single);
+    let parallel = (prepared.specs.len() as u32 + u32::from(twins(args) == Twins::First)).saturating_sub(single);
     let effort =
         Effort { parallel_passes: passes.saturating_mul(parallel), single_passes: passes.saturating_mul(single) };
     let cores = doctor.cores_usable.floor().max(1.0) as u32;
@@ -272,12 +277,13 @@ fn dry_run(args: &RunArgs, prepared: &Prepared, doctor: &Doctor, out: &Path) -> 
             case.slots
         ))?;
     }
+    let twin = plan.engines.first().filter(|_| plan.twins == Twins::First);
     say(&format!(
-        "\n{} cases, {} trials under {} (each workload: engines in turn A B B A, {} twice), to {}",
+        "\n{} cases, {} trials under {} (each workload: engines in turn A B B A{}), to {}",
         cases.len(),
         plan.trials_total(),
         plan.protocol,
-        plan.engines.first().map_or("", |e| e.name.as_str()),
+        twin.map_or_else(String::new, |e| format!(", {} twice", e.name)),
         out.display()
     ))?;
     if let Some(needed) = needed {
