@@ -84,6 +84,10 @@ impl<S: Style> LiveSession<S> {
             };
             Ok((lowered.schema, batches))
         });
+        if let Some(fleet) = self.fleet.as_ref().filter(|_| faults.is_some()) {
+            // Before the nodes are asked for their accounts: one that stands still would be waited for.
+            fleet.relieve(None);
+        }
         let (ended, spans) = self.end(start, before.as_ref());
         let (notes, tally, watch) = ended.map(|j| (j.notes, j.tally, j.watch)).unwrap_or_default();
         let faults = watch.map(|w| w.outcomes(start)).unwrap_or_default();
@@ -106,9 +110,6 @@ impl<S: Style> LiveSession<S> {
             }
             let job = next_job();
             let answer = self.execute(job, workload, stop, faults.as_ref());
-            if let Some(fleet) = self.fleet.as_ref().filter(|_| faults.is_some()) {
-                fleet.relieve(None);
-            }
             match answer {
                 Ok(answer) => return Ok((job, answer)),
                 Err(unanswered) => {

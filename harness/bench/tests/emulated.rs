@@ -76,7 +76,7 @@ fn a_node_that_is_killed_is_back_on_its_link_for_the_next_trial() {
 fn a_full_disk_ends_with_the_right_answer_or_an_error_that_names_it() {
     for cluster in ["processes", "emulated"] {
         let p = Program::new();
-        run(&p, cluster, WORKLOADS, "disk-full@random", &["--seed", "1..3"]);
+        run(&p, cluster, WORKLOADS, "disk-full@0%", &["--seed", "1..3"]);
         let lines = p.observations("out");
         assert!(lines.len() >= 9, "{lines:?}");
         for line in &lines {
@@ -85,7 +85,7 @@ fn a_full_disk_ends_with_the_right_answer_or_an_error_that_names_it() {
                 assert!(fault["fired_ns"].is_u64() || fault["void"].is_string(), "{line}");
             } else {
                 let reason = line["reason"].as_str().unwrap();
-                assert!(reason.contains("disk-full@random on n") && reason.contains("No space left"), "{line}");
+                assert!(reason.contains("disk-full@0% on n") && reason.contains("No space left"), "{line}");
             }
         }
         // Blocks of the other two styles are in memory here, and so they never notice.

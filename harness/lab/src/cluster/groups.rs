@@ -87,8 +87,7 @@ impl NodeGroup {
                 for file in &files {
                     let file = libc::open(file.as_ptr(), libc::O_WRONLY | libc::O_CLOEXEC);
                     // To the kernel 0 is whoever writes it.
-                    let written = libc::write(file, c"0".as_ptr().cast(), 1);
-                    if file < 0 || written != 1 {
+                    if file < 0 || libc::write(file, c"0".as_ptr().cast(), 1) != 1 {
                         return Err(io::Error::last_os_error());
                     }
                     libc::close(file);

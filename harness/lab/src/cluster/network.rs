@@ -114,7 +114,8 @@ impl Network {
     pub(super) fn connect(&self, node: u32, pid: u32) -> Result<(), String> {
         let (port, pid, holder) = (self.new_port(node), pid.to_string(), self.holder.id().to_string());
         // The others remember which hardware has the node's address.
-        let hardware = format!("02:62:00:00:{:02x}:{:02x}", node >> 8 & 0xff, node & 0xff);
+        let [_, _, high, low] = node.to_be_bytes();
+        let hardware = format!("02:62:00:00:{high:02x}:{low:02x}");
         let near = ["ip", "link", "add", "link0", "address", &hardware, "netns", &pid];
         let far = ["type", "veth", "peer", "name", &port, "netns", &holder];
         run(&[&near[..], &far[..]].concat())?;
