@@ -7,6 +7,7 @@ mod layout;
 mod scale;
 mod scaling;
 mod sheets;
+mod weak;
 mod wording;
 
 use crate::comparison::Comparison;

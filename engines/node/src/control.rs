@@ -30,7 +30,7 @@ use crate::store::BlockStore;
 use crate::strike::{Target, Watch};
 use crate::timers::Timers;
 use bench_model::{
-    Action, Addr, Assignment, Attempt, BlockId, BlockRef, Event, FragmentId, Graph, JobError, JobId,
+    Action, Addr, Assignment, Attempt, BlockId, BlockRef, Bytes, Event, FragmentId, Graph, JobError, JobId,
     Machine, Nanos, NodeId, Note, Planned, SpanKind, StageStats, Storage, Style, StyleEnv, TaskFailure, TaskId,
     TaskReport,
 };
@@ -387,20 +387,28 @@ impl<S: Style> Control<S> {
         Some(assignment)
     }
 
-    /// A slot's task ended.
+    /// A slot's task ended, after so much of the slot's time: zero where nobody asks for it.
     pub(crate) fn ran(
         &mut self,
         now: Nanos,
         slot: &Slot,
         (task, attempt): (TaskId, Attempt),
         result: Result<TaskReport, TaskFailure>,
+        took: Nanos,
     ) {
         self.occupy(slot, Occupation::Awake);
+        let spilled = slot.spilled();
+        if spilled > Bytes::ZERO {
+            match &self.ends.network {
+                None => self.count_spilled(task.job, spilled),
+                Some(network) => network.post_spilled(Addr::Driver, task.job, spilled),
+            }
+        }
         if result.is_ok() {
             match &self.ends.network {
-                None => self.count_ran(task),
+                None => self.count_ran(task, took),
                 // Before anything the machines say about it.
-                Some(network) => network.post_ran(Addr::Driver, task),
+                Some(network) => network.post_ran(Addr::Driver, task, took),
             }
         }
         self.saw(result.as_ref().err());
@@ -457,14 +465,21 @@ impl<S: Style> Control<S> {
         }
     }
 
-    /// A task has run well, here or on another node.
-    pub(crate) fn count_ran(&mut self, task: TaskId) {
+    /// A task has run well, here or on another node, in so much of a slot's time.
+    pub(crate) fn count_ran(&mut self, task: TaskId, took: Nanos) {
         let Some(job) = self.job.as_mut().filter(|j| j.id == task.job) else { return };
         if let Some(tally) = &mut job.tally {
             tally.finished(task);
         }
         if let Some(watch) = &mut job.watch {
-            watch.ran(self.now, task);
+            watch.ran(self.now, task, took);
+        }
+    }
+
+    /// An attempt at a task of a job, here or on another node, wrote that much out because memory ran short.
+    pub(crate) fn count_spilled(&mut self, job: JobId, bytes: Bytes) {
+        if let Some(job) = self.job.as_mut().filter(|j| j.id == job) {
+            job.spilled += bytes;
         }
     }
 

@@ -1,7 +1,7 @@
 //! What the host itself remembers about the job that runs.
 
 use crate::strike::Watch;
-use bench_model::{FragmentId, Graph, JobId, Note, TaskId};
+use bench_model::{Bytes, FragmentId, Graph, JobId, Note, TaskId};
 
 /// More notes than this say nothing new.
 pub(crate) const NOTES_MAX: usize = 1000;
@@ -14,6 +14,8 @@ pub(crate) struct Job {
     pub(crate) planned: bool,
     /// What happened on the way, a sentence each.
     pub(crate) notes: Vec<String>,
+    /// What its tasks wrote out because memory ran short.
+    pub(crate) spilled: Bytes,
     /// Its tasks, if their number is the answer.
     pub(crate) tally: Option<Tally>,
     /// Its progress, if faults wait for it.
@@ -23,7 +25,7 @@ pub(crate) struct Job {
 impl Job {
     /// A job that nothing is known about yet.
     pub(crate) fn new(id: JobId, planned: bool) -> Self {
-        Self { id, planned, notes: Vec::new(), tally: None, watch: None }
+        Self { id, planned, notes: Vec::new(), spilled: Bytes::ZERO, tally: None, watch: None }
     }
 
     /// Remembers a note that tells a reader of the answer something.

@@ -64,6 +64,7 @@ fn plan(trials: u32) -> Plan {
     };
     Plan {
         suite: "bench".into(),
+        scale: 1,
         faults: vec![],
         workloads: vec![Workload {
             name: "w".into(),
@@ -207,7 +208,14 @@ impl Session for Idle {
         Ok(())
     }
     fn run(&mut self, _workload: &Workload, _stop: &Arc<AtomicBool>) -> Result<Answer, EngineError> {
-        Ok(Answer { schema: Arc::new(Schema::empty()), batches: vec![], spans: None, notes: vec![], faults: vec![] })
+        Ok(Answer {
+            schema: Arc::new(Schema::empty()),
+            batches: vec![],
+            spans: None,
+            notes: vec![],
+            faults: vec![],
+            spilled_bytes: None,
+        })
     }
     fn explain(&mut self, _workload: &Workload, _analyze: bool) -> Result<Explanation, EngineError> {
         Ok(Explanation::default())

@@ -3,6 +3,7 @@
 //!
 //! | module | idea |
 //! |---|---|
+//! | `abilities` | what this machine can do for clusters |
 //! | `child` | a node's process: starts it, hears where it listens, ends it on every path |
 //! | `processes` | nodes as plain processes of this machine, and what can be done to a process |
 //! | `shared` | folders in memory for blocks that nodes of one machine can map |
@@ -10,22 +11,37 @@
 //! | `disk` | a disk of a node's own, which can be made to run full |
 //! | `groups` | control groups: CPU quota and memory limit of a node |
 //! | `emulated` | nodes with a link, a CPU quota and a memory limit each |
-//! | `hosts` | nodes on other machines over ssh; the file that names them |
+//! | `hosts_file` | the file that names other machines |
+//! | `ssh` | commands on other machines |
+//! | `hold` | what a run holds on another machine, and who tidies up there |
+//! | `ready` | makes machines ready for a run: the program and the tables are there |
+//! | `signals` | signals to processes on other machines |
+//! | `hosts` | nodes on other machines |
 //!
 //! Invariant: whatever is started or set up ends with the value that stands for it, and at the latest with this process:
 //! nodes die with the thread that started them, namespaces and what is mounted in them with their last process, and the
-//! control groups and folders of a process that was killed are removed by whoever killed it, or by the next cluster.
+//! control groups and folders of a process that was killed are removed by whoever killed it, or by the next cluster. On
+//! other machines, a waiting script sees to it.
 
+mod abilities;
 mod child;
 mod disk;
 mod emulated;
 mod groups;
+mod hold;
 mod hosts;
+mod hosts_file;
 mod network;
 mod processes;
+mod ready;
 mod shared;
+mod signals;
+mod ssh;
 
-pub use hosts::{HostsError, read_hosts};
+pub use abilities::ClusterAbilities;
+pub use hosts_file::{Hosts, HostsError};
+pub(crate) use network::SWITCH;
+pub use ready::{Holds, TableFiles, make_ready};
 
 use bench_model::{ClusterSpec, FaultKind, LaunchedNode, Launcher, NodeId};
 use emulated::Emulation;
@@ -101,10 +117,10 @@ impl Launcher for ClusterLauncher {
                 empty(&scratch);
                 emulation.launch(&self.argv(&format!("{address}:0"), &scratch), node, limits, disk)
             }
-            ClusterSpec::Hosts { hosts } => {
+            ClusterSpec::Hosts { hosts, tls } => {
                 let host =
                     hosts.get(node.0 as usize).ok_or_else(|| format!("the hosts file has no line for {node}"))?;
-                hosts::launch(host, &self.node, node)
+                hosts::launch(host, &self.node, tls.as_deref())
             }
         }
     }

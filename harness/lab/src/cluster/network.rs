@@ -16,6 +16,9 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 const BURST: &str = "256kb";
 const LATENCY: &str = "50ms";
 
+/// The name of the bridge, and the mark of the namespace that only passes on what others send.
+pub(crate) const SWITCH: &str = "switch";
+
 /// The switch of one emulated cluster.
 pub(super) struct Network {
     /// Holds the namespace of the bridge; it ends when its input closes.
@@ -49,8 +52,8 @@ impl Network {
             )
         })?;
         let mut network = Self { holder, subnet: 0, ports: Mutex::default() };
-        network.inside(&["ip", "link", "add", "switch", "type", "bridge"])?;
-        network.inside(&["ip", "link", "set", "switch", "up"])?;
+        network.inside(&["ip", "link", "add", SWITCH, "type", "bridge"])?;
+        network.inside(&["ip", "link", "set", SWITCH, "up"])?;
         // Concurrent clusters need different subnets: their drivers share one routing table.
         let mut last = Ok(());
         for offset in 0..SUBNETS {
@@ -101,7 +104,7 @@ impl Network {
         let (near, holder) = (format!("bench{}", self.subnet), self.holder.id().to_string());
         // A cluster of the same subnet that lives, or has not vanished yet, has this name.
         run(&["ip", "link", "add", &near, "type", "veth", "peer", "name", "driver", "netns", &holder])?;
-        self.inside(&["ip", "link", "set", "driver", "master", "switch", "up"])?;
+        self.inside(&["ip", "link", "set", "driver", "master", SWITCH, "up"])?;
         let address = format!("{}/24", self.driver_address());
         run(&["ip", "address", "add", &address, "dev", &near])?;
         run(&["ip", "link", "set", &near, "up"])
@@ -119,7 +122,7 @@ impl Network {
         let near = ["ip", "link", "add", "link0", "address", &hardware, "netns", &pid];
         let far = ["type", "veth", "peer", "name", &port, "netns", &holder];
         run(&[&near[..], &far[..]].concat())?;
-        self.inside(&["ip", "link", "set", &port, "master", "switch", "up"])?;
+        self.inside(&["ip", "link", "set", &port, "master", SWITCH, "up"])?;
         let address = format!("{}/24", self.address_of(node));
         within(&pid, &["ip", "address", "add", &address, "dev", "link0"])?;
         within(&pid, &["ip", "link", "set", "lo", "up"])?;

@@ -3,7 +3,7 @@
 use super::session::{HostedEngine, HostedSession, Origin};
 use crate::cluster::remove_leftovers;
 use crate::live::{Digested, EngineProvider, EngineSpec, Failure, Limits, LiveEngine, Measured};
-use bench_model::{Check, ClusterSpec, Dataset, EngineSetup, Workload};
+use bench_model::{Check, ClusterSpec, Dataset, EngineSetup, FaultOutcome, Workload};
 use std::ffi::OsString;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -101,6 +101,10 @@ impl LiveEngine for Hosted {
 
     fn run(&mut self, workload: &Workload, limits: &Limits<'_>) -> Result<Measured, Failure> {
         self.session.run(workload, limits)
+    }
+
+    fn struck(&mut self) -> Vec<FaultOutcome> {
+        self.session.struck()
     }
 
     fn digest(&mut self, check: &Check, keep: Option<&Path>, stop: &AtomicBool) -> Result<Digested, Failure> {
