@@ -30,9 +30,8 @@ use crate::store::BlockStore;
 use crate::strike::{Target, Watch};
 use crate::timers::Timers;
 use bench_model::{
-    Action, Addr, Assignment, Attempt, BlockId, BlockRef, Bytes, Event, FragmentId, Graph, JobError, JobId,
-    Machine, Nanos, NodeId, Note, Planned, SpanKind, StageStats, Storage, Style, StyleEnv, TaskFailure, TaskId,
-    TaskReport,
+    Action, Addr, Assignment, Attempt, BlockId, BlockRef, Bytes, Event, FragmentId, Graph, JobError, JobId, Machine,
+    Nanos, NodeId, Note, Planned, SpanKind, StageStats, Storage, Style, StyleEnv, TaskFailure, TaskId, TaskReport,
 };
 use std::collections::VecDeque;
 use std::sync::Arc;

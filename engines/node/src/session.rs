@@ -12,8 +12,8 @@ use crate::timeline::Books;
 use arrow::array::{RecordBatch, UInt64Array};
 use arrow::datatypes::{DataType, Field, Schema};
 use bench_model::{
-    Addr, Answer, Dataset, EngineError, Event, Explanation, FaultOutcome, FaultPlan, Front, JobError, JobId,
-    Lowered, Nanos, Program, Session, SpanReport, Style, StyleEnv, TaskFailure, Workload,
+    Addr, Answer, Dataset, EngineError, Event, Explanation, FaultOutcome, FaultPlan, Front, JobError, JobId, Lowered,
+    Nanos, Program, Session, SpanReport, Style, StyleEnv, TaskFailure, Workload,
 };
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};

@@ -78,7 +78,8 @@ impl Watch {
         let aimed: Vec<Aimed> = (0..).zip(&plan.faults).map(aim).collect();
         // Room for every fault and the end: ringing never waits.
         let (bell, rings) = sync_channel(aimed.len() + 1);
-        let (done, spent, repeated, down, found_damaged) = (HashSet::new(), Nanos::ZERO, Vec::new(), Vec::new(), Vec::new());
+        let (done, spent, repeated, down, found_damaged) =
+            (HashSet::new(), Nanos::ZERO, Vec::new(), Vec::new(), Vec::new());
         let mut watch = Self { aimed, bell, done, repeated, spent, down, found_damaged };
         watch.ring();
         (watch, rings)
@@ -165,10 +166,7 @@ impl Watch {
         });
         let repeated: Vec<(Nanos, Nanos)> =
             self.repeated.iter().copied().filter(|(at, _)| fired.is_some_and(|f| *at >= f)).collect();
-        let void = aimed
-            .void
-            .clone()
-            .or_else(|| fired.is_none().then(|| aimed.missed()));
+        let void = aimed.void.clone().or_else(|| fired.is_none().then(|| aimed.missed()));
         FaultOutcome {
             fault: aimed.fault.to_string(),
             node: aimed.node,

@@ -15,8 +15,8 @@ use crate::remote::token::ClusterToken;
 use crate::remote::wire::Configure;
 use arrow::array::RecordBatch;
 use bench_model::{
-    BlockRef, ClusterSpec, EngineError, EngineSetup, Epoch, FaultKind, FaultPlan, Front, JobId, LaunchedNode, Launcher, NodeId,
-    Registry, Style, TaskFailure,
+    BlockRef, ClusterSpec, EngineError, EngineSetup, Epoch, FaultKind, FaultPlan, Front, JobId, LaunchedNode, Launcher,
+    NodeId, Registry, Style, TaskFailure,
 };
 use std::collections::BTreeMap;
 use std::path::PathBuf;

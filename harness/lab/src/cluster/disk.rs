@@ -65,9 +65,9 @@ impl Disk {
         match self {
             Self::Own(disk) => disk.fill(node),
             Self::Common => Err("the node has no disk of its own; this is a bug of the harness".to_owned()),
-            Self::Refused(why) => {
-                Err(format!("`disk-full` needs a disk of its own for each node: {why}; run as root, where mounting works"))
-            }
+            Self::Refused(why) => Err(format!(
+                "`disk-full` needs a disk of its own for each node: {why}; run as root, where mounting works"
+            )),
         }
     }
 
