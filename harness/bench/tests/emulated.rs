@@ -185,7 +185,7 @@ const CLAIMS: &[(&str, fn())] = claims! {
 fn missing() -> Option<String> {
     let probes: [&[&str]; 3] = [
         &["unshare", "--net", "--mount", "true"],
-        &["unshare", "--net", "ip", "link", "add", "a", "type", "veth", "peer", "name", "b"],
+        &["unshare", "--net", "ip", "link", "add", "probe0", "type", "veth", "peer", "name", "probe1"],
         &["unshare", "--mount", "mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", "/mnt"],
     ];
     probes.into_iter().find_map(|argv| {
