@@ -54,6 +54,8 @@ impl<S: Style> Striker<'_, S> {
     /// The node, if it was paused.
     fn hurt(&self, number: usize) -> Option<NodeId> {
         let Target { node, kind, seed } = self.host.lock().target(number)?;
+        // It begins to take effect while it is done, and may be noticed before that is over.
+        let began = self.host.clock.now();
         let done = match kind {
             FaultKind::CorruptBlock => {
                 let fault = u32::try_from(number).unwrap_or(u32::MAX);
@@ -66,7 +68,7 @@ impl<S: Style> Striker<'_, S> {
             _ => self.fleet.strike(node, kind),
         };
         let paused = (kind == FaultKind::Pause && done.is_ok()).then_some(node);
-        self.host.command(|control, now| control.struck(number, now, done));
+        self.host.command(|control, _| control.struck(number, began, done));
         paused
     }
 }
