@@ -457,7 +457,7 @@ impl<S: Style> Control<S> {
         }
     }
 
-    /// A fault that began at `now` was carried out, or could not be. One that was not done when the job was over is void.
+    /// A fault that began at `now` was carried out, or could not be.
     pub(crate) fn struck(&mut self, number: usize, now: Nanos, result: Result<(), String>) {
         if let Some(watch) = self.job.as_mut().and_then(|j| j.watch.as_mut()) {
             watch.struck(number, now, result);

@@ -6,7 +6,7 @@ use crate::job::{Job, Tally};
 use crate::outline::outline;
 use crate::remote::Fleet;
 use crate::store;
-use crate::strike::{Watch, either_fired};
+use crate::strike::{self, Watch};
 use crate::striker::{Ceasefire, Striker};
 use crate::timeline::Books;
 use arrow::array::{RecordBatch, UInt64Array};
@@ -111,12 +111,13 @@ impl<S: Style> LiveSession<S> {
         Ok(Answer { schema, batches, spans, notes, faults, spilled_bytes })
     }
 
-    /// Runs a workload on a whole cluster. An answer that was lost with its node while it was read is computed once more.
+    /// Runs a workload on a whole cluster. An answer that was lost with its node while it was read is computed once more:
+    /// without the faults, if one of them has fired, for it is done to a run once.
     fn run_on_all(&mut self, workload: &Workload, stop: &AtomicBool) -> Result<(JobId, Answer), EngineError> {
         self.struck.clear();
-        let faults = self.armed.take();
-        let mut again = true;
-        let mut before = Vec::new();
+        let mut faults = self.armed.take();
+        let host = Arc::clone(&self.running.host);
+        let (start, mut again, mut fired) = (host.clock.now(), true, Vec::new());
         loop {
             if let Some(fleet) = &mut self.fleet {
                 fleet.make_whole()?;
@@ -125,21 +126,22 @@ impl<S: Style> LiveSession<S> {
             let answer = self.execute(job, workload, stop, faults.as_ref());
             match answer {
                 Ok(mut answer) => {
-                    answer.faults = either_fired(answer.faults, before);
+                    answer.faults.extend(strike::made_good(fired, host.clock.now().saturating_sub(start)));
                     return Ok((job, answer));
                 }
                 Err((unanswered, struck)) => {
                     self.forget(job);
-                    let struck = either_fired(struck, before);
                     let error = match unanswered {
                         Unanswered::Lost(_) if std::mem::take(&mut again) => {
-                            before = struck;
+                            if struck.iter().any(|fault| fault.fired_ns.is_some()) {
+                                (faults, fired) = (None, struck);
+                            }
                             continue;
                         }
                         Unanswered::Lost(failure) => lost(failure),
                         Unanswered::Failed(error) => error,
                     };
-                    self.struck = struck;
+                    self.struck = if faults.is_some() { struck } else { fired };
                     return Err(error);
                 }
             }

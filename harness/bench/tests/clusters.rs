@@ -136,6 +136,8 @@ fn data_that_grow_with_the_nodes_are_made_measured_apart_and_resumed() {
         })
         .collect();
     measured.sort_unstable();
+    // A busy machine makes trials run again.
+    measured.dedup();
     assert_eq!(measured, [(1, 1, "datafusion"), (1, 1, "stagedag"), (2, 1, "datafusion"), (2, 2, "stagedag")]);
     for said in ["sql weak scaling", "1 x 1", "2 x 1", "insufficient points: 2 of 6 node counts"] {
         assert!(ran.stdout.contains(said), "`{said}` is missing:\n{}", ran.stdout);
