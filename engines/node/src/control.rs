@@ -464,6 +464,13 @@ impl<S: Style> Control<S> {
         }
     }
 
+    /// Tasks have run well on another node.
+    pub(crate) fn ran_on(&mut self, node: NodeId) {
+        if let Some(watch) = self.job.as_mut().and_then(|j| j.watch.as_mut()) {
+            watch.ran_on(node);
+        }
+    }
+
     /// A task has run well, here or on another node, in so much of a slot's time.
     pub(crate) fn count_ran(&mut self, task: TaskId, took: Nanos) {
         let Some(job) = self.job.as_mut().filter(|j| j.id == task.job) else { return };

@@ -6,7 +6,7 @@
 //! its checksum, and it has recovered when the last task that ran before has run again.
 
 use bench_model::{BlockId, Fault, FaultKind, FaultOutcome, FaultPlan, Nanos, NodeId, TaskId, Trigger};
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 
 /// A fault whose open choices have been made.
@@ -57,6 +57,8 @@ pub(crate) struct Watch {
     down: Vec<(NodeId, Nanos)>,
     /// Which blocks failed their checksum.
     found_damaged: Vec<(BlockId, Nanos)>,
+    /// Which nodes have run tasks, and so have had blocks.
+    busy: BTreeSet<NodeId>,
 }
 
 impl Watch {
@@ -80,7 +82,8 @@ impl Watch {
         let (bell, rings) = sync_channel(aimed.len() + 1);
         let (done, spent, repeated, down, found_damaged) =
             (HashSet::new(), Nanos::ZERO, Vec::new(), Vec::new(), Vec::new());
-        let mut watch = Self { aimed, bell, done, repeated, spent, down, found_damaged };
+        let busy = BTreeSet::new();
+        let mut watch = Self { aimed, bell, done, repeated, spent, down, found_damaged, busy };
         watch.ring();
         (watch, rings)
     }
@@ -92,6 +95,11 @@ impl Watch {
             self.repeated.push((now, took));
         }
         self.ring();
+    }
+
+    /// Tasks have run on this node.
+    pub(crate) fn ran_on(&mut self, node: NodeId) {
+        self.busy.insert(node);
     }
 
     /// The rest of the job was replanned: so many tasks there are now.
@@ -120,6 +128,12 @@ impl Watch {
         let done = self.done.len() as u64;
         for (number, aimed) in self.aimed.iter_mut().enumerate() {
             if !aimed.rung && aimed.void.is_none() && done >= aimed.after {
+                // A block is damaged where there are any.
+                if aimed.fault.kind == FaultKind::CorruptBlock && aimed.fault.node.is_none() {
+                    let drawn = draw(&mut aimed.seed, self.busy.len() as u64) as usize;
+                    let Some(node) = self.busy.iter().nth(drawn) else { continue };
+                    aimed.node = *node;
+                }
                 aimed.rung = true;
                 // Nobody hears it once the job is over; then the fault is void.
                 let _ = self.bell.try_send(Ring::Fault(number));
@@ -281,6 +295,20 @@ mod tests {
         watch.found_damaged(at(8), block(0));
         let outcome = watch.outcomes(at(0)).remove(0);
         assert_eq!((outcome.fired_ns, outcome.detected_ns), (Some(at(6)), Some(at(8))));
+    }
+
+    #[test]
+    fn a_block_is_damaged_on_a_node_that_has_run_tasks() {
+        for seed in 0..20 {
+            let damage = FaultPlan { seed, ..plan(&["corrupt-block@0%"]) };
+            let (mut watch, rings) = Watch::new(&damage, 4, 9);
+            assert!(rings.try_recv().is_err(), "nobody has a block yet");
+            watch.ran_on(NodeId(3));
+            watch.ran_on(NodeId(8));
+            watch.ran(at(1), task(0), at(1));
+            assert_eq!(rings.try_recv(), Ok(Ring::Fault(0)));
+            assert!(watch.target(0).is_some_and(|t| [NodeId(3), NodeId(8)].contains(&t.node)));
+        }
     }
 
     #[test]

@@ -503,6 +503,9 @@ impl<S: Style> Role<S> for Cluster<S> {
                 Frame::Messages(batch) if batch.epoch == link.epoch() => {
                     let now = host.clock.now();
                     let mut control = host.lock();
+                    if !batch.ran.is_empty() {
+                        control.ran_on(node);
+                    }
                     batch.ran.into_iter().for_each(|(task, took)| control.count_ran(task, took));
                     batch.spilled.into_iter().for_each(|(job, bytes)| control.count_spilled(job, bytes));
                     batch.notes.into_iter().for_each(|(job, note)| control.hear_note(job, note));
