@@ -130,6 +130,9 @@ impl Watch {
             if !aimed.rung && aimed.void.is_none() && done >= aimed.after {
                 // A block is damaged where there are any.
                 if aimed.fault.kind == FaultKind::CorruptBlock && aimed.fault.node.is_none() {
+                    if self.busy.is_empty() {
+                        continue;
+                    }
                     let drawn = draw(&mut aimed.seed, self.busy.len() as u64) as usize;
                     let Some(node) = self.busy.iter().nth(drawn) else { continue };
                     aimed.node = *node;
