@@ -27,12 +27,11 @@ use crate::remote::{Frame, Network};
 use crate::sleepers::Sleepers;
 use crate::slot::Slot;
 use crate::store::BlockStore;
-use crate::strike::Watch;
+use crate::strike::{Target, Watch};
 use crate::timers::Timers;
 use bench_model::{
-    Action, Addr, Assignment, Attempt, BlockId, BlockRef, Bytes, Event, FaultKind, FragmentId, Graph, JobError, JobId,
-    Machine, Nanos, NodeId, Note, Planned, SpanKind, StageStats, Storage, Style, StyleEnv, TaskFailure, TaskId,
-    TaskReport,
+    Action, Addr, Assignment, Attempt, BlockId, BlockRef, Bytes, Event, FragmentId, Graph, JobError, JobId, Machine,
+    Nanos, NodeId, Note, Planned, SpanKind, StageStats, Storage, Style, StyleEnv, TaskFailure, TaskId, TaskReport,
 };
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -299,9 +298,12 @@ impl<S: Style> Control<S> {
 
     /// A machine, here or on another node, has done something worth telling.
     pub(crate) fn hear_note(&mut self, job: JobId, note: Note) {
-        if let Some(job) = self.job.as_mut().filter(|j| j.id == job) {
-            job.note(note);
+        let now = self.now;
+        let Some(job) = self.job.as_mut().filter(|j| j.id == job) else { return };
+        if let (Note::Damaged(block), Some(watch)) = (&note, &mut job.watch) {
+            watch.found_damaged(now, *block);
         }
+        job.note(note);
     }
 
     /// The answer has been read: what was held back may be said.
@@ -408,6 +410,7 @@ impl<S: Style> Control<S> {
                 Some(network) => network.post_ran(Addr::Driver, task, took),
             }
         }
+        self.saw(result.as_ref().err());
         self.feed_node(now, Event::TaskRan { task, attempt, result });
     }
 
@@ -418,15 +421,53 @@ impl<S: Style> Control<S> {
         }
     }
 
-    /// What a fault whose time has come does to whom.
-    pub(crate) fn target(&self, number: usize) -> Option<(NodeId, FaultKind)> {
-        self.job.as_ref()?.watch.as_ref()?.target(number)
+    /// The planner has answered.
+    pub(crate) fn planned(&mut self, now: Nanos, planned: Planned) {
+        let job = self.job.as_mut().filter(|j| j.id == planned.job);
+        if let (Some(watch), Some(graph)) = (job.and_then(|j| j.watch.as_mut()), &planned.graph) {
+            watch.replanned(graph.tasks());
+        }
+        self.feed(now, Addr::Driver, Event::Planned(planned));
     }
 
-    /// A fault was carried out, or could not be.
+    /// What a fault whose time has come does to whom, until the job is over.
+    pub(crate) fn target(&self, number: usize) -> Option<Target> {
+        let job = self.job.as_ref().filter(|_| matches!(self.phase, Phase::Lowering | Phase::Running))?;
+        job.watch.as_ref()?.target(number)
+    }
+
+    /// The job is over: nothing is done to its nodes any more.
+    pub(crate) fn hush(&self) {
+        if let Some(watch) = self.job.as_ref().and_then(|j| j.watch.as_ref()) {
+            watch.over();
+        }
+    }
+
+    /// A node of the job was asked to damage a block; this came of it.
+    pub(crate) fn damaged(&mut self, job: JobId, fault: u32, now: Nanos, result: Result<BlockId, String>) {
+        if let Some(watch) = self.job.as_mut().filter(|j| j.id == job).and_then(|j| j.watch.as_mut()) {
+            watch.damaged(fault as usize, now, result);
+        }
+    }
+
+    /// Something failed here: if it was a block's checksum, the driver's side is told.
+    pub(crate) fn saw(&mut self, failure: Option<&TaskFailure>) {
+        if let Some(TaskFailure::CorruptBlock(block)) = failure {
+            self.note(block.task.job, Note::Damaged(*block));
+        }
+    }
+
+    /// A fault that began at `now` was carried out, or could not be.
     pub(crate) fn struck(&mut self, number: usize, now: Nanos, result: Result<(), String>) {
         if let Some(watch) = self.job.as_mut().and_then(|j| j.watch.as_mut()) {
             watch.struck(number, now, result);
+        }
+    }
+
+    /// Tasks have run well on another node.
+    pub(crate) fn ran_on(&mut self, node: NodeId) {
+        if let Some(watch) = self.job.as_mut().and_then(|j| j.watch.as_mut()) {
+            watch.ran_on(node);
         }
     }
 

@@ -38,6 +38,7 @@ impl Job {
             Note::Ignored(task, attempt) => format!("ignored: a late result of {}, attempt {attempt}", place(task)),
             Note::Stolen(task, from, to) => format!("stolen: {} from {from} to {to}", place(task)),
             Note::Spilled(block) => format!("spilled: {}/o{}", place(block.task), block.output),
+            Note::Damaged(block) => format!("damaged: {}/o{} failed its checksum", place(block.task), block.output),
             Note::Did(what) => what,
         };
         if self.notes.len() < NOTES_MAX {
@@ -105,8 +106,10 @@ mod tests {
         job.note(Note::StageStarted(FragmentId(2)));
         job.note(Note::Stolen(task, NodeId(0), NodeId(3)));
         job.note(Note::Spilled(BlockId { task, output: 1 }));
+        job.note(Note::Damaged(BlockId { task, output: 0 }));
         job.note(Note::Did("paused n1".to_owned()));
-        assert_eq!(job.notes, ["stolen: f2/p5 from n0 to n3", "spilled: f2/p5/o1", "paused n1"]);
+        let damaged = "damaged: f2/p5/o0 failed its checksum";
+        assert_eq!(job.notes, ["stolen: f2/p5 from n0 to n3", "spilled: f2/p5/o1", damaged, "paused n1"]);
     }
 
     #[test]

@@ -13,6 +13,7 @@
 //! | `slot` | the loop of one compute thread |
 //! | `sleepers` | which slots sleep, and whom to wake for work or for a timer |
 //! | `strike` | faults on purpose: when they fire, and what came of them |
+//! | `striker` | the thread that hurts nodes while a job runs |
 //! | `timers` | deadlines chosen by machines |
 //! | `task` | one attempt: its kernel, its context, what its panic becomes |
 //! | `timeline` | where each slot's time goes |
@@ -36,6 +37,7 @@ mod sleepers;
 mod slot;
 mod store;
 mod strike;
+mod striker;
 mod task;
 mod timeline;
 mod timers;

@@ -7,23 +7,20 @@ use crate::outline::outline;
 use crate::remote::Fleet;
 use crate::store;
 use crate::strike::{self, Watch};
+use crate::striker::{Ceasefire, Striker};
 use crate::timeline::Books;
 use arrow::array::{RecordBatch, UInt64Array};
 use arrow::datatypes::{DataType, Field, Schema};
 use bench_model::{
-    Addr, Answer, Dataset, EngineError, Event, Explanation, FaultKind, FaultOutcome, FaultPlan, Front, JobError, JobId,
-    Lowered, Nanos, Program, Session, SpanReport, Style, StyleEnv, TaskFailure, Workload,
+    Addr, Answer, Dataset, EngineError, Event, Explanation, FaultOutcome, FaultPlan, Front, JobError, JobId, Lowered,
+    Nanos, Program, Session, SpanReport, Style, StyleEnv, TaskFailure, Workload,
 };
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::mpsc::RecvTimeoutError;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// How often a waiting caller looks whether it was told to stop.
 const POLL: Duration = Duration::from_millis(25);
-
-/// How long after it was given up a paused node wakes up.
-const AWAKENING: Duration = Duration::from_millis(500);
 
 /// Job ids are unique in the process: sessions of one engine share its front half, which knows jobs by id.
 static NEXT_JOB: AtomicU64 = AtomicU64::new(0);
@@ -90,6 +87,10 @@ impl<S: Style> LiveSession<S> {
             };
             Ok((lowered.schema, batches))
         });
+        if let Some(fleet) = self.fleet.as_ref().filter(|_| faults.is_some()) {
+            // Before the nodes are asked for their accounts: one that stands still would be waited for.
+            fleet.relieve(None);
+        }
         // A count, and a fault's toll, take in what nodes say late; an answer depended on everything it needed.
         let (ended, spans) = self.end(start, before.as_ref(), !planned || faults.is_some());
         let spilled_bytes = ended.as_ref().map(|job| job.spilled.get());
@@ -123,9 +124,6 @@ impl<S: Style> LiveSession<S> {
             }
             let job = next_job();
             let answer = self.execute(job, workload, stop, faults.as_ref());
-            if let Some(fleet) = self.fleet.as_ref().filter(|_| faults.is_some()) {
-                fleet.relieve();
-            }
             match answer {
                 Ok(mut answer) => {
                     answer.faults.extend(strike::made_good(fired, host.clock.now().saturating_sub(start)));
@@ -186,37 +184,12 @@ impl<S: Style> LiveSession<S> {
             return self.submit_and_wait(job, lowered, tally, stop);
         };
         let (watch, rings) = Watch::new(plan, lowered.graph.tasks(), fleet.nodes());
-        let host = &self.running.host;
+        let host = &*self.running.host;
         host.command(|control, _| control.watch(watch));
-        let over = &AtomicBool::new(false);
         std::thread::scope(|scope| {
-            scope.spawn(move || {
-                let mut paused: Option<Instant> = None;
-                loop {
-                    match rings.recv_timeout(POLL) {
-                        Ok(number) => {
-                            let Some((node, kind)) = host.lock().target(number) else { continue };
-                            // Before it is done: the driver may notice before whoever does it is told that it is done.
-                            let at = host.clock.now();
-                            let result = fleet.strike(node, kind);
-                            if kind == FaultKind::Pause && result.is_ok() {
-                                paused = Some(Instant::now());
-                            }
-                            host.command(|control, _| control.struck(number, at, result));
-                        }
-                        Err(RecvTimeoutError::Timeout) if !over.load(Ordering::Acquire) => {}
-                        Err(_) => return,
-                    }
-                    // A zombie: it wakes up after the driver has given it up.
-                    if paused.is_some_and(|since| since.elapsed() > fleet.silence() + AWAKENING) {
-                        paused = None;
-                        fleet.relieve();
-                    }
-                }
-            });
-            let ended = self.submit_and_wait(job, lowered, tally, stop);
-            over.store(true, Ordering::Release);
-            ended
+            scope.spawn(move || Striker { host, fleet, job }.strike(&rings));
+            let _over = Ceasefire(host);
+            self.submit_and_wait(job, lowered, tally, stop)
         })
     }
 
@@ -303,7 +276,11 @@ impl<S: Style> Session for LiveSession<S> {
             return Err(EngineError::Unsupported(reason.to_owned()));
         }
         self.armed = Some(faults.clone()).filter(|plan| !plan.faults.is_empty());
-        Ok(())
+        // Here and not in the run, whose time counts: nodes that an earlier run has lost are started again.
+        match &mut self.fleet {
+            Some(fleet) => fleet.arm(faults),
+            None => Ok(()),
+        }
     }
 
     fn struck(&mut self) -> Vec<FaultOutcome> {

@@ -5,7 +5,7 @@ use crate::host::Host;
 use crate::memory;
 use crate::task;
 use crate::timeline::{Clock, Pace, Timeline};
-use bench_model::{Addr, Assignment, Bytes, Event, Nanos, Planned, SpanKind, Style};
+use bench_model::{Assignment, Bytes, Event, Nanos, Planned, SpanKind, Style};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -231,7 +231,7 @@ pub(crate) fn do_chore<'h, S: Style>(
             let now = host.clock.now();
             let job = planned.job;
             let mut control = host.lock();
-            control.feed(now, Addr::Driver, Event::Planned(planned));
+            control.planned(now, planned);
             if !host.is_elsewhere() {
                 return control;
             }

@@ -74,7 +74,7 @@ fn a_node_that_is_killed_in_the_middle_costs_time_and_nothing_else() {
         out.as_str(),
     ];
     p.bench(&run).assert_code(0);
-    p.assert_all_completed("out", 3 * 4);
+    p.assert_all_completed("out", 3 * 3);
     let lines = p.observations("out");
     let fired = |style: &str| {
         let mine = lines.iter().filter(|o| o["case"]["engine"] == style);

@@ -139,6 +139,13 @@ pub trait Launcher: Send + Sync {
     /// # Errors
     /// Why there is no such node, with what to do about it.
     fn launch(&self, cluster: &ClusterSpec, node: NodeId, scratch: &Path) -> Result<Box<dyn LaunchedNode>, String>;
+
+    /// From now on nodes are started in such a way that these faults can be done to them, as far as that is possible. True
+    /// if those that were started before are not, so that they have to be started again.
+    fn prepare_for(&self, faults: &[FaultKind]) -> bool {
+        let _ = faults;
+        false
+    }
 }
 
 /// A node's process. Dropping it kills the process and removes whatever was set up for it.
@@ -149,12 +156,12 @@ pub trait LaunchedNode: Send {
     fn token(&self) -> &str;
     /// Whether the process still exists.
     fn is_alive(&mut self) -> bool;
-    /// Hurts it from outside. Faults that only the node itself can play (a corrupt block, a full disk) are refused.
+    /// Hurts it from outside. What only the node itself can play, a corrupt block, is refused.
     ///
     /// # Errors
     /// Why this cluster cannot do that.
     fn inject(&mut self, fault: &FaultKind) -> Result<(), String>;
-    /// Ends whatever [`LaunchedNode::inject`] began and can be ended (a pause, a cut, a slow CPU).
+    /// Ends whatever [`LaunchedNode::inject`] began and can be ended (a pause, a cut, a slow CPU, a full disk).
     ///
     /// # Errors
     /// Why that failed.

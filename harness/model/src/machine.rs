@@ -147,6 +147,8 @@ pub enum Note {
     Stolen(TaskId, NodeId, NodeId),
     /// A block was moved from memory to disk.
     Spilled(BlockId),
+    /// A block failed its checksum where it was read or copied.
+    Damaged(BlockId),
     /// Any other mechanism at work, a sentence.
     Did(String),
 }

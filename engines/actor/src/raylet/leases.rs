@@ -322,7 +322,7 @@ impl Raylet {
                 }
                 Outcome::Ran(report.blocks)
             }
-            Err(TaskFailure::MissingBlock(lost) | TaskFailure::CorruptBlock(lost)) => {
+            Err(failure @ (TaskFailure::MissingBlock(lost) | TaskFailure::CorruptBlock(lost))) => {
                 let Some(block) = request.args.iter().flatten().find(|b| b.id == lost).copied() else {
                     return Outcome::Failed(TaskFailure::Transient(format!(
                         "it missed block {lost}, which it does not read"
@@ -333,7 +333,9 @@ impl Raylet {
                 if copied {
                     self.store.release(key, out);
                 }
-                Outcome::Lost { block, at: if copied { self.node } else { block.node } }
+                // A copy that a node of the same host has mapped is the original: what is wrong with it is wrong there.
+                let here = copied && matches!(failure, TaskFailure::MissingBlock(_));
+                Outcome::Lost { block, at: if here { self.node } else { block.node } }
             }
             Err(failure) => Outcome::Failed(failure),
         }

@@ -75,6 +75,8 @@ struct State<M> {
 struct NodeState<M> {
     at: NodeAddress,
     standing: Standing<M>,
+    /// It was started again while it was being called.
+    moved: bool,
     /// Why it could not be joined the last time.
     refusal: Option<Refusal>,
 }
@@ -113,7 +115,7 @@ impl<S: Style> Cluster<S> {
         reader: Arc<Reader>,
     ) -> Arc<Self> {
         let now = Instant::now();
-        let state = |at| NodeState { at, standing: Standing::Down(now), refusal: None };
+        let state = |at| NodeState { at, standing: Standing::Down(now), moved: false, refusal: None };
         let numbered = (0..).map(NodeId).zip(nodes.into_iter().map(state));
         let state =
             State { nodes: numbered.collect(), epochs: 0, accounts: BTreeMap::new(), counter: 0, stopping: false };
@@ -160,8 +162,11 @@ impl<S: Style> Cluster<S> {
         if let Some(entry) = self.state().nodes.get_mut(&node) {
             entry.at = to;
             entry.refusal = None;
-            if let Standing::Down(at) = &mut entry.standing {
-                *at = Instant::now();
+            match &mut entry.standing {
+                Standing::Down(at) => *at = Instant::now(),
+                // Whoever calls it still calls the old one.
+                Standing::Called => entry.moved = true,
+                Standing::Up(_) => {}
             }
         }
         self.changed.notify_all();
@@ -218,6 +223,19 @@ impl<S: Style> Cluster<S> {
         self.sent.forget();
         self.network.broadcast(&Frame::Forget(job));
         self.flush();
+    }
+
+    /// Has a node damage a block of a job. What came of it is told to the host.
+    ///
+    /// # Errors
+    /// The node is not up.
+    pub(crate) fn damage(&self, node: NodeId, job: bench_model::JobId, fault: u32, seed: u64) -> Result<(), String> {
+        match self.state().nodes.get(&node).map(|n| &n.standing) {
+            Some(Standing::Up(link)) => self.network.post_frame(link, Frame::Damage { job, fault, seed }),
+            _ => return Err(format!("{node} is not up")),
+        }
+        self.flush();
+        Ok(())
     }
 
     /// Sends a plan to every node that has not got it: if one of them needs it, the others are about to. Whoever has asked
@@ -305,7 +323,9 @@ impl<S: Style> Cluster<S> {
                 self.flush();
             }
             let state = self.state();
-            if !state.stopping {
+            // One may have become due since the look.
+            let is_due = |n: &NodeState<_>| matches!(n.standing, Standing::Down(at) if at <= Instant::now());
+            if !state.stopping && !state.nodes.values().any(is_due) {
                 let left = next_beat.saturating_duration_since(Instant::now());
                 drop(self.changed.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner));
             }
@@ -349,9 +369,10 @@ impl<S: Style> Cluster<S> {
     }
 
     fn not_joined(&self, node: NodeId, error: &RemoteError) {
-        let retry = Instant::now() + self.orders.options.heartbeat;
+        let now = Instant::now();
         if let Some(entry) = self.state().nodes.get_mut(&node) {
-            entry.standing = Standing::Down(retry);
+            let moved = std::mem::take(&mut entry.moved);
+            entry.standing = Standing::Down(if moved { now } else { now + self.orders.options.heartbeat });
             let final_word = matches!(
                 error,
                 RemoteError::Build { .. }
@@ -482,6 +503,9 @@ impl<S: Style> Role<S> for Cluster<S> {
                 Frame::Messages(batch) if batch.epoch == link.epoch() => {
                     let now = host.clock.now();
                     let mut control = host.lock();
+                    if !batch.ran.is_empty() {
+                        control.ran_on(node);
+                    }
                     batch.ran.into_iter().for_each(|(task, took)| control.count_ran(task, took));
                     batch.spilled.into_iter().for_each(|(job, bytes)| control.count_spilled(job, bytes));
                     batch.notes.into_iter().for_each(|(job, note)| control.hear_note(job, note));
@@ -491,6 +515,10 @@ impl<S: Style> Role<S> for Cluster<S> {
                 Frame::Accounted { number, now, spent } => {
                     self.state().accounts.insert((number, node), (now, spent));
                     self.changed.notify_all();
+                }
+                Frame::Damaged { job, fault, result } => {
+                    let now = host.clock.now();
+                    host.lock().damaged(job, fault, now, result);
                 }
                 Frame::NeedPlan { key, again } => self.send_plan(host, Some((link, again)), key),
                 // Hearing it is all that matters.

@@ -15,8 +15,8 @@ use crate::remote::token::ClusterToken;
 use crate::remote::wire::Configure;
 use arrow::array::RecordBatch;
 use bench_model::{
-    BlockRef, ClusterSpec, EngineError, EngineSetup, Epoch, FaultKind, Front, JobId, LaunchedNode, Launcher, NodeId,
-    Registry, Style, TaskFailure,
+    BlockRef, ClusterSpec, EngineError, EngineSetup, Epoch, FaultKind, FaultPlan, Front, JobId, LaunchedNode, Launcher,
+    NodeId, Registry, Style, TaskFailure,
 };
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -132,6 +132,27 @@ impl<S: Style> Fleet<S> {
         }
     }
 
+    /// Prepares for faults to come: nodes that were started in a way that rules one of them out are started again, and so
+    /// are nodes that have died.
+    ///
+    /// # Errors
+    /// Those of [`Self::make_whole`].
+    pub(crate) fn arm(&mut self, faults: &FaultPlan) -> Result<(), EngineError> {
+        let kinds: Vec<FaultKind> = faults.faults.iter().map(|fault| fault.kind).collect();
+        if self.plan.launcher.prepare_for(&kinds) {
+            processes(&self.launched).iter_mut().for_each(|process| process.stop(FAREWELL));
+        }
+        self.make_whole()
+    }
+
+    /// Has a node damage a block of a job; the host hears what came of it.
+    ///
+    /// # Errors
+    /// The node is not up.
+    pub(crate) fn damage(&self, node: NodeId, job: JobId, fault: u32, seed: u64) -> Result<(), String> {
+        self.cluster.damage(node, job, fault, seed)
+    }
+
     /// Hurts a node.
     ///
     /// # Errors
@@ -142,10 +163,11 @@ impl<S: Style> Fleet<S> {
         process.inject(&fault)
     }
 
-    /// Ends what was done to nodes and can be ended.
-    pub(crate) fn relieve(&self) {
+    /// Ends what was done to a node, or to all of them, and can be ended.
+    pub(crate) fn relieve(&self, only: Option<NodeId>) {
         for (node, process) in (0..).map(NodeId).zip(processes(&self.launched).iter_mut()) {
-            if process.is_alive()
+            if only.is_none_or(|only| only == node)
+                && process.is_alive()
                 && let Err(error) = process.relieve()
             {
                 tracing::warn!(%node, %error, "what was done to a node cannot be undone");

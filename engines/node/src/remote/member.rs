@@ -255,7 +255,8 @@ impl<S: Style> NodeRole<S> {
     }
 
     fn messages(&self, host: &Host<S>, link: &Arc<Link<S::Msg>>, batch: Batch<S::Msg>) {
-        if batch.epoch != self.epoch {
+        // Between two nodes it is the incarnation of the one that was called, whoever speaks.
+        if batch.epoch != link.epoch() {
             self.network.post_frame(link, Frame::Fenced { epoch: self.epoch });
             return;
         }
@@ -278,6 +279,12 @@ impl<S: Style> NodeRole<S> {
                 self.network.post_frame(link, Frame::Accounted { number, now, spent });
             }
             Frame::Plan { key, plan } => self.peers.plans().arrived(key, plan),
+            Frame::Damage { job, fault, seed } => {
+                let (network, link) = (Arc::clone(&self.network), Arc::clone(link));
+                // Sent with what this thread says next, or with the news of the task that made the block.
+                let tell = move |result| network.post_frame(&link, Frame::Damaged { job, fault, result });
+                host.store.damage(job, seed, Box::new(tell));
+            }
             Frame::Forget(job) => {
                 self.peers.plans().forget();
                 host.store.end(job);

@@ -91,15 +91,19 @@ impl<S: Style> RemotePeers<S> {
         // Only what is meant to be shared is mapped: the other styles' nodes read each other's blocks as hosts do.
         let boot = self.boot.clone().filter(|_| storage == Storage::Shared && host.zero_copy);
         let from = self.reader.order(node, blocks.clone(), boot);
-        let mut fetched = Vec::with_capacity(blocks.len());
+        let (mut fetched, mut failures) = (Vec::with_capacity(blocks.len()), Vec::new());
         for (number, block) in blocks.into_iter().enumerate() {
             let share = from.as_ref().map(|from| Share { block, number, from: Arc::clone(from) });
             let share = share.map_err(|_| TaskFailure::MissingBlock(block.id));
             let result = share.and_then(|share| bring(host, share, storage));
+            failures.extend(result.as_ref().err().cloned());
             let waiting = self.waiting().remove(&(block.id, block.attempt)).unwrap_or_default();
             fetched.extend(waiting.into_iter().map(|block| Event::Fetched { block, result: result.clone() }));
         }
-        host.command(|control, now| fetched.into_iter().for_each(|event| control.feed_node(now, event)));
+        host.command(|control, now| {
+            failures.iter().for_each(|failure| control.saw(Some(failure)));
+            fetched.into_iter().for_each(|event| control.feed_node(now, event));
+        });
     }
 
     /// What the driver has sent of the present job's plans.

@@ -7,7 +7,7 @@
 //!
 //! Long because: the frames, their codec and the properties it must have belong together.
 
-use bench_model::{Bytes, Epoch, JobId, Nanos, NodeId, Note, SpanKind, TaskId};
+use bench_model::{BlockId, Bytes, Epoch, JobId, Nanos, NodeId, Note, SpanKind, TaskId};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use std::io::{self, Read, Write};
@@ -75,6 +75,24 @@ pub(crate) enum Frame<M> {
     },
     /// Driver to node: the job is over; drop what is left of it.
     Forget(JobId),
+    /// Driver to node: damage a block of the job, drawn from the seed.
+    Damage {
+        /// Whose.
+        job: JobId,
+        /// The number of the fault.
+        fault: u32,
+        /// What the choice is drawn from.
+        seed: u64,
+    },
+    /// Node to driver: which block was damaged, or why none was.
+    Damaged {
+        /// Of the [`Frame::Damage`] it answers.
+        job: JobId,
+        /// The number of the fault.
+        fault: u32,
+        /// The block.
+        result: Result<BlockId, String>,
+    },
     /// Driver to node: finish what runs, then leave.
     Stop,
     /// Either to the other: you speak for an incarnation that is over. Start afresh.

@@ -35,7 +35,7 @@ impl BlockStore {
             }
         });
         let copy = match medium {
-            Medium::Heap => self.copy_on_heap(schema, rows)?,
+            Medium::Heap => self.copy_on_heap(block, schema, rows)?,
             _ => self.copy_in_file(block, medium, schema, rows)?,
         };
         // A part of an answer carries no checksum.
@@ -50,12 +50,13 @@ impl BlockStore {
 
     fn copy_on_heap(
         &self,
+        block: &BlockRef,
         schema: &SchemaRef,
         rows: impl Iterator<Item = Result<RecordBatch, TaskFailure>>,
     ) -> Result<Stored, TaskFailure> {
         let batches: Vec<RecordBatch> = rows.collect::<Result<_, _>>()?;
         let bytes = Bytes::new(batches.iter().map(compact::size_of).sum());
-        Ok(heap(self, schema.clone(), batches, bytes))
+        Ok(heap(self, schema.clone(), batches, &BlockMeta { bytes, ..block.meta }))
     }
 
     fn copy_in_file(

@@ -9,6 +9,7 @@ use super::ledger::{Charge, Ledger, Medium};
 use arrow::buffer::Buffer;
 use std::fs::File;
 use std::io::{self, Read};
+use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::ptr::NonNull;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -112,6 +113,33 @@ impl BlockFile {
             None => Ok(bytes.insert(open(&self.path, self.len)?).clone()),
         }
     }
+
+    /// Whether it goes with this process's last reference.
+    pub(super) fn is_owned(&self) -> bool {
+        self.owned
+    }
+
+    /// Changes one bit for whoever opens the file from now on. Whoever has it mapped keeps what it verified: the changed
+    /// bytes are another file under the same name.
+    pub(super) fn flip(&self, at: u64) -> io::Result<()> {
+        let draft = self.path.with_extension("flipped");
+        let mut bytes = self.bytes.lock().unwrap_or_else(PoisonError::into_inner);
+        let flipped = copy_flipped(&self.path, &draft, at).and_then(|()| std::fs::rename(&draft, &self.path));
+        match flipped {
+            Ok(()) => *bytes = None,
+            // Half a copy is of no use; the file itself is as it was.
+            Err(_) => drop(std::fs::remove_file(&draft)),
+        }
+        flipped
+    }
+}
+
+fn copy_flipped(from: &Path, to: &Path, at: u64) -> io::Result<()> {
+    std::fs::copy(from, to)?;
+    let file = File::options().read(true).write(true).open(to)?;
+    let mut byte = [0];
+    file.read_exact_at(&mut byte, at)?;
+    file.write_all_at(&byte.map(|b| b ^ 1), at)
 }
 
 impl Drop for BlockFile {

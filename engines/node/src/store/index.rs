@@ -38,6 +38,18 @@ impl Index {
         self.fragments.get(&fragment_of(block.task))?.get(&key_of(block, attempt))
     }
 
+    /// Every block of a job, in a fixed order.
+    pub(super) fn of_job(&self, job: JobId) -> Vec<(BlockId, Attempt, Arc<Stored>)> {
+        let all = (job, FragmentId(0))..=(job, FragmentId(u32::MAX));
+        let blocks = self.fragments.range(all).flat_map(|((job, fragment), blocks)| {
+            blocks.iter().map(move |((partition, attempt, output), stored)| {
+                let task = TaskId { job: *job, fragment: *fragment, partition: *partition };
+                (BlockId { task, output: *output }, *attempt, Arc::clone(stored))
+            })
+        });
+        blocks.collect()
+    }
+
     /// Puts in everything an attempt has made, in place of what it had made before. Returns what has no place here.
     pub(super) fn commit(&mut self, task: TaskId, attempt: Attempt, outputs: Vec<(u32, Stored)>) -> Vec<Arc<Stored>> {
         let mut out = Vec::new();

@@ -21,6 +21,7 @@
 
 mod compact;
 mod copy;
+mod damage;
 mod extent;
 mod file;
 mod index;
@@ -40,7 +41,8 @@ pub(crate) use travel::Arriving;
 use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
 use arrow::ipc::CompressionType;
-use bench_model::{Attempt, BlockId, BlockRef, Bytes, FragmentId, JobId, TaskFailure, TaskId};
+use bench_model::{Attempt, BlockId, BlockRef, Bytes, Checksum, FragmentId, JobId, TaskFailure, TaskId};
+use damage::Damages;
 use extent::Extent;
 use file::BlockFile;
 use index::{Blocks, Index};
@@ -53,8 +55,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// Where one block's rows are. A block without rows is not stored at all.
 enum Stored {
-    /// In memory, as they were written.
-    Heap { schema: SchemaRef, batches: Vec<RecordBatch>, _charge: Charge },
+    /// In memory, as they were written. The checksum is that of the rows; a part of an answer has none.
+    Heap { schema: SchemaRef, batches: Vec<RecordBatch>, checksum: Checksum, _charge: Charge },
     /// In a file, perhaps together with other outputs of the attempt.
     Encoded { schema: SchemaRef, extents: Vec<Extent>, file: Arc<BlockFile> },
 }
@@ -103,6 +105,8 @@ pub struct BlockStore {
     ledger: Arc<Ledger>,
     /// Numbers files: what is made or moved again meets no older file of its name.
     files: AtomicU64,
+    /// What is to go wrong here on purpose.
+    damages: Damages,
 }
 
 impl BlockStore {
@@ -122,6 +126,7 @@ impl BlockStore {
             sweeping: Mutex::new(()),
             ledger: Arc::default(),
             files: AtomicU64::new(0),
+            damages: Damages::default(),
         }
     }
 
@@ -144,6 +149,7 @@ impl BlockStore {
     fn commit(&self, task: TaskId, attempt: Attempt, outputs: Vec<(u32, Stored)>) {
         // What has no place is dropped after the index's lock is: that may remove files.
         drop(self.change(|index| index.commit(task, attempt, outputs)));
+        self.damage_what_came();
     }
 
     /// Whether a block can be read here. One without rows can be read everywhere.
@@ -155,9 +161,11 @@ impl BlockStore {
     /// Finds a block, without opening any file.
     ///
     /// # Errors
-    /// [`TaskFailure::MissingBlock`] if it is not here.
+    /// [`TaskFailure::MissingBlock`] if it is not here, [`TaskFailure::CorruptBlock`] if its rows in memory were found to
+    /// have changed, which is looked for once blocks of this store have been damaged on purpose.
     pub fn find(&self, block: &BlockRef) -> Result<Found, TaskFailure> {
         let stored = self.lock().get(block.id, block.attempt).cloned().ok_or(TaskFailure::MissingBlock(block.id))?;
+        self.distrust(block.id, &stored)?;
         Ok(Found::new(block.id, stored))
     }
 
@@ -222,6 +230,7 @@ impl BlockStore {
             index.close(job);
             index.take(job, None)
         });
+        self.forget_damages(job);
         drop(freed);
         self.sweep();
     }

@@ -165,7 +165,7 @@ impl<'s> AttemptOutput<'s> {
             };
             let which = (BlockId { task: self.task, output }, self.attempt);
             let (meta, rows) = match (self.keep, &file) {
-                (Keep::Answer, _) => (writing.meta, heap(self.store, schema, writing.pending, writing.meta.bytes)),
+                (Keep::Answer, _) => (writing.meta, heap(self.store, schema, writing.pending, &writing.meta)),
                 (_, Some(file)) => writing.in_file(schema, file),
                 (Keep::Sealed, None) => writing.sealed(self.store, which, schema)?,
                 (Keep::OnDisk | Keep::OnHeap, None) => writing.on_heap(self.store, schema)?,
@@ -240,7 +240,7 @@ impl<'s> Writing<'s> {
             count(&mut self.meta, batch);
             self.meta.bytes += Bytes::new(compact::size_of(batch));
         }
-        Ok((self.meta, heap(store, schema, batches, self.meta.bytes)))
+        Ok((self.meta, heap(store, schema, batches, &self.meta)))
     }
 
     /// Takes the pending rows, counts them in, and appends them to the block's own file.
@@ -283,8 +283,9 @@ impl<'s> Writing<'s> {
 }
 
 /// A block in memory.
-pub(super) fn heap(store: &BlockStore, schema: SchemaRef, batches: Vec<RecordBatch>, bytes: Bytes) -> Stored {
-    Stored::Heap { schema, batches, _charge: Charge::new(&store.ledger, Medium::Heap, bytes.get()) }
+pub(super) fn heap(store: &BlockStore, schema: SchemaRef, batches: Vec<RecordBatch>, meta: &BlockMeta) -> Stored {
+    let charge = Charge::new(&store.ledger, Medium::Heap, meta.bytes.get());
+    Stored::Heap { schema, batches, checksum: meta.checksum, _charge: charge }
 }
 
 /// Adds a batch's rows and their checksum to a block.

@@ -22,6 +22,7 @@ impl BlockStore {
             if before.medium() == Medium::Disk {
                 return Ok(());
             }
+            self.distrust(block, &before)?;
             let after = self.written_to_disk(&before, (block, attempt))?;
             // Whatever has no place any more takes its memory or its file with it, here and not under the lock.
             let moved = self.change(|index| index.replace((block, attempt), &before, after));

@@ -32,8 +32,8 @@ pub(crate) struct Clusters {
     #[arg(long, value_name = "LIMITS", requires = "cluster")]
     pub(crate) node_limits: Option<Limits>,
     /// Hurts the cluster on purpose in every trial: KIND@PERCENT%, KIND@random, or either with :nNODE. The percentage is
-    /// of the job's tasks; what is left open is drawn from --seed. Kinds: kill, pause, slow-cpu, cut, cut-one-way, rate,
-    /// disk-full, corrupt-block, oom.
+    /// of the job's tasks; what is left open is drawn from --seed. Kinds: kill, pause, slow-cpu, corrupt-block; as
+    /// root disk-full; on emulated nodes cut, cut-one-way, rate, oom. One that cannot be done makes its trial void.
     #[arg(long, value_name = "FAULT", value_delimiter = ',', requires = "cluster")]
     pub(crate) faults: Vec<Fault>,
 }

@@ -20,8 +20,8 @@ const TOOLS: [(&str, &str); 7] = [
 ];
 /// Where administrators' programs lie, whether or not users look there.
 const ALSO: &str = "/usr/local/sbin:/usr/sbin:/sbin";
-/// No real node has this number.
-const NO_NODE: u32 = 999_999;
+/// No real node has this name.
+const NO_NODE: &str = "probe";
 
 /// What this machine can do for clusters.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]

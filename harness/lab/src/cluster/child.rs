@@ -4,6 +4,7 @@
 //! one line of JSON that says where it listens. The node ends when its input does, so that a parent that dies in
 //! whatever way leaves none behind; on this machine the kernel sees to it as well.
 
+use super::disk::OwnDisk;
 use super::shared::SharedFolder;
 use crate::offspring::{Isolation, die_with_parent};
 use serde::Deserialize;
@@ -47,6 +48,19 @@ impl NodeChild {
     /// # Errors
     /// The program cannot be started, or may not be isolated.
     pub(super) fn spawn(argv: &[OsString], isolation: Isolation, shared: Option<SharedFolder>) -> Result<Self, String> {
+        Self::spawn_on(argv, isolation, shared, None)
+    }
+
+    /// As [`Self::spawn`], with a disk of its own.
+    ///
+    /// # Errors
+    /// Those of [`Self::spawn`], or the disk cannot be mounted.
+    pub(super) fn spawn_on(
+        argv: &[OsString],
+        isolation: Isolation,
+        shared: Option<SharedFolder>,
+        disk: Option<&OwnDisk>,
+    ) -> Result<Self, String> {
         let (program, arguments) = argv.split_first().ok_or("a node's command line is empty")?;
         let mut command = Command::new(program);
         command.args(arguments);
@@ -55,6 +69,9 @@ impl NodeChild {
         }
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::inherit());
         die_with_parent(&mut command, isolation);
+        if let Some(disk) = disk {
+            disk.mount_in(&mut command);
+        }
         let token = random_token().map_err(|e| format!("cannot draw a cluster token: {e}"))?;
         let mut child = command.spawn().map_err(|e| format!("cannot start {}: {e}", program.display()))?;
         let (stdin, stdout) = (child.stdin.take(), child.stdout.take());

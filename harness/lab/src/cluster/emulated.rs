@@ -1,20 +1,27 @@
 //! Emulated nodes: processes of this machine with a link, a CPU quota and a memory limit each.
 
 use super::child::NodeChild;
+use super::disk::{Disk, OwnDisk};
 use super::groups::NodeGroup;
 use super::network::Network;
 use super::processes::Hurt;
-use crate::offspring::Isolation;
+use crate::offspring::{Isolation, die_with_parent};
 use bench_model::{Bytes, FaultKind, LaunchedNode, NodeId, NodeLimits};
 use std::ffi::OsString;
 use std::net::{Ipv4Addr, SocketAddr};
+use std::path::Path;
+use std::process::{Command, Stdio};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// What `rate` leaves of a link.
 const SLOW_LINK_MBIT: u32 = 10;
 /// What `oom` leaves of a node's memory: less than any process holds.
 const NO_MEMORY: Bytes = Bytes::new(1 << 20);
+/// More memory than there is.
+const PLENTY: Bytes = Bytes::new(1 << 60);
+/// How long the kernel may take to kill.
+const KILL_PATIENCE: Duration = Duration::from_secs(2);
 /// The most nodes one switch has addresses for.
 const NODES_MAX: u32 = 200;
 
@@ -39,7 +46,7 @@ impl Emulation {
         self.network.address_of(node.0)
     }
 
-    /// Starts a node under its limits.
+    /// Starts a node under its limits; on a disk of its own if that is wanted and possible.
     ///
     /// # Errors
     /// Why there is none.
@@ -48,9 +55,11 @@ impl Emulation {
         argv: &[OsString],
         node: NodeId,
         limits: &NodeLimits,
+        disk: Option<&Path>,
     ) -> Result<Box<dyn LaunchedNode>, String> {
-        let group = NodeGroup::make(node.0, limits)?;
-        let mut child = NodeChild::spawn(argv, Isolation::Network, None)?;
+        let group = NodeGroup::make(&node.to_string(), limits)?;
+        let spawn = |disk: Option<&OwnDisk>| NodeChild::spawn_on(argv, Isolation::Network, None, disk);
+        let (mut child, disk) = Disk::under(disk, spawn)?;
         if let Some(group) = &group {
             group.adopt(child.pid())?;
         }
@@ -60,25 +69,19 @@ impl Emulation {
         }
         let address = child.await_listening()?;
         let network = Arc::clone(&self.network);
-        let link = Link::default();
         Ok(Box::new(EmulatedNode {
             address,
             node,
             limits: *limits,
             hurt: Hurt::default(),
-            link,
+            is_link_hurt: false,
+            disk,
             child,
-            group,
+            _group: group,
+            starving: None,
             network,
         }))
     }
-}
-
-/// What was done to a node's link and has to be undone.
-#[derive(Default)]
-struct Link {
-    cut: bool,
-    slow: bool,
 }
 
 struct EmulatedNode {
@@ -86,10 +89,14 @@ struct EmulatedNode {
     node: NodeId,
     limits: NodeLimits,
     hurt: Hurt,
-    link: Link,
+    /// Whether its link was cut or slowed down, and has to be restored.
+    is_link_hurt: bool,
+    disk: Disk,
     child: NodeChild,
     // After the child: a group can be removed only when its process has ended.
-    group: Option<NodeGroup>,
+    _group: Option<NodeGroup>,
+    /// The one in which it has no memory.
+    starving: Option<NodeGroup>,
     network: Arc<Network>,
 }
 
@@ -109,26 +116,15 @@ impl LaunchedNode for EmulatedNode {
     fn inject(&mut self, fault: &FaultKind) -> Result<(), String> {
         match fault {
             FaultKind::Cut | FaultKind::CutOneWay => {
-                self.network.cut(self.node.0, *fault == FaultKind::Cut)?;
-                self.link.cut = true;
-                Ok(())
+                self.is_link_hurt = true;
+                self.network.cut(self.node.0, self.child.pid(), *fault == FaultKind::Cut)
             }
             FaultKind::Rate => {
-                self.network.limit(self.node.0, self.child.pid(), SLOW_LINK_MBIT)?;
-                self.link.slow = true;
-                Ok(())
+                self.is_link_hurt = true;
+                self.network.limit(self.node.0, self.child.pid(), SLOW_LINK_MBIT)
             }
-            FaultKind::Oom => {
-                if self.group.is_none() {
-                    let limits = NodeLimits { memory: Some(Bytes::new(u64::MAX >> 1)), ..NodeLimits::default() };
-                    self.group = NodeGroup::make(self.node.0, &limits)?;
-                }
-                let group = self.group.as_ref().ok_or("the node has no control group")?;
-                group.adopt(self.child.pid())?;
-                // The kernel first reclaims, then kills what still does not fit; a refusal means that it is at it.
-                let _ = group.set_memory(NO_MEMORY);
-                Ok(())
-            }
+            FaultKind::Oom => self.starve(),
+            FaultKind::DiskFull => self.disk.fill(self.child.pid()),
             _ => self
                 .hurt
                 .inject(&mut self.child, *fault)
@@ -137,22 +133,47 @@ impl LaunchedNode for EmulatedNode {
     }
 
     fn relieve(&mut self) -> Result<(), String> {
-        self.hurt.relieve(&mut self.child)?;
-        if std::mem::take(&mut self.link.cut) {
-            self.network.mend(self.node.0)?;
-        }
-        if std::mem::take(&mut self.link.slow) {
-            match self.limits.rate_mbit {
-                Some(mbit) => self.network.limit(self.node.0, self.child.pid(), mbit)?,
-                None => self.network.unlimit(self.node.0, self.child.pid())?,
-            }
-        }
-        Ok(())
+        let (node, pid) = (self.node.0, self.child.pid());
+        // Each of them, also when another one cannot be undone.
+        let hurt = self.hurt.relieve(&mut self.child);
+        let disk = self.disk.empty(pid);
+        // One that did not ask for memory meanwhile goes on there.
+        let fed = self.starving.as_ref().map_or(Ok(()), |group| group.set_memory(PLENTY));
+        let is_link_hurt = std::mem::take(&mut self.is_link_hurt);
+        let link = if is_link_hurt { self.network.restore(node, pid, self.limits.rate_mbit) } else { Ok(()) };
+        hurt.and(disk).and(fed).and(link)
     }
 
     fn stop(&mut self, patience: Duration) {
         // A stopped or cut-off process cannot end by itself; if even that fails, it is killed.
         let _ = self.relieve();
         self.child.stop(patience);
+    }
+}
+
+impl EmulatedNode {
+    /// Leaves the node without memory until the kernel kills it.
+    fn starve(&mut self) -> Result<(), String> {
+        // A group of its own: lowering the limit of the one it is in may be refused.
+        let limits = NodeLimits { memory: Some(NO_MEMORY), ..NodeLimits::default() };
+        let group = NodeGroup::make(&format!("{}-oom", self.node), &limits)?;
+        let group = self.starving.insert(group.ok_or("the node has no control group")?);
+        group.adopt(self.child.pid())?;
+        // What the node holds already does not count there, and it may not ask for more for a while. Somebody else does:
+        // then the kernel kills who has most.
+        let mut hungry = Command::new("dd");
+        hungry.args(["if=/dev/zero", "of=/dev/null", "bs=64M", "count=1"]).stdin(Stdio::null());
+        hungry.stdout(Stdio::null()).stderr(Stdio::null());
+        die_with_parent(&mut hungry, Isolation::None);
+        group.enter_with(&mut hungry);
+        hungry.status().map_err(|e| format!("cannot run dd: {e}; install coreutils"))?;
+        let by = Instant::now() + KILL_PATIENCE;
+        while self.child.is_alive() {
+            if Instant::now() >= by {
+                return Err("the kernel found another one to kill".to_owned());
+            }
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        Ok(())
     }
 }

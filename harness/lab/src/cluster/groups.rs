@@ -1,9 +1,16 @@
 //! Control groups of emulated nodes: a CPU quota and a memory limit.
 
 use bench_model::{Bytes, NodeLimits};
+use std::ffi::CString;
 use std::fs;
+use std::io;
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
+/// How the names of all groups begin; the number of the process that made them follows.
+const PREFIX: &str = "bench-";
 /// How often a quota is refilled. The kernel's default of 100 ms lets a node with a quarter of a core freeze for 76 ms.
 const PERIOD_US: u64 = 20_000;
 
@@ -23,18 +30,18 @@ pub(super) struct NodeGroup {
 }
 
 impl NodeGroup {
-    /// Makes the groups of node `node` with these limits, or nothing if there is no limit.
+    /// Makes the groups of a node with these limits, or nothing if there is no limit.
     ///
     /// # Errors
     /// The machine has no control groups, or this user may not make any.
-    pub(super) fn make(node: u32, limits: &NodeLimits) -> Result<Option<Self>, String> {
+    pub(super) fn make(node: &str, limits: &NodeLimits) -> Result<Option<Self>, String> {
         if limits.cpu_milli.is_none() && limits.memory.is_none() {
             return Ok(None);
         }
         let roots =
             roots().ok_or("no control groups are mounted here, so a node cannot be limited; see `bench doctor`")?;
         remove_leftovers(&roots);
-        let name = format!("bench-{}-n{node}", std::process::id());
+        let name = format!("{PREFIX}{}-{node}", std::process::id());
         let hierarchy = match roots {
             Hierarchy::V1 { cpu, memory } => Hierarchy::V1 { cpu: cpu.join(&name), memory: memory.join(&name) },
             Hierarchy::V2(root) => Hierarchy::V2(root.join(&name)),
@@ -65,6 +72,29 @@ impl NodeGroup {
     /// The machine refuses.
     pub(super) fn adopt(&self, pid: u32) -> Result<(), String> {
         self.folders().into_iter().try_for_each(|folder| write(&folder.join("cgroup.procs"), &pid.to_string()))
+    }
+
+    /// Arranges that a child is under the limits before it becomes the program.
+    pub(super) fn enter_with(&self, command: &mut Command) {
+        // A path with a zero byte cannot have been made.
+        let file = |folder: &Path| CString::new(folder.join("cgroup.procs").as_os_str().as_bytes()).unwrap_or_default();
+        let files: Vec<CString> = self.folders().into_iter().map(file).collect();
+        #[expect(unsafe_code, reason = "a group is entered between fork and exec")]
+        // SAFETY: the closure only makes system calls that are safe after fork, on strings that it owns, and allocates
+        // nothing.
+        unsafe {
+            command.pre_exec(move || {
+                for file in &files {
+                    let file = libc::open(file.as_ptr(), libc::O_WRONLY | libc::O_CLOEXEC);
+                    // To the kernel 0 is whoever writes it.
+                    if file < 0 || libc::write(file, c"0".as_ptr().cast(), 1) != 1 {
+                        return Err(io::Error::last_os_error());
+                    }
+                    libc::close(file);
+                }
+                Ok(())
+            });
+        }
     }
 
     /// Limits CPU time to so many thousandths of a core.
@@ -131,26 +161,31 @@ fn v1_joint(own: &impl Fn(&str) -> Option<String>) -> Option<PathBuf> {
     path.join("cgroup.procs").exists().then_some(path)
 }
 
-/// Removes groups whose makers are gone. Ones that still hold a process refuse.
-fn remove_leftovers(roots: &Hierarchy) {
+/// Removes groups whose makers are gone. True if none of them is left: ones that still hold a process refuse.
+pub(super) fn remove_groups_of_the_dead() -> bool {
+    roots().is_none_or(|roots| remove_leftovers(&roots))
+}
+
+fn remove_leftovers(roots: &Hierarchy) -> bool {
     let folders = match roots {
         Hierarchy::V1 { cpu, memory } => vec![cpu, memory],
         Hierarchy::V2(root) => vec![root],
     };
+    let mut all = true;
     for entry in folders.into_iter().filter_map(|f| fs::read_dir(f).ok()).flatten().flatten() {
         let name = entry.file_name();
-        let maker =
-            name.to_str().and_then(|n| n.strip_prefix("bench-")?.split_once("-n")).map(|(maker, _)| maker.to_owned());
+        let maker = name.to_str().and_then(|n| n.strip_prefix(PREFIX)?.split_once('-')).map(|(pid, _)| pid.to_owned());
         if maker.is_some_and(|pid| pid.parse::<u32>().is_ok() && !Path::new("/proc").join(pid).exists()) {
-            let _ = fs::remove_dir(entry.path());
+            all &= fs::remove_dir(entry.path()).is_ok();
         }
     }
+    all
 }
 
 fn write(file: &Path, value: &str) -> Result<(), String> {
     fs::write(file, value).map_err(|e| refused(file, &e))
 }
 
-fn refused(path: &Path, error: &std::io::Error) -> String {
+fn refused(path: &Path, error: &io::Error) -> String {
     format!("cannot set {}: {error}; run as root or with delegated control groups, see `bench doctor`", path.display())
 }

@@ -8,6 +8,7 @@
 //! | `processes` | nodes as plain processes of this machine, and what can be done to a process |
 //! | `shared` | folders in memory for blocks that nodes of one machine can map |
 //! | `network` | a switch and links in network namespaces that vanish with their processes |
+//! | `disk` | a disk of a node's own, which can be made to run full |
 //! | `groups` | control groups: CPU quota and memory limit of a node |
 //! | `emulated` | nodes with a link, a CPU quota and a memory limit each |
 //! | `hosts_file` | the file that names other machines |
@@ -18,11 +19,13 @@
 //! | `hosts` | nodes on other machines |
 //!
 //! Invariant: whatever is started or set up ends with the value that stands for it, and at the latest with this process:
-//! nodes die with the thread that started them, namespaces with their last process, and left-over control groups and
-//! folders of dead processes are removed when the next cluster starts. On other machines, a waiting script sees to it.
+//! nodes die with the thread that started them, namespaces and what is mounted in them with their last process, and the
+//! control groups and folders of a process that was killed are removed by whoever killed it, or by the next cluster. On
+//! other machines, a waiting script sees to it.
 
 mod abilities;
 mod child;
+mod disk;
 mod emulated;
 mod groups;
 mod hold;
@@ -40,11 +43,26 @@ pub use hosts_file::{Hosts, HostsError};
 pub(crate) use network::SWITCH;
 pub use ready::{Holds, TableFiles, make_ready};
 
-use bench_model::{ClusterSpec, LaunchedNode, Launcher, NodeId};
+use bench_model::{ClusterSpec, FaultKind, LaunchedNode, Launcher, NodeId};
 use emulated::Emulation;
 use std::ffi::OsString;
 use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+/// How long the nodes of a killed process may take to be gone.
+const GONE_PATIENCE: Duration = Duration::from_secs(2);
+
+/// Removes what clusters of killed processes of this machine have left: control groups and folders in memory. Their nodes
+/// are on their way out, so this waits for them a little.
+pub fn remove_leftovers() {
+    shared::remove_folders_of_the_dead();
+    let by = Instant::now() + GONE_PATIENCE;
+    while !groups::remove_groups_of_the_dead() && Instant::now() < by {
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
 
 /// Starts the nodes of any cluster with one program.
 pub struct ClusterLauncher {
@@ -52,13 +70,15 @@ pub struct ClusterLauncher {
     node: Vec<OsString>,
     /// The network of an emulated cluster, once it is needed.
     emulation: Mutex<Option<Emulation>>,
+    /// Whether nodes get a disk of their own.
+    own_disks: AtomicBool,
 }
 
 impl ClusterLauncher {
     /// A launcher of `argv --listen ADDRESS --scratch FOLDER`.
     #[must_use]
     pub fn new(node: Vec<OsString>) -> Self {
-        Self { node, emulation: Mutex::default() }
+        Self { node, emulation: Mutex::default(), own_disks: AtomicBool::new(false) }
     }
 
     /// A launcher of `bench node`, where the running program is `bench`.
@@ -70,8 +90,7 @@ impl ClusterLauncher {
     }
 
     /// The command line of a node that listens at `address`.
-    fn argv(&self, address: &str, node: NodeId, scratch: &Path) -> Vec<OsString> {
-        let scratch = scratch.join(node.to_string());
+    fn argv(&self, address: &str, scratch: &Path) -> Vec<OsString> {
         let mut argv = self.node.clone();
         argv.extend(["--listen".into(), address.into(), "--scratch".into(), scratch.into()]);
         argv
@@ -80,9 +99,14 @@ impl ClusterLauncher {
 
 impl Launcher for ClusterLauncher {
     fn launch(&self, cluster: &ClusterSpec, node: NodeId, scratch: &Path) -> Result<Box<dyn LaunchedNode>, String> {
+        let scratch = scratch.join(node.to_string());
+        let disk = self.own_disks.load(Ordering::Relaxed).then_some(scratch.as_path());
         match cluster {
             ClusterSpec::Local => Err("a local cluster has no node processes".to_owned()),
-            ClusterSpec::Processes { .. } => processes::launch(&self.argv("127.0.0.1:0", node, scratch)),
+            ClusterSpec::Processes { .. } => {
+                empty(&scratch);
+                processes::launch(&self.argv("127.0.0.1:0", &scratch), disk)
+            }
             ClusterSpec::Emulated { nodes, limits } => {
                 let mut emulation = self.emulation.lock().unwrap_or_else(PoisonError::into_inner);
                 let emulation = match &mut *emulation {
@@ -90,7 +114,8 @@ impl Launcher for ClusterLauncher {
                     none => none.insert(Emulation::start(*nodes)?),
                 };
                 let address = emulation.address_of(node);
-                emulation.launch(&self.argv(&format!("{address}:0"), node, scratch), node, limits)
+                empty(&scratch);
+                emulation.launch(&self.argv(&format!("{address}:0"), &scratch), node, limits, disk)
             }
             ClusterSpec::Hosts { hosts, tls } => {
                 let host =
@@ -99,4 +124,14 @@ impl Launcher for ClusterLauncher {
             }
         }
     }
+
+    fn prepare_for(&self, faults: &[FaultKind]) -> bool {
+        faults.contains(&FaultKind::DiskFull) && !self.own_disks.swap(true, Ordering::Relaxed)
+    }
+}
+
+/// Removes what a killed node has left of its blocks.
+fn empty(scratch: &Path) {
+    // Mostly there is nothing; what cannot be removed goes with the folder that it is in.
+    let _ = std::fs::remove_dir_all(scratch);
 }

@@ -2,12 +2,15 @@
 //!
 //! The bridge lives in a namespace of its own, held by a process that does nothing. Each node's namespace is held by the
 //! node. A link is a pair of virtual interfaces; the one in a namespace disappears with it, and takes the other along.
-//! So nothing has to be removed, not even after a crash. The driver reaches the switch through one more pair, whose
+//! So nothing has to be removed, not even after a crash, except where a node is started again at once: namespaces vanish a
+//! while after their last process. The driver reaches the switch through one more pair, whose
 //! nearer end stays in the machine's own namespace.
 
 use crate::offspring::{Isolation, die_with_parent};
+use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
 use std::process::{Child, Command, Stdio};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// Bytes a shaper lets through at once, and the longest a packet waits in it.
 const BURST: &str = "256kb";
@@ -21,7 +24,18 @@ pub(super) struct Network {
     /// Holds the namespace of the bridge; it ends when its input closes.
     holder: Child,
     subnet: u8,
+    ports: Mutex<Ports>,
 }
+
+/// The switch's ports, by node. A node that is started again gets a port of another name.
+#[derive(Default)]
+struct Ports {
+    names: BTreeMap<u32, String>,
+    made: u32,
+}
+
+/// How many clusters fit beside each other.
+const SUBNETS: u32 = 250;
 
 impl Network {
     /// Makes the switch, and the driver's link to it.
@@ -37,13 +51,21 @@ impl Network {
                 "cannot make a network namespace: {e}; run as root, or use --cluster processes (see `bench doctor`)"
             )
         })?;
-        // Concurrent clusters need different subnets: their drivers share one routing table.
-        let subnet = (std::process::id() % 250) as u8;
-        let network = Self { holder, subnet };
+        let mut network = Self { holder, subnet: 0, ports: Mutex::default() };
         network.inside(&["ip", "link", "add", SWITCH, "type", "bridge"])?;
         network.inside(&["ip", "link", "set", SWITCH, "up"])?;
-        network.connect_driver()?;
-        Ok(network)
+        // Concurrent clusters need different subnets: their drivers share one routing table.
+        let mut last = Ok(());
+        for offset in 0..SUBNETS {
+            network.subnet = ((std::process::id() % SUBNETS + offset) % SUBNETS) as u8;
+            last = network.connect_driver();
+            match &last {
+                Ok(()) => return Ok(network),
+                Err(taken) if taken.contains("File exists") => {}
+                Err(_) => break,
+            }
+        }
+        last.map(|()| network)
     }
 
     /// The driver's own address.
@@ -57,14 +79,30 @@ impl Network {
         Ipv4Addr::new(10, 231, self.subnet, last)
     }
 
-    /// The name of the switch's port for a node.
-    fn port(node: u32) -> String {
-        format!("port{node}")
+    fn ports(&self) -> MutexGuard<'_, Ports> {
+        self.ports.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The name of the switch's port for a node that is connected.
+    fn port(&self, node: u32) -> Result<String, String> {
+        self.ports().names.get(&node).cloned().ok_or_else(|| format!("node {node} is not connected"))
+    }
+
+    /// A name for the port of a node; the node's last port is removed.
+    fn new_port(&self, node: u32) -> String {
+        let mut ports = self.ports();
+        ports.made += 1;
+        let name = format!("port{node}-{}", ports.made);
+        if let Some(old) = ports.names.insert(node, name.clone()) {
+            // It may have vanished already. Left there, the dead node would go on answering to its address.
+            let _ = self.inside(&["ip", "link", "del", &old]);
+        }
+        name
     }
 
     fn connect_driver(&self) -> Result<(), String> {
         let (near, holder) = (format!("bench{}", self.subnet), self.holder.id().to_string());
-        // A cluster of the same subnet whose process is gone took its link along; one that lives refuses the name here.
+        // A cluster of the same subnet that lives, or has not vanished yet, has this name.
         run(&["ip", "link", "add", &near, "type", "veth", "peer", "name", "driver", "netns", &holder])?;
         self.inside(&["ip", "link", "set", "driver", "master", SWITCH, "up"])?;
         let address = format!("{}/24", self.driver_address());
@@ -77,8 +115,13 @@ impl Network {
     /// # Errors
     /// What the machine refuses, with the command.
     pub(super) fn connect(&self, node: u32, pid: u32) -> Result<(), String> {
-        let (port, pid, holder) = (Self::port(node), pid.to_string(), self.holder.id().to_string());
-        run(&["ip", "link", "add", "link0", "netns", &pid, "type", "veth", "peer", "name", &port, "netns", &holder])?;
+        let (port, pid, holder) = (self.new_port(node), pid.to_string(), self.holder.id().to_string());
+        // The others remember which hardware has the node's address.
+        let [_, _, high, low] = node.to_be_bytes();
+        let hardware = format!("02:62:00:00:{high:02x}:{low:02x}");
+        let near = ["ip", "link", "add", "link0", "address", &hardware, "netns", &pid];
+        let far = ["type", "veth", "peer", "name", &port, "netns", &holder];
+        run(&[&near[..], &far[..]].concat())?;
         self.inside(&["ip", "link", "set", &port, "master", SWITCH, "up"])?;
         let address = format!("{}/24", self.address_of(node));
         within(&pid, &["ip", "address", "add", &address, "dev", "link0"])?;
@@ -92,46 +135,43 @@ impl Network {
     /// What the machine refuses, with the command.
     pub(super) fn limit(&self, node: u32, pid: u32, mbit: u32) -> Result<(), String> {
         let rate = format!("{mbit}mbit");
-        let shaper = ["root", "tbf", "rate", &rate, "burst", BURST, "latency", LATENCY];
-        let shape = |device: &str| -> Vec<String> {
-            let head = ["tc", "qdisc", "replace", "dev", device];
-            head.iter().chain(&shaper).map(|s| (*s).to_owned()).collect()
-        };
-        let (node_side, switch_side) = (shape("link0"), shape(&Self::port(node)));
-        within(&pid.to_string(), &node_side.iter().map(String::as_str).collect::<Vec<_>>())?;
-        self.inside(&switch_side.iter().map(String::as_str).collect::<Vec<_>>())
-    }
-
-    /// Removes what [`Network::limit`] set.
-    ///
-    /// # Errors
-    /// What the machine refuses, with the command.
-    pub(super) fn unlimit(&self, node: u32, pid: u32) -> Result<(), String> {
-        within(&pid.to_string(), &["tc", "qdisc", "del", "dev", "link0", "root"])?;
-        self.inside(&["tc", "qdisc", "del", "dev", &Self::port(node), "root"])
+        let shaper = ["tbf", "rate", &rate, "burst", BURST, "latency", LATENCY];
+        self.queue_at_node(pid, &shaper)?;
+        self.queue_at_switch(node, &shaper)
     }
 
     /// Drops what a node sends, and with `both` also what it is sent.
     ///
     /// # Errors
     /// What the machine refuses, with the command.
-    pub(super) fn cut(&self, node: u32, both: bool) -> Result<(), String> {
-        let port = Self::port(node);
-        self.inside(&["tc", "qdisc", "add", "dev", &port, "clsact"])?;
-        let drop_all = |direction: &str| {
-            self.inside(&["tc", "filter", "add", "dev", &port, direction, "matchall", "action", "drop"])
-        };
-        // What the node sends comes into the switch's port.
-        drop_all("ingress")?;
-        if both { drop_all("egress") } else { Ok(()) }
+    pub(super) fn cut(&self, node: u32, pid: u32, both: bool) -> Result<(), String> {
+        self.queue_at_node(pid, &["blackhole"])?;
+        if both { self.queue_at_switch(node, &["blackhole"]) } else { Ok(()) }
     }
 
-    /// Removes what [`Network::cut`] set.
+    /// Makes a node's link what it was before it was cut or limited further.
     ///
     /// # Errors
     /// What the machine refuses, with the command.
-    pub(super) fn mend(&self, node: u32) -> Result<(), String> {
-        self.inside(&["tc", "qdisc", "del", "dev", &Self::port(node), "clsact"])
+    pub(super) fn restore(&self, node: u32, pid: u32, mbit: Option<u32>) -> Result<(), String> {
+        let Some(mbit) = mbit else {
+            self.queue_at_node(pid, &["noqueue"])?;
+            return self.queue_at_switch(node, &["noqueue"]);
+        };
+        self.limit(node, pid, mbit)
+    }
+
+    /// What becomes of packets on their way out of the node.
+    fn queue_at_node(&self, pid: u32, discipline: &[&str]) -> Result<(), String> {
+        let head = ["tc", "qdisc", "replace", "dev", "link0", "root"];
+        within(&pid.to_string(), &[&head[..], discipline].concat())
+    }
+
+    /// What becomes of packets on their way to the node.
+    fn queue_at_switch(&self, node: u32, discipline: &[&str]) -> Result<(), String> {
+        let port = self.port(node)?;
+        let head = ["tc", "qdisc", "replace", "dev", &port, "root"];
+        self.inside(&[&head[..], discipline].concat())
     }
 
     fn inside(&self, argv: &[&str]) -> Result<(), String> {

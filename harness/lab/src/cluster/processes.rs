@@ -1,11 +1,13 @@
 //! Nodes as plain processes of this machine.
 
 use super::child::{NodeChild, send_signal};
+use super::disk::{Disk, OwnDisk};
 use super::shared::SharedFolder;
 use crate::offspring::Isolation;
 use bench_model::{FaultKind, LaunchedNode};
 use std::ffi::OsString;
 use std::net::SocketAddr;
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
@@ -16,14 +18,15 @@ const SLOW_RUN: Duration = Duration::from_millis(2);
 /// The period; short enough that no failure detector notices.
 const SLOW_PERIOD: Duration = Duration::from_millis(20);
 
-/// Starts a node and waits until it listens.
+/// Starts a node and waits until it listens; on a disk of its own if that is wanted and possible.
 ///
 /// # Errors
 /// Why there is none.
-pub(super) fn launch(argv: &[OsString]) -> Result<Box<dyn LaunchedNode>, String> {
-    let mut child = NodeChild::spawn(argv, Isolation::None, SharedFolder::name())?;
+pub(super) fn launch(argv: &[OsString], disk: Option<&Path>) -> Result<Box<dyn LaunchedNode>, String> {
+    let spawn = |disk: Option<&OwnDisk>| NodeChild::spawn_on(argv, Isolation::None, SharedFolder::name(), disk);
+    let (mut child, disk) = Disk::under(disk, spawn)?;
     let address = child.await_listening()?;
-    Ok(Box::new(PlainNode { address, hurt: Hurt::default(), child }))
+    Ok(Box::new(PlainNode { address, hurt: Hurt::default(), disk, child }))
 }
 
 /// What signals can do to a process, and how it is undone.
@@ -101,6 +104,7 @@ struct PlainNode {
     address: SocketAddr,
     // Before the child: a thread that signals the process must end before the process is reaped.
     hurt: Hurt,
+    disk: Disk,
     child: NodeChild,
 }
 
@@ -118,19 +122,19 @@ impl LaunchedNode for PlainNode {
     }
 
     fn inject(&mut self, fault: &FaultKind) -> Result<(), String> {
-        self.hurt.inject(&mut self.child, *fault).unwrap_or_else(|| {
-            let name = fault.name();
-            Err(match fault {
-                FaultKind::CorruptBlock | FaultKind::DiskFull => {
-                    format!("`{name}` cannot be done to a node from outside")
-                }
-                _ => format!("`{name}` needs links or limits of its own for each node; use --cluster emulated"),
-            })
-        })
+        let name = fault.name();
+        match fault {
+            FaultKind::DiskFull => self.disk.fill(self.child.pid()),
+            FaultKind::CorruptBlock => Err(format!("`{name}` cannot be done to a node from outside")),
+            _ => self.hurt.inject(&mut self.child, *fault).unwrap_or_else(|| {
+                Err(format!("`{name}` needs links or limits of its own for each node; use --cluster emulated"))
+            }),
+        }
     }
 
     fn relieve(&mut self) -> Result<(), String> {
-        self.hurt.relieve(&mut self.child)
+        let disk = self.disk.empty(self.child.pid());
+        self.hurt.relieve(&mut self.child).and(disk)
     }
 
     fn stop(&mut self, patience: Duration) {

@@ -42,7 +42,11 @@ impl Drop for SharedFolder {
     }
 }
 
-/// Removes folders whose makers are gone.
+/// Removes the folders of makers that are gone.
+pub(super) fn remove_folders_of_the_dead() {
+    remove_leftovers(Path::new(ROOT));
+}
+
 fn remove_leftovers(root: &Path) {
     for entry in fs::read_dir(root).into_iter().flatten().flatten() {
         let name = entry.file_name();

@@ -1,8 +1,9 @@
 //! Engines for the runner: one process each, with a scratch folder of its own.
 
 use super::session::{HostedEngine, HostedSession, Origin};
+use crate::cluster::remove_leftovers;
 use crate::live::{Digested, EngineProvider, EngineSpec, Failure, Limits, LiveEngine, Measured};
-use bench_model::{Check, Dataset, EngineSetup, FaultOutcome, Workload};
+use bench_model::{Check, ClusterSpec, Dataset, EngineSetup, FaultOutcome, Workload};
 use std::ffi::OsString;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -50,7 +51,17 @@ impl EngineProvider for HostedProvider {
         let mut argv = self.host.clone();
         argv.push(engine.name.clone().into());
         let session = HostedEngine { argv, environment: Vec::new(), origin: self.origin }.start(&setup, stop)?;
-        Ok(Box::new(Hosted { session, _scratch: scratch }))
+        let traces = (engine.cluster != ClusterSpec::Local).then_some(Traces);
+        Ok(Box::new(Hosted { session, _traces: traces, _scratch: scratch }))
+    }
+}
+
+/// What a cluster leaves on this machine when its engine's process is killed; removed when dropped.
+struct Traces;
+
+impl Drop for Traces {
+    fn drop(&mut self) {
+        remove_leftovers();
     }
 }
 
@@ -72,9 +83,10 @@ impl Drop for Scratch {
     }
 }
 
-/// Fields drop in order: the process is gone before its folder is removed.
+/// Fields drop in order: the process is gone before what it leaves is removed.
 struct Hosted {
     session: HostedSession,
+    _traces: Option<Traces>,
     _scratch: Scratch,
 }
 

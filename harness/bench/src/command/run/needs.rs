@@ -2,14 +2,14 @@
 
 use super::super::{say, say_json};
 use super::PROTOCOL;
-use super::parts::{Part, Prepared, plan, trials};
+use super::parts::{Part, Prepared, plan, trials, twins};
 use crate::cli::exit;
 use crate::cli::run::RunArgs;
 use crate::engines;
 use crate::progress::tell;
 use anyhow::{Result, bail};
 use bench_lab::machine::Doctor;
-use bench_lab::runner::Plan;
+use bench_lab::runner::{Plan, Twins};
 use bench_model::Bytes;
 use bench_record::{Case, Protocol};
 use bench_suite::{DatasetSpec, Demand, Effort, Machine, Requirements};
@@ -72,8 +72,7 @@ fn effort(args: &RunArgs, part: &Part) -> Effort {
         Protocol::ColdProcess | Protocol::ColdCache => 0,
     };
     let passes = trials(args).saturating_add(warm);
-    // The first engine runs twice, for the A/A arm.
-    let parallel = (part.specs.len() as u32 + 1).saturating_sub(single);
+    let parallel = (part.specs.len() as u32 + u32::from(twins(args) == Twins::First)).saturating_sub(single);
     Effort { parallel_passes: passes.saturating_mul(parallel), single_passes: passes.saturating_mul(single) }
 }
 
@@ -106,11 +105,12 @@ pub(super) fn dry_run(args: &RunArgs, prepared: &Prepared, doctor: &Doctor, out:
         say(&format!("data x {}: {tables}", part.selection.scale))?;
     }
     if let Some(first) = plans.first() {
+        let twin = first.engines.first().filter(|_| first.twins == Twins::First);
         say(&format!(
-            "\n{} cases, {trials} trials under {} (each workload: engines in turn A B B A, {} twice), to {}",
+            "\n{} cases, {trials} trials under {} (each workload: engines in turn A B B A{}), to {}",
             cases.len(),
             first.protocol,
-            first.engines.first().map_or("", |e| e.name.as_str()),
+            twin.map_or_else(String::new, |e| format!(", {} twice", e.name)),
             out.display()
         ))?;
     }

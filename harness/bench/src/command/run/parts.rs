@@ -140,6 +140,12 @@ pub(super) fn trials(args: &RunArgs) -> u32 {
     args.trials.map(|t| t.get()).or(args.seed.count.map(|n| n.get())).unwrap_or(TRIALS)
 }
 
+/// The first engine runs twice, for the A/A arm. Times under faults are compared with no noise floor: what counts there is
+/// whether and how a run recovers.
+pub(super) fn twins(args: &RunArgs) -> Twins {
+    if args.clusters.faults.is_empty() { Twins::First } else { Twins::None }
+}
+
 pub(super) fn plan(args: &RunArgs, part: &Part, datasets: Vec<Arc<Dataset>>) -> Plan {
     let timeout = Some(args.timeout.map_or(TIMEOUT, |t| t.get()));
     let oracle = setup::engine_spec(engines::ORACLE, &Default::default(), false).ok();
@@ -150,13 +156,13 @@ pub(super) fn plan(args: &RunArgs, part: &Part, datasets: Vec<Arc<Dataset>>) -> 
         workloads: part.selection.definitions.iter().map(|d| d.workload.clone()).collect(),
         datasets,
         engines: part.specs.clone(),
-        twins: Twins::First,
+        twins: twins(args),
         protocol: args.protocol.unwrap_or(PROTOCOL),
         trials: trials(args),
         seed: args.seed.first,
         timeout,
         grace: GRACE,
-        repeats: REPEATS,
+        repeats: if args.clusters.faults.is_empty() { REPEATS } else { 0 },
         oracle: oracle.map(|engine| OracleEngine { engine, timeout: timeout.map(|t| t * 4) }),
         keep_results: args.keep_results,
     }
