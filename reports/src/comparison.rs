@@ -6,12 +6,15 @@
 //! | `scaling` | one engine on several node counts |
 //! | `faults` | what faults did to an engine, and what it took to recover |
 //! | `ablation` | what each mechanism of an engine is worth |
+//! | `blocking` | what would have been without one kind of blocking |
 
 mod ablation;
+mod blocking;
 mod faults;
 mod scaling;
 
 pub use ablation::{Ablation, AblationEntry, WorkloadEffect};
+pub use blocking::{BlockingCase, BlockingReport};
 pub use faults::{FaultCase, FaultEffect, FaultReport};
 pub use scaling::{Law, ScalingPoint, ScalingSeries};
 
@@ -195,6 +198,8 @@ pub struct FamilyReport {
     pub cost: Option<CostReport>,
     /// Where slot time went, for contestants that say.
     pub spans: Vec<SpanBreakdown>,
+    /// What would have been without one kind of blocking, for contestants whose cases were played again.
+    pub blocking: Vec<BlockingReport>,
     /// One per engine that ran on two node counts or more.
     pub scaling: Vec<ScalingSeries>,
     /// What each mechanism is worth, per engine of which some were switched off.

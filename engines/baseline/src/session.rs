@@ -125,7 +125,7 @@ impl Session for BaselineSession {
     fn run(&mut self, workload: &Workload, stop: &Arc<AtomicBool>) -> Result<Answer, EngineError> {
         let planned = self.plan(workload)?;
         let batches = self.collect(workload, &planned, stop)?;
-        Ok(Answer { schema: planned.plan.schema(), batches, spans: None, notes: vec![], faults: vec![] })
+        Ok(Answer { schema: planned.plan.schema(), batches, spans: None, trace: None, notes: vec![], faults: vec![] })
     }
 
     fn explain(&mut self, workload: &Workload, analyze: bool) -> Result<Explanation, EngineError> {

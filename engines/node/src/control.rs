@@ -22,6 +22,7 @@
 
 use crate::completion::{Completion, Ended};
 use crate::job::{Job, NOTES_MAX, Tally};
+use crate::log::{Copies, Log};
 use crate::peers::Peers;
 use crate::remote::{Frame, Network};
 use crate::sleepers::Sleepers;
@@ -32,7 +33,7 @@ use crate::timers::Timers;
 use bench_model::{
     Action, Addr, Assignment, Attempt, BlockId, BlockRef, Event, FaultKind, FragmentId, Graph, JobError, JobId,
     Machine, Nanos, NodeId, Note, Planned, SpanKind, StageStats, Storage, Style, StyleEnv, TaskFailure, TaskId,
-    TaskReport,
+    TaskReport, TaskTrace,
 };
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -134,6 +135,7 @@ pub(crate) struct Control<S: Style> {
     spare: Option<Vec<Arc<Slot>>>,
     ends: Ends<S>,
     spans: bool,
+    copies: Copies,
     /// What idle slots wait for: as the driver, elsewhere, has said, or as it was last said to the nodes.
     told: SpanKind,
     /// What the driver has said since its job ended, until the answer has been read.
@@ -181,6 +183,7 @@ impl<S: Style> Control<S> {
             slots,
             ends,
             spans,
+            copies: Copies::default(),
             told: SpanKind::IdleNoTask,
             held: None,
             noted: (JobId(0), 0),
@@ -300,6 +303,9 @@ impl<S: Style> Control<S> {
     /// A machine, here or on another node, has done something worth telling.
     pub(crate) fn hear_note(&mut self, job: JobId, note: Note) {
         if let Some(job) = self.job.as_mut().filter(|j| j.id == job) {
+            if let (Some(log), Note::Spilled(_)) = (&mut job.log, &note) {
+                log.spilled();
+            }
             job.note(note);
         }
     }
@@ -330,11 +336,21 @@ impl<S: Style> Control<S> {
         } else if block.node == self.here {
             Some(Err(TaskFailure::MissingBlock(block.id)))
         } else {
+            if self.spans {
+                self.copies.begin(&block, self.now);
+            }
             self.ends.peers.fetch(&block, storage)
         };
         if let Some(result) = result {
+            self.copies.end(&block, self.now, result.is_ok());
             self.inbox.push_back((Addr::Node(self.here), Event::Fetched { block, result }));
         }
+    }
+
+    /// A block of another node has arrived, or is not to be had.
+    pub(crate) fn fetched(&mut self, now: Nanos, block: BlockRef, result: Result<(), TaskFailure>) {
+        self.copies.end(&block, now, result.is_ok());
+        self.feed_node(now, Event::Fetched { block, result });
     }
 
     /// Ends the job. The blocks of its answer are found here and now, before any `Free` that comes with the end is
@@ -344,6 +360,9 @@ impl<S: Style> Control<S> {
     fn finish(&mut self, job: JobId, result: Result<Vec<BlockRef>, JobError>) {
         let Some(current) = self.job.as_ref().filter(|j| j.id == job) else { return };
         let planned = current.planned;
+        if let Some(log) = self.job.as_mut().and_then(|j| j.log.as_mut()) {
+            log.finished(self.now);
+        }
         self.enter(Phase::Answering);
         let ended = match result {
             Err(error) => Ended::Refused(error),
@@ -391,13 +410,17 @@ impl<S: Style> Control<S> {
         slot: &Slot,
         (task, attempt): (TaskId, Attempt),
         result: Result<TaskReport, TaskFailure>,
+        mut trace: Option<TaskTrace>,
     ) {
         self.occupy(slot, Occupation::Awake);
+        if let Some(trace) = &mut trace {
+            trace.copied = self.copies.take();
+        }
         if result.is_ok() {
             match &self.ends.network {
-                None => self.count_ran(task),
+                None => self.count_ran(task, trace),
                 // Before anything the machines say about it.
-                Some(network) => network.post_ran(Addr::Driver, task),
+                Some(network) => network.post_ran(Addr::Driver, task, trace),
             }
         }
         self.feed_node(now, Event::TaskRan { task, attempt, result });
@@ -422,9 +445,19 @@ impl<S: Style> Control<S> {
         }
     }
 
+    /// The planner has looked at a finished fragment of this job, and may have changed the rest.
+    pub(crate) fn replanned(&mut self, job: JobId, after: FragmentId, took: Nanos, graph: Option<&Arc<Graph>>) {
+        if let Some(log) = self.job.as_mut().filter(|j| j.id == job).and_then(|j| j.log.as_mut()) {
+            log.replanned(after, took, graph);
+        }
+    }
+
     /// A task has run well, here or on another node.
-    pub(crate) fn count_ran(&mut self, task: TaskId) {
+    pub(crate) fn count_ran(&mut self, task: TaskId, trace: Option<TaskTrace>) {
         let Some(job) = self.job.as_mut().filter(|j| j.id == task.job) else { return };
+        if let Some((log, trace)) = job.log.as_mut().zip(trace) {
+            log.ran(trace);
+        }
         if let Some(tally) = &mut job.tally {
             tally.finished(task);
         }
@@ -545,6 +578,7 @@ impl<S: Style> Control<S> {
     pub(crate) fn submit(&mut self, now: Nanos, job: JobId, graph: Arc<Graph>, tally: Option<Tally>) {
         if let Some(current) = &mut self.job {
             current.tally = tally;
+            current.log = self.spans.then(|| Log::new(Arc::clone(&graph), now));
         }
         self.advance(now);
         self.enter(Phase::Running);

@@ -3,6 +3,7 @@
 use crate::completion::{Ended, Waited};
 use crate::host::Running;
 use crate::job::{Job, Tally};
+use crate::log::Log;
 use crate::outline::outline;
 use crate::remote::Fleet;
 use crate::store;
@@ -12,7 +13,7 @@ use arrow::array::{RecordBatch, UInt64Array};
 use arrow::datatypes::{DataType, Field, Schema};
 use bench_model::{
     Addr, Answer, Dataset, EngineError, Event, Explanation, FaultKind, FaultOutcome, FaultPlan, Front, JobError, JobId,
-    Lowered, Nanos, Program, Session, SpanReport, Style, StyleEnv, TaskFailure, Workload,
+    JobTrace, Lowered, Nanos, Program, Session, SpanReport, Style, StyleEnv, TaskFailure, Workload,
 };
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -88,7 +89,7 @@ impl<S: Style> LiveSession<S> {
             Ok((lowered.schema, batches))
         });
         let (ended, spans) = self.end(start, before.as_ref());
-        let (notes, tally, watch) = ended.map(|j| (j.notes, j.tally, j.watch)).unwrap_or_default();
+        let (notes, tally, watch, log) = ended.map(|j| (j.notes, j.tally, j.watch, j.log)).unwrap_or_default();
         let faults = watch.map(|w| w.outcomes(start)).unwrap_or_default();
         let (schema, mut batches) = outcome.map_err(|e| e.after(&faults))?;
         if let Some(tally) = tally {
@@ -96,7 +97,10 @@ impl<S: Style> LiveSession<S> {
             let row = RecordBatch::try_new(Arc::clone(&schema), vec![count]);
             batches.push(row.map_err(|e| EngineError::Failed(e.to_string()))?);
         }
-        Ok(Answer { schema, batches, spans, notes, faults })
+        // What is done to a cluster on purpose is no part of its schedule.
+        let calm = log.filter(|_| faults.is_empty());
+        let trace = calm.zip(spans.as_ref()).and_then(|(log, spans)| self.trace(log, start, spans)).map(Box::new);
+        Ok(Answer { schema, batches, spans, trace, notes, faults })
     }
 
     /// Runs a workload on a whole cluster. An answer that was lost with its node while it was read is computed once more.
@@ -232,6 +236,12 @@ impl<S: Style> LiveSession<S> {
         };
         let spans = before.zip(after).and_then(|(before, after)| before.until(&after, now - start));
         (host.lock().end(now), spans)
+    }
+
+    /// What the tasks of a job did that began at `start`.
+    fn trace(&self, log: Log, start: Nanos, spans: &SpanReport) -> Option<JobTrace> {
+        let nodes = self.fleet.as_ref().map_or(1, Fleet::nodes);
+        log.close(start, spans, self.running.style, nodes, &self.running.env)
     }
 
     /// Drops what the planner and the block store know about a job.

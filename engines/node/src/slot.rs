@@ -5,7 +5,7 @@ use crate::host::Host;
 use crate::memory;
 use crate::task;
 use crate::timeline::{Clock, Pace, Timeline};
-use bench_model::{Addr, Assignment, Event, Nanos, Planned, SpanKind, Style};
+use bench_model::{Addr, Assignment, Event, Nanos, Planned, SpanKind, Style, TaskTrace};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -130,16 +130,18 @@ pub(crate) fn run<'h, S: Style>(
     let began = slot.timeline.as_ref().map(|timeline| {
         let now = pace.begin(quiet, || host.clock.now());
         timeline.switch(SpanKind::Compute, now);
-        now
+        (now, timeline.written())
     });
     let result = task::run(host, slot, assignment);
     let now = host.clock.now();
-    if let Some(began) = began {
-        slot.switch_at(SpanKind::Schedule, now);
+    let trace = slot.timeline.as_ref().zip(began).and_then(|(timeline, (began, before))| {
+        timeline.switch(SpanKind::Schedule, now);
         pace.end(began, now);
-    }
+        let spent = timeline.written().into_iter().zip(before).map(|(after, before)| after.saturating_sub(before));
+        TaskTrace::of(which, host.node, &result, spent)
+    });
     let mut control = host.lock();
-    control.ran(now, slot, which, result);
+    control.ran(now, slot, which, result, trace);
     control
 }
 
@@ -199,6 +201,7 @@ pub(crate) fn do_chore<'h, S: Style>(
         }
         Chore::MeasureMemory => tell_node(host, Event::Memory { used: memory::used(&host.store) }),
         Chore::Replan { job, stats, fixed } => {
+            let (after, began) = (stats.fragment, host.clock.now());
             let ask = || host.front.as_ref().map(|front| front.replan(job, &stats, &fixed));
             let planned = timed(slot, SpanKind::Submit, || catch_unwind(AssertUnwindSafe(ask)));
             let planned = planned.unwrap_or_else(|panic| {
@@ -208,6 +211,7 @@ pub(crate) fn do_chore<'h, S: Style>(
             let planned = planned.unwrap_or(Planned { job, graph: None, notes: Vec::new() });
             let now = host.clock.now();
             let mut control = host.lock();
+            control.replanned(job, after, now.saturating_sub(began), planned.graph.as_ref());
             control.feed(now, Addr::Driver, Event::Planned(planned));
             control
         }

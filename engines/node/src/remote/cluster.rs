@@ -434,7 +434,8 @@ impl<S: Style> Role<S> for Cluster<S> {
                 Frame::Messages(batch) if batch.epoch == link.epoch() => {
                     let now = host.clock.now();
                     let mut control = host.lock();
-                    batch.ran.into_iter().for_each(|task| control.count_ran(task));
+                    batch.ran.into_iter().for_each(|task| control.count_ran(task, None));
+                    batch.traces.into_iter().for_each(|trace| control.count_ran(trace.task, Some(trace)));
                     batch.notes.into_iter().for_each(|(job, note)| control.hear_note(job, note));
                     control.hear(now, Addr::Driver, link.peer(), batch.messages);
                 }

@@ -14,7 +14,7 @@
 use crate::remote::error::LinkError;
 use crate::remote::poller::Poller;
 use crate::remote::wire::{BATCH_BYTES, Batch, FRAME_MAX, Frame, Inbound, encode};
-use bench_model::{Addr, Epoch, JobId, Note, TaskId};
+use bench_model::{Addr, Epoch, JobId, Note, TaskId, TaskTrace};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::io::{self, ErrorKind, Read, Write};
@@ -31,7 +31,7 @@ const TURN_BYTES: usize = 1 << 20;
 /// Something queued for the other side.
 enum Outgoing<M> {
     Message(M),
-    Ran(TaskId),
+    Ran(TaskId, Option<Box<TaskTrace>>),
     Note(JobId, Note),
     Frame(Frame<M>),
 }
@@ -144,8 +144,8 @@ impl<M: Serialize + DeserializeOwned> Link<M> {
     }
 
     /// Queues the news that a task ran well.
-    pub(crate) fn push_ran(&self, task: TaskId) {
-        lock(&self.queue).push(Outgoing::Ran(task));
+    pub(crate) fn push_ran(&self, task: TaskId, trace: Option<TaskTrace>) {
+        lock(&self.queue).push(Outgoing::Ran(task, trace.map(Box::new)));
     }
 
     /// Queues something worth telling about a job.
@@ -239,21 +239,30 @@ impl<M: Serialize + DeserializeOwned> Link<M> {
 
     /// Gathers neighboring messages into frames.
     fn encode(&self, queued: Vec<Outgoing<M>>, bytes: &mut Vec<u8>) -> Result<(), LinkError> {
-        let empty = || Batch { epoch: self.epoch, ran: Vec::new(), notes: Vec::new(), messages: Vec::new() };
+        let empty = || Batch {
+            epoch: self.epoch,
+            ran: Vec::new(),
+            traces: Vec::new(),
+            notes: Vec::new(),
+            messages: Vec::new(),
+        };
         let mut batch = empty();
         // An estimate: messages of a million inputs are rare, and a frame may be much longer than a batch should be.
         let most = BATCH_BYTES / 128;
         for outgoing in queued {
             match outgoing {
                 Outgoing::Message(message) => batch.messages.push(message),
-                Outgoing::Ran(task) => batch.ran.push(task),
+                Outgoing::Ran(task, None) => batch.ran.push(task),
+                Outgoing::Ran(_, Some(trace)) => batch.traces.push(*trace),
                 Outgoing::Note(job, note) => batch.notes.push((job, note)),
                 Outgoing::Frame(frame) => {
                     encode_batch(std::mem::replace(&mut batch, empty()), bytes)?;
                     encode(&frame, bytes)?;
                 }
             }
-            if batch.messages.len() + batch.ran.len() + batch.notes.len() >= most {
+            let short = batch.messages.len() + batch.ran.len() + batch.notes.len();
+            // A trace takes as much as its blocks.
+            if short + batch.traces.iter().map(|t| 1 + t.blocks.len() / 8).sum::<usize>() >= most {
                 encode_batch(std::mem::replace(&mut batch, empty()), bytes)?;
             }
         }
@@ -325,7 +334,7 @@ impl<M> Drop for Link<M> {
 
 /// Encodes a batch, in halves if it is too long for one frame.
 fn encode_batch<M: Serialize>(mut batch: Batch<M>, bytes: &mut Vec<u8>) -> Result<(), LinkError> {
-    if batch.messages.is_empty() && batch.ran.is_empty() && batch.notes.is_empty() {
+    if batch.messages.is_empty() && batch.ran.is_empty() && batch.traces.is_empty() && batch.notes.is_empty() {
         return Ok(());
     }
     let frame = Frame::Messages(batch);
@@ -341,7 +350,8 @@ fn encode_batch<M: Serialize>(mut batch: Batch<M>, bytes: &mut Vec<u8>) -> Resul
             let rest = batch.messages.split_off(batch.messages.len() / 2);
             let epoch = batch.epoch;
             encode_batch(batch, bytes)?;
-            encode_batch(Batch { epoch, ran: Vec::new(), notes: Vec::new(), messages: rest }, bytes)
+            let (ran, traces, notes) = (Vec::new(), Vec::new(), Vec::new());
+            encode_batch(Batch { epoch, ran, traces, notes, messages: rest }, bytes)
         }
     }
 }

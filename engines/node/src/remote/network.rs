@@ -7,7 +7,7 @@ use crate::remote::error::LinkError;
 use crate::remote::link::Link;
 use crate::remote::poller::{Poller, Woken};
 use crate::remote::wire::Frame;
-use bench_model::{Addr, Epoch, JobId, Note, TaskId};
+use bench_model::{Addr, Epoch, JobId, Note, TaskId, TaskTrace};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::collections::BTreeMap;
@@ -149,10 +149,10 @@ impl<M: Serialize + DeserializeOwned> Network<M> {
     }
 
     /// Queues the news of a task that ran well.
-    pub(crate) fn post_ran(&self, to: Addr, task: TaskId) {
+    pub(crate) fn post_ran(&self, to: Addr, task: TaskId, trace: Option<TaskTrace>) {
         let mut lines = self.lock();
         if let Some(Line::Open(link)) = lines.by_peer.get(&to) {
-            link.push_ran(task);
+            link.push_ran(task, trace);
             let link = Arc::clone(link);
             self.mark(&mut lines, link);
         }

@@ -5,7 +5,7 @@ use crate::peers::{Peers, Remote};
 use crate::remote::blocks::{Courier, Parcel, Place, Ticket, boot_id};
 use crate::remote::error::RemoteError;
 use crate::remote::reader::{Reader, Rows};
-use bench_model::{Attempt, BlockId, BlockRef, Event, NodeId, Storage, Style, TaskFailure};
+use bench_model::{Attempt, BlockId, BlockRef, NodeId, Storage, Style, TaskFailure};
 use bytes::Bytes;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak, mpsc};
@@ -82,7 +82,7 @@ impl<S: Style> RemotePeers<S> {
         let waiting = self.waiting().remove(&(block.id, block.attempt)).unwrap_or_default();
         host.command(|control, now| {
             for block in waiting {
-                control.feed_node(now, Event::Fetched { block, result: result.clone() });
+                control.fetched(now, block, result.clone());
             }
         });
     }

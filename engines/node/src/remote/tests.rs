@@ -64,7 +64,7 @@ impl Bench {
 /// A command that a stage-DAG node answers at once.
 fn free_job(epoch: u64, stamp: u64) -> Frame<Msg> {
     let msg = Msg::FreeJob { epoch: Epoch(epoch), job: JobId(7) };
-    Frame::Messages(Batch { epoch: Epoch(stamp), ran: vec![], notes: vec![], messages: vec![msg] })
+    Frame::Messages(Batch { epoch: Epoch(stamp), ran: vec![], traces: vec![], notes: vec![], messages: vec![msg] })
 }
 
 #[test]

@@ -7,7 +7,7 @@
 //!
 //! Long because: the frames, their codec and the properties it must have belong together.
 
-use bench_model::{Bytes, Epoch, JobId, Nanos, NodeId, Note, SpanKind, TaskId};
+use bench_model::{Bytes, Epoch, JobId, Nanos, NodeId, Note, SpanKind, TaskId, TaskTrace};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use std::io::{self, Read, Write};
@@ -78,6 +78,8 @@ pub(crate) struct Batch<M> {
     /// Tasks that ran well on the sending node before it said this: the driver's host counts them for the answers of
     /// zero-work graphs.
     pub(crate) ran: Vec<TaskId>,
+    /// The same of tasks whose time is accounted for, with what they took.
+    pub(crate) traces: Vec<TaskTrace>,
     /// What the sending node's machine did that is worth telling.
     pub(crate) notes: Vec<(JobId, Note)>,
     /// The messages.
@@ -345,12 +347,19 @@ mod tests {
         prop_oneof![run, failed.prop_map(|f| Said::Failed(Err(f))), Just(Said::Nothing)]
     }
 
+    fn traced(task: TaskId) -> TaskTrace {
+        let by_kind_ns = [(SpanKind::Compute, Nanos::new(u64::from(task.partition)))].into();
+        let copied = bench_model::Copied { bytes: Bytes::new(5), took_ns: Nanos::new(6) };
+        TaskTrace { task, attempt: Attempt(1), node: NodeId(2), by_kind_ns, copied, blocks: vec![(1, 2), (3, 4)] }
+    }
+
     fn frame() -> impl Strategy<Value = Frame<Said>> {
         let batch = (any::<u64>(), proptest::collection::vec(task(), 0..4), proptest::collection::vec(said(), 0..6));
         prop_oneof![
             batch.prop_map(|(e, ran, messages)| Frame::Messages(Batch {
                 epoch: Epoch(e),
                 notes: ran.iter().map(|t| (t.job, Note::Speculated(*t))).collect(),
+                traces: ran.iter().map(|t| traced(*t)).collect(),
                 ran,
                 messages,
             })),
@@ -435,6 +444,7 @@ mod tests {
         let large = Frame::<Vec<u8>>::Messages(Batch {
             epoch: Epoch(0),
             ran: vec![],
+            traces: vec![],
             notes: vec![],
             messages: vec![vec![0; FRAME_MAX]],
         });

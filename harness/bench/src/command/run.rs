@@ -7,7 +7,7 @@ mod verdict;
 
 use super::identity::Identity;
 use super::selection::{Filter, Selection, select};
-use super::{data, report, say, say_json, setup};
+use super::{data, replay, report, say, say_json, setup};
 use crate::cli::run::RunArgs;
 use crate::cli::{Cli, Command, exit};
 use crate::progress::tell;
@@ -152,7 +152,9 @@ fn carry_out(mut run: Carried, json: bool) -> Result<u8> {
     }
     run.context.finished_at = Some(Timestamp::now());
     run.journal.write_context(&run.context)?;
-    let complaint = Verdict::of(&Run::load(&folder)?.observations).complaint();
+    let observations = Run::load(&folder)?.observations;
+    replay::replay_all(&folder, &observations).context("the run is whole, but its traces cannot be played again")?;
+    let complaint = Verdict::of(&observations).complaint();
     report::print_run(&folder, json)?;
     tell(&format!("\nresults: {}   report again: bench report {0}", folder.display()));
     match complaint {

@@ -1,11 +1,11 @@
 //! Engines for the runner: one process each, with a scratch folder of its own.
 
 use super::session::{HostedEngine, HostedSession, Origin};
-use crate::live::{Digested, EngineProvider, EngineSpec, Failure, Limits, LiveEngine, Measured};
+use crate::live::{Digested, EngineProvider, EngineSpec, Failure, Keep, Limits, LiveEngine, Measured};
 use bench_model::{Check, Dataset, EngineSetup, Workload};
 use std::ffi::OsString;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
@@ -91,7 +91,7 @@ impl LiveEngine for Hosted {
         self.session.run(workload, limits)
     }
 
-    fn digest(&mut self, check: &Check, keep: Option<&Path>, stop: &AtomicBool) -> Result<Digested, Failure> {
+    fn digest(&mut self, check: &Check, keep: Keep<'_>, stop: &AtomicBool) -> Result<Digested, Failure> {
         self.session.digest(check, keep, stop)
     }
 
