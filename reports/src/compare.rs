@@ -10,6 +10,7 @@ mod measured;
 mod scaling;
 mod spans;
 mod totals;
+mod weak;
 mod workloads;
 
 use crate::comparison::{Comparison, Contamination, FamilyReport, Incident, REPORT_SCHEMA, Table};
@@ -63,7 +64,8 @@ pub fn compare(runs: &[Run], options: &Options) -> Result<Comparison, CompareErr
     let all = tables.iter().flat_map(|t| &t.incidents);
     let wrong_answers = all.filter(|i| i.outcome == Outcome::WrongAnswer).cloned().collect();
     let notes = runs.iter().flat_map(notes).chain(group::apart(&groups)).collect();
-    Ok(Comparison { schema: REPORT_SCHEMA, wrong_answers, tables, notes })
+    let weak_scaling = weak::reports(&groups);
+    Ok(Comparison { schema: REPORT_SCHEMA, wrong_answers, tables, weak_scaling, notes })
 }
 
 /// What a run's state on disk should tell a reader.
@@ -111,6 +113,7 @@ fn table(group: &Group<'_>, options: &Options) -> Table {
     Table {
         suite: group.suite.clone(),
         protocol: group.protocol,
+        scale: group.scale,
         machine: group.machine.clone(),
         machine_summary: group.machine_summary(),
         runs: group.runs.iter().map(|r| r.name()).collect(),

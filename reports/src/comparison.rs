@@ -4,7 +4,9 @@
 //! | module | idea |
 //! |---|---|
 //! | `scaling` | one engine on several node counts |
+//! | `weak` | one engine on several node counts over data that grow with them |
 //! | `faults` | what faults did to an engine, and what it took to recover |
+//! | `spans` | where slots spent their time |
 //! | `ablation` | what each mechanism of an engine is worth |
 //! | `blocking` | what would have been without one kind of blocking |
 
@@ -12,16 +14,19 @@ mod ablation;
 mod blocking;
 mod faults;
 mod scaling;
+mod spans;
+mod weak;
 
 pub use ablation::{Ablation, AblationEntry, WorkloadEffect};
 pub use blocking::{BlockingCase, BlockingReport};
 pub use faults::{FaultCase, FaultEffect, FaultReport};
 pub use scaling::{Law, ScalingPoint, ScalingSeries};
+pub use spans::SpanBreakdown;
+pub use weak::{WeakPoint, WeakScaling, WeakSeries};
 
 use crate::stats::{Interval, MannWhitney};
-use bench_record::{Arm, Family, Outcome, Protocol, SpanKind};
+use bench_record::{Arm, Family, Outcome, Protocol};
 use serde::Serialize;
-use std::collections::BTreeMap;
 
 /// The version of the JSON report.
 pub const REPORT_SCHEMA: u32 = 1;
@@ -33,8 +38,10 @@ pub struct Comparison {
     pub schema: u32,
     /// Wrong answers, in any trial of any arm. First, because nothing else matters as much.
     pub wrong_answers: Vec<Incident>,
-    /// One table per machine, suite, protocol and data: times that differ in one of them never meet.
+    /// One table per machine, suite, scale, protocol and data: times that differ in one of them never meet.
     pub tables: Vec<Table>,
+    /// Across the tables of the scales that a suite was run at: one per family, where the data grew with the nodes.
+    pub weak_scaling: Vec<WeakScaling>,
     /// What a reader should know about the runs themselves, and why some share no table.
     pub notes: Vec<String>,
 }
@@ -88,6 +95,8 @@ pub struct Table {
     pub suite: String,
     /// The protocol.
     pub protocol: Protocol,
+    /// How many times the suite's own scale the data have: more than 1 only where they grew with the nodes.
+    pub scale: u32,
     /// The machine's key.
     pub machine: String,
     /// The machine in words, as it was at the first run.
@@ -120,6 +129,14 @@ pub struct Table {
     pub incidents: Vec<Incident>,
     /// Warnings recorded with the runs.
     pub warnings: Vec<String>,
+}
+
+impl Table {
+    /// The suite, and by how much its data were enlarged.
+    #[must_use]
+    pub fn suite_text(&self) -> String {
+        if self.scale == 1 { self.suite.clone() } else { format!("{} x {}", self.suite, self.scale) }
+    }
 }
 
 /// An engine as configured: a column of a table.
@@ -252,6 +269,8 @@ pub struct Cell {
     pub read_bytes_median: Option<f64>,
     /// Median bytes written to storage.
     pub write_bytes_median: Option<f64>,
+    /// Median bytes that operators wrote out because memory ran short; absent for engines that do not count them.
+    pub spilled_bytes_median: Option<f64>,
     /// Its time over the shortest median; absent for the shortest itself.
     pub against_best: Option<Ratio>,
     /// Its time over the baseline's; absent for the baseline itself.
@@ -381,21 +400,4 @@ pub enum CostAnswer {
         /// The most measured.
         up_to: u32,
     },
-}
-
-/// Where a contestant's slots spent their time.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct SpanBreakdown {
-    /// Who.
-    pub contestant: String,
-    /// Trials that recorded spans.
-    pub trials: usize,
-    /// Slots x makespan, summed over those trials.
-    pub slot_ns: u64,
-    /// Share of it by kind.
-    pub share: BTreeMap<SpanKind, f64>,
-    /// Share that no kind accounts for; negative if they overlap.
-    pub unknown_share: f64,
-    /// Workloads whose spans miss the 1 % rule, with the share they account for.
-    pub violations: BTreeMap<String, f64>,
 }

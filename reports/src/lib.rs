@@ -21,7 +21,7 @@ pub use compare::{CompareError, Options, compare};
 pub use comparison::{
     Ablation, AblationEntry, BlockingCase, BlockingReport, Cell, Comparison, Contamination, Contestant, CostAnswer,
     CostEntry, CostReport, FamilyReport, FaultCase, FaultEffect, FaultReport, Incident, Law, NoiseFloor, REPORT_SCHEMA,
-    Ratio, ScalingPoint, ScalingSeries, SpanBreakdown, Table, Total, TotalRatio, Verdict, WorkloadEffect,
-    WorkloadReport,
+    Ratio, ScalingPoint, ScalingSeries, SpanBreakdown, Table, Total, TotalRatio, Verdict, WeakPoint, WeakScaling,
+    WeakSeries, WorkloadEffect, WorkloadReport,
 };
 pub use render::{Format, FormatError, Ink, WIDTH, render};

@@ -8,6 +8,7 @@ mod layout;
 mod scale;
 mod scaling;
 mod sheets;
+mod weak;
 mod wording;
 
 use crate::comparison::Comparison;

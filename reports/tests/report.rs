@@ -281,6 +281,7 @@ fn the_json_format_is_stable() {
       "runs": [
         "run-a"
       ],
+      "scale": 1,
       "started_at": "2026-11-22T19:04:05.123Z",
       "suite": "1gb",
       "trials_requested": [
@@ -332,6 +333,7 @@ fn the_json_format_is_stable() {
           "read_bytes_median": null,
           "reason": null,
           "rss_bytes_peak": 293601284,
+          "spilled_bytes_median": null,
           "trials": 5,
           "wall_cv": 0.01499933158382658,
           "wall_ns_interval": {
@@ -353,6 +355,7 @@ fn the_json_format_is_stable() {
           "read_bytes_median": null,
           "reason": null,
           "rss_bytes_peak": 293601284,
+          "spilled_bytes_median": null,
           "trials": 5,
           "wall_cv": 0.01499933158382658,
           "wall_ns_interval": {
@@ -400,6 +403,7 @@ fn the_json_format_is_stable() {
           "read_bytes_median": null,
           "reason": null,
           "rss_bytes_peak": 251658244,
+          "spilled_bytes_median": null,
           "trials": 5,
           "wall_cv": 0.007498165425498769,
           "wall_ns_interval": {
@@ -544,4 +548,23 @@ fn a_plot_of_nothing_is_refused() {
 
     - run-a: no trials recorded
     "#);
+}
+
+#[test]
+fn spilled_bytes_have_a_column_where_some_were_and_no_number_where_nobody_counted() {
+    let spilling = |bytes: u64| {
+        let mut run = fixture::run();
+        run.observations.iter_mut().filter(|o| o.case.engine == "stagedag").for_each(|o| o.spilled_bytes = Some(bytes));
+        render(&compare(&[run], &Options::default()).unwrap(), Format::Table, Ink::Plain)
+    };
+    assert!(!spilling(0).contains("spilled"));
+    let text = spilling(3 << 20);
+    assert!(text.lines().all(|l| l.chars().count() <= WIDTH), "{text}");
+    assert!(text.contains("spilled MiB"), "{text}");
+    let row = |engine: &str| {
+        let named = |l: &&str| l.split_whitespace().any(|word| word == engine) && l.contains("0.");
+        let found = text.lines().skip_while(|l| !l.contains("tpch-q01")).find(named);
+        found.unwrap().split_whitespace().last().unwrap().to_owned()
+    };
+    assert_eq!((row("stagedag").as_str(), row("datafusion").as_str()), ("3.00", "-"));
 }

@@ -201,6 +201,12 @@ impl Layout {
         self.out[range].iter().copied()
     }
 
+    /// The fragment of the next calls of an actor after those of a fragment.
+    pub(crate) fn next_call(&self, fragment: u32) -> Option<u32> {
+        let mut out = self.edges_out(fragment).map(|number| self.edge(number));
+        out.find(|edge| edge.kind == Kind::Order).map(|edge| edge.consumer)
+    }
+
     /// How the consumer reads through an edge; nothing if the edge only orders.
     pub(crate) fn read(&self, edge: Edge) -> Option<&Read> {
         self.fragment(edge.consumer).inputs.get(edge.input as usize).map(|i| &i.read)

@@ -144,6 +144,8 @@ pub struct Lease {
     pub spilled: bool,
     /// It runs in a bundle reserved for its fragment, if there is one.
     pub reserved: bool,
+    /// It is an actor's call, sent before the one it follows is done: that call and attempt. It runs if they end well.
+    pub after: Option<(Part, u32)>,
 }
 
 /// One statement of one machine to another.

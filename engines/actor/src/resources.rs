@@ -1,6 +1,6 @@
 //! What tasks ask for and what nodes have. A `cpu` is a thousand thousandths; `memory` is in bytes.
 
-use bench_model::{StyleEnv, TaskOptions};
+use bench_model::{Bytes, StyleEnv, TaskOptions};
 use std::collections::BTreeMap;
 
 /// One CPU, in thousandths.
@@ -51,7 +51,7 @@ pub(crate) struct Pool {
 impl Pool {
     /// All that a node with so many slots has.
     pub(crate) fn of(env: &StyleEnv, slots: u32) -> Self {
-        let memory = env.memory.map_or(u64::MAX / 2, bench_model::Bytes::get);
+        let memory = env.memory.map_or(u64::MAX / 2, Bytes::get);
         Self { slots, cpu: u64::from(slots) * CPU, memory, other: env.resources.clone() }
     }
 
@@ -101,7 +101,10 @@ impl Pool {
             return None;
         }
         let word = |name: &str, asked: u64, has: u64| {
-            let (asked, has) = (asked as f64 / 1e3, has as f64 / 1e3);
+            let (asked, has) = match name {
+                "memory" => (format!("{} of", Bytes::new(asked)), Bytes::new(has).to_string()),
+                _ => ((asked as f64 / 1e3).to_string(), (has as f64 / 1e3).to_string()),
+            };
             format!("a task asks for {asked} {name} and a node has {has}; ask for less or add larger nodes")
         };
         let other =
@@ -119,7 +122,7 @@ mod tests {
     fn pool(slots: u32) -> Pool {
         let env = StyleEnv {
             slots,
-            memory_share: bench_model::Bytes::new(1),
+            memory_share: Bytes::new(1),
             memory: None,
             resources: BTreeMap::from([("gpu".to_owned(), 2_000)]),
             tuning: Tuning::default(),
@@ -147,6 +150,21 @@ mod tests {
         assert_eq!(pool(4).fits(&asking(&[("gpu", 500)])), 4);
         assert_eq!(pool(4).fits(&asking(&[("cpu", 2_000)])), 2);
         assert_eq!(pool(4).fits(&asking(&[("cpu", 0)])), 4, "a task holds a slot even if it asks for nothing");
+    }
+
+    #[test]
+    fn processors_memory_gpus_and_custom_resources_are_taken_together_and_given_back() {
+        let mut pool = Pool { memory: 10 << 30, ..pool(4) };
+        pool.other.insert("licence".to_owned(), 1_000);
+        let greedy = asking(&[("cpu", 2_000), ("gpu", 500), ("memory", 6 << 30), ("licence", 1_000)]);
+        assert!(pool.take(&greedy));
+        for (name, amount) in [("cpu", 3_000), ("gpu", 1_600), ("memory", 5 << 30), ("licence", 1)] {
+            assert!(!pool.has(&asking(&[(name, amount)])), "{name} is taken");
+        }
+        pool.give(&greedy);
+        assert!(pool.take(&greedy));
+        let lacks = pool.lacks(&asking(&[("memory", 20 << 30)])).unwrap_or_default();
+        assert!(lacks.contains("20.0 GiB of memory and a node has 4.00 GiB"), "{lacks}");
     }
 
     #[test]

@@ -29,6 +29,8 @@ pub(crate) struct Settings {
     pub(crate) merge_round: u32,
     pub(crate) merge_bytes: u64,
     pub(crate) placement: bool,
+    /// Calls of an actor are sent to it before the earlier ones are done.
+    pub(crate) pipelining: bool,
     pub(crate) max_restarts: u32,
     /// Calls between two checkpoints of an actor; none if absent.
     pub(crate) checkpoint_every: Option<u32>,
@@ -60,6 +62,7 @@ impl Settings {
             merge_round: count("merge_round").max(1),
             merge_bytes: tuning.bytes("merge_bytes").get(),
             placement: tuning.is_on("placement_groups"),
+            pipelining: tuning.is_on("pipelining"),
             max_restarts: count("max_restarts"),
             checkpoint_every: tuning.is_on("checkpoint").then(|| count("checkpoint_every").max(1)),
         }

@@ -20,7 +20,7 @@ const fn switch(name: &'static str, default: D, help: &'static str) -> Switch {
 }
 
 /// Those of this style alone.
-const OWN: [Switch; 25] = [
+const OWN: [Switch; 27] = [
     switch("compression", D::Word(&["none", "lz4", "zstd"]), "How blocks are compressed on disk and between nodes."),
     switch(
         "ownership",
@@ -48,6 +48,11 @@ const OWN: [Switch; 25] = [
     ),
     switch("inline_bytes", D::Bytes(100 * KIB), "The largest result that does so."),
     switch("store_fraction", D::Ratio(0.3), "The object store's share of a node's memory."),
+    switch(
+        "zero_copy",
+        D::Bool(true),
+        "Map blocks of other nodes of the same host where they lie, instead of copying them.",
+    ),
     switch("spill", D::Bool(true), "Move objects that nothing reads now to disk when the store fills up."),
     switch("spill_threshold", D::Ratio(0.8), "How full the store may be before that."),
     switch("admission", D::Bool(true), "Fetch a task's arguments only when all of them fit, the oldest task first."),
@@ -55,13 +60,18 @@ const OWN: [Switch; 25] = [
     switch("merge_round", D::Count(8), "How many map tasks make a round."),
     switch("merge_bytes", D::Bytes(64 * MIB), "How many bytes a node may be receiving ahead of its reducers."),
     switch("placement_groups", D::Bool(true), "Reserve resources for tasks that ask to lie together or apart."),
+    switch(
+        "pipelining",
+        D::Bool(true),
+        "Send an actor's next calls before the earlier ones are done, while its state is small.",
+    ),
     switch("max_restarts", D::Count(3), "How often an actor is restarted elsewhere when its node died."),
     switch("checkpoint", D::Bool(true), "Keep a copy of an actor's state on a second node now and then."),
     switch("checkpoint_every", D::Count(8), "After how many calls a copy is kept."),
 ];
 
 /// What any style can plan, and its own.
-static SWITCHES: [Switch; 30] = joined(&PLANNER_SWITCHES, &OWN);
+static SWITCHES: [Switch; 33] = joined(&PLANNER_SWITCHES, &OWN);
 
 impl Style for Actor {
     type Msg = Frame;

@@ -8,6 +8,7 @@ use bench_model::{
 };
 use bench_sim::{FaultKind, FuzzReport, SimOptions, fuzz, run_seed, trace_seed};
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 fn options(nodes: u32, settings: &[(&str, &str)]) -> SimOptions {
     let settings = settings.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
@@ -95,6 +96,8 @@ enum Defect {
     UntypedLoss,
     /// Owners forget to have blocks dropped before they are made again.
     NoDrop,
+    /// None: only calls that are sent ahead are counted.
+    Counting(&'static AtomicU64),
 }
 
 struct Broken(Defect);
@@ -143,6 +146,10 @@ impl BrokenMachine {
                     other => other.clone(),
                 };
                 frame.notes = Shared::new(frame.notes.iter().map(idle).collect());
+            }
+            Defect::Counting(counter) => {
+                let ahead = |note: &&Note| matches!(note, Note::Launch(lease) if lease.after.is_some());
+                counter.fetch_add(frame.notes.iter().filter(ahead).count() as u64, Ordering::Relaxed);
             }
             Defect::NoResends => {}
         }
@@ -200,6 +207,16 @@ fn an_untyped_loss_is_found() {
 #[test]
 fn blocks_that_are_not_dropped_before_they_are_made_again_are_found() {
     finds(Defect::NoDrop);
+}
+
+#[test]
+fn calls_are_sent_ahead_under_faults_too() {
+    static AHEAD: AtomicU64 = AtomicU64::new(0);
+    let report = fuzz(&Broken(Defect::Counting(&AHEAD)), 0..1_000, &options(3, &[]), |_| {});
+    assert!(report.failures.is_empty());
+    let ahead = AHEAD.load(Ordering::Relaxed);
+    println!("{ahead} calls ahead of others in {} attempts", report.attempts);
+    assert!(ahead > 500, "{ahead}");
 }
 
 #[test]

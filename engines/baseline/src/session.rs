@@ -2,14 +2,14 @@
 
 use crate::threads::pool;
 use bench_model::{Answer, Dataset, EngineError, EngineSetup, Explanation, Session, Workload};
-use bench_plan::{Tables, baseline_config, data_frame, describe, engine_error};
+use bench_plan::{
+    MemoryLimit, Tables, baseline_config, data_frame, describe, engine_error, spilled, unlimited_runtime,
+};
 use datafusion::arrow::array::RecordBatch;
 use datafusion::execution::TaskContext;
 use datafusion::execution::config::SessionConfig;
 use datafusion::execution::context::SessionContext;
-use datafusion::execution::disk_manager::{DiskManagerBuilder, DiskManagerMode};
-use datafusion::execution::memory_pool::FairSpillPool;
-use datafusion::execution::runtime_env::{RuntimeEnv, RuntimeEnvBuilder};
+use datafusion::execution::runtime_env::RuntimeEnv;
 use datafusion::physical_plan::display::DisplayableExecutionPlan;
 use datafusion::physical_plan::{ExecutionPlan, collect};
 use std::collections::BTreeMap;
@@ -38,15 +38,13 @@ pub(crate) struct BaselineSession {
 impl BaselineSession {
     /// Starts DataFusion on `threads` threads within the setup's memory.
     pub(crate) fn start(setup: &EngineSetup, threads: u32) -> Result<Self, EngineError> {
-        let spill = DiskManagerMode::Directories(vec![setup.scratch.clone()]);
-        let mut runtime =
-            RuntimeEnvBuilder::new().with_disk_manager_builder(DiskManagerBuilder::default().with_mode(spill));
-        if let Some(memory) = setup.memory {
-            let limit = usize::try_from(memory.get()).unwrap_or(usize::MAX);
-            runtime = runtime.with_memory_pool(Arc::new(FairSpillPool::new(limit)));
+        let failed = |e| engine_error("datafusion", &e);
+        let (mut config, mut runtime) = (baseline_config(threads), unlimited_runtime(&setup.scratch).map_err(failed)?);
+        if let Some(pool) = setup.memory {
+            let limit = MemoryLimit { pool, partitions: threads };
+            config = limit.settings(config);
+            runtime = limit.runtime(&runtime, &setup.scratch).map_err(failed)?;
         }
-        let runtime = runtime.build_arc().map_err(|e| engine_error("datafusion", &e))?;
-        let config = baseline_config(threads);
         Ok(Self { threads: pool(threads)?, config, runtime, tables: None, contexts: BTreeMap::new() })
     }
 
@@ -125,7 +123,15 @@ impl Session for BaselineSession {
     fn run(&mut self, workload: &Workload, stop: &Arc<AtomicBool>) -> Result<Answer, EngineError> {
         let planned = self.plan(workload)?;
         let batches = self.collect(workload, &planned, stop)?;
-        Ok(Answer { schema: planned.plan.schema(), batches, spans: None, trace: None, notes: vec![], faults: vec![] })
+        Ok(Answer {
+            schema: planned.plan.schema(),
+            batches,
+            spans: None,
+            trace: None,
+            notes: vec![],
+            faults: vec![],
+            spilled_bytes: Some(spilled(&planned.plan).get()),
+        })
     }
 
     fn explain(&mut self, workload: &Workload, analyze: bool) -> Result<Explanation, EngineError> {

@@ -16,8 +16,12 @@ use std::sync::atomic::AtomicBool;
 const ROWS: u64 = 20_000;
 
 fn dataset(root: &Path) -> Arc<Dataset> {
+    dataset_of(root, ROWS)
+}
+
+fn dataset_of(root: &Path, rows: u64) -> Arc<Dataset> {
     static GO: AtomicBool = AtomicBool::new(false);
-    let spec = DatasetSpec::Groupby(Groupby::uniform(ROWS));
+    let spec = DatasetSpec::Groupby(Groupby::uniform(rows));
     let store = DataStore::new(root);
     store.make(&spec, NonZeroUsize::MIN, &(), &GO).unwrap();
     store.open(&spec).unwrap()
@@ -99,6 +103,36 @@ fn too_little_memory_is_out_of_memory() {
     let mut session = started(&Datafusion, &data, &setup(folder.path(), 2, Some(1 << 10)));
     let failed = session.run(&sql(&data, "SELECT * FROM groupby ORDER BY v3"), &Arc::default());
     assert!(matches!(failed, Err(EngineError::OutOfMemory(_))), "{:?}", failed.map(|a| a.batches.len()));
+}
+
+#[test]
+fn memory_that_is_short_is_made_up_for_by_spilling_and_the_spill_is_reported() {
+    let folder = tempfile::tempdir().unwrap();
+    let rows = 100_000;
+    let data = dataset_of(folder.path(), rows);
+    let workload = sql(&data, "SELECT * FROM groupby ORDER BY v3");
+    let run = |memory| {
+        let mut session = started(&Datafusion1t, &data, &setup(folder.path(), 1, memory));
+        let answer = session.run(&workload, &Arc::default()).unwrap();
+        assert_eq!(answer.batches.iter().map(|b| b.num_rows() as u64).sum::<u64>(), rows);
+        answer.spilled_bytes
+    };
+    // Less than what DataFusion keeps back for merging unless it is told otherwise.
+    let spilled = run(Some(4 << 20));
+    assert!(spilled.is_some_and(|bytes| bytes > 0), "{spilled:?}");
+    assert_eq!(run(None), Some(0));
+}
+
+#[test]
+fn each_slot_keeps_the_same_part_of_its_memory_back_for_merging() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = dataset(folder.path());
+    let workload = sql(&data, "SELECT * FROM groupby ORDER BY v3");
+    for (engine, slots) in [(&Datafusion1t as &dyn Engine, 1), (&Datafusion, 3)] {
+        let mut session = started(engine, &data, &setup(folder.path(), slots, Some(u64::from(slots) * (8 << 20))));
+        let plan = session.explain(&workload, false).unwrap().text;
+        assert!(plan.contains(&format!("sort_spill_reservation_bytes={}\n", 1 << 20)), "{plan}");
+    }
 }
 
 #[test]

@@ -31,7 +31,7 @@ use crate::store::BlockStore;
 use crate::strike::Watch;
 use crate::timers::Timers;
 use bench_model::{
-    Action, Addr, Assignment, Attempt, BlockId, BlockRef, Event, FaultKind, FragmentId, Graph, JobError, JobId,
+    Action, Addr, Assignment, Attempt, BlockId, BlockRef, Bytes, Event, FaultKind, FragmentId, Graph, JobError, JobId,
     Machine, Nanos, NodeId, Note, Planned, SpanKind, StageStats, Storage, Style, StyleEnv, TaskFailure, TaskId,
     TaskReport, TaskTrace,
 };
@@ -403,24 +403,36 @@ impl<S: Style> Control<S> {
         Some(assignment)
     }
 
-    /// A slot's task ended.
+    /// A slot's task ended, after so much of the slot's time: zero where nobody asks for it.
     pub(crate) fn ran(
         &mut self,
         now: Nanos,
         slot: &Slot,
         (task, attempt): (TaskId, Attempt),
         result: Result<TaskReport, TaskFailure>,
-        mut trace: Option<TaskTrace>,
+        took: Nanos,
+        trace: Option<TaskTrace>,
     ) {
         self.occupy(slot, Occupation::Awake);
-        if let Some(trace) = &mut trace {
+        if let Some(mut trace) = trace {
             trace.copied = self.copies.take();
+            match &self.ends.network {
+                None => self.log(trace),
+                Some(network) => network.post_trace(Addr::Driver, trace),
+            }
+        }
+        let spilled = slot.spilled();
+        if spilled > Bytes::ZERO {
+            match &self.ends.network {
+                None => self.count_spilled(task.job, spilled),
+                Some(network) => network.post_spilled(Addr::Driver, task.job, spilled),
+            }
         }
         if result.is_ok() {
             match &self.ends.network {
-                None => self.count_ran(task, trace),
+                None => self.count_ran(task, took),
                 // Before anything the machines say about it.
-                Some(network) => network.post_ran(Addr::Driver, task, trace),
+                Some(network) => network.post_ran(Addr::Driver, task, took),
             }
         }
         self.feed_node(now, Event::TaskRan { task, attempt, result });
@@ -452,17 +464,28 @@ impl<S: Style> Control<S> {
         }
     }
 
-    /// A task has run well, here or on another node.
-    pub(crate) fn count_ran(&mut self, task: TaskId, trace: Option<TaskTrace>) {
-        let Some(job) = self.job.as_mut().filter(|j| j.id == task.job) else { return };
-        if let Some((log, trace)) = job.log.as_mut().zip(trace) {
+    /// What an attempt has done that ran well, here or on another node.
+    pub(crate) fn log(&mut self, trace: TaskTrace) {
+        if let Some(log) = self.job.as_mut().filter(|j| j.id == trace.task.job).and_then(|j| j.log.as_mut()) {
             log.ran(trace);
         }
+    }
+
+    /// A task has run well, here or on another node, in so much of a slot's time.
+    pub(crate) fn count_ran(&mut self, task: TaskId, took: Nanos) {
+        let Some(job) = self.job.as_mut().filter(|j| j.id == task.job) else { return };
         if let Some(tally) = &mut job.tally {
             tally.finished(task);
         }
         if let Some(watch) = &mut job.watch {
-            watch.ran(self.now, task);
+            watch.ran(self.now, task, took);
+        }
+    }
+
+    /// An attempt at a task of a job, here or on another node, wrote that much out because memory ran short.
+    pub(crate) fn count_spilled(&mut self, job: JobId, bytes: Bytes) {
+        if let Some(job) = self.job.as_mut().filter(|j| j.id == job) {
+            job.spilled += bytes;
         }
     }
 

@@ -9,7 +9,7 @@ use crate::store::{BlockStore, StoreOptions};
 use crate::task::panic_message;
 use crate::timeline::{Clock, Spent, Timeline};
 use arrow::ipc::CompressionType;
-use bench_model::{Bytes, EngineError, EngineSetup, Front, Nanos, NodeId, Registry, Style, StyleEnv};
+use bench_model::{Bytes, EngineError, EngineSetup, Front, JobId, Nanos, NodeId, Registry, Style, StyleEnv};
 use std::any::Any;
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -34,6 +34,8 @@ pub(crate) struct Host<S: Style> {
     pub(crate) registry: Registry,
     pub(crate) front: Option<Arc<dyn Front>>,
     pub(crate) memory_share: Bytes,
+    /// Whether shared blocks of other nodes of this host are mapped where they lie.
+    pub(crate) zero_copy: bool,
     pub(crate) completion: Arc<Completion>,
     slots: Vec<Arc<Slot>>,
     /// The other processes, if there are any.
@@ -70,6 +72,11 @@ impl<S: Style> Host<S> {
         self.control.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Whether the driver or the nodes are other processes.
+    pub(crate) fn is_wired(&self) -> bool {
+        self.wire.is_some()
+    }
+
     /// Wakes that many sleeping slots, and sends what the machines have said to those of other processes. Call it
     /// without the lock, or they wake up only to wait for it.
     pub(crate) fn wake(&self, slots: usize) {
@@ -84,6 +91,18 @@ impl<S: Style> Host<S> {
             wire.network.wake();
         }
         wire.flush(self);
+    }
+
+    /// Whether the nodes are other processes.
+    pub(crate) fn is_elsewhere(&self) -> bool {
+        self.wire.is_some()
+    }
+
+    /// A job has been planned, or planned anew: nodes elsewhere get what they are about to need.
+    pub(crate) fn planned(&self, job: JobId) {
+        if let Some(wire) = &self.wire {
+            wire.role.planned(self, job);
+        }
     }
 
     /// Wakes every thread, because the host is about to end.
@@ -213,6 +232,7 @@ impl<S: Style> Running<S> {
             registry,
             front,
             memory_share: env.memory_share,
+            zero_copy: setup.tuning.is_on("zero_copy"),
             completion,
             slots,
             wire,

@@ -2,7 +2,7 @@
 
 use crate::log::Log;
 use crate::strike::Watch;
-use bench_model::{FragmentId, Graph, JobId, Note, TaskId};
+use bench_model::{Bytes, FragmentId, Graph, JobId, Note, TaskId};
 
 /// More notes than this say nothing new.
 pub(crate) const NOTES_MAX: usize = 1000;
@@ -15,6 +15,8 @@ pub(crate) struct Job {
     pub(crate) planned: bool,
     /// What happened on the way, a sentence each.
     pub(crate) notes: Vec<String>,
+    /// What its tasks wrote out because memory ran short.
+    pub(crate) spilled: Bytes,
     /// Its tasks, if their number is the answer.
     pub(crate) tally: Option<Tally>,
     /// Its progress, if faults wait for it.
@@ -26,7 +28,7 @@ pub(crate) struct Job {
 impl Job {
     /// A job that nothing is known about yet.
     pub(crate) fn new(id: JobId, planned: bool) -> Self {
-        Self { id, planned, notes: Vec::new(), tally: None, watch: None, log: None }
+        Self { id, planned, notes: Vec::new(), spilled: Bytes::ZERO, tally: None, watch: None, log: None }
     }
 
     /// Remembers a note that tells a reader of the answer something.

@@ -7,7 +7,7 @@ use crate::log::Log;
 use crate::outline::outline;
 use crate::remote::Fleet;
 use crate::store;
-use crate::strike::Watch;
+use crate::strike::{Watch, either_fired};
 use crate::timeline::Books;
 use arrow::array::{RecordBatch, UInt64Array};
 use arrow::datatypes::{DataType, Field, Schema};
@@ -36,11 +36,13 @@ pub struct LiveSession<S: Style> {
     running: Running<S>,
     /// What is to go wrong in the next run.
     armed: Option<FaultPlan>,
+    /// What came of that, of a run that gave no answer.
+    struck: Vec<FaultOutcome>,
 }
 
 impl<S: Style> LiveSession<S> {
     pub(crate) fn new(running: Running<S>, fleet: Option<Fleet<S>>) -> Self {
-        Self { fleet, running, armed: None }
+        Self { fleet, running, armed: None, struck: Vec::new() }
     }
 
     fn front(&self) -> Result<&Arc<dyn Front>, EngineError> {
@@ -63,17 +65,18 @@ impl<S: Style> LiveSession<S> {
         }
     }
 
-    /// Runs a job from planning to answer. The caller forgets it afterwards.
+    /// Runs a job from planning to answer. The caller forgets it afterwards. Without an answer, it says what came of the
+    /// faults all the same.
     fn execute(
         &self,
         job: JobId,
         workload: &Workload,
         stop: &AtomicBool,
         faults: Option<&FaultPlan>,
-    ) -> Result<Answer, Unanswered> {
+    ) -> Result<Answer, (Unanswered, Vec<FaultOutcome>)> {
         let host = &self.running.host;
         if let Some(reason) = host.completion.broken() {
-            return Err(EngineError::Failed(reason).into());
+            return Err((EngineError::Failed(reason).into(), Vec::new()));
         }
         let planned = matches!(workload.program, Program::Query(_));
         let (start, before) = self.begin(Job::new(job, planned));
@@ -88,25 +91,35 @@ impl<S: Style> LiveSession<S> {
             };
             Ok((lowered.schema, batches))
         });
-        let (ended, spans) = self.end(start, before.as_ref());
+        // A count, and a fault's toll, take in what nodes say late; an answer depended on everything it needed.
+        let (ended, spans) = self.end(start, before.as_ref(), !planned || faults.is_some());
+        let spilled_bytes = ended.as_ref().map(|job| job.spilled.get());
         let (notes, tally, watch, log) = ended.map(|j| (j.notes, j.tally, j.watch, j.log)).unwrap_or_default();
         let faults = watch.map(|w| w.outcomes(start)).unwrap_or_default();
-        let (schema, mut batches) = outcome.map_err(|e| e.after(&faults))?;
-        if let Some(tally) = tally {
-            let count = Arc::new(UInt64Array::from(vec![tally.count()]));
-            let row = RecordBatch::try_new(Arc::clone(&schema), vec![count]);
-            batches.push(row.map_err(|e| EngineError::Failed(e.to_string()))?);
-        }
+        let outcome = outcome.and_then(|(schema, mut batches)| {
+            if let Some(tally) = tally {
+                let count = Arc::new(UInt64Array::from(vec![tally.count()]));
+                let row = RecordBatch::try_new(Arc::clone(&schema), vec![count]);
+                batches.push(row.map_err(|e| EngineError::Failed(e.to_string()))?);
+            }
+            Ok((schema, batches))
+        });
+        let (schema, batches) = match outcome {
+            Ok(whole) => whole,
+            Err(unanswered) => return Err((unanswered.after(&faults), faults)),
+        };
         // What is done to a cluster on purpose is no part of its schedule.
         let calm = log.filter(|_| faults.is_empty());
         let trace = calm.zip(spans.as_ref()).and_then(|(log, spans)| self.trace(log, start, spans)).map(Box::new);
-        Ok(Answer { schema, batches, spans, trace, notes, faults })
+        Ok(Answer { schema, batches, spans, trace, notes, faults, spilled_bytes })
     }
 
     /// Runs a workload on a whole cluster. An answer that was lost with its node while it was read is computed once more.
     fn run_on_all(&mut self, workload: &Workload, stop: &AtomicBool) -> Result<(JobId, Answer), EngineError> {
+        self.struck.clear();
         let faults = self.armed.take();
         let mut again = true;
+        let mut before = Vec::new();
         loop {
             if let Some(fleet) = &mut self.fleet {
                 fleet.make_whole()?;
@@ -117,14 +130,23 @@ impl<S: Style> LiveSession<S> {
                 fleet.relieve();
             }
             match answer {
-                Ok(answer) => return Ok((job, answer)),
-                Err(unanswered) => {
+                Ok(mut answer) => {
+                    answer.faults = either_fired(answer.faults, before);
+                    return Ok((job, answer));
+                }
+                Err((unanswered, struck)) => {
                     self.forget(job);
-                    match unanswered {
-                        Unanswered::Lost(_) if std::mem::take(&mut again) => {}
-                        Unanswered::Lost(failure) => return Err(lost(failure)),
-                        Unanswered::Failed(error) => return Err(error),
-                    }
+                    let struck = either_fired(struck, before);
+                    let error = match unanswered {
+                        Unanswered::Lost(_) if std::mem::take(&mut again) => {
+                            before = struck;
+                            continue;
+                        }
+                        Unanswered::Lost(failure) => lost(failure),
+                        Unanswered::Failed(error) => error,
+                    };
+                    self.struck = struck;
+                    return Err(error);
                 }
             }
         }
@@ -208,7 +230,11 @@ impl<S: Style> LiveSession<S> {
     ) -> Result<Ended, EngineError> {
         let host = &self.running.host;
         let graph = Arc::clone(&lowered.graph);
+        let planned = tally.is_none();
         host.command(|control, now| control.submit(now, job, graph, tally));
+        if planned {
+            host.planned(job);
+        }
         let mut stopping = false;
         loop {
             match host.completion.wait(job, POLL) {
@@ -223,12 +249,11 @@ impl<S: Style> LiveSession<S> {
         }
     }
 
-    /// Closes the job's account.
-    fn end(&self, start: Nanos, before: Option<&Books>) -> (Option<Job>, Option<SpanReport>) {
+    /// Closes the job's account, which may `gather` what nodes have said until now.
+    fn end(&self, start: Nanos, before: Option<&Books>, gather: bool) -> (Option<Job>, Option<SpanReport>) {
         let host = &self.running.host;
         let (now, after) = match &self.fleet {
-            // A task counts however late its node's word arrives.
-            Some(_) => (host.clock.now(), self.nodes_books(true)),
+            Some(_) => (host.clock.now(), self.nodes_books(gather)),
             None => {
                 let (now, spent) = host.spent();
                 (now, spent.map(Books::Here))
@@ -285,6 +310,10 @@ impl<S: Style> Session for LiveSession<S> {
         }
         self.armed = Some(faults.clone()).filter(|plan| !plan.faults.is_empty());
         Ok(())
+    }
+
+    fn struck(&mut self) -> Vec<FaultOutcome> {
+        std::mem::take(&mut self.struck)
     }
 
     fn run(&mut self, workload: &Workload, stop: &Arc<AtomicBool>) -> Result<Answer, EngineError> {

@@ -5,7 +5,7 @@ use crate::host::Host;
 use crate::memory;
 use crate::task;
 use crate::timeline::{Clock, Pace, Timeline};
-use bench_model::{Addr, Assignment, Event, Nanos, Planned, SpanKind, Style, TaskTrace};
+use bench_model::{Addr, Assignment, Bytes, Event, Nanos, Planned, SpanKind, Style, TaskTrace};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -17,15 +17,18 @@ pub(crate) struct Slot {
     clock: Clock,
     scratch: PathBuf,
     timeline: Option<Timeline>,
-    cancelled: AtomicBool,
+    /// Shared with what a kernel leaves running while it waits.
+    stop: Arc<AtomicBool>,
     rows_in: AtomicU64,
+    spilled: AtomicU64,
 }
 
 impl Slot {
     /// Slot `number` of a session. Without a timeline, accounting costs a branch.
     pub(crate) fn new(number: usize, clock: Clock, scratch: PathBuf, spans: bool) -> Self {
         let timeline = spans.then(|| Timeline::new(clock.now()));
-        Self { number, clock, scratch, timeline, cancelled: AtomicBool::new(false), rows_in: AtomicU64::new(0) }
+        let (rows_in, spilled) = Default::default();
+        Self { number, clock, scratch, timeline, stop: Arc::default(), rows_in, spilled }
     }
 
     /// Which slot this is, counted from 0.
@@ -40,18 +43,34 @@ impl Slot {
 
     /// Forgets the last attempt. Under the lock, so that a cancellation cannot hit the wrong attempt.
     pub(crate) fn begin(&self) {
-        self.cancelled.store(false, Ordering::Relaxed);
+        self.stop.store(false, Ordering::Relaxed);
         self.rows_in.store(0, Ordering::Relaxed);
+        self.spilled.store(0, Ordering::Relaxed);
     }
 
     /// Tells the running attempt to stop.
     pub(crate) fn cancel(&self) {
-        self.cancelled.store(true, Ordering::Relaxed);
+        self.stop.store(true, Ordering::Relaxed);
     }
 
     /// Whether the running attempt should stop.
     pub(crate) fn is_cancelled(&self) -> bool {
-        self.cancelled.load(Ordering::Relaxed)
+        self.stop.load(Ordering::Relaxed)
+    }
+
+    /// Turns true when the running attempt should stop.
+    pub(crate) fn stop(&self) -> &Arc<AtomicBool> {
+        &self.stop
+    }
+
+    /// Counts bytes that the running attempt wrote out because memory ran short.
+    pub(crate) fn count_spilled(&self, bytes: Bytes) {
+        self.spilled.fetch_add(bytes.get(), Ordering::Relaxed);
+    }
+
+    /// Bytes the running attempt has written out because memory ran short.
+    pub(crate) fn spilled(&self) -> Bytes {
+        Bytes::new(self.spilled.load(Ordering::Relaxed))
     }
 
     /// Counts rows that the running attempt read.
@@ -132,8 +151,11 @@ pub(crate) fn run<'h, S: Style>(
         timeline.switch(SpanKind::Compute, now);
         (now, timeline.written())
     });
+    // What a task took is asked for where nodes can be hurt only: a clock read in every task of one process would show.
+    let asked = began.map(|(began, _)| began).or_else(|| host.is_wired().then(|| host.clock.now()));
     let result = task::run(host, slot, assignment);
     let now = host.clock.now();
+    let took = asked.map_or(Nanos::ZERO, |asked| now.saturating_sub(asked));
     let trace = slot.timeline.as_ref().zip(began).and_then(|(timeline, (began, before))| {
         timeline.switch(SpanKind::Schedule, now);
         pace.end(began, now);
@@ -141,7 +163,7 @@ pub(crate) fn run<'h, S: Style>(
         TaskTrace::of(which, host.node, &result, spent)
     });
     let mut control = host.lock();
-    control.ran(now, slot, which, result, trace);
+    control.ran(now, slot, which, result, took, trace);
     control
 }
 
@@ -210,10 +232,18 @@ pub(crate) fn do_chore<'h, S: Style>(
             });
             let planned = planned.unwrap_or(Planned { job, graph: None, notes: Vec::new() });
             let now = host.clock.now();
+            let job = planned.job;
             let mut control = host.lock();
             control.replanned(job, after, now.saturating_sub(began), planned.graph.as_ref());
             control.feed(now, Addr::Driver, Event::Planned(planned));
-            control
+            if !host.is_elsewhere() {
+                return control;
+            }
+            let wake = control.sleepers_to_wake();
+            drop(control);
+            host.wake(wake);
+            host.planned(job);
+            host.lock()
         }
     }
 }

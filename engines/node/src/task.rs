@@ -13,6 +13,7 @@ use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 /// Runs an attempt on the calling thread and makes its blocks visible if it succeeds.
 ///
@@ -33,7 +34,6 @@ pub(crate) fn run<S: Style>(
         source: Source { node: host.node, store: &host.store, peers: &host.peers, front: host.front.as_deref() },
         memory_share: host.memory_share,
         output,
-        stats: TaskStats::default(),
     };
     match catch_unwind(AssertUnwindSafe(|| kernel.run(&mut cx))) {
         Ok(Ok(())) => cx.finish(),
@@ -74,16 +74,16 @@ struct Context<'t> {
     source: Source<'t>,
     memory_share: Bytes,
     output: AttemptOutput<'t>,
-    stats: TaskStats,
 }
 
 impl Context<'_> {
     fn finish(self) -> Result<TaskReport, TaskFailure> {
-        let Self { slot, output, stats, .. } = self;
+        let Self { slot, output, .. } = self;
         let blocks =
             if output.is_empty() { output.commit()? } else { slot.timed(SpanKind::ShuffleWrite, || output.commit())? };
         let rows_out = blocks.iter().map(|b| b.rows).sum();
-        Ok(TaskReport { blocks, stats: TaskStats { rows_in: Rows::new(slot.rows_in()), rows_out, ..stats } })
+        let stats = TaskStats { rows_in: Rows::new(slot.rows_in()), rows_out, spilled: slot.spilled() };
+        Ok(TaskReport { blocks, stats })
     }
 }
 
@@ -134,8 +134,17 @@ impl TaskContext for Context<'_> {
         }
     }
 
-    fn cancelled(&self) -> bool {
-        self.slot.is_cancelled()
+    fn flush(&mut self) -> Result<(), TaskFailure> {
+        let Self { slot, output, .. } = self;
+        slot.timed(SpanKind::ShuffleWrite, || output.flush())
+    }
+
+    fn waiting(&self) -> Bytes {
+        self.output.waiting()
+    }
+
+    fn stop(&self) -> &Arc<AtomicBool> {
+        self.slot.stop()
     }
 
     fn memory_share(&self) -> Bytes {
@@ -147,7 +156,7 @@ impl TaskContext for Context<'_> {
     }
 
     fn record_spill(&mut self, bytes: Bytes) {
-        self.stats.spilled += bytes;
+        self.slot.count_spilled(bytes);
     }
 }
 

@@ -7,8 +7,8 @@ mod nodes;
 use arrow::array::AsArray;
 use arrow::datatypes::{Int64Type, UInt64Type};
 use bench_model::{
-    Answer, ClusterSpec, EngineError, EngineSetup, Exchange, Fragment, FragmentId, Graph, Program, Read, Registry,
-    Session, SpanKind, Storage, Style, TaskFailure, Tuning,
+    Answer, ClusterSpec, EngineError, EngineSetup, Exchange, FaultPlan, Fragment, FragmentId, Graph, Nanos, Program,
+    Read, Registry, Session, SpanKind, Storage, Style, TaskFailure, Tuning,
 };
 use bench_node::{LiveEngine, LiveSession, NodeOptions, NodeStyles, ProcessSetup, serve_node};
 use bench_stagedag::StageDag;
@@ -17,7 +17,7 @@ use fifo::{Fifo, graphs};
 use nodes::{BUILD, Processes, Threads};
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
-use std::sync::{Arc, mpsc};
+use std::sync::{Arc, OnceLock, mpsc};
 use std::time::Duration;
 
 const ROWS: i64 = 50_000;
@@ -169,6 +169,36 @@ fn a_node_that_dies_in_the_middle_costs_time_and_not_the_answer() {
 }
 
 #[test]
+fn a_fault_that_ends_a_run_is_told_once_and_not_lost_with_the_answer() {
+    let slowed: Arc<OnceLock<Arc<AtomicBool>>> = Arc::default();
+    let seen = Arc::clone(&slowed);
+    let hook: Run = Box::new(move |cx| {
+        while !seen.get().is_some_and(|flag| flag.load(Ordering::Acquire)) && !cx.cancelled() {
+            std::thread::yield_now();
+        }
+        Err(TaskFailure::Fatal("too slow to be of use".to_owned()))
+    });
+    let mut bench = Bench::new(2, hook);
+    slowed.set(bench.threads.slowed()).unwrap();
+    bench.session.arm(&plan_of(&["slow-cpu@10%:n1", "kill@99%"])).unwrap();
+    let error = bench.run("hooked").err().unwrap().to_string();
+    assert!(error.contains("too slow to be of use"), "{error}");
+    let struck = bench.session.struck();
+    let told: Vec<(&str, bool, bool)> =
+        struck.iter().map(|f| (f.fault.as_str(), f.fired_ns.is_some(), f.void.is_some())).collect();
+    assert_eq!(told, [("slow-cpu@10%:n1", true, false), ("kill@99%", false, true)]);
+    let spent = struck[0].tasks_ns.unwrap();
+    assert!(spent > Nanos::ZERO && struck[0].repeated_ns == Some(Nanos::ZERO), "the maps ran, and none twice: {spent}");
+    assert_eq!(bench.session.struck(), [], "told once");
+    let answer = bench.run("shuffle").unwrap();
+    assert_eq!((sum(&answer), answer.faults, bench.session.struck()), (all_rows(), vec![], vec![]));
+}
+
+fn plan_of(faults: &[&str]) -> FaultPlan {
+    FaultPlan { faults: faults.iter().map(|f| f.parse().unwrap()).collect(), seed: 1 }
+}
+
+#[test]
 fn nodes_fetch_each_others_blocks_into_every_kind_of_storage() {
     for storage in [Storage::Heap, Storage::Disk, Storage::Shared] {
         let (scratch, shared) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
@@ -210,6 +240,46 @@ fn a_node_of_another_build_is_refused_by_name() {
     assert!(refused.contains(&format!("runs build yesterday's, this is build {BUILD}")), "{refused}");
 }
 
+/// A session whose driver and nodes show the certificates of these folders, or none.
+fn session_with(
+    driver: Option<&str>,
+    nodes_show: Option<&str>,
+    scratch: &Path,
+) -> Result<LiveSession<StageDag>, EngineError> {
+    let registry = || registry(&Arc::new(quiet()));
+    let threads = Threads::new(move || NodeStyles::new(registry).with(StageDag));
+    let threads = Arc::new(match nodes_show {
+        Some(folder) => threads.with_certificates(folder),
+        None => threads,
+    });
+    let mut plan = nodes::plan(threads);
+    plan.options.tls = driver.map(nodes::certificates);
+    LiveEngine::new(StageDag, Arc::new(plans()), registry()).with_nodes(plan).session(&setup(scratch, 2, 2))
+}
+
+#[test]
+fn two_nodes_shuffle_and_answer_with_everything_encrypted() {
+    let scratch = tempfile::tempdir().unwrap();
+    let mut session = session_with(Some("cluster"), Some("cluster"), scratch.path()).unwrap();
+    for _ in 0..3 {
+        let answer = session.run(&graphs::query("shuffle"), &Arc::default()).unwrap();
+        assert_eq!(sum(&answer), all_rows());
+    }
+    let tasks = graphs::stencil(20, 20);
+    let expected = tasks.tasks();
+    let answer = session.run(&graphs::workload("graph", Program::Graph(tasks)), &Arc::default()).unwrap();
+    assert_eq!(answer.batches[0].column(0).as_primitive::<UInt64Type>().value(0), expected);
+}
+
+#[test]
+fn a_driver_without_the_right_certificate_gets_no_nodes_and_is_told_why() {
+    for (driver, nodes_show) in [(None, Some("cluster")), (Some("stranger"), Some("cluster"))] {
+        let scratch = tempfile::tempdir().unwrap();
+        let refused = session_with(driver, nodes_show, scratch.path()).err().map(|e| e.to_string());
+        assert!(refused.as_ref().is_some_and(|r| r.contains("do not trust each other")), "{refused:?}");
+    }
+}
+
 #[test]
 fn a_cancelled_job_ends_on_every_node_and_the_next_one_runs() {
     let (started, all_started) = mpsc::channel();
@@ -231,6 +301,19 @@ fn a_cancelled_job_ends_on_every_node_and_the_next_one_runs() {
         assert_eq!(bench.session.run(&graphs::query("hooked"), stop).err(), Some(EngineError::Cancelled));
     });
     assert_eq!(sum(&bench.run("shuffle").unwrap()), all_rows());
+}
+
+#[test]
+fn what_tasks_of_every_node_spill_reaches_the_answer() {
+    let hook: Run = Box::new(|cx| {
+        cx.record_spill(bench_model::Bytes::new(100 + u64::from(cx.partition())));
+        let sum = add_up(cx)?;
+        cx.write(0, &numbers([sum]))
+    });
+    let mut bench = Bench::new(3, hook);
+    let answer = bench.run("hooked").unwrap();
+    assert_eq!(answer.spilled_bytes, Some(100 + 101 + 102));
+    assert_eq!(bench.run("shuffle").unwrap().spilled_bytes, Some(0), "another run begins at nothing");
 }
 
 /// A file that a hook leaves when it begins, for tests that must catch a node in the middle.
@@ -258,6 +341,7 @@ fn serve() {
         scratch: scratch.into(),
         shared: None,
         build: BUILD.to_owned(),
+        alone: std::env::var("BENCH_TEST_ALONE_MS").ok().map(|ms| Duration::from_millis(ms.parse().unwrap())),
         options: NodeOptions { ..nodes::options() },
     };
     serve_node(styles, setup).unwrap();
@@ -292,6 +376,23 @@ fn a_zombie_changes_nothing() {
         assert_eq!(sum(&answer), all_rows());
         assert_eq!(answer.spans.unwrap().slots, 3, "the zombie has become a fresh node");
     }
+}
+
+#[test]
+fn a_node_that_no_driver_has_ends_by_itself() {
+    let scratch = tempfile::tempdir().unwrap();
+    let mut node = std::process::Command::new(std::env::current_exe().unwrap())
+        .args(["serve", "--exact", "--ignored", "--nocapture"])
+        .env("BENCH_TEST_SCRATCH", scratch.path())
+        .env("BENCH_TEST_ALONE_MS", "200")
+        .stdin(std::process::Stdio::piped())
+        .stdout(std::process::Stdio::null())
+        .spawn()
+        .unwrap();
+    // Its input stays open all the time.
+    let mut input = node.stdin.take().unwrap();
+    std::io::Write::write_all(&mut input, b"0123456789abcdef0123456789abcdef\n").unwrap();
+    assert!(node.wait().unwrap().success());
 }
 
 #[test]

@@ -238,6 +238,23 @@ fn a_kernel_that_only_writes_stops_when_cancelled() {
 }
 
 #[test]
+fn what_attempts_spill_is_added_up_whether_they_succeed_or_not() {
+    let tries = std::sync::atomic::AtomicU32::new(0);
+    let hook: Run = Box::new(move |cx| {
+        cx.record_spill(bench_model::Bytes::new(1000));
+        if tries.fetch_add(1, Ordering::Relaxed) == 0 {
+            return Err(TaskFailure::Transient("the weather".to_owned()));
+        }
+        cx.record_spill(bench_model::Bytes::new(1));
+        cx.write(0, &numbers([]))
+    });
+    let mut bench = Bench::new(3, false, hook);
+    let tasks = 3;
+    assert_eq!(bench.run("hooks").unwrap().spilled_bytes, Some(1000 * (tasks + 1) + tasks));
+    assert_eq!(bench.run("shuffle").unwrap().spilled_bytes, Some(0), "another run begins at nothing");
+}
+
+#[test]
 fn a_lost_or_damaged_file_is_made_again_by_its_producer() {
     for damage in [|path: &Path| std::fs::remove_file(path), |path: &Path| flip_a_bit(path)] {
         let done = AtomicBool::new(false);

@@ -32,7 +32,7 @@ pub fn cut(job: JobId, plan: &Arc<dyn ExecutionPlan>) -> Result<JobPlan, PlanErr
     let schema = plan.schema();
     let whole = cutter.cut(plan)?;
     let result = cutter.close(whole, Cut::Collect)?;
-    let plan = JobPlan { job, fragments: cutter.fragments, result, schema, revision: 0 };
+    let plan = JobPlan { job, fragments: cutter.fragments, result, schema, revision: 0, changed: BTreeMap::new() };
     renumber(&plan)
 }
 

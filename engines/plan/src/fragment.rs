@@ -79,6 +79,14 @@ pub struct FragmentPlan {
 }
 
 impl FragmentPlan {
+    /// Whether its tasks do what those of `other` do.
+    fn is(&self, other: &Self) -> bool {
+        let cut = |f: &Self| format!("{:?}", f.cut);
+        Arc::ptr_eq(&self.plan, &other.plan)
+            && (self.tasks, &self.inputs) == (other.tasks, &other.inputs)
+            && cut(self) == cut(other)
+    }
+
     /// The fragment's block-scan leaves, left to right.
     #[must_use]
     pub fn scans(&self) -> Vec<Arc<dyn ExecutionPlan>> {
@@ -108,6 +116,9 @@ pub struct JobPlan {
     pub schema: SchemaRef,
     /// How often it has been replanned. Tasks started before a change keep the plan they were started with.
     pub revision: u32,
+    /// In which revision a fragment was changed last; in the first, if it is not here. What stays as it is keeps its key, and
+    /// is not sent to nodes again.
+    pub changed: BTreeMap<FragmentId, u32>,
 }
 
 impl JobPlan {
@@ -162,6 +173,26 @@ impl JobPlan {
         fragment.inputs.iter().enumerate().map(range).collect()
     }
 
+    /// Names the present plan of a fragment.
+    #[must_use]
+    pub fn key(&self, id: FragmentId) -> PlanKey {
+        PlanKey { job: self.job, fragment: id, revision: self.changed.get(&id).copied().unwrap_or(0) }
+    }
+
+    /// Makes this the revision after `before`, and notes which fragments differ from it.
+    pub(crate) fn revised(&mut self, before: &Self) {
+        self.revision = before.revision + 1;
+        let same =
+            |f: &FragmentPlan| before.fragments.get(&f.id).is_some_and(|b| before.reads(b) == self.reads(f) && f.is(b));
+        let differs: Vec<_> = self.fragments.values().filter(|f| !same(f)).map(|f| f.id).collect();
+        self.changed.extend(differs.into_iter().map(|id| (id, self.revision)));
+    }
+
+    /// Where a fragment's blocks are among its kernel's inputs; none if it does not fit into the job.
+    fn reads(&self, fragment: &FragmentPlan) -> Option<Vec<Range<usize>>> {
+        self.input_ranges(fragment).ok()
+    }
+
     /// The job as the styles see it, checked.
     ///
     /// # Errors
@@ -175,10 +206,9 @@ impl JobPlan {
 
     fn fragment(&self, id: FragmentId) -> Result<Fragment, PlanError> {
         let plan = self.fragments.get(&id).ok_or(PlanError::MissingFragment(id))?;
-        let key = PlanKey { job: self.job, fragment: id, revision: self.revision };
         Ok(Fragment {
             id,
-            call: Call { kernel: PLAN_KERNEL, args: key.encode() },
+            call: Call { kernel: PLAN_KERNEL, args: self.key(id).encode() },
             inputs: self.graph_inputs(plan)?,
             tasks: plan.tasks,
             exchange: plan.cut.exchange(),

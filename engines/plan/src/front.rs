@@ -3,20 +3,21 @@
 use crate::cut::cut;
 use crate::error::{PlanError, engine_error};
 use crate::explain::explain_with;
-use crate::fragment::JobPlan;
+use crate::fragment::{FragmentPlan, JobPlan};
 use crate::frame::data_frame;
 use crate::replan::{self, AdaptiveSettings};
 use crate::settings::{PlanSettings, task_config};
 use crate::store::{PlanKey, PlanStore};
 use crate::tables::Tables;
 use bench_model::{
-    Dataset, EngineError, FragmentId, Front, JobId, Lowered, Planned, Program, StageStats, StyleEnv, Workload,
+    Bytes, Dataset, EngineError, FragmentId, Front, JobId, Lowered, Planned, Program, StageStats, StyleEnv, Workload,
 };
-use bytes::Bytes;
 use datafusion::arrow::datatypes::Schema;
+use datafusion::error::DataFusionError;
 use datafusion::execution::config::SessionConfig;
 use datafusion::execution::context::SessionContext;
 use datafusion::execution::runtime_env::RuntimeEnv;
+use datafusion::logical_expr::LogicalPlan;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::runtime::Runtime;
@@ -44,6 +45,24 @@ struct Job {
     settings: AdaptiveSettings,
     stats: BTreeMap<FragmentId, StageStats>,
     history: Vec<String>,
+    /// Which plans were named by [`Front::due`].
+    due: BTreeSet<PlanKey>,
+}
+
+impl Job {
+    /// The plans that tasks are about to need: of every fragment if nothing will be changed any more, else of those whose
+    /// inputs, and whatever they wait for, have finished.
+    fn take_due(&mut self) -> Vec<PlanKey> {
+        let finished = |id: &FragmentId| self.stats.contains_key(id);
+        let is_due = |fragment: &&FragmentPlan| {
+            !self.settings.adaptive
+                || (fragment.inputs.iter().all(|i| finished(&i.from)) && fragment.waits_for.iter().all(finished))
+        };
+        let keys = self.plan.fragments.values().filter(is_due).map(|f| self.plan.key(f.id));
+        let new: Vec<PlanKey> = keys.filter(|key| !self.due.contains(key)).collect();
+        self.due.extend(&new);
+        new
+    }
 }
 
 impl PlanFront {
@@ -76,14 +95,23 @@ impl PlanFront {
         Ok(context)
     }
 
+    fn scanned(&self, workload: &Workload, query: &LogicalPlan) -> Option<Bytes> {
+        let tables = locked(&self.known).tables.clone();
+        tables.map(|tables| tables.scanned(workload.dataset.as_deref(), query))
+    }
+
     fn lower_query(&self, id: JobId, workload: &Workload, env: &StyleEnv) -> Result<Lowered, EngineError> {
         let settings = PlanSettings::from_env(env);
         let adaptive = AdaptiveSettings::of(env);
         let context = self.context(settings, workload.dataset.as_deref())?;
-        let whole = locked(&self.planner).block_on(async {
-            let frame = data_frame(&context, workload).await?;
-            frame.create_physical_plan().await.map_err(|e| engine_error(&workload.name, &e))
-        })?;
+        let failed = |e: DataFusionError| engine_error(&workload.name, &e);
+        let frame = locked(&self.planner).block_on(data_frame(&context, workload))?;
+        let query = frame.into_unoptimized_plan();
+        let context = match self.scanned(workload, &query) {
+            Some(bytes) => self.context(settings.for_tables(env, bytes), workload.dataset.as_deref())?,
+            None => context,
+        };
+        let whole = locked(&self.planner).block_on(context.state().create_physical_plan(&query)).map_err(failed)?;
         let failed = |e: PlanError| e.into_engine(&workload.name);
         let mut plan = cut(id, &whole).map_err(failed)?;
         let history = replan::prepare(&mut plan, &adaptive);
@@ -93,6 +121,7 @@ impl PlanFront {
             settings: adaptive,
             stats: BTreeMap::new(),
             history,
+            due: BTreeSet::new(),
             plan,
         };
         let graph = Arc::new(job.plan.graph().map_err(failed)?);
@@ -111,7 +140,7 @@ impl PlanFront {
         if notes.is_empty() {
             return None;
         }
-        plan.revision = job.plan.revision + 1;
+        plan.revised(&job.plan);
         let published = plan.graph().and_then(|graph| {
             self.store.publish(&plan, &job.config, &job.runtime)?;
             Ok(graph)
@@ -159,8 +188,13 @@ impl Front for PlanFront {
         replanned.unwrap_or(Planned { job: id, graph: None, notes: vec![] })
     }
 
-    fn ship(&self, args: &[u8]) -> Option<Bytes> {
+    fn ship(&self, args: &[u8]) -> Option<bytes::Bytes> {
         self.store.ship(&PlanKey::decode(args)?)
+    }
+
+    fn due(&self, job: JobId) -> Vec<bytes::Bytes> {
+        let keys = locked(&self.jobs).get_mut(&job).map(Job::take_due).unwrap_or_default();
+        keys.iter().map(PlanKey::encode).collect()
     }
 
     fn explain(&self, job: JobId) -> String {

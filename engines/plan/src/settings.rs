@@ -1,10 +1,11 @@
 //! The one place where DataFusion's settings are chosen, so that engines differ in architecture and in nothing else.
 
-use bench_model::{PLANNER_SWITCHES, StyleEnv};
+use bench_model::{Bytes, PLANNER_SWITCHES, StyleEnv};
 use datafusion::common::config::ConfigOptions;
 use datafusion::error::Result;
 use datafusion::execution::config::SessionConfig;
 use std::collections::BTreeMap;
+use std::sync::LazyLock;
 
 /// How a job is planned before it is cut.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -25,6 +26,18 @@ impl PlanSettings {
             partitions => partitions,
         };
         Self { partitions: u32::try_from(asked).unwrap_or(u32::MAX).max(1) }
+    }
+
+    /// The same for a query over tables of so many bytes: starting a task for less than `partition_bytes` of them is no
+    /// gain. A number of partitions that was asked for stays.
+    #[must_use]
+    pub fn for_tables(self, env: &StyleEnv, tables: Bytes) -> Self {
+        let tuning = env.tuning.with_defaults(&PLANNER_SWITCHES);
+        if tuning.count("partitions") > 0 {
+            return self;
+        }
+        let worth = tables.get().div_ceil(tuning.bytes("partition_bytes").get().max(1));
+        Self { partitions: self.partitions.min(u32::try_from(worth).unwrap_or(u32::MAX)).max(1) }
     }
 
     /// The settings that a plan to be cut is made with.
@@ -80,8 +93,9 @@ fn set_task_rules(optimizer: &mut datafusion::common::config::OptimizerOptions, 
 #[must_use]
 pub fn describe(config: &SessionConfig) -> BTreeMap<String, String> {
     const ALWAYS: &str = "datafusion.execution.target_partitions";
-    let defaults: BTreeMap<_, _> = ConfigOptions::new().entries().into_iter().map(|e| (e.key, e.value)).collect();
-    let differs = |key: &String, value: &Option<String>| key == ALWAYS || defaults.get(key) != Some(value);
+    static DEFAULTS: LazyLock<BTreeMap<String, Option<String>>> =
+        LazyLock::new(|| ConfigOptions::new().entries().into_iter().map(|e| (e.key, e.value)).collect());
+    let differs = |key: &String, value: &Option<String>| key == ALWAYS || DEFAULTS.get(key) != Some(value);
     let entries = config.options().entries().into_iter().map(|e| (e.key, e.value));
     entries.filter(|(k, v)| differs(k, v)).map(|(k, v)| (k, v.unwrap_or_default())).collect()
 }
@@ -106,7 +120,7 @@ pub(crate) fn restored_settings(changed: &[(String, String)]) -> Result<SessionC
 #[cfg(test)]
 mod tests {
     use super::*;
-    use bench_model::{Bytes, Tuning};
+    use bench_model::Tuning;
 
     #[test]
     fn partitions_follow_the_slots_unless_they_are_set() {
@@ -118,6 +132,19 @@ mod tests {
         assert_eq!(partitions(&[]), 6);
         assert_eq!(partitions(&[("partitions_per_slot", "4")]), 12);
         assert_eq!(partitions(&[("partitions", "5"), ("partitions_per_slot", "4")]), 5);
+    }
+
+    #[test]
+    fn small_tables_are_not_cut_into_more_partitions_than_they_are_worth() {
+        let partitions = |settings: &[(&str, &str)], bytes| {
+            let tuning = Tuning::resolve(&PLANNER_SWITCHES, settings.iter().copied()).unwrap();
+            let (memory_share, resources) = (Bytes::new(u64::MAX), BTreeMap::new());
+            let env = StyleEnv { slots: 3, memory_share, memory: None, resources, tuning };
+            PlanSettings::from_env(&env).for_tables(&env, Bytes::new(bytes)).partitions
+        };
+        assert_eq!([0, 1, 5 << 20, 1 << 40].map(|bytes| partitions(&[], bytes)), [1, 1, 5, 6]);
+        assert_eq!(partitions(&[("partition_bytes", "1KiB")], 5 << 20), 6);
+        assert_eq!(partitions(&[("partitions", "9")], 0), 9);
     }
 
     #[test]

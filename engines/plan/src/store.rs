@@ -2,7 +2,7 @@
 
 use crate::error::PlanError;
 use crate::fragment::{FragmentPlan, JobPlan};
-use crate::ship::{self, ShipError};
+use crate::ship::{self, Content, ShipError, Verified};
 use bench_model::{FragmentId, JobId};
 use bytes::Bytes;
 use datafusion::arrow::datatypes::SchemaRef;
@@ -10,7 +10,7 @@ use datafusion::execution::config::SessionConfig;
 use datafusion::execution::runtime_env::RuntimeEnv;
 use std::collections::{BTreeMap, VecDeque};
 use std::ops::Range;
-use std::sync::{Arc, OnceLock, PoisonError, RwLock};
+use std::sync::{Arc, OnceLock, PoisonError, RwLock, RwLockWriteGuard};
 
 /// Names one version of one fragment's plan; a task's kernel arguments are its encoding.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -68,7 +68,8 @@ pub struct StoredPlan {
 /// Plans by key. Cheap to clone; clones share the plans.
 ///
 /// In the process that plans, a plan is published and forgotten with its job. In any other it is adopted from bytes; the
-/// last [`PlanStore::ADOPTED_MAX`] of those are kept, since jobs that end are not announced there.
+/// last [`PlanStore::ADOPTED_MAX`] of those are kept, since jobs that end are not announced there, and a plan that
+/// arrives again, for another job, is not opened again.
 #[derive(Clone, Debug, Default)]
 pub struct PlanStore(Arc<Shared>);
 
@@ -76,6 +77,8 @@ pub struct PlanStore(Arc<Shared>);
 struct Shared {
     published: RwLock<BTreeMap<PlanKey, Arc<Published>>>,
     adopted: RwLock<Adopted>,
+    /// What was verified when it was shipped.
+    verified: Verified,
     /// File access and file-metadata cache of plans from elsewhere.
     runtime: OnceLock<Arc<RuntimeEnv>>,
 }
@@ -92,6 +95,33 @@ struct Published {
 struct Adopted {
     plans: BTreeMap<PlanKey, Arc<StoredPlan>>,
     order: VecDeque<PlanKey>,
+    /// Those that jobs may share, by content; and their contents from the oldest to the newest.
+    timeless: BTreeMap<Content, Arc<StoredPlan>>,
+    contents: VecDeque<Content>,
+}
+
+impl Adopted {
+    fn keep(&mut self, key: PlanKey, plan: &Arc<StoredPlan>) {
+        if self.plans.insert(key, Arc::clone(plan)).is_none() {
+            self.order.push_back(key);
+        }
+        if self.order.len() > PlanStore::ADOPTED_MAX
+            && let Some(oldest) = self.order.pop_front()
+        {
+            self.plans.remove(&oldest);
+        }
+    }
+
+    fn share(&mut self, content: Content, plan: &Arc<StoredPlan>) {
+        if self.timeless.insert(content, Arc::clone(plan)).is_none() {
+            self.contents.push_back(content);
+        }
+        if self.contents.len() > PlanStore::ADOPTED_MAX
+            && let Some(oldest) = self.contents.pop_front()
+        {
+            self.timeless.remove(&oldest);
+        }
+    }
 }
 
 impl PlanStore {
@@ -115,9 +145,13 @@ impl PlanStore {
                 runtime: Arc::clone(runtime),
             };
             let entry = Published { plan: Arc::new(entry), shipment: OnceLock::new() };
-            stored.push((PlanKey { job: plan.job, fragment: id, revision: plan.revision }, Arc::new(entry)));
+            stored.push((plan.key(id), Arc::new(entry)));
         }
-        self.0.published.write().unwrap_or_else(PoisonError::into_inner).extend(stored);
+        let mut published = self.0.published.write().unwrap_or_else(PoisonError::into_inner);
+        // What has not changed is there already, perhaps with its bytes.
+        for (key, entry) in stored {
+            published.entry(key).or_insert(entry);
+        }
         Ok(())
     }
 
@@ -135,7 +169,8 @@ impl PlanStore {
     #[must_use]
     pub fn ship(&self, key: &PlanKey) -> Option<Bytes> {
         let published = self.published(key)?;
-        Some(published.shipment.get_or_init(|| ship::encode(key, &published.plan)).clone())
+        let encode = || ship::encode(&published.plan, &self.0.verified);
+        Some(published.shipment.get_or_init(encode).clone())
     }
 
     /// Keeps the plan that [`PlanStore::ship`] gave for `key` elsewhere.
@@ -143,26 +178,34 @@ impl PlanStore {
     /// # Errors
     /// The bytes are no such plan; see [`ShipError`].
     pub fn adopt(&self, key: &PlanKey, bytes: &[u8]) -> Result<Arc<StoredPlan>, ShipError> {
-        let plan = Arc::new(ship::decode(key, bytes, self.0.runtime.get_or_init(Arc::default))?);
-        let mut adopted = self.0.adopted.write().unwrap_or_else(PoisonError::into_inner);
+        let content = ship::content(bytes)?;
+        let known = self.adopted().timeless.get(&content).cloned();
+        if let Some(plan) = known.filter(|plan| plan.fragment.id == key.fragment) {
+            self.adopted().keep(*key, &plan);
+            return Ok(plan);
+        }
+        let opened = ship::decode(key, bytes, self.0.runtime.get_or_init(Arc::default))?;
+        let plan = Arc::new(opened.plan);
+        let mut adopted = self.adopted();
         if let Some(earlier) = adopted.plans.get(key) {
             // Another slot asked for it at the same time.
             return Ok(Arc::clone(earlier));
         }
-        adopted.plans.insert(*key, Arc::clone(&plan));
-        adopted.order.push_back(*key);
-        if adopted.order.len() > Self::ADOPTED_MAX
-            && let Some(oldest) = adopted.order.pop_front()
-        {
-            adopted.plans.remove(&oldest);
+        adopted.keep(*key, &plan);
+        if opened.is_timeless {
+            adopted.share(content, &plan);
         }
         Ok(plan)
+    }
+
+    fn adopted(&self) -> RwLockWriteGuard<'_, Adopted> {
+        self.0.adopted.write().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Drops every plan of a job.
     pub fn forget(&self, job: JobId) {
         self.0.published.write().unwrap_or_else(PoisonError::into_inner).retain(|key, _| key.job != job);
-        let mut adopted = self.0.adopted.write().unwrap_or_else(PoisonError::into_inner);
+        let mut adopted = self.adopted();
         adopted.plans.retain(|key, _| key.job != job);
         adopted.order.retain(|key| key.job != job);
     }

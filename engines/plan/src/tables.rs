@@ -1,10 +1,11 @@
 //! Datasets on disk become tables that DataFusion can scan, with the statistics of their footers.
 
 use crate::error::plain;
-use bench_model::{Dataset, EngineError, Format, Table};
+use bench_model::{Bytes, Dataset, EngineError, Format, Table};
 use datafusion::arrow::datatypes::{DataType, Schema, SchemaRef};
 use datafusion::catalog::TableProvider;
 use datafusion::common::config::TableParquetOptions;
+use datafusion::common::tree_node::TreeNodeRecursion;
 use datafusion::datasource::file_format::FileFormat;
 use datafusion::datasource::file_format::csv::CsvFormat;
 use datafusion::datasource::file_format::parquet::ParquetFormat;
@@ -13,19 +14,26 @@ use datafusion::error::DataFusionError;
 use datafusion::execution::config::SessionConfig;
 use datafusion::execution::context::{SessionContext, SessionState};
 use datafusion::execution::runtime_env::RuntimeEnv;
+use datafusion::logical_expr::LogicalPlan;
 use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::path::Path;
 use std::sync::Arc;
 
-/// A dataset's tables, by name.
-type Named = Vec<(String, Arc<dyn TableProvider>)>;
+/// A table as it was opened.
+#[derive(Debug)]
+struct Opened {
+    name: String,
+    provider: Arc<dyn TableProvider>,
+    /// Of its files.
+    bytes: Bytes,
+}
 
 /// The tables of every known dataset, opened once.
 #[derive(Debug)]
 pub struct Tables {
     runtime: Arc<RuntimeEnv>,
-    datasets: BTreeMap<String, Named>,
+    datasets: BTreeMap<String, Vec<Opened>>,
 }
 
 impl Tables {
@@ -44,7 +52,8 @@ impl Tables {
         for dataset in data {
             let mut tables = Vec::with_capacity(dataset.tables.len());
             for table in &dataset.tables {
-                tables.push((table.name.clone(), open_table(&state, table).await?));
+                let provider = open_table(&state, table).await?;
+                tables.push(Opened { name: table.name.clone(), provider, bytes: bytes_of(table) });
             }
             datasets.insert(dataset.name.clone(), tables);
         }
@@ -62,12 +71,27 @@ impl Tables {
             .datasets
             .get(name)
             .ok_or_else(|| EngineError::Failed(format!("dataset `{name}` is not loaded; prepare it before running")))?;
-        for (table, provider) in tables {
+        for Opened { name, provider, .. } in tables {
             context
-                .register_table(datafusion::common::TableReference::bare(table.as_str()), Arc::clone(provider))
-                .map_err(|e| data_error(table, plain(&e)))?;
+                .register_table(datafusion::common::TableReference::bare(name.as_str()), Arc::clone(provider))
+                .map_err(|e| data_error(name, plain(&e)))?;
         }
         Ok(context)
+    }
+
+    /// The bytes of the files that a plan over one dataset scans; of a table that it scans twice, twice.
+    #[must_use]
+    pub fn scanned(&self, dataset: Option<&str>, plan: &LogicalPlan) -> Bytes {
+        let tables = dataset.and_then(|name| self.datasets.get(name)).map(Vec::as_slice).unwrap_or_default();
+        let mut bytes = Bytes::ZERO;
+        // The visit itself never fails.
+        let _ = plan.apply_with_subqueries(|node| {
+            if let LogicalPlan::TableScan(scan) = node {
+                bytes += tables.iter().filter(|t| t.name == scan.table_name.table()).map(|t| t.bytes).sum();
+            }
+            Ok(TreeNodeRecursion::Continue)
+        });
+        bytes
     }
 
     /// File access and file-metadata cache that the tables were opened with.
@@ -75,6 +99,11 @@ impl Tables {
     pub fn runtime(&self) -> &Arc<RuntimeEnv> {
         &self.runtime
     }
+}
+
+/// A file whose size is not to be had has been refused before.
+fn bytes_of(table: &Table) -> Bytes {
+    table.files.iter().filter_map(|file| std::fs::metadata(file).ok()).map(|m| Bytes::new(m.len())).sum()
 }
 
 async fn open_table(state: &SessionState, table: &Table) -> Result<Arc<dyn TableProvider>, EngineError> {

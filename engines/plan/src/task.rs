@@ -4,6 +4,7 @@
 //! second attempt at a task must not meet the first one's state.
 
 use crate::block_scan::BlockScanExec;
+use crate::stop::{StoppableExec, brings_rows};
 use crate::store::StoredPlan;
 use crate::task_scan::{OnePartitionExec, TaskBlocksExec};
 use bench_model::{Batches, TaskFailure};
@@ -23,19 +24,22 @@ use datafusion::physical_plan::sorts::sort_preserving_merge::SortPreservingMerge
 use datafusion::physical_plan::union::{InterleaveExec, UnionExec};
 use datafusion::physical_plan::{ChildrenPropertiesMode, ExecutionPlan, ExecutionPlanProperties};
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 /// The plan that task `partition` of a fragment runs: `execute(0)` gives all its rows.
 ///
-/// `read` opens one of the kernel's inputs; it is called once for each input that the task reads.
+/// `read` opens one of the kernel's inputs; it is called once for each input that the task reads. Once `stop` is true the
+/// plan gives no further batch but [`stopped`](crate::stopped).
 ///
 /// # Errors
 /// An input that cannot be opened (a [`TaskFailure`] inside [`DataFusionError::External`]), or a plan that does not fit.
 pub fn specialize(
     stored: &StoredPlan,
     partition: u32,
+    stop: &Arc<AtomicBool>,
     read: &mut dyn FnMut(usize) -> Result<Batches, TaskFailure>,
 ) -> Result<Arc<dyn ExecutionPlan>> {
-    let mut task = Task { stored, read };
+    let mut task = Task { stored, stop, read };
     let plan = task.restrict(&stored.fragment.plan, partition as usize)?;
     if scans_files(&plan)? {
         // Sorts say which row groups their scans had best read first; filters that joins and top-k sorts fill while
@@ -48,6 +52,7 @@ pub fn specialize(
 
 struct Task<'a> {
     stored: &'a StoredPlan,
+    stop: &'a Arc<AtomicBool>,
     read: &'a mut dyn FnMut(usize) -> Result<Batches, TaskFailure>,
 }
 
@@ -61,7 +66,7 @@ impl Task<'_> {
         }
         let children = plan.children();
         if children.is_empty() {
-            return leaf(plan, partition);
+            return Ok(self.stoppable(leaf(plan, partition)?));
         }
         let mut restricted = Vec::with_capacity(children.len());
         for (child, partition) in children.into_iter().zip(child_partitions(plan, partition)) {
@@ -73,7 +78,12 @@ impl Task<'_> {
             return concatenated(restricted);
         }
         let recompute = ReplaceChildrenOptions::new(ChildrenPropertiesMode::Recompute);
-        Arc::clone(plan).replace_children(restricted, recompute)?.reset_state()
+        let restricted = Arc::clone(plan).replace_children(restricted, recompute)?.reset_state()?;
+        Ok(if brings_rows(&restricted) { self.stoppable(restricted) } else { restricted })
+    }
+
+    fn stoppable(&self, plan: Arc<dyn ExecutionPlan>) -> Arc<dyn ExecutionPlan> {
+        Arc::new(StoppableExec::new(plan, self.stop))
     }
 
     fn blocks(&mut self, scan: &BlockScanExec) -> Result<Arc<dyn ExecutionPlan>> {
@@ -81,7 +91,8 @@ impl Task<'_> {
         let mut runs: Vec<Arc<dyn ExecutionPlan>> = Vec::with_capacity(range.len());
         for input in range {
             let batches = (self.read)(input).map_err(|e| DataFusionError::External(Box::new(e)))?;
-            runs.push(Arc::new(TaskBlocksExec::new(scan.schema(), scan.run_order().cloned(), batches)));
+            let blocks = TaskBlocksExec::new(scan.schema(), scan.run_order().cloned(), batches);
+            runs.push(self.stoppable(Arc::new(blocks)));
         }
         match scan.run_order() {
             Some(order) if runs.len() > 1 => {

@@ -2,7 +2,9 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use bench_model::{Check, Dataset, Family, Front, JobId, PLANNER_SWITCHES, Program, Query, StyleEnv, Tuning, Workload};
+use bench_model::{
+    Check, Dataset, Family, FragmentId, Front, JobId, PLANNER_SWITCHES, Program, Query, StyleEnv, Tuning, Workload,
+};
 use bench_plan::{PlanFront, PlanKey, PlanSettings, PlanStore, ShipError, cut, task_config};
 use bench_suite::{DataStore, workloads};
 use datafusion::arrow::datatypes::{DataType, Field, Schema};
@@ -155,10 +157,27 @@ fn what_is_no_plan_is_an_error() {
     for end in 0..bytes.len() {
         assert!(store.adopt(&key, &bytes[..end]).is_err(), "{end} of {} bytes", bytes.len());
     }
-    let other = PlanKey { revision: key.revision + 1, ..key };
+    let other = PlanKey { fragment: FragmentId(key.fragment.0 + 1), ..key };
     assert!(matches!(store.adopt(&other, &bytes), Err(ShipError::OtherPlan(k)) if k == other));
     assert!(store.is_empty());
     assert!(store.adopt(&key, &bytes).is_ok());
+}
+
+#[test]
+fn a_plan_that_arrives_for_another_job_is_not_opened_again_unless_it_holds_what_subqueries_found() {
+    let elsewhere = PlanStore::default();
+    for (name, shared) in [("tpch-q03", true), ("tpch-q11", false)] {
+        let workload = bench().workloads.iter().find(|w| w.name == name).unwrap();
+        let [first, second] = [(); 2].map(|()| shipped(workload, &[]));
+        let bytes = |plans: &[(PlanKey, bytes::Bytes)]| plans.iter().map(|(_, b)| b.clone()).collect::<Vec<_>>();
+        assert_eq!(bytes(&first), bytes(&second), "nothing in the bytes of {name} tells the job");
+        let adopt = |plans: &[(PlanKey, bytes::Bytes)]| -> Vec<_> {
+            plans.iter().map(|(key, bytes)| elsewhere.adopt(key, bytes).unwrap()).collect()
+        };
+        let (before, after) = (adopt(&first), adopt(&second));
+        let same = before.iter().zip(&after).filter(|(a, b)| Arc::ptr_eq(a, b)).count();
+        assert_eq!(same == before.len(), shared, "{name}: {same} of {} are shared", before.len());
+    }
 }
 
 #[test]

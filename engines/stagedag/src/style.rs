@@ -48,7 +48,7 @@ const OWN: [Switch; 7] = [
 ];
 
 /// What any style can plan, what an adaptive one can replan, and its own.
-static SWITCHES: [Switch; 19] = joined(&joined::<5, 7, 12>(&PLANNER_SWITCHES, &REPLANNER_SWITCHES), &OWN);
+static SWITCHES: [Switch; 22] = joined(&joined::<6, 9, 15>(&PLANNER_SWITCHES, &REPLANNER_SWITCHES), &OWN);
 
 impl Style for StageDag {
     type Msg = Msg;

@@ -73,13 +73,13 @@ const OWN: [Switch; 27] = [
         default: D::Bool(true),
         help: "Move keys that have not started from saturated to idle workers.",
     },
-    Switch { name: "stealing_interval_ms", default: D::Count(100), help: "How often work is balanced." },
+    Switch { name: "stealing_interval_ms", default: D::Count(1_000), help: "How often work is balanced." },
     Switch {
         name: "p2p",
         default: D::Bool(true),
         help: "Push shuffled blocks to the worker that owns their partition, behind one barrier; off gathers them task by task.",
     },
-    Switch { name: "transfers", default: D::Count(10), help: "How many blocks a worker gathers at a time." },
+    Switch { name: "transfers", default: D::Count(50), help: "How many blocks a worker gathers at a time." },
     Switch {
         name: "transfer_memory",
         default: D::Ratio(0.1),
@@ -142,7 +142,7 @@ const OWN: [Switch; 27] = [
 ];
 
 /// What any style can plan, and its own.
-static SWITCHES: [Switch; 32] = joined(&PLANNER_SWITCHES, &OWN);
+static SWITCHES: [Switch; 33] = joined(&PLANNER_SWITCHES, &OWN);
 
 impl Style for TaskGraph {
     type Msg = Msg;

@@ -1,5 +1,6 @@
 //! Every engine by name. No other crate names a concrete engine.
 
+use crate::build_id;
 use anyhow::{Context, Result, anyhow};
 use bench_actor::Actor;
 use bench_baseline::{Datafusion, Datafusion1t};
@@ -9,10 +10,7 @@ use bench_node::{LiveEngine, NodeOptions, NodePlan, NodeStyles};
 use bench_plan::{PlanFront, PlanStore};
 use bench_stagedag::StageDag;
 use bench_taskgraph::TaskGraph;
-use std::fs::File;
-use std::io::Read;
 use std::sync::Arc;
-use twox_hash::XxHash3_64;
 
 /// The engines of this build, in the order in which reports show them.
 pub(crate) const NAMES: [&str; 5] = ["actor", "taskgraph", "stagedag", "datafusion", "datafusion-1t"];
@@ -44,7 +42,7 @@ fn live<S: Style>(style: S) -> Result<Box<dyn Engine>> {
     let store = PlanStore::default();
     let front = Arc::new(PlanFront::new(store.clone())?);
     let launcher = ClusterLauncher::this_program().context("cannot find this program")?;
-    let nodes = NodePlan { launcher: Arc::new(launcher), build: build_id()?, options: NodeOptions::default() };
+    let nodes = NodePlan { launcher: Arc::new(launcher), build: build_id::word()?, options: NodeOptions::default() };
     Ok(Box::new(LiveEngine::new(style, front, bench_kernels::registry(&store)).with_nodes(nodes)))
 }
 
@@ -66,16 +64,6 @@ pub(crate) fn replay(trace: &JobTrace, without: Option<Blocking>) -> Result<Nano
         other => return Err(anyhow!("no style `{other}`")),
     };
     Ok(replayed?)
-}
-
-/// Which build this program is, for processes that must all be of the same one. The linker writes a hash of the whole
-/// program near its beginning, so that the beginning is enough: hashing all of it would double a node's start.
-pub(crate) fn build_id() -> Result<String> {
-    let program = std::env::current_exe().and_then(File::open).context("cannot read this program's own file")?;
-    let length = program.metadata().context("cannot examine this program's own file")?.len();
-    let mut head = Vec::new();
-    program.take(64 << 10).read_to_end(&mut head).context("cannot read this program's own file")?;
-    Ok(format!("{} {:016x}", env!("CARGO_PKG_VERSION"), XxHash3_64::oneshot_with_seed(length, &head)))
 }
 
 /// What engines of this build say their version is.

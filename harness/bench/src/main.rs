@@ -5,9 +5,11 @@
 //! | `cli` | what can be asked for, parsed and validated |
 //! | `command` | what each command does |
 //! | `engines` | every engine by name: the only place that knows them all |
+//! | `build_id` | which build this program is |
 //! | `progress` | long work as bars on a terminal, as silence elsewhere |
 //! | `interrupt` | Ctrl-C as a flag that long work looks at |
 
+mod build_id;
 mod cli;
 mod command;
 mod engines;

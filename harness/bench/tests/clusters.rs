@@ -86,6 +86,66 @@ fn a_node_that_is_killed_in_the_middle_costs_time_and_nothing_else() {
 }
 
 #[test]
+fn a_fault_that_ends_a_trial_is_in_its_record() {
+    let p = Program::new();
+    let out = p.path("out");
+    let run = ["run", "--suite", "smoke", "--workloads", "tpch-q06", "--engines", "stagedag", "--cluster", "processes"];
+    let hurt = ["--nodes", "1", "--faults", "kill@0%", "--trials", "1", "--protocol", "cold-process", "--out"];
+    // The only node dies, so there is nobody to go on.
+    p.bench(&[&run[..], &hurt, &[out.as_str()]].concat()).assert_code(2);
+    let lines = p.observations("out");
+    assert!(!lines.is_empty());
+    for line in lines {
+        assert_eq!(line["outcome"], "failed", "{line}");
+        let fault = &line["faults"][0];
+        assert_eq!(fault["fault"], "kill@0%", "{line}");
+        assert!(fault["fired_ns"].is_u64() && fault["detected_ns"].is_u64() && fault["void"].is_null(), "{line}");
+        assert!(fault["tasks_ns"].is_u64() && fault["repeated_ns"].is_u64(), "{line}");
+    }
+    let report = p.bench(&["report", out.as_str()]);
+    assert!(report.stdout.contains("0 of 1"), "one fired, none completed, none unrecorded:\n{}", report.stdout);
+}
+
+#[test]
+fn data_that_grow_with_the_nodes_are_made_measured_apart_and_resumed() {
+    let p = Program::new();
+    let out = p.path("out");
+    let run =
+        ["run", "--suite", "smoke", "--workloads", "tpch-q06,topk,graph-tree", "--engines", "stagedag,datafusion"];
+    let weak = ["--cluster", "processes", "--nodes", "1,2", "--slots", "1", "--scaling", "weak", "--trials", "1"];
+    let line = [&run[..], &weak].concat();
+    let dry = p.bench(&[&line[..], &["--dry-run"]].concat());
+    dry.assert_code(0);
+    for word in [
+        "data x 1: tpch-sf0.01, groupby-n100000",
+        "data x 2: tpch-sf0.02, groupby-n200000",
+        "2 nodes, 1 slots, data x 2",
+    ] {
+        assert!(dry.stdout.contains(word), "`{word}` is missing:\n{}", dry.stdout);
+    }
+    let ran = p.bench(&[&line[..], &["--out", out.as_str()]].concat());
+    ran.assert_code(0);
+    let lines = p.observations("out");
+    let mut measured: Vec<(u64, u64, &str)> = lines
+        .iter()
+        .filter(|o| o["arm"] == "main" && o["case"]["workload"] == "tpch-q06")
+        .map(|o| {
+            let case = &o["case"];
+            assert_eq!(o["outcome"], "completed", "{o}");
+            (case["scale"].as_u64().unwrap_or(1), case["nodes"].as_u64().unwrap(), case["engine"].as_str().unwrap())
+        })
+        .collect();
+    measured.sort_unstable();
+    assert_eq!(measured, [(1, 1, "datafusion"), (1, 1, "stagedag"), (2, 1, "datafusion"), (2, 2, "stagedag")]);
+    for said in ["sql weak scaling", "1 x 1", "2 x 1", "insufficient points: 2 of 6 node counts"] {
+        assert!(ran.stdout.contains(said), "`{said}` is missing:\n{}", ran.stdout);
+    }
+    let before = std::fs::read(p.file("out/observations.ndjson")).unwrap();
+    p.bench(&["run", "--resume", out.as_str()]).assert_code(0);
+    assert_eq!(std::fs::read(p.file("out/observations.ndjson")).unwrap(), before, "nothing is left to do");
+}
+
+#[test]
 fn no_node_outlives_a_run_that_is_killed() {
     let p = Program::new().with_own_data();
     p.bench(&["data", "make", "smoke"]).assert_code(0);
@@ -130,4 +190,9 @@ fn a_cluster_that_cannot_be_is_refused_before_any_work() {
     refused(&["--cluster", "local", "--faults", "kill@50%"], &["--cluster processes"]);
     refused(&["--cluster", "processes", "--faults", "burn@50%"], &["corrupt-block"]);
     refused(&["--cluster", "absent.toml"], &["absent.toml"]);
+    refused(&["--scaling", "weak"], &["--nodes"]);
+    refused(&["--cluster", "processes", "--nodes", "1,2,2"], &["--nodes names 2 twice"]);
+    let w = p.user_workload("select k, v from t", "k,v\n1,10\n2,20\n");
+    let own = ["--workload-dir", w.as_str(), "--cluster", "processes", "--nodes", "1,2", "--scaling", "weak"];
+    refused(&own, &["--scaling weak", "--workload-dir"]);
 }

@@ -408,6 +408,26 @@ fn a_timeout_is_an_outcome_and_not_a_hang() {
 }
 
 #[test]
+fn what_the_system_counts_of_a_trial_is_recorded_for_every_engine() {
+    let p = Program::new();
+    let out = p.path("out");
+    let run = ["run", "--suite", "smoke", "--workloads", "tpch-q01", "--trials", "1", "--out", out.as_str()];
+    p.bench(&run).assert_code(0);
+    let lines = p.observations("out");
+    let engines: std::collections::BTreeSet<&str> = lines.iter().filter_map(|o| o["case"]["engine"].as_str()).collect();
+    assert_eq!(engines.len(), ALL.len());
+    for line in &lines {
+        assert_eq!(line["network"]["namespaces"], 1, "{line}");
+        for bytes in ["loopback_received_bytes", "loopback_sent_bytes", "received_bytes", "sent_bytes"] {
+            assert!(line["network"][bytes].is_u64(), "{bytes}: {line}");
+        }
+        let told = line["pressure"]["of"].is_string() && line["pressure"]["cpu_some_ns"].is_u64();
+        let counted = fs::exists("/proc/pressure/cpu").unwrap();
+        assert!(told == counted, "stalls are recorded where the kernel counts them, and absent elsewhere: {line}");
+    }
+}
+
+#[test]
 fn lists_and_the_doctor_speak_json() {
     let p = Program::new();
     for what in [&["list", "engines"][..], &["list", "workloads"], &["list", "suites"], &["doctor"]] {

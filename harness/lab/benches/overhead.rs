@@ -63,6 +63,7 @@ fn plan(trials: u32) -> Plan {
     };
     Plan {
         suite: "bench".into(),
+        scale: 1,
         faults: vec![],
         workloads: vec![Workload {
             name: "w".into(),
@@ -213,6 +214,7 @@ impl Session for Idle {
             trace: None,
             notes: vec![],
             faults: vec![],
+            spilled_bytes: None,
         })
     }
     fn explain(&mut self, _workload: &Workload, _analyze: bool) -> Result<Explanation, EngineError> {

@@ -11,8 +11,8 @@ use bench_lab::hosted::{HostedEngine, HostedProvider, HostedSession, Origin, ser
 use bench_lab::live::{EngineProvider, EngineSpec, Failure, Keep, Limits};
 use bench_lab::oracle::{compare, digest, digest_parquet};
 use bench_model::{
-    Answer, Capabilities, Check, Dataset, Digest, Engine, EngineError, EngineSetup, Explanation, Family, Format,
-    Program, Query, Session, SortKey, Table, Tuning, Workload,
+    Answer, Capabilities, Check, Dataset, Digest, Engine, EngineError, EngineSetup, Explanation, Family, Fault,
+    FaultOutcome, FaultPlan, Format, Nanos, NodeId, Program, Query, Session, SortKey, Table, Tuning, Workload,
 };
 use std::ffi::OsString;
 use std::io::{BufRead, Write};
@@ -26,12 +26,15 @@ use std::time::{Duration, Instant};
 /// What an engine does wrong is its name; `good` does nothing wrong.
 struct Odd(&'static str);
 
-const ENGINES: [&str; 12] =
-    ["good", "burns", "unable", "panics", "dies", "aborts", "chatters", "floods", "polite", "expires", "deaf", "mute"];
+const ENGINES: [&str; 14] = [
+    "good", "burns", "unable", "panics", "dies", "aborts", "chatters", "floods", "polite", "expires", "deaf", "mute",
+    "hurt", "stuck",
+];
 
 struct OddSession {
     behavior: &'static str,
     tables: Vec<String>,
+    armed: Vec<FaultOutcome>,
 }
 
 impl Engine for Odd {
@@ -51,7 +54,7 @@ impl Engine for Odd {
         if self.0 == "mute" {
             wait_until(&AtomicBool::new(false));
         }
-        Ok(Box::new(OddSession { behavior: self.0, tables: Vec::new() }))
+        Ok(Box::new(OddSession { behavior: self.0, tables: Vec::new(), armed: Vec::new() }))
     }
 }
 
@@ -85,6 +88,11 @@ impl Session for OddSession {
                 wait_until(stop);
                 exit(4);
             }
+            "hurt" => return Err(EngineError::Failed("no node is left".into())),
+            "stuck" => {
+                wait_until(stop);
+                return Err(EngineError::Cancelled);
+            }
             "deaf" => wait_until(&AtomicBool::new(false)),
             _ => {}
         }
@@ -96,7 +104,29 @@ impl Session for OddSession {
             trace: None,
             notes: vec!["a note".into()],
             faults: vec![],
+            spilled_bytes: (self.behavior == "burns").then_some(4096),
         })
+    }
+
+    fn arm(&mut self, faults: &FaultPlan) -> Result<(), EngineError> {
+        let fired = |fault: &Fault| FaultOutcome {
+            fault: fault.to_string(),
+            node: NodeId(2),
+            fired_ns: Some(Nanos::new(40)),
+            tasks_done: 5,
+            detected_ns: None,
+            recovered_ns: None,
+            tasks_repeated: 0,
+            repeated_ns: Some(Nanos::ZERO),
+            tasks_ns: Some(Nanos::new(90)),
+            void: None,
+        };
+        self.armed = faults.faults.iter().map(fired).collect();
+        Ok(())
+    }
+
+    fn struck(&mut self) -> Vec<FaultOutcome> {
+        std::mem::take(&mut self.armed)
     }
 
     fn explain(&mut self, workload: &Workload, _analyze: bool) -> Result<Explanation, EngineError> {
@@ -198,7 +228,16 @@ fn a_good_engine_answers_and_is_measured() {
     assert!(text.starts_with("w over t ") && text.contains("Decimal128(15, 2)"), "{text}");
     let measured = session.run(&workload(), &limits(PATIENT, 0)).unwrap();
     assert_eq!((measured.rows, measured.notes), (3, vec!["a note".to_owned()]));
-    assert!(measured.usage.unwrap().rss_bytes_peak.is_some_and(|bytes| bytes > 0));
+    let usage = measured.usage.unwrap();
+    assert!(usage.rss_bytes_peak.is_some_and(|bytes| bytes > 0));
+    assert_eq!(usage.network.map(|n| n.namespaces), Some(1), "an engine lives in the harness's network namespace");
+    let told = usage.pressure.is_some();
+    assert_eq!(
+        told,
+        std::fs::exists("/proc/pressure/cpu").unwrap(),
+        "stalls are recorded where the kernel counts them"
+    );
+    assert_eq!(measured.spilled_bytes, None, "an engine that does not count has not spilled nothing");
     let answer = session.digest(&Check::default(), Keep::default(), &NEVER).unwrap().digest.unwrap();
     let expected = batch(&[1, 2, 3]);
     let expected = digest(&expected.schema(), &[expected], &Check::default()).unwrap();
@@ -212,6 +251,7 @@ fn cpu_time_is_counted_for_the_run_alone() {
     let mut session = started("burns");
     let measured = session.run(&workload(), &limits(PATIENT, 0)).unwrap();
     let usage = measured.usage.unwrap();
+    assert_eq!(measured.spilled_bytes, Some(4096), "what the engine counts arrives");
     assert!(measured.wall_ns >= 60_000_000);
     // A busy machine may take the core away, but 60 ms on the wall clock cannot cost more than that on the CPU's.
     let cpu_ns = usage.cpu_ns.unwrap();
@@ -256,6 +296,26 @@ fn an_engine_that_cannot_says_so_and_lives_on() {
     let failure = session.run(&workload(), &limits(PATIENT, 0)).unwrap_err();
     assert_eq!(failure, Failure::Unsupported("no such thing".into()));
     assert!(session.is_alive());
+}
+
+fn a_fault_that_ends_a_run_is_told_with_its_failure() {
+    let plan = FaultPlan { faults: vec!["kill@50%".parse().unwrap()], seed: 1 };
+    let mut session = started("hurt");
+    let failure = session.run(&workload(), &Limits { faults: Some(&plan), ..limits(PATIENT, 0) }).unwrap_err();
+    assert_eq!(failure, Failure::Failed("no node is left".into()));
+    let struck = session.struck();
+    assert_eq!((struck[0].fault.as_str(), struck[0].fired_ns), ("kill@50%", Some(Nanos::new(40))));
+    assert_eq!(session.struck(), [], "told once");
+    session.run(&workload(), &limits(PATIENT, 0)).unwrap_err();
+    assert_eq!(session.struck(), [], "a run without faults has none");
+}
+
+fn a_fault_that_a_run_hangs_on_is_told_when_it_is_cancelled() {
+    let plan = FaultPlan { faults: vec!["cut@10%".parse().unwrap()], seed: 1 };
+    let mut session = started("stuck");
+    let failure = session.run(&workload(), &Limits { faults: Some(&plan), ..limits(30, PATIENT) }).unwrap_err();
+    assert!(matches!(failure, Failure::TimedOut { .. }), "{failure:?}");
+    assert_eq!(session.struck().iter().map(|f| f.fault.as_str()).collect::<Vec<_>>(), ["cut@10%"]);
 }
 
 fn a_panic_is_a_failure_that_ends_the_session() {
@@ -501,6 +561,8 @@ const CLAIMS: &[(&str, fn())] = claims! {
     a_discarded_answer_is_gone_and_discarding_nothing_is_fine,
     a_result_that_cannot_be_kept_is_the_harness_s_failure,
     an_engine_that_cannot_says_so_and_lives_on,
+    a_fault_that_ends_a_run_is_told_with_its_failure,
+    a_fault_that_a_run_hangs_on_is_told_when_it_is_cancelled,
     a_panic_is_a_failure_that_ends_the_session,
     a_death_is_reported_with_its_status_and_last_words,
     garbage_on_stdout_is_quoted_and_ends_the_session,

@@ -120,6 +120,34 @@ fn failures_that_cannot_change_are_recorded_once_and_others_twice() {
 }
 
 #[test]
+fn a_trial_that_a_fault_ended_records_what_came_of_the_fault() {
+    let fault = r#"{"fault":"kill@50%","node":2,"fired_ns":40,"tasks_done":5,"detected_ns":45,"tasks_repeated":0}"#;
+    let outcome: bench_model::FaultOutcome = serde_json::from_str(fault).unwrap();
+    let struck = |failure| Act::Struck(failure, outcome.clone());
+    let late = Failure::TimedOut { request: "run", after: Duration::from_secs(1) };
+    for failure in [Failure::Failed("no node is left".into()), late] {
+        let fake = Fake::default().script("a", "q", [right(1), struck(failure), right(1)]);
+        let (observations, _) = check(&plan(vec![workload("q")], &["a"], 2), &fake);
+        assert!(matches!(observations[0].outcome, Outcome::Failed | Outcome::TimedOut));
+        assert_eq!(observations[0].faults, std::slice::from_ref(&outcome));
+        assert!(observations.iter().skip(1).all(|o| o.faults.is_empty()), "what came of a fault is one trial's");
+    }
+}
+
+#[test]
+fn an_unanswered_question_is_another_one_at_another_scale() {
+    let fake = Fake::default();
+    let small = Plan { oracle: None, ..plan(vec![unanswered("q")], &["a"], 1) };
+    let (recorded, _) = check(&small, &fake);
+    assert_eq!(recorded[0].case.scale, 1);
+    // Over more data the same workload has another answer, to which nobody has been held yet.
+    let other = Fake::default().script("a", "q", [Act::Answer { answer: 43, ms: 1 }]);
+    let (recorded, summary) = resume(&Plan { scale: 4, ..small }, &other, recorded);
+    assert_eq!((summary.completed, recorded[1].case.scale), (1, 4));
+    assert_ne!(recorded[0].key, recorded[1].key);
+}
+
+#[test]
 fn a_dead_engine_is_replaced_and_warmed_again() {
     let crash = Act::Fail(Failure::Panicked("once".into()));
     let fake = Fake::default().script("a", "q", [right(1), crash, right(1)]);
@@ -259,6 +287,8 @@ fn impossible_plans_are_refused_with_the_next_step() {
         twice.ends_with("is planned twice; give workloads different names, or engines different settings"),
         "{twice}"
     );
+    let nothing = Plan { scale: 0, ..plan(vec![workload("q")], &["a"], 1) };
+    insta::assert_snapshot!(said(nothing), @"the data of suite `test` cannot be 0 times as large as it is");
     let lost = Plan { datasets: vec![], ..plan(vec![workload("q")], &["a"], 1) };
     insta::assert_snapshot!(said(lost), @"workload `q` reads dataset `d`, which is not loaded; make it with `bench data make`");
 }

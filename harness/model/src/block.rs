@@ -102,7 +102,8 @@ fn mix_column(rows: &mut [u64], column: &ArrayRef) {
     match data_type {
         DataType::Utf8View => {
             let a = column.as_string_view();
-            mix_bytes(rows, a.nulls(), |i| a.value(i).as_bytes());
+            let views = a.views();
+            mix_values(rows, a.nulls(), |i| hash_inline(views[i]).unwrap_or_else(|| hash_bytes(a.value(i).as_bytes())));
         }
         DataType::Utf8 => {
             let a = column.as_string::<i32>();
@@ -164,10 +165,39 @@ fn hash_bytes(bytes: &[u8]) -> u64 {
         word.copy_from_slice(chunk);
         h = mix(h, u64::from_le_bytes(word));
     }
-    let mut word = [0u8; 8];
-    let rest = chunks.remainder();
-    word[..rest.len()].copy_from_slice(rest);
-    mix(mix(h, u64::from_le_bytes(word)), bytes.len() as u64)
+    mix(mix(h, last_word(bytes)), bytes.len() as u64)
+}
+
+/// The bytes after the last whole word, filled up with zeros. Every exchange hashes every text, and copying so few bytes
+/// one way for every length would take longer than hashing them.
+fn last_word(bytes: &[u8]) -> u64 {
+    let len = bytes.len();
+    match len {
+        _ if len.is_multiple_of(8) => 0,
+        8.. => u64::from_le_bytes(at(bytes, len - 8)) >> (8 * (8 - len % 8)),
+        4.. => {
+            // The two overlap, in bytes that are the same in both.
+            let (low, high) = (u32::from_le_bytes(at(bytes, 0)), u32::from_le_bytes(at(bytes, len - 4)));
+            u64::from(low) | u64::from(high) << (8 * (len - 4))
+        }
+        _ => {
+            u64::from(bytes[0])
+                | u64::from(bytes[len / 2]) << (8 * (len / 2))
+                | u64::from(bytes[len - 1]) << (8 * (len - 1))
+        }
+    }
+}
+
+/// What [`hash_bytes`] gives for text that lies in its view; none for longer text.
+fn hash_inline(view: u128) -> Option<u64> {
+    let len = view as u32;
+    if len > 12 {
+        return None;
+    }
+    let text = (view >> 32) & ((1u128 << (8 * len)) - 1);
+    let (first, second) = (text as u64, (text >> 64) as u64);
+    let h = if len < 8 { mix(K1, first) } else { mix(mix(K1, first), second) };
+    Some(mix(h, u64::from(len)))
 }
 
 /// Fixed-width values by their bytes; anything nested or rarer by its printed form.
@@ -193,8 +223,12 @@ fn mix_raw(rows: &mut [u64], column: &ArrayRef) {
 }
 
 fn word<const N: usize>(bytes: &[u8], i: usize) -> [u8; N] {
+    at(bytes, i * N)
+}
+
+fn at<const N: usize>(bytes: &[u8], start: usize) -> [u8; N] {
     let mut out = [0u8; N];
-    out.copy_from_slice(&bytes[i * N..(i + 1) * N]);
+    out.copy_from_slice(&bytes[start..start + N]);
     out
 }
 
@@ -254,6 +288,21 @@ mod tests {
         let view: ArrayRef = Arc::new(StringViewArray::from(vec!["a", "a longer text than twelve bytes"]));
         let of = |a: ArrayRef| RecordBatch::try_from_iter([("s", a)]).map(|b| checksum_of(&b)).ok();
         assert_eq!(of(plain), of(view));
+    }
+
+    #[test]
+    fn text_of_every_length_hashes_word_by_word() {
+        let text: String = ('a'..='z').cycle().take(40).collect();
+        for len in 0..=text.len() {
+            let bytes = &text.as_bytes()[..len];
+            let words = bytes.chunks_exact(8).map(|c| u64::from_le_bytes(at(c, 0)));
+            let mut last = [0u8; 8];
+            last[..len % 8].copy_from_slice(&bytes[len - len % 8..]);
+            let hash = words.chain([u64::from_le_bytes(last), len as u64]).fold(K1, mix);
+            assert_eq!(hash_bytes(bytes), hash, "{len} bytes");
+            let view = StringViewArray::from(vec![&text[..len]]).views()[0];
+            assert_eq!(hash_inline(view), (len <= 12).then_some(hash), "{len} bytes");
+        }
     }
 
     #[test]

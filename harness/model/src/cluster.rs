@@ -30,6 +30,9 @@ pub enum ClusterSpec {
     Hosts {
         /// The machines, in node order.
         hosts: Vec<SshHost>,
+        /// A folder of certificates, of the same path on every machine, if what they say to each other is encrypted.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        tls: Option<PathBuf>,
     },
 }
 
@@ -57,12 +60,43 @@ pub struct SshHost {
     /// ssh's port.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub port: Option<u16>,
-    /// A private key.
+    /// A private key; ssh's own choice where absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub identity: Option<PathBuf>,
+    /// A file with the machine's public key; ssh's own where absent. A machine that is in neither is refused.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub known_hosts: Option<PathBuf>,
     /// The address its node listens on and the others connect to.
     pub address: std::net::IpAddr,
     /// A folder on that machine for the program and its temporary files.
+    pub folder: PathBuf,
+    /// Whether the program stays there for the next run.
+    pub keep_program: bool,
+    /// How the tables get there.
+    pub tables: HostTables,
+    /// Where things lie on that machine, once it was made ready for a run.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub site: Option<HostSite>,
+}
+
+/// How tables get to a machine. Either way they lie at the path that they have on the driver's machine.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum HostTables {
+    /// They are there already: the file system is shared, or somebody has copied them.
+    #[default]
+    Present,
+    /// Those that are missing there or differ are copied before the run, and stay.
+    Copy,
+}
+
+/// What a run has on another machine.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct HostSite {
+    /// The program.
+    pub program: PathBuf,
+    /// A folder that is the run's own and goes when the run does.
     pub folder: PathBuf,
 }
 
@@ -84,7 +118,16 @@ impl ClusterSpec {
         match self {
             Self::Local => 1,
             Self::Processes { nodes } | Self::Emulated { nodes, .. } => *nodes,
-            Self::Hosts { hosts } => u32::try_from(hosts.len()).unwrap_or(u32::MAX),
+            Self::Hosts { hosts, .. } => u32::try_from(hosts.len()).unwrap_or(u32::MAX),
+        }
+    }
+
+    /// The folder of certificates, if what its processes say to each other is encrypted.
+    #[must_use]
+    pub fn tls(&self) -> Option<&Path> {
+        match self {
+            Self::Hosts { tls, .. } => tls.as_deref(),
+            Self::Local | Self::Processes { .. } | Self::Emulated { .. } => None,
         }
     }
 }

@@ -61,6 +61,8 @@ pub struct Answer {
     pub notes: Vec<String>,
     /// What came of the faults that were armed for this run.
     pub faults: Vec<FaultOutcome>,
+    /// Bytes that operators of all tasks wrote out during the run because memory ran short; absent if not measured.
+    pub spilled_bytes: Option<u64>,
 }
 
 /// Why there is no answer.
@@ -137,6 +139,10 @@ pub trait Session {
             return Ok(());
         }
         Err(EngineError::Unsupported("this engine runs in one process: there is no node to hurt".to_owned()))
+    }
+    /// What came of the faults of the last run, if that run gave no answer: an answer carries its own. Told once.
+    fn struck(&mut self) -> Vec<FaultOutcome> {
+        Vec::new()
     }
     /// Explains a workload; `analyze` also runs it and shows what adaptive replanning changed.
     ///

@@ -136,8 +136,9 @@ pub struct FaultPlan {
 }
 
 /// What came of a planned fault. A run whose fault did not fire is void: it shows nothing about recovery.
+///
+/// Records keep it, so fields it does not know are ignored: a later build may have added them.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct FaultOutcome {
     /// As planned.
     pub fault: String,
@@ -156,6 +157,12 @@ pub struct FaultOutcome {
     pub recovered_ns: Option<Nanos>,
     /// Tasks that ran more than once because of it.
     pub tasks_repeated: u64,
+    /// Time that the repetitions took on their slots, together; absent where nobody measured it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub repeated_ns: Option<Nanos>,
+    /// Time that all tasks of the run took on their slots, repetitions included: what `repeated_ns` is a share of.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tasks_ns: Option<Nanos>,
     /// Why it did not fire, where that is known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub void: Option<String>,

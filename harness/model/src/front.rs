@@ -39,6 +39,12 @@ pub trait Front: Send + Sync {
         let _ = args;
         None
     }
+    /// The arguments of calls that are about to be made and were not named before, in the order in which they are worth
+    /// shipping. What they name may be changed later all the same; it has other arguments then.
+    fn due(&self, job: JobId) -> Vec<Bytes> {
+        let _ = job;
+        Vec::new()
+    }
     /// The job's fragments as text: exchanges, partitions, operators and what replanning changed.
     fn explain(&self, job: JobId) -> String;
     /// Drops everything remembered about a job.

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 /// Why a task attempt ended without its blocks. The variant decides what the style does next.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
@@ -73,13 +74,30 @@ pub trait TaskContext {
         let _ = key;
         Err(TaskFailure::Fatal("this host ships nothing".to_owned()))
     }
+    /// Sends rows on their way that were written and wait in memory for the place where blocks are kept; afterwards
+    /// [`TaskContext::waiting`] is zero, or what cannot be sent before the task ends.
+    ///
+    /// # Errors
+    /// Those of [`TaskContext::write`].
+    fn flush(&mut self) -> Result<(), TaskFailure> {
+        Ok(())
+    }
+    /// What written rows take in memory that could be sent on their way. Rows whose place is in memory do not count:
+    /// they are the node's, and not the task's any more.
+    fn waiting(&self) -> Bytes {
+        Bytes::ZERO
+    }
+    /// Turns true when the attempt should stop. Streams and helpers that outlive a call may keep it.
+    fn stop(&self) -> &Arc<AtomicBool>;
     /// Whether the attempt should stop; long kernels look now and then.
-    fn cancelled(&self) -> bool;
+    fn cancelled(&self) -> bool {
+        self.stop().load(Ordering::Relaxed)
+    }
     /// Memory this task may hold before it must spill.
     fn memory_share(&self) -> Bytes;
     /// A folder on local disk for the task's temporary files.
     fn scratch(&self) -> &Path;
-    /// Adds to what the attempt reports.
+    /// Adds to what the attempt reports, whether it succeeds or not.
     fn record_spill(&mut self, bytes: Bytes);
 }
 

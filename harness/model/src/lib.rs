@@ -39,7 +39,7 @@ mod tuning;
 mod units;
 
 pub use block::{BlockMeta, BlockRef, Checksum, checksum_of};
-pub use cluster::{ClusterSpec, LaunchedNode, Launcher, NodeLimits, SshHost};
+pub use cluster::{ClusterSpec, HostSite, HostTables, LaunchedNode, Launcher, NodeLimits, SshHost};
 pub use dataset::{Dataset, Format, Table};
 pub use digest::{ColumnDigest, Digest};
 pub use engine::{Answer, Capabilities, Engine, EngineError, EngineSetup, Explanation, Session};

@@ -7,7 +7,7 @@ const MIB: u64 = 1 << 20;
 
 /// What any style can set about how a query is planned before its first task. A planner reads a switch that a style does
 /// not declare as if it were at the default given here.
-pub const PLANNER_SWITCHES: [Switch; 5] = [
+pub const PLANNER_SWITCHES: [Switch; 6] = [
     Switch {
         name: "partitions",
         default: D::Count(0),
@@ -17,6 +17,12 @@ pub const PLANNER_SWITCHES: [Switch; 5] = [
         name: "partitions_per_slot",
         default: D::Count(2),
         help: "Tasks of a shuffled stage for each slot, where `partitions` does not say how many.",
+    },
+    Switch {
+        name: "partition_bytes",
+        default: D::Bytes(MIB),
+        help: "Bytes of a query's tables for each task of its shuffled stages at least, where `partitions` does not say how \
+               many tasks there are.",
     },
     Switch {
         name: "join",
@@ -33,7 +39,7 @@ pub const PLANNER_SWITCHES: [Switch; 5] = [
 
 /// What a style that replans between stages can set besides. Without `adaptive` none of them has an effect, and a style
 /// that does not declare `adaptive` does not replan.
-pub const REPLANNER_SWITCHES: [Switch; 7] = [
+pub const REPLANNER_SWITCHES: [Switch; 9] = [
     Switch {
         name: "adaptive",
         default: D::Bool(true),
@@ -48,6 +54,18 @@ pub const REPLANNER_SWITCHES: [Switch; 7] = [
         name: "coalesce_bytes",
         default: D::Bytes(16 * MIB),
         help: "How many bytes a task should read at least after coalescing.",
+    },
+    Switch {
+        name: "wait_for_sizes",
+        default: D::Bool(true),
+        help: "Let a stage wait for another that it does not read, if that one's size may spare or shrink its shuffle \
+               (needs adaptive).",
+    },
+    Switch {
+        name: "prune_empty",
+        default: D::Bool(true),
+        help: "Leave out joins that can give no row because a finished stage left none, and what only they need (needs \
+               adaptive).",
     },
     Switch {
         name: "semijoin_reduction",
@@ -98,7 +116,7 @@ mod tests {
 
     #[test]
     fn joined_lists_keep_every_switch_in_order() {
-        static ALL: [Switch; 12] = joined(&PLANNER_SWITCHES, &REPLANNER_SWITCHES);
+        static ALL: [Switch; 15] = joined(&PLANNER_SWITCHES, &REPLANNER_SWITCHES);
         let names: Vec<_> = PLANNER_SWITCHES.iter().chain(&REPLANNER_SWITCHES).map(|s| s.name).collect();
         assert_eq!(ALL.iter().map(|s| s.name).collect::<Vec<_>>(), names);
         assert_eq!(names.iter().collect::<BTreeSet<_>>().len(), names.len(), "a name stands for one switch");

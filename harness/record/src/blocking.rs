@@ -148,6 +148,7 @@ mod tests {
             nodes: 1,
             slots: 2,
             protocol: Protocol::Warm(1),
+            scale: 1,
         };
         CaseBlocking {
             key: case.key(),

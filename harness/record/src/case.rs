@@ -108,6 +108,20 @@ pub struct Case {
     pub slots: u32,
     /// How it was measured.
     pub protocol: Protocol,
+    /// How many times the suite's own scale the data has; more than 1 where it grows with the nodes (weak scaling). Left
+    /// out of the JSON, and so of the key, where it is 1.
+    #[serde(default = "once", skip_serializing_if = "is_once")]
+    pub scale: u32,
+}
+
+/// The scale of a suite as it is.
+pub(crate) const fn once() -> u32 {
+    1
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+pub(crate) const fn is_once(scale: &u32) -> bool {
+    *scale == 1
 }
 
 /// A case's identity as text: safe as a file name, the same on every machine and in every version.
@@ -167,6 +181,7 @@ mod tests {
             nodes: 1,
             slots: 2,
             protocol: Protocol::Warm(1),
+            scale: 1,
         }
     }
 
@@ -178,7 +193,7 @@ mod tests {
 
     #[test]
     fn every_field_is_part_of_the_key() {
-        let changes: [fn(&mut Case); 9] = [
+        let changes: [fn(&mut Case); 10] = [
             |c| c.suite = "10gb".into(),
             |c| c.family = Family::Dataframe,
             |c| c.workload = "tpch-q02".into(),
@@ -188,6 +203,7 @@ mod tests {
             |c| c.nodes = 2,
             |c| c.slots = 1,
             |c| c.protocol = Protocol::ColdProcess,
+            |c| c.scale = 4,
         ];
         let mut keys = vec![case().key()];
         for change in changes {
@@ -197,7 +213,7 @@ mod tests {
         }
         keys.sort();
         keys.dedup();
-        assert_eq!(keys.len(), 10);
+        assert_eq!(keys.len(), 11);
     }
 
     #[test]

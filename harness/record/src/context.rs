@@ -1,6 +1,6 @@
 //! What was asked for, and of what: the contents of `run.json`.
 
-use crate::case::Protocol;
+use crate::case::{Protocol, is_once, once};
 use crate::machine::Machine;
 use crate::time::Timestamp;
 use bench_model::{Family, Tuning};
@@ -110,6 +110,9 @@ pub struct DatasetContext {
     pub bytes: u64,
     /// What identifies the bytes of all files together.
     pub checksum: String,
+    /// Cases of which scale read it.
+    #[serde(default = "once", skip_serializing_if = "is_once")]
+    pub scale: u32,
 }
 
 /// One workload that ran.
@@ -119,6 +122,9 @@ pub struct WorkloadContext {
     pub name: String,
     /// What identifies its program and the answer it is held to.
     pub checksum: String,
+    /// At which scale: other data, and so another answer.
+    #[serde(default = "once", skip_serializing_if = "is_once")]
+    pub scale: u32,
 }
 
 /// Something that two runs have under one name, and that is not the same.
@@ -139,10 +145,9 @@ impl RunContext {
     pub fn difference(&self, other: &Self) -> Option<Difference> {
         let data =
             self.datasets.iter().find(|d| other.datasets.iter().any(|o| o.name == d.name && o.checksum != d.checksum));
-        let work = self
-            .workloads
-            .iter()
-            .find(|w| other.workloads.iter().any(|o| o.name == w.name && o.checksum != w.checksum));
+        let is_same = |a: &WorkloadContext, b: &WorkloadContext| (&a.name, a.scale) == (&b.name, b.scale);
+        let work =
+            self.workloads.iter().find(|w| other.workloads.iter().any(|o| is_same(o, w) && o.checksum != w.checksum));
         data.map(|d| Difference::Dataset(d.name.clone())).or_else(|| work.map(|w| Difference::Workload(w.name.clone())))
     }
 

@@ -5,6 +5,7 @@
 //! | `time` | instants as RFC 3339 UTC text |
 //! | `case` | what was measured, its deterministic key, and which protocol measured it |
 //! | `observation` | one trial: one line of `observations.ndjson` |
+//! | `resources` | stalls and network bytes of a trial, as the operating system counts them |
 //! | `context` | what was asked for, and of what: `run.json` |
 //! | `machine` | the machine a run was on, and the key that says when two are the same |
 //! | `journal` | the only writer: one locked, append-only, synced line per trial; resuming |
@@ -22,9 +23,12 @@ mod journal;
 mod machine;
 mod observation;
 mod reader;
+mod resources;
 mod time;
 
-pub use bench_model::{Blocking, Bytes, ColumnDigest, Digest, Family, Nanos, SpanKind, SpanReport, Tuning};
+pub use bench_model::{
+    Blocking, Bytes, ColumnDigest, Digest, Family, FaultOutcome, Nanos, SpanKind, SpanReport, Tuning,
+};
 pub use blocking::{
     BLOCKING_FILE, CaseBlocking, REPLAY_ERROR_MAX, TRACES_FOLDER, traces, traces_folder, write_blocking,
 };
@@ -35,10 +39,11 @@ pub use journal::{Journal, Resumed, Torn};
 pub use machine::Machine;
 pub use observation::{Contamination, Invalid, Observation, Outcome, TrialId};
 pub use reader::{MAX_CONTEXT_BYTES, MAX_LINE_BYTES, Run};
+pub use resources::{NetworkBytes, Pressure, PressureOf};
 pub use time::Timestamp;
 
-/// The schema this build writes, and the newest it reads.
-pub const SCHEMA: u32 = 1;
+/// The schema this build writes, and the newest it reads; older ones are read too.
+pub const SCHEMA: u32 = 2;
 /// The file that holds a run's context.
 pub const CONTEXT_FILE: &str = "run.json";
 /// The file that holds a run's trials, one a line.

@@ -2,6 +2,7 @@
 
 use crate::SCHEMA;
 use crate::case::{Arm, Case, CaseKey};
+use crate::resources::{NetworkBytes, Pressure};
 use crate::time::Timestamp;
 use bench_model::{Digest, FaultOutcome, SpanReport};
 use serde::{Deserialize, Serialize};
@@ -76,6 +77,16 @@ pub struct Observation {
     /// Bytes they sent to storage.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub write_bytes: Option<u64>,
+    /// How long tasks stalled for want of CPU, memory or storage.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pressure: Option<Pressure>,
+    /// Bytes that passed over network interfaces.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub network: Option<NetworkBytes>,
+    /// Bytes that the engine's operators wrote out because memory ran short, as the engine counts them; part of
+    /// `write_bytes` where they reached the disk.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub spilled_bytes: Option<u64>,
     /// Rows of the answer.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rows_out: Option<u64>,
@@ -99,8 +110,8 @@ pub struct Observation {
     /// What the engine decided on the way, a sentence each.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub notes: Vec<String>,
-    /// What came of the faults that were planned for this trial. One that did not fire makes the trial void: it shows
-    /// nothing about recovery.
+    /// What came of the faults that were planned for this trial, whatever its outcome. One that did not fire makes the
+    /// trial void: it shows nothing about recovery.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub faults: Vec<FaultOutcome>,
     /// What was seen of the rest of the machine.
@@ -201,6 +212,9 @@ impl Observation {
             rss_bytes_peak: None,
             read_bytes: None,
             write_bytes: None,
+            pressure: None,
+            network: None,
+            spilled_bytes: None,
             rows_out: None,
             digest: None,
             oracle: None,
@@ -238,7 +252,7 @@ impl Observation {
             (false, _, false) => return Err(Invalid::NoReason(self.outcome)),
             _ => {}
         }
-        for (name, value) in [("nodes", self.case.nodes), ("slots", self.case.slots)] {
+        for (name, value) in [("nodes", self.case.nodes), ("slots", self.case.slots), ("scale", self.case.scale)] {
             if value == 0 {
                 return Err(Invalid::Zero(name));
             }

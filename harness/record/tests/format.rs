@@ -2,7 +2,10 @@
 
 mod run_fixture;
 
-use bench_record::{Arm, Contamination, Digest, Nanos, Observation, Outcome, SpanKind, SpanReport};
+use bench_record::{
+    Arm, Case, Contamination, Digest, Nanos, NetworkBytes, Observation, Outcome, Pressure, PressureOf, SpanKind,
+    SpanReport,
+};
 use run_fixture::{case, completed, context};
 
 #[test]
@@ -12,6 +15,23 @@ fn a_completed_trial_is_written_thus() {
     o.rss_bytes_peak = Some(52_428_800);
     o.read_bytes = Some(0);
     o.write_bytes = Some(4096);
+    o.pressure = Some(Pressure {
+        of: PressureOf::Cgroup,
+        cpu_some_ns: Some(30_000),
+        cpu_full_ns: Some(1_000),
+        memory_some_ns: Some(0),
+        memory_full_ns: Some(0),
+        io_some_ns: Some(7_000),
+        io_full_ns: None,
+    });
+    o.network = Some(NetworkBytes {
+        namespaces: 5,
+        loopback_received_bytes: 100,
+        loopback_sent_bytes: 100,
+        received_bytes: 2_000,
+        sent_bytes: 2_100,
+    });
+    o.spilled_bytes = Some(1024);
     o.rows_out = Some(4);
     o.digest = Some(Digest { rows: 4, exact_columns: vec!["l_returnflag".into()], ..Digest::default() });
     o.oracle = Some("duckdb 1.4.1".into());
@@ -30,7 +50,7 @@ fn a_completed_trial_is_written_thus() {
     o.repeat = Some(1);
     insta::assert_snapshot!(serde_json::to_string_pretty(&o).unwrap(), @r#"
     {
-      "schema": 1,
+      "schema": 2,
       "key": "tpch-q01.stagedag.3afc779851569906",
       "case": {
         "suite": "smoke",
@@ -51,6 +71,22 @@ fn a_completed_trial_is_written_thus() {
       "rss_bytes_peak": 52428800,
       "read_bytes": 0,
       "write_bytes": 4096,
+      "pressure": {
+        "of": "cgroup",
+        "cpu_some_ns": 30000,
+        "cpu_full_ns": 1000,
+        "memory_some_ns": 0,
+        "memory_full_ns": 0,
+        "io_some_ns": 7000
+      },
+      "network": {
+        "namespaces": 5,
+        "loopback_received_bytes": 100,
+        "loopback_sent_bytes": 100,
+        "received_bytes": 2000,
+        "sent_bytes": 2100
+      },
+      "spilled_bytes": 1024,
       "rows_out": 4,
       "digest": {
         "rows": 4,
@@ -89,14 +125,32 @@ fn a_completed_trial_is_written_thus() {
 fn a_failed_trial_has_no_numbers_it_did_not_measure() {
     let mut o = Observation::new(case("tpch-q01"), Arm::Twin, 0, Outcome::Failed, completed("q", 0).started_at);
     o.reason = Some("exit status 137".into());
-    insta::assert_snapshot!(serde_json::to_string(&o).unwrap(), @r#"{"schema":1,"key":"tpch-q01.stagedag.3afc779851569906","case":{"suite":"smoke","family":"sql","workload":"tpch-q01","engine":"stagedag","variant":"default","cluster":"local","nodes":1,"slots":2,"protocol":"warm-1"},"arm":"aa","trial":0,"outcome":"failed","reason":"exit status 137","contaminated":false,"started_at":"2026-11-22T19:04:05.123Z"}"#);
+    insta::assert_snapshot!(serde_json::to_string(&o).unwrap(), @r#"{"schema":2,"key":"tpch-q01.stagedag.3afc779851569906","case":{"suite":"smoke","family":"sql","workload":"tpch-q01","engine":"stagedag","variant":"default","cluster":"local","nodes":1,"slots":2,"protocol":"warm-1"},"arm":"aa","trial":0,"outcome":"failed","reason":"exit status 137","contaminated":false,"started_at":"2026-11-22T19:04:05.123Z"}"#);
+}
+
+#[test]
+fn a_failed_trial_says_what_came_of_its_faults() {
+    let mut o = Observation::new(case("tpch-q01"), Arm::Main, 0, Outcome::Failed, completed("q", 0).started_at);
+    o.reason = Some("after kill@50% on n2: no node is left".into());
+    let fault = r#"{"fault":"kill@50%","node":2,"fired_ns":40,"tasks_done":5,"detected_ns":45,"tasks_repeated":1,"repeated_ns":9,"tasks_ns":90}"#;
+    o.faults = vec![serde_json::from_str(fault).unwrap()];
+    assert_eq!(o.validate(), Ok(()));
+    let text = serde_json::to_string(&o).unwrap();
+    assert!(text.ends_with(&format!("\"faults\":[{fault}]}}")), "{text}");
+}
+
+#[test]
+fn only_data_at_another_scale_than_the_suite_s_says_so() {
+    let written = |scale| serde_json::to_string(&Case { scale, ..case("tpch-q01") }).unwrap();
+    assert!(!written(1).contains("scale"));
+    assert!(written(4).ends_with(r#""protocol":"warm-1","scale":4}"#), "{}", written(4));
 }
 
 #[test]
 fn the_context_is_written_thus() {
     insta::assert_snapshot!(serde_json::to_string_pretty(&context()).unwrap(), @r#"
     {
-      "schema": 1,
+      "schema": 2,
       "bench": {
         "version": "0.1.0",
         "build_id": "abc123"

@@ -3,7 +3,9 @@
 
 mod run_fixture;
 
-use bench_record::{Arm, CONTEXT_FILE, Journal, MAX_LINE_BYTES, OBSERVATIONS_FILE, RecordError, Run, Timestamp};
+use bench_record::{
+    Arm, CONTEXT_FILE, Journal, MAX_LINE_BYTES, NetworkBytes, OBSERVATIONS_FILE, Pressure, RecordError, Run, Timestamp,
+};
 use proptest::prelude::*;
 use run_fixture::{completed, context};
 use std::fs;
@@ -75,20 +77,77 @@ fn endless_lines_are_refused_without_reading_them_whole() {
 
 #[test]
 fn a_newer_schema_is_named_as_such() {
-    let told = check("{\"schema\":2,\"shape\":\"unknown\"}");
-    assert!(told.starts_with("FILE: line 2: schema 2 is newer than 1"), "{told}");
-    let told = check(&line().replace("\"schema\":1", "\"schema\":9"));
-    assert!(told.starts_with("FILE: line 2: schema 9 is newer than 1"), "{told}");
+    let told = check("{\"schema\":3,\"shape\":\"unknown\"}");
+    assert!(told.starts_with("FILE: line 2: schema 3 is newer than 2"), "{told}");
+    let told = check(&line().replace("\"schema\":2", "\"schema\":9"));
+    assert!(told.starts_with("FILE: line 2: schema 9 is newer than 2"), "{told}");
 
     let dir = folder_with(b"");
-    fs::write(dir.path().join(CONTEXT_FILE), "{\"schema\":2}").unwrap();
-    assert!(matches!(Run::load(dir.path()), Err(RecordError::NewerSchema { line: None, found: 2, .. })));
+    fs::write(dir.path().join(CONTEXT_FILE), "{\"schema\":3}").unwrap();
+    assert!(matches!(Run::load(dir.path()), Err(RecordError::NewerSchema { line: None, found: 3, .. })));
     assert!(matches!(Journal::resume(dir.path()), Err(RecordError::NewerSchema { .. })));
 }
 
 #[test]
 fn fields_added_within_a_schema_are_ignored() {
     assert_eq!(check(&line().replacen('{', "{\"added_later\":[1,{}],", 1)), "fine");
+    let fault = r#""faults":[{"fault":"kill@1%","node":0,"tasks_done":0,"tasks_repeated":0,"added_later":1}],"#;
+    assert_eq!(check(&line().replacen('{', &format!("{{{fault}"), 1)), "fine");
+    let counted = r#""pressure":{"of":"machine","gpu_some_ns":1},"#;
+    assert_eq!(check(&line().replacen('{', &format!("{{{counted}"), 1)), "fine");
+}
+
+#[test]
+fn what_the_system_counted_is_whole_numbers_of_a_known_scope_or_refused() {
+    let network = |sent: &str| {
+        let rest = r#""namespaces":1,"loopback_received_bytes":1,"loopback_sent_bytes":1,"received_bytes":1"#;
+        format!("\"network\":{{{rest},\"sent_bytes\":{sent}}},")
+    };
+    let with = |field: &str| check(&line().replacen('{', &format!("{{{field}"), 1));
+    assert_eq!(with(&network("0")), "fine");
+    let broken = [
+        network("-1"),
+        network("0.5"),
+        network("null"),
+        "\"network\":{},".to_owned(),
+        "\"network\":[1],".to_owned(),
+        "\"pressure\":{\"of\":\"galaxy\"},".to_owned(),
+        "\"pressure\":{\"cpu_some_ns\":1},".to_owned(),
+        "\"pressure\":{\"of\":\"cgroup\",\"cpu_some_ns\":NaN},".to_owned(),
+        "\"spilled_bytes\":-1,".to_owned(),
+    ];
+    for field in broken {
+        let told = with(&field);
+        assert!(told.starts_with("FILE: line 2: "), "{field}: {told}");
+    }
+}
+
+#[test]
+fn journals_of_the_first_schema_are_still_read() {
+    let first = line().replace("\"schema\":2", "\"schema\":1");
+    assert_eq!(check(&first), "fine");
+    let fault = r#""faults":[{"fault":"kill@1%","node":0,"fired_ns":1,"tasks_done":0,"tasks_repeated":0}],"#;
+    assert_eq!(check(&first.replacen('{', &format!("{{{fault}"), 1)), "fine");
+    let dir = folder_with(format!("{first}\n").as_bytes());
+    let path = dir.path().join(CONTEXT_FILE);
+    let context = fs::read_to_string(&path).unwrap().replace("\"schema\": 2", "\"schema\": 1");
+    fs::write(&path, context).unwrap();
+    let run = Run::load(dir.path()).unwrap();
+    assert_eq!((run.context.schema, run.context.workloads[0].scale), (1, 1));
+    assert_eq!((run.observations[0].case.scale, run.observations[0].pressure), (1, None));
+    assert_eq!(Journal::resume(dir.path()).unwrap().observations.len(), 1);
+}
+
+#[test]
+fn a_scale_that_is_not_the_key_s_or_is_none_is_refused() {
+    for (scale, word) in [("4", "is not the key of its case"), ("0", "is not the key of its case"), ("-1", "line 2")] {
+        let told = check(&line().replace("\"warm-1\"}", &format!("\"warm-1\",\"scale\":{scale}}}")));
+        assert!(told.contains(word), "{scale}: {told}");
+    }
+    let mut none = completed("q1", 0);
+    none.case.scale = 0;
+    none.key = none.case.key();
+    assert!(check(&serde_json::to_string(&none).unwrap()).contains("`scale` is 0 in `case`"));
 }
 
 #[test]
@@ -154,8 +213,15 @@ proptest! {
     fn any_observation_reads_back_as_written(
         trial in any::<u32>(), wall in any::<u64>(), cpu in any::<Option<u64>>(), notes in prop::collection::vec(".*", 0..3),
         workload in ".*", ms in any::<u64>(), contaminated in any::<bool>(), twin in any::<bool>(),
+        scale in 1u32.., spilled in any::<Option<u64>>(), stall in any::<Option<u64>>(), sent in any::<u64>(),
     ) {
         let mut written = completed(&workload, 0);
+        written.case.scale = scale;
+        written.key = written.case.key();
+        written.spilled_bytes = spilled;
+        let none = r#"{"of":"cgroup"}"#;
+        written.pressure = Some(Pressure { io_some_ns: stall, ..serde_json::from_str(none).unwrap() });
+        written.network = Some(NetworkBytes { sent_bytes: sent, namespaces: 1, ..NetworkBytes::default() });
         written.trial = trial;
         written.wall_ns = Some(wall);
         written.cpu_ns = cpu;

@@ -170,7 +170,7 @@ fn a_full_disk_leaves_only_whole_lines() {
     drop(journal);
     // A process killed after the disk took part of a line leaves this; the next append must not join the two.
     let path = dir.path().join(OBSERVATIONS_FILE);
-    fs::OpenOptions::new().append(true).open(&path).unwrap().write_all(b"{\"schema\":1,").unwrap();
+    fs::OpenOptions::new().append(true).open(&path).unwrap().write_all(b"{\"schema\":2,").unwrap();
     let mut journal = Journal::resume(dir.path()).unwrap().journal;
     journal.append(&completed("q1", 1)).unwrap();
     assert_eq!(Run::load(dir.path()).unwrap().observations, [completed("q1", 0), completed("q1", 1)]);
@@ -196,6 +196,10 @@ fn runs_that_read_or_computed_something_else_under_one_name_differ() {
     assert_eq!(said.as_deref(), Some("workload `tpch-q01` has another program or another expected answer"));
     other.datasets[0].checksum = "ff00".into();
     assert_eq!(context().difference(&other), Some(Difference::Dataset("tpch-sf0.01".into())));
+    // The same name over grown data is another program, and no contradiction.
+    other.datasets[0].checksum = context().datasets[0].checksum.clone();
+    other.workloads[0].scale = 4;
+    assert_eq!(context().difference(&other), None);
     // Runs of other workloads or data have nothing in common that could differ.
     other.workloads[0].name = "tpch-q02".into();
     other.datasets.clear();

@@ -6,7 +6,7 @@ use super::totals::total_ratio;
 use super::workloads::{ByWorkload, Floors, ratio};
 use crate::comparison::{FaultCase, FaultEffect, FaultReport};
 use crate::stats::{Sample, median, sorted};
-use bench_record::{Family, Observation, Outcome};
+use bench_record::{Family, FaultOutcome, Observation, Outcome};
 use std::collections::BTreeSet;
 
 /// What became of the faults of a trial.
@@ -149,6 +149,12 @@ fn void_reasons(cases: &[Hurt<'_>]) -> Vec<String> {
     reasons.collect::<BTreeSet<_>>().into_iter().collect()
 }
 
+/// The share of a trial's task time that went into repetitions; none where no task ran.
+fn wasted_share(fault: &FaultOutcome) -> Option<f64> {
+    let all = fault.tasks_ns?.get();
+    (all > 0).then_some(fault.repeated_ns?.get() as f64 / all as f64)
+}
+
 /// One per planned fault, in the order planned.
 fn effects(cases: &[Hurt<'_>]) -> Vec<FaultEffect> {
     let fired = || cases.iter().flat_map(Hurt::fired);
@@ -166,6 +172,8 @@ fn effects(cases: &[Hurt<'_>]) -> Vec<FaultEffect> {
             recovered: recovery.len(),
             recovery_ns_median: median(&recovery),
             tasks_repeated_median: median(&sorted(outcomes().map(|f| f.tasks_repeated as f64))),
+            repeated_ns_median: median(&sorted(outcomes().filter_map(|f| Some(f.repeated_ns?.get() as f64)))),
+            wasted_share_median: median(&sorted(outcomes().filter_map(wasted_share))),
         }
     };
     (0..planned).map(effect).collect()

@@ -161,17 +161,26 @@ impl<'a> Field<'a> {
 
     /// Those of `who` that differ only in nodes and slots, together, in the order of their first.
     pub(super) fn kinds(&self, who: impl Iterator<Item = usize>) -> Vec<Kind> {
-        let mut kinds: Vec<(Identity<'_>, Vec<usize>)> = Vec::new();
-        for (i, contestant) in who.filter_map(|i| Some((i, self.contestants.get(i)?))) {
-            let identity = Identity { nodes: 0, slots: 0, ..Identity::of_contestant(contestant) };
-            match kinds.iter_mut().find(|(known, _)| *known == identity) {
-                Some((_, members)) => members.push(i),
-                None => kinds.push((identity, vec![i])),
-            }
-        }
-        let names = labels(&kinds.iter().map(|(identity, _)| identity).collect::<Vec<_>>());
-        names.into_iter().zip(kinds).map(|(name, (_, members))| Kind { name, members }).collect()
+        let (own, all): (Vec<usize>, Vec<&Contestant>) =
+            who.filter_map(|i| Some((i, self.contestants.get(i)?))).unzip();
+        let members = |at: Vec<usize>| at.into_iter().filter_map(|i| own.get(i)).copied().collect();
+        alike(&all).into_iter().map(|(name, at)| Kind { name, members: members(at) }).collect()
     }
+}
+
+/// Those that differ only in nodes and slots, together, in the order of their first: what they are called without that, and
+/// where they are in `all`.
+pub(super) fn alike(all: &[&Contestant]) -> Vec<(String, Vec<usize>)> {
+    let mut kinds: Vec<(Identity<'_>, Vec<usize>)> = Vec::new();
+    for (i, contestant) in all.iter().enumerate() {
+        let identity = Identity { nodes: 0, slots: 0, ..Identity::of_contestant(contestant) };
+        match kinds.iter_mut().find(|(known, _)| *known == identity) {
+            Some((_, members)) => members.push(i),
+            None => kinds.push((identity, vec![i])),
+        }
+    }
+    let names = labels(&kinds.iter().map(|(identity, _)| identity).collect::<Vec<_>>());
+    names.into_iter().zip(kinds).map(|(name, (_, members))| (name, members)).collect()
 }
 
 /// The trials of a run that a later trial repeats.

@@ -1,12 +1,14 @@
-//! Which trials may share a table: those of one machine, suite, protocol, data and programs.
+//! Which trials may share a table: those of one machine, suite, scale, protocol, data and programs.
 
 use bench_record::{Case, Protocol, Run};
 use std::collections::BTreeSet;
 
-/// Runs whose trials of one suite and protocol may be compared.
+/// Runs whose trials of one suite, scale and protocol may be compared.
 pub(super) struct Group<'a> {
     pub(super) suite: String,
     pub(super) protocol: Protocol,
+    /// How many times the suite's own scale the data has: other data, so another table.
+    pub(super) scale: u32,
     pub(super) machine: String,
     /// Runs that read other bytes or ran another program under the same name are not together in here.
     pub(super) runs: Vec<&'a Run>,
@@ -17,17 +19,16 @@ pub(super) fn groups(runs: &[Run]) -> Vec<Group<'_>> {
     let mut groups: Vec<Group<'_>> = Vec::new();
     for run in runs {
         let machine = run.context.machine.key();
-        let measured: BTreeSet<(&str, Protocol)> =
-            run.observations.iter().map(|o| (o.case.suite.as_str(), o.case.protocol)).collect();
-        for (suite, protocol) in measured {
-            let at = groups
-                .iter()
-                .position(|g| g.suite == suite && g.protocol == protocol && g.machine == machine && g.accepts(run));
+        let measured: BTreeSet<(&str, Protocol, u32)> =
+            run.observations.iter().map(|o| (o.case.suite.as_str(), o.case.protocol, o.case.scale)).collect();
+        for (suite, protocol, scale) in measured {
+            let wanted = (suite, protocol, scale, machine.as_str());
+            let at = groups.iter().position(|g| g.place() == wanted && g.accepts(run));
             match at.and_then(|i| groups.get_mut(i)) {
                 Some(group) => group.runs.push(run),
                 None => {
-                    let group = Group { suite: suite.to_owned(), protocol, machine: machine.clone(), runs: vec![run] };
-                    groups.push(group);
+                    let (suite, machine) = (suite.to_owned(), machine.clone());
+                    groups.push(Group { suite, protocol, scale, machine, runs: vec![run] });
                 }
             }
         }
@@ -35,9 +36,11 @@ pub(super) fn groups(runs: &[Run]) -> Vec<Group<'_>> {
     groups
 }
 
-/// Why there is more than one table: what each has that the first one has not.
+/// Why there is more than one table: what each has that the first one has not. That data grow within a run is asked for,
+/// and needs no warning.
 pub(super) fn apart(groups: &[Group<'_>]) -> Vec<String> {
     let Some((first, others)) = groups.split_first() else { return Vec::new() };
+    let others = others.iter().filter(|other| !other.differences(first).is_empty());
     let names = |g: &Group<'_>| g.runs.iter().map(|r| r.name()).collect::<Vec<_>>().join(", ");
     let note = |other: &Group<'_>| {
         let differences = other.differences(first).join("; ");
@@ -47,7 +50,7 @@ pub(super) fn apart(groups: &[Group<'_>]) -> Vec<String> {
             names(first)
         )
     };
-    others.iter().map(note).collect()
+    others.map(note).collect()
 }
 
 impl Group<'_> {
@@ -70,6 +73,16 @@ impl Group<'_> {
         found
     }
 
+    fn place(&self) -> (&str, Protocol, u32, &str) {
+        (&self.suite, self.protocol, self.scale, &self.machine)
+    }
+
+    /// Whether the other has the same workloads at another scale, measured in the same way on the same machine.
+    pub(super) fn grows_into(&self, other: &Self) -> bool {
+        let same = (&*self.suite, self.protocol, &*self.machine) == (&*other.suite, other.protocol, &*other.machine);
+        same && self.scale != other.scale && other.runs.iter().all(|run| self.accepts(run))
+    }
+
     /// The longest time limit of these runs; none if none has one.
     pub(super) fn limit_ns(&self) -> Option<u64> {
         self.runs.iter().filter_map(|r| r.context.timeout_ns).max()
@@ -81,7 +94,7 @@ impl Group<'_> {
 
     /// Whether a case belongs to this table.
     pub(super) fn holds(&self, case: &Case) -> bool {
-        case.suite == self.suite && case.protocol == self.protocol
+        case.suite == self.suite && case.protocol == self.protocol && case.scale == self.scale
     }
 
     pub(super) fn machine_summary(&self) -> String {
@@ -99,7 +112,7 @@ impl Group<'_> {
     }
 
     pub(super) fn datasets(&self) -> Vec<String> {
-        let all = self.runs.iter().flat_map(|r| &r.context.datasets);
+        let all = self.runs.iter().flat_map(|r| &r.context.datasets).filter(|d| d.scale == self.scale);
         let texts: BTreeSet<String> = all
             .map(|d| {
                 let bytes = bench_record::Bytes::new(d.bytes);

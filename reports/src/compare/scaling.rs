@@ -85,7 +85,7 @@ fn completed_by_all<'m>(
 }
 
 /// What a cluster is the size of: nodes, or slots if nodes differ in theirs.
-fn units(contestant: &Contestant, slots_shared: bool) -> u32 {
+pub(super) fn units(contestant: &Contestant, slots_shared: bool) -> u32 {
     if slots_shared { contestant.cores() } else { contestant.nodes }
 }
 

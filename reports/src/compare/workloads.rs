@@ -124,6 +124,7 @@ fn cell(label: &str, m: &Measured<'_>) -> Cell {
         rss_bytes_peak: if completed { m.trials.iter().filter_map(|o| o.rss_bytes_peak).max() } else { None },
         read_bytes_median: middle(|o| o.read_bytes),
         write_bytes_median: middle(|o| o.write_bytes),
+        spilled_bytes_median: middle(|o| o.spilled_bytes),
         against_best: None,
         against_baseline: None,
     }

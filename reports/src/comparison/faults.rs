@@ -52,6 +52,10 @@ pub struct FaultEffect {
     pub recovery_ns_median: Option<f64>,
     /// Tasks that ran more than once because of it, in all fired trials.
     pub tasks_repeated_median: Option<f64>,
+    /// Time of those repetitions on their slots, in the fired trials that say.
+    pub repeated_ns_median: Option<f64>,
+    /// Wasted work: that time over the time of all tasks, in the fired trials that say.
+    pub wasted_share_median: Option<f64>,
 }
 
 /// One workload under faults.

@@ -1,7 +1,7 @@
 //! The sheet of faults.
 
 use super::layout::{Block, Kind, Row, Sheet, Tone};
-use super::scale::Scale;
+use super::scale::{Scale, percent};
 use super::wording::{column, or_dash, ratio_text};
 use crate::comparison::{FamilyReport, FaultEffect, FaultReport};
 
@@ -15,7 +15,7 @@ pub(super) fn blocks(family: &FamilyReport) -> Vec<Block> {
     blocks.push(Block::Item(
         "detected and recovered: from firing to noticing, and to the end of the last task that ran again; (k) where only k \
          of the fired trials have one. Void: a fault did not fire, so the trial shows nothing about recovery and is in no \
-         other number. Repeated: tasks"
+         other number. Repeated: tasks, and their share of the time that all tasks took on their slots (wasted work)"
             .to_owned(),
     ));
     blocks.extend(all.iter().flat_map(items).map(Block::Item));
@@ -46,7 +46,7 @@ fn sheet(all: &[FaultReport]) -> Sheet {
             once(completed(r)),
             or_dash(detected, |(ns, k)| format!("{}{}", detection.show(ns), of_fired(k))),
             or_dash(recovered, |(ns, k)| format!("{}{}", recovery.show(ns), of_fired(k))),
-            or_dash(e.and_then(|e| e.tasks_repeated_median), |n| n.to_string()),
+            e.map_or_else(|| "-".to_owned(), repeated),
             once(or_dash(r.against_whole.as_ref(), |t| ratio_text(&t.total))),
         ];
         if several {
@@ -74,6 +74,12 @@ fn sheet(all: &[FaultReport]) -> Sheet {
         columns.insert(1, column("fault", Kind::Name));
     }
     Sheet { rows: rows.collect(), columns }
+}
+
+/// Tasks that ran again, and what that wasted where somebody measured it.
+fn repeated(e: &FaultEffect) -> String {
+    let wasted = e.wasted_share_median.map_or_else(String::new, |share| format!(", {} %", percent(share)));
+    or_dash(e.tasks_repeated_median, |n| format!("{n}{wasted}"))
 }
 
 /// What the numbers of one contestant leave out, and what its times are compared with.

@@ -13,7 +13,7 @@ pub(super) fn blocks(table: &Table) -> Vec<Block> {
     let trials: Vec<String> = table.trials_requested.iter().map(u32::to_string).collect();
     items.push(format!(
         "suite {}, protocol {} ({}), {} trials asked for, from {}",
-        table.suite,
+        table.suite_text(),
         table.protocol,
         meaning(table.protocol),
         trials.join(" or "),

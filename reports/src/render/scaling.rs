@@ -13,17 +13,20 @@ pub(super) fn blocks(family: &FamilyReport) -> Vec<Block> {
     }
     let title = format!("{} strong scaling: the same workloads on more nodes", family.family.name());
     let mut blocks = vec![Block::Heading(3, title), Block::Sheet(sheet(all))];
-    // Engines of which the same is to be said share a line.
+    blocks.extend(shared_lines(all.iter().map(|s| (s.engine.as_str(), line(s)))));
+    blocks
+}
+
+/// Engines of which the same is to be said share a line.
+pub(super) fn shared_lines<'a>(said: impl Iterator<Item = (&'a str, String)>) -> Vec<Block> {
     let mut lines: Vec<(String, Vec<&str>)> = Vec::new();
-    for s in all {
-        let line = line(s);
+    for (engine, line) in said {
         match lines.iter_mut().find(|(known, _)| *known == line) {
-            Some((_, engines)) => engines.push(&s.engine),
-            None => lines.push((line, vec![&s.engine])),
+            Some((_, engines)) => engines.push(engine),
+            None => lines.push((line, vec![engine])),
         }
     }
-    blocks.extend(lines.into_iter().map(|(line, engines)| Block::Item(format!("{}: {line}", engines.join(", ")))));
-    blocks
+    lines.into_iter().map(|(line, engines)| Block::Item(format!("{}: {line}", engines.join(", ")))).collect()
 }
 
 fn sheet(all: &[ScalingSeries]) -> Sheet {
@@ -75,7 +78,8 @@ fn line(s: &ScalingSeries) -> String {
     format!("{over}{shared}; {}", law(&s.law, s.slots_shared))
 }
 
-fn law(law: &Law, slots_shared: bool) -> String {
+/// The law in words, or how many points it lacks.
+pub(super) fn law(law: &Law, slots_shared: bool) -> String {
     let units = if slots_shared { "slots" } else { "nodes" };
     match law {
         Law::InsufficientPoints { measured, needed } => {

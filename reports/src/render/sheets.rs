@@ -3,7 +3,7 @@
 use super::layout::{Block, Kind, Row, Sheet, Tone};
 use super::scale::{Scale, percent};
 use super::wording::{column, range, ratio_text};
-use super::{WIDTH, ablation, blocking, faults, footer, scaling};
+use super::{WIDTH, ablation, blocking, faults, footer, scaling, weak};
 use crate::comparison::{
     Cell, Comparison, CostAnswer, CostReport, FamilyReport, Incident, Ratio, SpanBreakdown, Table, Total,
     WorkloadReport,
@@ -30,6 +30,7 @@ pub(super) fn document(comparison: &Comparison) -> Vec<Block> {
     for table in &comparison.tables {
         blocks.extend(table_blocks(table));
     }
+    blocks.extend(weak::blocks(&comparison.weak_scaling));
     if comparison.is_empty() {
         blocks.push(Block::Text("Nothing was recorded.".to_owned()));
     }
@@ -38,7 +39,8 @@ pub(super) fn document(comparison: &Comparison) -> Vec<Block> {
 }
 
 fn table_blocks(table: &Table) -> Vec<Block> {
-    let mut blocks = vec![Block::Heading(1, format!("{}, {}, machine {}", table.suite, table.protocol, table.machine))];
+    let mut blocks =
+        vec![Block::Heading(1, format!("{}, {}, machine {}", table.suite_text(), table.protocol, table.machine))];
     if let Some(emulated) = &table.emulated {
         blocks.push(Block::Text(format!("Emulated nodes: {emulated}. Not a measurement of a cluster.")));
     }
@@ -117,6 +119,9 @@ fn times(workloads: &[WorkloadReport], aside: &Aside<'_>) -> Block {
     let wall = Scale::time(cells().flat_map(ends).flatten());
     let cpu = Scale::time(cells().filter_map(|c| c.cpu_ns_median));
     let memory = Scale::size(cells().filter_map(|c| c.rss_bytes_peak).map(|b| b as f64));
+    // A column of zeros says nothing.
+    let spilled = Scale::size(cells().filter_map(|c| c.spilled_bytes_median));
+    let some_spilled = cells().any(|c| c.spilled_bytes_median.is_some_and(|bytes| bytes > 0.0));
     let rows = workloads.iter().flat_map(|w| w.cells.iter().filter(shown).map(move |c| (w, c))).map(|(w, c)| {
         let completed = c.outcome == Outcome::Completed;
         let against = match &c.against_best {
@@ -137,7 +142,7 @@ fn times(workloads: &[WorkloadReport], aside: &Aside<'_>) -> Block {
                 (Outcome::Unsupported, _) => Tone::Faint,
                 _ => Tone::Bad,
             },
-            cells: vec![
+            cells: [
                 w.workload.clone(),
                 c.contestant.clone(),
                 number(&wall, c.wall_ns_median),
@@ -146,22 +151,24 @@ fn times(workloads: &[WorkloadReport], aside: &Aside<'_>) -> Block {
                 against,
                 number(&cpu, c.cpu_ns_median),
                 number(&memory, c.rss_bytes_peak.map(|b| b as f64)),
-            ],
+            ]
+            .into_iter()
+            .chain(some_spilled.then(|| number(&spilled, c.spilled_bytes_median)))
+            .collect(),
         }
     });
-    Block::Sheet(Sheet {
-        rows: rows.collect(),
-        columns: vec![
-            column("workload", Kind::Name),
-            column("engine", Kind::Name),
-            column(wall.unit, Kind::Number),
-            column(interval_title(workloads), Kind::Number),
-            column("n", Kind::Number),
-            column("against the best", Kind::Words),
-            column(format!("cpu {}", cpu.unit), Kind::Number),
-            column(memory.unit, Kind::Number),
-        ],
-    })
+    let columns = [
+        column("workload", Kind::Name),
+        column("engine", Kind::Name),
+        column(wall.unit, Kind::Number),
+        column(interval_title(workloads), Kind::Number),
+        column("n", Kind::Number),
+        column("against the best", Kind::Words),
+        column(format!("cpu {}", cpu.unit), Kind::Number),
+        column(memory.unit, Kind::Number),
+    ];
+    let spilled_column = some_spilled.then(|| column(format!("spilled {}", spilled.unit), Kind::Number));
+    Block::Sheet(Sheet { rows: rows.collect(), columns: columns.into_iter().chain(spilled_column).collect() })
 }
 
 /// What the intervals of times are: few trials have only a range.

@@ -10,7 +10,8 @@ fn report(runs: &[Run], contestant: &str) -> FaultReport {
     all.into_iter().find(|r| r.contestant == contestant).unwrap()
 }
 
-const KILL: Hurt = Hurt { fault: "kill@50%", fired: Some(40), detected: Some(45), recovered: Some(70), repeated: 2 };
+const KILL: Hurt =
+    Hurt { fault: "kill@50%", fired: Some(40), detected: Some(45), recovered: Some(70), repeated: 2, wasted: Some(5) };
 
 /// Trials of one case, each with what became of its faults, in a run whose command line plans nothing.
 fn run_of(trials: Vec<Observation>) -> Run {
@@ -23,14 +24,15 @@ fn the_sheet_of_faults_says_what_fired_and_what_it_cost() {
     insta::assert_snapshot!(part(&text, "sql under faults", "sql slot time"), @r#"
     sql under faults: medians of the trials in which every fault fired
 
-    engine               n fired void completed   detected ms recovered ms repeated time / fault-free
-    -------------------------------------------------------------------------------------------------
-    actor/4 kill@50%    18    16    1 16 of 16–17        7.50    32.0 (13)      3.5 1.69x 1.68–1.70
-    stagedag/4 kill@50% 18    17    1 16 of 17           8.00    32.0 (14)        4 2.14x 2.13–2.15
+    engine               n fired void completed   detected ms recovered ms  repeated time / fault-free
+    --------------------------------------------------------------------------------------------------
+    actor/4 kill@50%    18    16    1 16 of 16–17        7.50    32.0 (13)       3.5 1.69x 1.68–1.70
+    stagedag/4 kill@50% 18    17    1 16 of 17           8.00    32.0 (14) 4, 13.0 % 2.14x 2.13–2.15
 
     - detected and recovered: from firing to noticing, and to the end of the last task that ran again;
       (k) where only k of the fired trials have one. Void: a fault did not fire, so the trial shows
-      nothing about recovery and is in no other number. Repeated: tasks
+      nothing about recovery and is in no other number. Repeated: tasks, and their share of the time
+      that all tasks took on their slots (wasted work)
     - actor/4 kill@50%: 1 trial did not complete and left no record of the faults: whether they fired is
       unknown
     - actor/4 kill@50%: 1 trial void: the job ended first
@@ -58,9 +60,9 @@ fn the_markdown_format_says_the_same() {
     | engine | n | fired | void | completed | detected ms | recovered ms | repeated | time / fault-free |
     |---|---:|---:|---:|---|---:|---:|---:|---|
     | actor/4 kill@50% | 18 | 16 | 1 | 16 of 16–17 | 7.50 | 32.0 (13) | 3.5 | 1.69x 1.68–1.70 |
-    | stagedag/4 kill@50% | 18 | 17 | 1 | 16 of 17 | 8.00 | 32.0 (14) | 4 | 2.14x 2.13–2.15 |
+    | stagedag/4 kill@50% | 18 | 17 | 1 | 16 of 17 | 8.00 | 32.0 (14) | 4, 13.0 % | 2.14x 2.13–2.15 |
 
-    - detected and recovered: from firing to noticing, and to the end of the last task that ran again; (k) where only k of the fired trials have one. Void: a fault did not fire, so the trial shows nothing about recovery and is in no other number. Repeated: tasks
+    - detected and recovered: from firing to noticing, and to the end of the last task that ran again; (k) where only k of the fired trials have one. Void: a fault did not fire, so the trial shows nothing about recovery and is in no other number. Repeated: tasks, and their share of the time that all tasks took on their slots (wasted work)
     - actor/4 kill@50%: 1 trial did not complete and left no record of the faults: whether they fired is unknown
     - actor/4 kill@50%: 1 trial void: the job ended first
     - actor/4 kill@50%: time over that of actor/4 on the 2 of 3 workloads that both completed in every trial that counts
@@ -91,7 +93,9 @@ fn the_json_format_has_every_workload_under_faults() {
           "detection_ns_median": 8000000.0,
           "recovered": 14,
           "recovery_ns_median": 32000000.0,
-          "tasks_repeated_median": 4.0
+          "tasks_repeated_median": 4.0,
+          "repeated_ns_median": 13000000.0,
+          "wasted_share_median": 0.13
         }
       ],
       "whole": "stagedag/4",
@@ -206,6 +210,20 @@ fn a_trial_whose_fault_did_not_fire_is_void_and_in_no_recovery_statistic() {
 }
 
 #[test]
+fn wasted_work_is_the_time_of_repeated_tasks_over_the_time_of_all_and_unknown_where_nobody_measured_it() {
+    let case = runs::case("q", "actor", 4, 1);
+    let waste = |wasted: [Option<u64>; 3]| {
+        let trials = runs::trials(&case, 3, 100.0).into_iter().zip(wasted);
+        let run = run_of(trials.map(|(t, wasted)| runs::hurt(t, &[Hurt { wasted, ..KILL }])).collect());
+        let effect = report(&[run], "actor kill@50%").effects.remove(0);
+        (effect.repeated_ns_median, effect.wasted_share_median)
+    };
+    assert_eq!(waste([Some(10), Some(30), Some(20)]), (Some(20e6), Some(0.2)));
+    assert_eq!(waste([Some(10), None, None]), (Some(10e6), Some(0.1)));
+    assert_eq!(waste([None; 3]), (None, None));
+}
+
+#[test]
 fn a_trial_that_failed_without_a_word_belongs_to_the_faults_its_run_planned() {
     let case = runs::case("q", "actor", 4, 1);
     let mut trials: Vec<Observation> =
@@ -269,7 +287,8 @@ fn an_engine_that_cannot_be_hurt_has_no_trials_under_faults() {
 #[test]
 fn every_fault_of_a_plan_has_a_row_of_its_own() {
     let case = runs::case("q", "actor", 4, 1);
-    let pause = Hurt { fault: "pause@random", fired: Some(50), detected: None, recovered: None, repeated: 0 };
+    let pause =
+        Hurt { fault: "pause@random", fired: Some(50), detected: None, recovered: None, repeated: 0, wasted: Some(0) };
     let trials = runs::trials(&case, 4, 100.0).into_iter();
     let run = run_of(trials.map(|t| runs::hurt(t, &[KILL, Hurt { ..pause }])).collect());
     let text = text(&[run], Format::Table);
@@ -278,12 +297,13 @@ fn every_fault_of_a_plan_has_a_row_of_its_own() {
 
     engine       fault        n fired void completed detected ms recovered ms repeated time / fault-free
     ----------------------------------------------------------------------------------------------------
-    actor …andom kill@50%     4     4    0 4 of 4           5.00         30.0        2 -
-                 pause@random                                  -            -        0
+    actor …andom kill@50%     4     4    0 4 of 4           5.00         30.0 2, 5.0 % -
+                 pause@random                                  -            - 0, 0.0 %
 
     - detected and recovered: from firing to noticing, and to the end of the last task that ran again;
       (k) where only k of the fired trials have one. Void: a fault did not fire, so the trial shows
-      nothing about recovery and is in no other number. Repeated: tasks
+      nothing about recovery and is in no other number. Repeated: tasks, and their share of the time
+      that all tasks took on their slots (wasted work)
     - actor kill@50%,pause@random: what the faults cost is unknown: no run of the same engine on the
       same nodes without --faults was given
     "#);

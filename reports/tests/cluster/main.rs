@@ -3,6 +3,7 @@
 //! | module | idea |
 //! |---|---|
 //! | `runs` | synthetic runs on clusters |
+//! | `weak` | data that grow with the nodes |
 //! | `nodes` | labels, widths, speedup, and the law behind it |
 //! | `faults` | what counts, what is void, and what never mixes |
 //! | `ablation` | what each mechanism is worth |
@@ -18,6 +19,7 @@ mod blocking;
 mod faults;
 mod nodes;
 mod runs;
+mod weak;
 
 use bench_record::Run;
 use bench_reports::{Comparison, FamilyReport, Format, Ink, Options, WIDTH, compare, render};

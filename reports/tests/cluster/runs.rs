@@ -81,6 +81,8 @@ pub(crate) struct Hurt {
     pub(crate) recovered: Option<u64>,
     /// Tasks that ran again.
     pub(crate) repeated: u64,
+    /// Their time in milliseconds, of 100 that all tasks took; none where nobody measured it.
+    pub(crate) wasted: Option<u64>,
 }
 
 /// A trial after which this is recorded of its faults.
@@ -95,6 +97,10 @@ pub(crate) fn hurt(mut trial: Observation, faults: &[Hurt]) -> Observation {
             if let Some(at) = ns(at) {
                 outcome[key] = at.into();
             }
+        }
+        if let Some(wasted) = ns(f.wasted) {
+            outcome["repeated_ns"] = wasted.into();
+            outcome["tasks_ns"] = 100_000_000.into();
         }
         if f.fired.is_none() {
             outcome["void"] = "the job ended first".into();
@@ -120,6 +126,8 @@ pub(crate) fn faults() -> Run {
                     detected: (!late).then_some(45 + i),
                     recovered: (!late && i != 3).then_some(70 + i),
                     repeated: if late { 0 } else { 3 + i % 2 },
+                    // As builds before the second schema wrote it.
+                    wasted: (engine == "stagedag").then_some(10 + i),
                 };
                 let fails = |reason: &str| fixture::ended(&case, trial.trial, Outcome::Failed, reason);
                 all.push(match (workload, engine, i) {

@@ -5,12 +5,14 @@
 //! | `plan` | `plan/1`: a task of a cut query plan |
 //! | `noop` | `noop/1`: nothing, for zero-work graphs |
 //! | `runtime` | the small event loop that each slot's thread keeps for the `plan` kernel |
+//! | `outputs` | a task's rows on their way to its output blocks, within the task's memory |
 //! | `memory` | a task's memory share and spill folder as DataFusion wants them |
 //! | `failure` | DataFusion's errors as task failures |
 
 mod failure;
 mod memory;
 mod noop;
+mod outputs;
 mod plan;
 mod runtime;
 

@@ -2,14 +2,18 @@
 
 use crate::failure::task_failure;
 use crate::memory::task_context;
+use crate::outputs::Outputs;
 use crate::runtime::with_runtime;
-use bench_model::{Bytes, Kernel, KernelId, TaskContext, TaskFailure};
-use bench_plan::{PLAN_KERNEL, Partitioner, PlanKey, PlanStore, StoredPlan, specialize};
+use bench_model::{Kernel, KernelId, TaskContext, TaskFailure};
+use bench_plan::{PLAN_KERNEL, PlanKey, PlanStore, StoredPlan, specialize, spilled, stopped};
 use datafusion::arrow::array::RecordBatch;
 use datafusion::error::DataFusionError;
-use datafusion::physical_plan::{ExecutionPlan, SendableRecordBatchStream};
+use datafusion::physical_plan::SendableRecordBatchStream;
 use futures::StreamExt;
+use std::future::poll_fn;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::Poll;
 use tokio::runtime::Runtime;
 
 /// Runs one partition of a fragment's plan and cuts its rows into output blocks.
@@ -57,37 +61,49 @@ impl Kernel for PlanKernel {
 
 fn run_plan(stored: &StoredPlan, cx: &mut dyn TaskContext, runtime: &Runtime) -> Result<(), TaskFailure> {
     let failed = |e: DataFusionError| task_failure(&e);
+    let stop = Arc::clone(cx.stop());
     let context = Arc::new(task_context(stored, cx.memory_share(), cx.scratch()).map_err(failed)?);
     let batch_rows = context.session_config().batch_size();
-    let plan = specialize(stored, cx.partition(), &mut |input| cx.read(input)).map_err(failed)?;
-    let mut partitioner = Partitioner::new(&stored.fragment.cut, &stored.schema, batch_rows).map_err(failed)?;
-    let mut rows = {
+    let plan = specialize(stored, cx.partition(), &stop, &mut |input| cx.read(input)).map_err(failed)?;
+    let outputs = Outputs::new(stored, batch_rows, cx.memory_share(), context.memory_pool())?;
+    let rows = {
         // Some operators start helpers when they are opened.
         let _inside = runtime.enter();
         plan.execute(0, context).map_err(failed)?
     };
-    while let Some(batch) = next(&mut rows, runtime).transpose().map_err(failed)? {
-        if cx.cancelled() {
-            return Err(TaskFailure::Cancelled);
-        }
-        for (output, batch) in partitioner.push(batch).map_err(failed)? {
-            cx.write(output, &batch)?;
-        }
-    }
-    for (output, batch) in partitioner.finish().map_err(failed)? {
-        cx.write(output, &batch)?;
-    }
+    let result = drain(rows, outputs, cx, runtime);
+    // Also what an attempt spilled that did not succeed.
     cx.record_spill(spilled(&plan));
-    Ok(())
+    if result.is_err() {
+        drop(plan);
+        // Helpers were aborted with the rows; they let go of what they hold when they are polled once more.
+        runtime.block_on(tokio::task::yield_now());
+    }
+    result
 }
 
-fn next(rows: &mut SendableRecordBatchStream, runtime: &Runtime) -> Option<Result<RecordBatch, DataFusionError>> {
-    runtime.block_on(rows.next())
+/// Sends every row to its output block.
+fn drain(
+    mut rows: SendableRecordBatchStream,
+    mut outputs: Outputs,
+    cx: &mut dyn TaskContext,
+    runtime: &Runtime,
+) -> Result<(), TaskFailure> {
+    let stop = Arc::clone(cx.stop());
+    while let Some(batch) = next(&mut rows, &stop, runtime).transpose().map_err(|e| task_failure(&e))? {
+        outputs.push(batch, cx)?;
+    }
+    outputs.finish(cx)
 }
 
-/// Bytes that the plan's operators wrote out because memory ran short.
-fn spilled(plan: &Arc<dyn ExecutionPlan>) -> Bytes {
-    let own = plan.metrics().and_then(|m| m.spilled_bytes()).unwrap_or(0);
-    let below: Bytes = plan.children().into_iter().map(spilled).sum();
-    Bytes::new(own as u64) + below
+/// The next batch, unless the task is told to stop. Operators that compute for long give way now and then; the flag is
+/// looked at whenever they do, and where rows enter the plan.
+fn next(
+    rows: &mut SendableRecordBatchStream,
+    stop: &AtomicBool,
+    runtime: &Runtime,
+) -> Option<Result<RecordBatch, DataFusionError>> {
+    runtime.block_on(poll_fn(|context| {
+        if stop.load(Ordering::Relaxed) { Poll::Ready(Some(Err(stopped()))) } else { rows.poll_next_unpin(context) }
+    }))
 }

@@ -161,7 +161,7 @@ mod tests {
     fn zero_work_graphs_know_their_answer_by_construction() {
         let all = workloads(&suite("overhead").unwrap()).unwrap();
         let names: Vec<&str> = all.iter().map(|d| d.workload.name.as_str()).collect();
-        assert_eq!(names, ["graph-chain", "graph-fanout", "graph-tree", "graph-stencil"]);
+        assert_eq!(names, ["graph-chain", "graph-fanout", "graph-tree", "graph-stencil", "graph-calls"]);
         for d in &all {
             assert!(matches!(&d.expected, Expected::Rows { origin, .. } if origin == "by construction"));
             assert!(matches!(&d.workload.program, Program::Graph(g) if (100_000..100_200).contains(&g.tasks())));
@@ -191,6 +191,6 @@ mod tests {
         let unknown = resolve(&wanted("graphs", &[])).unwrap_err();
         insta::assert_snapshot!(unknown, @"no family `graphs`; there are groupby, overhead, tpch");
         let unknown = resolve(&wanted("overhead", &["graph-tree", "graph-star"])).unwrap_err();
-        insta::assert_snapshot!(unknown, @"no workload `graph-star`; there are graph-chain, graph-fanout, graph-tree, graph-stencil");
+        insta::assert_snapshot!(unknown, @"no workload `graph-star`; there are graph-chain, graph-fanout, graph-tree, graph-stencil, graph-calls");
     }
 }

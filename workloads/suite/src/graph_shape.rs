@@ -14,6 +14,8 @@ const KERNEL: KernelId = KernelId::new("noop/1");
 const COLUMN: &str = "tasks";
 /// Columns of a stencil.
 const STENCIL_WIDTH: u32 = 100;
+/// Objects that are called.
+const ACTORS: u32 = 100;
 /// Larger graphs measure the memory of the driver, not its speed.
 const TASKS_MAX: u32 = 10_000_000;
 
@@ -29,6 +31,8 @@ pub enum GraphShape {
     Tree,
     /// Steps of 100 tasks, each reading its neighbors in the step before.
     Stencil,
+    /// Method calls on 100 stateful objects, each object's in order: 100 chains to a style without actors.
+    Calls,
 }
 
 impl GraphShape {
@@ -46,6 +50,7 @@ impl GraphShape {
             Self::Fanout => fanout(tasks),
             Self::Tree => tree(tasks),
             Self::Stencil => stencil(tasks),
+            Self::Calls => calls(tasks),
         };
         if let Some(last) = fragments.last_mut() {
             last.exchange = Exchange::Collect;
@@ -106,6 +111,17 @@ fn stencil(tasks: u32) -> Vec<Fragment> {
     (0..steps).map(step).chain([fragment(steps, 1, Exchange::Gather, Some(Read::All))]).collect()
 }
 
+fn calls(tasks: u32) -> Vec<Fragment> {
+    let actors = ACTORS.min(tasks - 1);
+    let rounds = (tasks - 1).div_ceil(actors);
+    let round = |id| {
+        let mut round = fragment(id, actors, Exchange::Forward, (id > 0).then_some(Read::Forward));
+        round.options.actor = Some(0);
+        round
+    };
+    (0..rounds).map(round).chain([fragment(rounds, 1, Exchange::Gather, Some(Read::All))]).collect()
+}
+
 /// The answer of a graph: how many tasks ran.
 ///
 /// # Errors
@@ -120,7 +136,8 @@ mod tests {
     use arrow::array::AsArray;
     use arrow::datatypes::UInt64Type;
 
-    const SHAPES: [GraphShape; 4] = [GraphShape::Chain, GraphShape::Fanout, GraphShape::Tree, GraphShape::Stencil];
+    const SHAPES: [GraphShape; 5] =
+        [GraphShape::Chain, GraphShape::Fanout, GraphShape::Tree, GraphShape::Stencil, GraphShape::Calls];
 
     #[test]
     fn every_shape_has_about_as_many_tasks_as_asked_for() {

@@ -51,6 +51,23 @@ impl Suite {
         self.families.iter().filter_map(|f| f.dataset.as_ref())
     }
 
+    /// The same suite over data that is so many times as large: rows, or tasks of zero-work graphs.
+    ///
+    /// # Errors
+    /// Data too large to be made.
+    pub fn scaled(&self, times: u32) -> Result<Self, DefinitionError> {
+        let mut suite = self.clone();
+        for family in &mut suite.families {
+            family.dataset = family.dataset.as_ref().map(|spec| spec.scaled(times));
+            family.tasks = family.tasks.map(|tasks| tasks.saturating_mul(times));
+        }
+        let title = format!("{} x {times}", self.name);
+        for spec in suite.datasets() {
+            spec.validate().map_err(|e| DefinitionError::invalid(&title, e.to_string()))?;
+        }
+        Ok(suite)
+    }
+
     /// Reads a suite's TOML.
     ///
     /// # Errors
@@ -105,6 +122,21 @@ mod tests {
             assert_eq!(suite.families.len(), 2);
             assert!(suite.datasets().all(|d| d.raw_bytes() == bytes * 1_000_000_000), "{name}");
         }
+    }
+
+    #[test]
+    fn a_scaled_suite_has_the_same_workloads_over_data_that_many_times_as_large() {
+        let once = suite("smoke").unwrap();
+        assert_eq!(once.scaled(1).unwrap(), once);
+        let thrice = once.scaled(3).unwrap();
+        let names: Vec<String> = thrice.datasets().map(DatasetSpec::name).collect();
+        assert_eq!(names, ["tpch-sf0.03", "groupby-n300000"]);
+        assert_eq!(thrice.families.iter().filter_map(|f| f.tasks).collect::<Vec<_>>(), [6_000]);
+        assert_eq!(thrice.raw_bytes(), 3 * once.raw_bytes());
+        let of = |suite| crate::workloads(suite).unwrap().into_iter().map(|d| d.workload.name).collect::<Vec<_>>();
+        assert_eq!(of(&thrice), of(&once));
+        let absurd = suite("1tb").unwrap().scaled(u32::MAX).unwrap_err().to_string();
+        assert!(absurd.contains("1tb x 4294967295") && absurd.contains("out of range"), "{absurd}");
     }
 
     #[test]

@@ -3,13 +3,24 @@
 //! An actor's state is the block that each call hands to the next, so it stays on the actor's node by itself. When that
 //! node is gone, the actor starts elsewhere: lineage runs its calls again, from the last checkpoint if there is one. A
 //! checkpoint is a copy of the state on a second node that is kept until the next checkpoint is complete.
+//!
+//! Calls are sent ahead while the state is small: up to [`AHEAD`] of them wait at the actor's node for the ones before, so
+//! an owner need not hear of one call before it sends the next. A call sent ahead reads nothing but the state and what
+//! exists already. If the call it follows ends badly, its node gives it back unrun. States of calls whose end the owner
+//! has not heard of pile up at the node, which is why large ones are not sent ahead.
 
-use super::run::{NOWHERE, Run};
+use super::run::{NOWHERE, Run, State};
 use super::{Cx, Verdict};
 use crate::keyed::Map;
+use crate::layout::Kind;
 use crate::message::{Note, Part, Shared};
 use crate::resources::{CPU, Demand};
 use bench_model::{Addr, Attempt, BlockRef, JobError, NodeId, Note as Seen};
+
+/// Calls of one actor that may be sent ahead of those before them.
+const AHEAD: u32 = 128;
+/// The largest state that calls are sent ahead with: what the original passes inline.
+const SMALL: u64 = 100 << 10;
 
 /// Actor `1` of group `0`.
 type Name = (u32, u32);
@@ -21,6 +32,12 @@ struct Life {
     lost: Option<NodeId>,
     restarts: u32,
     calls: u32,
+    /// Whether its state was small after its last call.
+    small: bool,
+    /// The fragment of the call that was sent last.
+    last: Option<u32>,
+    /// Calls sent ahead and not answered.
+    ahead: u32,
     /// The call whose state is kept.
     checkpoint: Option<u32>,
     /// The call whose state is being copied, and where to.
@@ -82,10 +99,85 @@ impl Run {
         near
     }
 
-    /// A task is done. If it was an actor's call, its state may be copied to a second node.
+    /// A call was sent: the next ones may follow at once.
+    pub(super) fn call_sent(&mut self, cx: &mut Cx<'_>, part: Part) {
+        let Some(name) = self.name(part) else { return };
+        if let Some(life) = self.actors.0.get_mut(&name) {
+            life.last = Some(part.fragment);
+            self.send_ahead(cx, name);
+        }
+    }
+
+    /// A call that was sent ahead is answered, or never will be.
+    pub(super) fn ahead_ended(&mut self, part: Part) {
+        if let Some(life) = self.name(part).and_then(|name| self.actors.0.get_mut(&name)) {
+            life.ahead -= 1;
+        }
+    }
+
+    /// Sends calls ahead of the last one that is on its way.
+    fn send_ahead(&mut self, cx: &mut Cx<'_>, name: Name) {
+        while cx.settings.pipelining && !self.over {
+            let Some(life) = self.actors.0.get(&name).filter(|l| l.small && l.ahead < AHEAD) else { return };
+            let (Some(node), Some(last)) = (life.node, life.last) else { return };
+            let after = Part { fragment: last, partition: name.1 };
+            let Some(next) = self.layout.next_call(last).map(|fragment| Part { fragment, ..after }) else { return };
+            let Some(task) = self.layout.number(next).filter(|task| self.may_follow(*task, next, after, node)) else {
+                return;
+            };
+            if !self.launch_ahead(cx, task, next, node, after) {
+                return;
+            }
+            if let Some(life) = self.actors.0.get_mut(&name) {
+                life.last = Some(next.fragment);
+                life.ahead += 1;
+            }
+        }
+    }
+
+    /// Whether a call waits for nothing but the one it follows, which is on its way to the actor's node.
+    fn may_follow(&self, task: u32, next: Part, after: Part, node: NodeId) -> bool {
+        let Some(before) = self.layout.number(after).map(|before| self.task(before)) else { return false };
+        let state = self.task(task);
+        let on_its_way = before.state == State::Submitted && before.node == node.0 && !before.primed;
+        if !on_its_way || state.state != State::Waiting || state.primed || !self.is_mine(next.fragment) {
+            return false;
+        }
+        let mut awaited = 0;
+        for number in self.layout.edges_in(next.fragment) {
+            let edge = self.layout.edge(number);
+            if edge.producer == after.fragment {
+                if !matches!(edge.kind, Kind::Same | Kind::Order) {
+                    return false;
+                }
+                awaited += 1;
+            }
+        }
+        state.waits == awaited
+    }
+
+    /// Whether the call before an actor's call has run once.
+    pub(super) fn was_called_before(&self, part: Part) -> bool {
+        let mut edges = self.layout.edges_in(part.fragment).map(|number| self.layout.edge(number));
+        let before = edges.find(|edge| edge.kind == Kind::Order).map(|edge| edge.producer);
+        let before = before.and_then(|fragment| self.layout.number(Part { fragment, ..part }));
+        before.is_none_or(|task| self.task(task).primed)
+    }
+
+    /// A task is done. If it was an actor's call, the next ones may be sent, and its state copied to a second node.
     pub(super) fn call_ended(&mut self, cx: &mut Cx<'_>, part: Part, task: u32) {
-        let Some(life) = self.name(part).and_then(|name| self.actors.0.get_mut(&name)) else { return };
+        let Some(name) = self.name(part) else { return };
+        let state = self.layout.blocks(part).map(|b| self.blocks[b as usize].meta.bytes.get());
+        let small = state.sum::<u64>() <= SMALL;
+        let Some(life) = self.actors.0.get_mut(&name) else { return };
         life.calls += 1;
+        life.small = small;
+        self.send_ahead(cx, name);
+        self.checkpoint(cx, name, part, task);
+    }
+
+    fn checkpoint(&mut self, cx: &mut Cx<'_>, name: Name, part: Part, task: u32) {
+        let Some(life) = self.actors.0.get_mut(&name) else { return };
         let Some(every) = cx.settings.checkpoint_every else { return };
         let (node, is_due) = (NodeId(self.tasks[task as usize].node), life.calls.is_multiple_of(every));
         let Some(second) = cx.view.after(node).filter(|_| is_due && life.copying.is_none()) else { return };
@@ -93,7 +185,7 @@ impl Run {
         if refs.is_empty() {
             return;
         }
-        if let Some(life) = self.name(part).and_then(|name| self.actors.0.get_mut(&name)) {
+        if let Some(life) = self.actors.0.get_mut(&name) {
             life.copying = Some((task, second));
         }
         let attempt = self.task(task).next.saturating_sub(1);

@@ -39,11 +39,9 @@ impl Run {
         let state = self.task(task);
         match state.state {
             State::Waiting => {
-                let waits = self.count_waits(part, !state.primed);
-                // An order that was kept once does not count again, whether or not the task has finished meanwhile.
-                let fewer = self.count_waits(part, false);
-                if state.waits == 0 || state.waits > waits || state.waits < fewer {
-                    return Err(format!("counts {} things it waits for, there are {fewer} to {waits}", state.waits));
+                let waits = self.count_waits(part);
+                if state.waits == 0 || state.waits != waits {
+                    return Err(format!("counts {} things it waits for, there are {waits}", state.waits));
                 }
             }
             State::Ready => {

@@ -2,18 +2,19 @@
 
 use super::run::{NOWHERE, Run, State};
 use super::{Cx, Verdict};
-use crate::message::{Outcome, Part};
-use bench_model::{Action, Attempt, BlockMeta, BlockRef, JobError, NodeId, Note, TaskFailure};
+use crate::message::{Note, Outcome, Part};
+use bench_model::{Action, Addr, Attempt, BlockMeta, BlockRef, JobError, NodeId, Note as Seen, TaskFailure};
 
 impl Run {
     /// A node says how an attempt ended.
     pub(super) fn done(&mut self, cx: &mut Cx<'_>, from: NodeId, part: Part, attempt: u32, outcome: &Outcome) {
         let Some(task) = self.submitted(from, part, attempt) else {
             if self.layout.number(part).is_some() {
-                self.tell(cx, Note::Ignored(self.layout.id(part), Attempt(attempt)));
+                self.tell(cx, Seen::Ignored(self.layout.id(part), Attempt(attempt)));
             }
             return;
         };
+        let unfounded = self.task(task).ahead && !self.was_called_before(part);
         self.lease_ended(cx, task, part);
         // Until something better is known; a run that is over stays here.
         (self.task_mut(task).state, self.task_mut(task).waits) = (State::Waiting, 1);
@@ -21,6 +22,12 @@ impl Run {
             return;
         }
         match outcome {
+            Outcome::Ran(metas) if unfounded => {
+                for output in 0..metas.len() as u32 {
+                    cx.links.send(Addr::Node(from), Note::Release(self.id, part, attempt, output));
+                }
+                self.failed(cx, task, part, &TaskFailure::Cancelled);
+            }
             Outcome::Ran(metas) if metas.len() == self.layout.blocks(part).len() => self.ran(cx, task, part, metas),
             Outcome::Ran(metas) => {
                 let message = format!("reported {} blocks instead of {}", metas.len(), self.layout.blocks(part).len());
@@ -32,7 +39,7 @@ impl Run {
                 self.revive_all(cx);
                 self.requeue(part, task);
                 let why = TaskFailure::MissingBlock(block.id).to_string();
-                self.tell(cx, Note::Retried(self.layout.id(part), why));
+                self.tell(cx, Seen::Retried(self.layout.id(part), why));
             }
         }
     }
@@ -98,7 +105,7 @@ impl Run {
             self.fail(cx, JobError::Task { task: id, attempts, failure: failure.clone() });
         } else {
             self.requeue(part, task);
-            self.tell(cx, Note::Retried(id, failure.to_string()));
+            self.tell(cx, Seen::Retried(id, failure.to_string()));
         }
     }
 
@@ -126,7 +133,7 @@ impl Run {
         }
     }
 
-    pub(super) fn tell(&self, cx: &mut Cx<'_>, note: Note) {
+    pub(super) fn tell(&self, cx: &mut Cx<'_>, note: Seen) {
         cx.out.push(Action::Note { job: self.layout.job, note });
     }
 }

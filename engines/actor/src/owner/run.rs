@@ -51,6 +51,8 @@ pub(super) struct Task {
     pub(super) node: u32,
     /// How many of its blocks have a place.
     pub(super) live: u32,
+    /// It was submitted ahead of the call it follows, past the node's window.
+    pub(super) ahead: bool,
 }
 
 #[derive(Clone, Debug)]
@@ -152,6 +154,7 @@ impl Run {
             next,
             node: NOWHERE,
             live: 0,
+            ahead: false,
         };
         let block = Block { meta: BlockMeta::default(), node: NOWHERE, readers: 0 };
         let missing = (0..layout.edge_count() as u32).map(|e| layout.fragment(layout.edge(e).producer).tasks).collect();
@@ -191,7 +194,7 @@ impl Run {
                 continue;
             }
             for (partition, task) in layout.tasks(fragment).enumerate() {
-                let waits = self.count_waits(Part { fragment, partition: partition as u32 }, true);
+                let waits = self.count_waits(Part { fragment, partition: partition as u32 });
                 self.tasks[task as usize].waits = waits;
                 if waits == 0 {
                     self.make_ready(fragment, task);
@@ -226,18 +229,21 @@ impl Run {
         self.task(task).state == State::Done
     }
 
-    /// How many things a task waits for. Order among an actor's calls only counts the first time.
-    pub(super) fn count_waits(&self, part: Part, first: bool) -> u32 {
+    /// How many things a task waits for. A call waits for the one before it only until that one has run once.
+    pub(super) fn count_waits(&self, part: Part) -> u32 {
         let mut waits = 0;
         for number in self.layout.edges_in(part.fragment) {
             let edge = self.layout.edge(number);
             waits += match edge.kind {
                 Kind::Whole => u32::from(self.missing[number as usize] > 0),
-                Kind::Order if !first => 0,
-                _ => {
+                kind => {
                     let from = self.layout.tasks(edge.producer).start;
                     let range = self.layout.waits_for(edge, part.partition);
-                    range.filter(|p| !self.is_done(from + p)).count() as u32
+                    let awaited = |task: u32| match kind {
+                        Kind::Order => !self.task(task).primed,
+                        _ => !self.is_done(task),
+                    };
+                    range.filter(|p| awaited(from + p)).count() as u32
                 }
             };
         }
@@ -252,7 +258,7 @@ impl Run {
 
     /// A task that is nowhere waits again, or is ready.
     pub(super) fn requeue(&mut self, part: Part, task: u32) {
-        let waits = self.count_waits(part, false);
+        let waits = self.count_waits(part);
         let state = self.task_mut(task);
         state.state = State::Waiting;
         state.waits = waits;
@@ -324,9 +330,9 @@ impl Run {
         }
     }
 
-    /// Counts this owner's unanswered leases.
+    /// Counts this owner's unanswered leases. Calls sent ahead take none: they wait at their actor.
     pub(super) fn leases(&self, by_node: &mut Map<NodeId, u32>) {
-        for task in self.tasks.iter().filter(|t| t.state == State::Submitted) {
+        for task in self.tasks.iter().filter(|t| t.state == State::Submitted && !t.ahead) {
             *by_node.entry(NodeId(task.node)).or_default() += 1;
         }
     }

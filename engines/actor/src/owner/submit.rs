@@ -10,7 +10,7 @@ use super::{Cx, Verdict};
 use crate::layout::Kind;
 use crate::message::{Lease, Note, Part, Shared};
 use crate::resources::{CPU, Demand};
-use bench_model::{Addr, Attempt, BlockRef, NodeId, Placement, TaskOptions};
+use bench_model::{Addr, Attempt, BlockMeta, BlockRef, NodeId, Placement, TaskOptions};
 use std::sync::Arc;
 
 /// Where a ready task goes.
@@ -193,13 +193,38 @@ impl Run {
         node: NodeId,
         (spilled, reserved): (bool, bool),
     ) {
-        let Some(args) = self.args(part) else {
+        let Some(args) = self.args(part, None) else {
             self.group_task_ended(part);
             self.request_inputs(cx, part, false);
             self.revive_all(cx);
             self.requeue(part, task);
             return;
         };
+        cx.view.asked(node);
+        self.send(cx, (task, part), node, args, (spilled, reserved), None);
+        self.call_sent(cx, part);
+    }
+
+    /// Sends a call of an actor before `after`, the call it follows, is done. False if something else that it reads has no
+    /// place.
+    pub(super) fn launch_ahead(&mut self, cx: &mut Cx<'_>, task: u32, part: Part, node: NodeId, after: Part) -> bool {
+        let Some(args) = self.args(part, Some((after, node))) else { return false };
+        let before = self.layout.tasks(after.fragment).start + after.partition;
+        let attempt = self.task(before).next.saturating_sub(1);
+        self.task_mut(task).ahead = true;
+        self.send(cx, (task, part), node, args, (true, false), Some((after, attempt)));
+        true
+    }
+
+    fn send(
+        &mut self,
+        cx: &mut Cx<'_>,
+        (task, part): (u32, Part),
+        node: NodeId,
+        args: Vec<Vec<BlockRef>>,
+        (spilled, reserved): (bool, bool),
+        after: Option<(Part, u32)>,
+    ) {
         let reads = !self.layout.fragment(part.fragment).inputs.is_empty();
         let state = self.task_mut(task);
         let attempt = state.next;
@@ -207,13 +232,13 @@ impl Run {
         state.node = node.0;
         state.state = State::Submitted;
         self.active += u32::from(reads);
-        cx.view.asked(node);
-        let lease = Lease { run: self.id, part, attempt, args: Shared::new(args), spilled, reserved };
+        let lease = Lease { run: self.id, part, attempt, args: Shared::new(args), spilled, reserved, after };
         cx.links.send(Addr::Node(node), Note::Launch(lease));
     }
 
-    /// The blocks that a task reads, input by input; nothing if one has no place.
-    fn args(&mut self, part: Part) -> Option<Vec<Vec<BlockRef>>> {
+    /// The blocks that a task reads, input by input; nothing if one has no place. Those of a call that is on its way to a
+    /// node count as being there: the node fills in what they are.
+    fn args(&mut self, part: Part, coming: Option<(Part, NodeId)>) -> Option<Vec<Vec<BlockRef>>> {
         let layout = Arc::clone(&self.layout);
         let mut inputs = Vec::with_capacity(layout.fragment(part.fragment).inputs.len());
         let mut complete = true;
@@ -230,14 +255,15 @@ impl Run {
             layout.each_read(edge, part.partition, |p, output| {
                 let block = &self.blocks[(first + p * outputs + output) as usize];
                 let task = &mut self.tasks[(first_task + p) as usize];
-                complete &= block.node != NOWHERE;
+                let from = Part { partition: p, ..producer };
+                let (node, meta) = match coming.filter(|(coming, _)| *coming == from) {
+                    Some((_, node)) => (node, BlockMeta::default()),
+                    None => (NodeId(block.node), block.meta),
+                };
+                complete &= node.0 != NOWHERE;
                 task.used = true;
-                blocks.push(BlockRef {
-                    id: layout.block_id(Part { partition: p, ..producer }, output),
-                    attempt: Attempt(task.next.saturating_sub(1)),
-                    node: NodeId(block.node),
-                    meta: block.meta,
-                });
+                let attempt = Attempt(task.next.saturating_sub(1));
+                blocks.push(BlockRef { id: layout.block_id(from, output), attempt, node, meta });
             });
             inputs.push(blocks);
         }
@@ -264,7 +290,11 @@ impl Run {
 
     /// A lease request was answered, or never will be.
     pub(super) fn lease_ended(&mut self, cx: &mut Cx<'_>, task: u32, part: Part) {
-        cx.view.answered(NodeId(self.task(task).node));
+        if std::mem::take(&mut self.task_mut(task).ahead) {
+            self.ahead_ended(part);
+        } else {
+            cx.view.answered(NodeId(self.task(task).node));
+        }
         if !self.layout.fragment(part.fragment).inputs.is_empty() {
             self.active -= 1;
         }
@@ -273,7 +303,7 @@ impl Run {
 
     /// The run is forgotten: nodes owe it no answers.
     pub(super) fn give_up_leases(&self, cx: &mut Cx<'_>) {
-        for task in self.tasks.iter().filter(|t| t.state == State::Submitted) {
+        for task in self.tasks.iter().filter(|t| t.state == State::Submitted && !t.ahead) {
             cx.view.answered(NodeId(task.node));
         }
     }

@@ -19,6 +19,7 @@ impl Raylet {
         self.bundles.clear();
         self.pool = self.capacity.clone();
         self.leases.clear(&mut self.pool, out);
+        self.mailboxes.clear();
         self.links.restart(epoch);
         self.links.open(Addr::Driver, Epoch(0));
     }

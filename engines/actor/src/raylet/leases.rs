@@ -10,7 +10,8 @@ use crate::keyed::Map;
 use crate::message::{GroupId, Lease, Note, Outcome, Part, RunId, Shared};
 use crate::resources::{CPU, Demand, Pool};
 use bench_model::{
-    Action, Addr, Assignment, Attempt, BlockId, BlockRef, Storage, TaskFailure, TaskId, TaskOptions, TaskReport,
+    Action, Addr, Assignment, Attempt, BlockId, BlockMeta, BlockRef, Storage, TaskFailure, TaskId, TaskOptions,
+    TaskReport,
 };
 use std::collections::VecDeque;
 
@@ -91,6 +92,20 @@ impl Raylet {
             self.links.send(from, Note::Spillback(run, part, attempt, to));
             return;
         }
+        if self.settings.pipelining
+            && let Some(actor) = self.options(run, part).and_then(|options| options.actor)
+        {
+            if let Some(lease) = self.call_came(from, actor, lease) {
+                self.admit(from, &lease, out);
+            }
+            return;
+        }
+        self.admit(from, lease, out);
+    }
+
+    /// A request takes its turn: its arguments are fetched, then it waits for its resources.
+    pub(super) fn admit(&mut self, from: Addr, lease: &Lease, out: &mut Out) {
+        let (run, part, attempt) = (lease.run, lease.part, lease.attempt);
         let (args, reserved) = (lease.args.clone(), lease.reserved);
         let id = self.leases.add(Request { from, run, part, attempt, args, reserved, keeps: false });
         // The resources of a bundle are set aside already. If its tasks waited for memory, they could wait for requests
@@ -123,7 +138,7 @@ impl Raylet {
         self.view.better_than(self.node, self.leases.len(), self.settings.spread_threshold, |p| may(p.member.slots))
     }
 
-    fn options(&self, run: RunId, part: Part) -> Option<&TaskOptions> {
+    pub(super) fn options(&self, run: RunId, part: Part) -> Option<&TaskOptions> {
         self.runs.get(&run)?.graph.fragments.get(part.fragment as usize).map(|f| &f.options)
     }
 
@@ -135,6 +150,7 @@ impl Raylet {
                     let at = block.node;
                     self.answer(&request, Outcome::Lost { block, at });
                     self.store.finished(id, false, out);
+                    self.request_ended(&request, None, out);
                 }
             }
             while let Some(id) = self.store.ready.pop_front() {
@@ -266,7 +282,9 @@ impl Raylet {
                 let ok = result.is_ok();
                 let outcome = self.outcome(&request, (task, attempt), result, out);
                 self.store.finished(id, ok, out);
+                let left = self.left_for_next(&request, &outcome);
                 self.answer(&request, outcome);
+                self.request_ended(&request, left, out);
             }
             (None, Ok(report)) => {
                 for output in 0..report.blocks.len() as u32 {
@@ -274,6 +292,19 @@ impl Raylet {
                 }
             }
             (None, Err(_)) => {}
+        }
+    }
+
+    /// What an actor's call has left for the next one; nothing if it ended badly or is no call.
+    fn left_for_next(&self, request: &Request, outcome: &Outcome) -> Option<Vec<BlockMeta>> {
+        let Outcome::Ran(metas) = outcome else { return None };
+        let is_call = self.settings.pipelining && self.options(request.run, request.part)?.actor.is_some();
+        is_call.then(|| metas.clone())
+    }
+
+    fn request_ended(&mut self, request: &Request, left: Option<Vec<BlockMeta>>, out: &mut Out) {
+        if self.settings.pipelining && !request.keeps {
+            self.call_ended((request.run, request.part, request.attempt), left, out);
         }
     }
 
@@ -310,6 +341,7 @@ impl Raylet {
 
     /// Forgets the requests of a run. Attempts under way are told to stop.
     pub(super) fn drop_leases(&mut self, run: RunId, out: &mut Out) {
+        self.mailboxes.drop_run(run);
         let over = self.leases.requests.extract_if(|_, r| r.run == run);
         let mut over: Vec<u64> = over.map(|(id, _)| id).collect();
         over.sort_unstable();
@@ -323,6 +355,10 @@ impl Raylet {
     }
 
     pub(super) fn check_leases(&self) -> Result<(), String> {
+        self.check_mailboxes(|run, part, attempt| {
+            let requests = &mut self.leases.requests.values();
+            requests.any(|r| !r.keeps && (r.run, r.part, r.attempt) == (run, part, attempt))
+        })?;
         let held = self.leases.running.iter().filter(|r| r.group.is_none()).count() as u32;
         let grouped = self.leases.running.len() as u32 - held;
         let busy = held + grouped;

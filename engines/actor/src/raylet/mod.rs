@@ -3,6 +3,7 @@
 //! | module | idea | Ray's counterpart |
 //! |---|---|---|
 //! | `leases` | requests wait for their arguments, then for resources, then run | `ClusterLeaseManager`, `LocalLeaseManager` |
+//! | `mailbox` | an actor's calls that have come early | `ActorSchedulingQueue` |
 //! | `bundles` | resources set aside for placement groups | `PlacementGroupResourceManager` |
 //! | `store` | objects, pins, eviction, spilling, pull admission | Plasma, `LocalObjectManager`, `PullManager` |
 //! | `incarnation` | what a new epoch stops, forgets and fences | node death and fencing |
@@ -13,6 +14,7 @@
 mod bundles;
 mod incarnation;
 mod leases;
+mod mailbox;
 mod store;
 
 use crate::layout::Layout;
@@ -25,6 +27,7 @@ use crate::view::View;
 use bench_model::{Action, Addr, Attempt, BlockId, Epoch, Event, Nanos, NodeId, SpanKind, StyleEnv, TaskId};
 use bundles::Bundles;
 use leases::Leases;
+use mailbox::Mailboxes;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use store::Store;
@@ -48,6 +51,7 @@ pub struct Raylet {
     /// What owners said about runs that have not begun here.
     early: Vec<(Addr, Note)>,
     leases: Leases,
+    mailboxes: Mailboxes,
     bundles: Bundles,
     store: Store,
     verdicts: Vec<Verdict>,
@@ -83,6 +87,7 @@ impl Raylet {
             seen: RunId(0),
             early: Vec::new(),
             leases: Leases::default(),
+            mailboxes: Mailboxes::default(),
             bundles: Bundles::default(),
             store: Store::new(node, &settings),
             verdicts: Vec::new(),

@@ -121,6 +121,48 @@ fn an_actor_that_may_not_restart_takes_its_state_with_it() {
     assert!(matches!(error, JobError::OwnerDied { .. }), "{error}");
 }
 
+/// The calls that one actor was sent when two of 50 have run, and all that ran in the end.
+fn calls_sent_early(pipelining: &str, state: u64, failing: (u32, usize)) -> (usize, Vec<u32>) {
+    let mut world = World::new(&[1, 1], &[("pipelining", pipelining), ("checkpoint", "off")], None);
+    (world.bytes, world.failing) = (state, failing);
+    world.submit(actor_calls(50));
+    world.run_until(|w| w.ran.len() == 2);
+    let sent = world.launched;
+    assert!(world.finish().is_ok());
+    (sent, world.ran.iter().map(|(_, a)| a.task.fragment.0).collect())
+}
+
+#[test]
+fn calls_of_an_actor_are_sent_ahead_while_its_state_is_small_and_run_in_order() {
+    let in_order: Vec<u32> = (0..50).collect();
+    for (pipelining, state, least, most) in [("on", 1_000, 50, 50), ("on", 1 << 20, 1, 3), ("off", 1_000, 1, 3)] {
+        let (sent, ran) = calls_sent_early(pipelining, state, (0, 0));
+        assert!((least..=most).contains(&sent), "{sent} with pipelining {pipelining} and states of {state} bytes");
+        assert_eq!(ran, in_order);
+    }
+}
+
+#[test]
+fn calls_sent_ahead_of_one_that_fails_are_given_back_unrun_and_come_again() {
+    let (_, ran) = calls_sent_early("on", 1_000, (20, 1));
+    let expected: Vec<u32> = (0..=20).chain(20..50).collect();
+    assert_eq!(ran, expected, "one call runs twice, in its place, and no other");
+}
+
+#[test]
+fn an_actor_with_calls_on_their_way_restarts_elsewhere_and_runs_them_in_order() {
+    let mut world = World::new(&[1, 1, 1], &[("checkpoint_every", "5")], None);
+    world.bytes = 1_000;
+    world.submit(actor_calls(40));
+    world.run_until(|w| w.ran.len() == 20);
+    let home = world.ran[0].0;
+    world.kill(home);
+    assert!(world.finish().is_ok());
+    let again: Vec<u32> = world.ran[20..].iter().map(|(_, a)| a.task.fragment.0).collect();
+    assert!(again.is_sorted(), "{again:?}");
+    assert_eq!(again.last(), Some(&39));
+}
+
 #[test]
 fn push_merge_moves_map_outputs_while_maps_still_run() {
     let before_last_map = |push_merge: &str| {
@@ -171,6 +213,35 @@ fn a_lost_block_is_read_from_a_copy_or_made_again() {
     };
     assert_eq!(made_again("on"), 0);
     assert_eq!(made_again("off"), 1);
+}
+
+#[test]
+fn a_failed_task_runs_again_as_often_as_max_retries_says() {
+    let outcome = |failures: usize, max_retries: &str| {
+        let mut world = World::new(&[2], &[("max_retries", max_retries)], None);
+        world.failing = (1, failures);
+        world.submit(chain(3, 1));
+        (world.finish().map(|blocks| blocks.len()), world.ran.len())
+    };
+    assert_eq!(outcome(3, "3"), (Ok(1), 6));
+    let (result, ran) = outcome(4, "3");
+    assert!(matches!(result, Err(JobError::Task { attempts: 4, .. })), "{result:?}");
+    assert_eq!(ran, 5);
+    assert!(matches!(outcome(1, "0"), (Err(JobError::Task { attempts: 1, .. }), 2)));
+}
+
+#[test]
+fn blocks_lost_behind_everybodys_back_are_made_again_as_often_as_allowed() {
+    let outcome = |max_reconstructions: &str| {
+        let mut world = World::new(&[1], &[("max_reconstructions", max_reconstructions)], None);
+        world.submit(shuffle(4, 2));
+        world.run_until(|w| w.ran.len() == 4);
+        let lost = world.lose(0);
+        (lost, world.finish().map(|blocks| blocks.len()))
+    };
+    assert_eq!(outcome("20"), (8, Ok(1)));
+    let (_, result) = outcome("0");
+    assert!(matches!(result, Err(JobError::Unstable { .. })), "{result:?}");
 }
 
 #[test]

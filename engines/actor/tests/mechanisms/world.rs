@@ -32,6 +32,10 @@ pub(crate) struct World {
     pub(crate) frames: usize,
     /// Requests that a node handed on.
     pub(crate) spillbacks: usize,
+    /// Requests that tasks run.
+    pub(crate) launched: usize,
+    /// The fragment whose next tasks fail, and how many of them.
+    pub(crate) failing: (u32, usize),
     /// How the job ended.
     pub(crate) result: Option<Result<Vec<BlockRef>, JobError>>,
 }
@@ -56,6 +60,8 @@ impl World {
             spilled: 0,
             frames: 0,
             spillbacks: 0,
+            launched: 0,
+            failing: (0, 0),
             result: None,
         };
         for (node, slots) in (0..).map(NodeId).zip(slots) {
@@ -69,6 +75,17 @@ impl World {
         let env = StyleEnv { slots, ..self.env.clone() };
         self.nodes.insert(node, (Actor.machine(Addr::Node(node), &env), BTreeSet::new()));
         self.todo.push_back((Addr::Driver, Event::NodeUp { node, slots }));
+    }
+
+    /// A node forgets every block of a fragment, and nobody is told. How many there were.
+    pub(crate) fn lose(&mut self, fragment: u32) -> usize {
+        let mut lost = 0;
+        for (_, held) in self.nodes.values_mut() {
+            let before = held.len();
+            held.retain(|(block, _)| block.task.fragment.0 != fragment);
+            lost += before - held.len();
+        }
+        lost
     }
 
     /// A node dies, and the driver is told.
@@ -139,6 +156,7 @@ impl World {
         match action {
             Action::Send { to, msg } => {
                 self.frames += usize::from(msg.seq > 0);
+                self.launched += msg.notes.iter().filter(|n| matches!(n, Note::Launch(_))).count();
                 self.spillbacks += msg.notes.iter().filter(|n| matches!(n, Note::Spillback(..))).count();
                 self.todo.push_back((to, Event::Message { from: at, msg }));
             }
@@ -171,7 +189,10 @@ impl World {
     fn run(&mut self, node: NodeId, assignment: Assignment) {
         let (task, attempt) = (assignment.task, assignment.attempt);
         let missing = assignment.inputs.iter().flatten().find(|block| !self.holds(block)).map(|block| block.id);
+        let fails = self.failing.0 == task.fragment.0 && self.failing.1 > 0;
+        self.failing.1 -= usize::from(fails);
         let result = match missing {
+            _ if fails => Err(TaskFailure::Transient("it was told to fail".to_owned())),
             Some(block) => Err(TaskFailure::MissingBlock(block)),
             None => {
                 let meta = BlockMeta { rows: Rows::new(1), bytes: Bytes::new(self.bytes), checksum: Checksum(1) };

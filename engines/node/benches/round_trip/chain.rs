@@ -55,6 +55,7 @@ pub(crate) fn serve() {
         scratch: std::env::var_os("BENCH_TEST_SCRATCH").unwrap().into(),
         shared: None,
         build: BUILD.to_owned(),
+        alone: None,
         options: options(),
     };
     serve_node(styles, setup).unwrap();

@@ -13,21 +13,21 @@
 //! Long because: a node's ups and downs are decided and told here only; their order is what the file is about.
 
 use crate::host::Host;
-use crate::remote::blocks::{Encoded, Place, Shelf};
+use crate::remote::blocks::Place;
 use crate::remote::crew::Role;
 use crate::remote::error::{LinkError, RemoteError};
 use crate::remote::handshake::{self, Caller, Identity};
 use crate::remote::link::Link;
 use crate::remote::network::Network;
 use crate::remote::options::NodeOptions;
+use crate::remote::plans::Sent;
 use crate::remote::reader::Reader;
+use crate::remote::stream::Stream;
+use crate::remote::tls::Keys;
 use crate::remote::token::ClusterToken;
 use crate::remote::wire::{Configure, Frame, Peer, read_frame, write_frame};
-use crate::store::Located;
-use bench_model::{Addr, BlockRef, Epoch, Event, Front, Nanos, NodeId, Style, TaskFailure};
-use bytes::Bytes;
+use bench_model::{Addr, Epoch, Event, JobId, Nanos, NodeId, Style};
 use std::collections::BTreeMap;
-use std::net::TcpStream;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
@@ -49,6 +49,8 @@ pub(crate) struct Orders {
     pub(crate) template: Configure,
     pub(crate) build: String,
     pub(crate) options: NodeOptions,
+    /// What control streams are encrypted with, if they are.
+    pub(crate) keys: Option<Keys>,
 }
 
 /// The nodes of a session, and the driver's role in it.
@@ -59,6 +61,7 @@ pub(crate) struct Cluster<S: Style> {
     host: OnceLock<Weak<Host<S>>>,
     state: Mutex<State<S::Msg>>,
     changed: Condvar,
+    sent: Sent,
 }
 
 struct State<M> {
@@ -81,6 +84,15 @@ struct Refusal {
     reason: String,
     /// Calling again would not help.
     final_word: bool,
+}
+
+impl<M> NodeState<M> {
+    fn link(&self) -> Option<Arc<Link<M>>> {
+        match &self.standing {
+            Standing::Up(link) => Some(Arc::clone(link)),
+            Standing::Down(_) | Standing::Called => None,
+        }
+    }
 }
 
 enum Standing<M> {
@@ -106,7 +118,15 @@ impl<S: Style> Cluster<S> {
         let state =
             State { nodes: numbered.collect(), epochs: 0, accounts: BTreeMap::new(), counter: 0, stopping: false };
         let host = OnceLock::new();
-        Arc::new(Self { orders, network, reader, host, state: Mutex::new(state), changed: Condvar::new() })
+        Arc::new(Self {
+            orders,
+            network,
+            reader,
+            host,
+            state: Mutex::new(state),
+            changed: Condvar::new(),
+            sent: Sent::default(),
+        })
     }
 
     /// The host whose machine is told.
@@ -194,8 +214,34 @@ impl<S: Style> Cluster<S> {
     }
 
     /// Tells every node that a job is over.
-    pub(crate) fn forget(&self, job: bench_model::JobId) {
+    pub(crate) fn forget(&self, job: JobId) {
+        self.sent.forget();
         self.network.broadcast(&Frame::Forget(job));
+        self.flush();
+    }
+
+    /// Sends a plan to every node that has not got it: if one of them needs it, the others are about to. Whoever has asked
+    /// for it `again` gets it in any case.
+    fn send_plan(&self, host: &Host<S>, asker: Option<(&Arc<Link<S::Msg>>, bool)>, key: bytes::Bytes) {
+        let up: Vec<_> = self.state().nodes.values().filter_map(NodeState::link).collect();
+        let mut to = self.sent.claim(&key, up);
+        if let Some((asker, true)) = asker
+            && !to.iter().any(|link| link.key() == asker.key())
+        {
+            to.push(Arc::clone(asker));
+        }
+        if to.is_empty() {
+            // Another node has asked, and it is on its way.
+            return;
+        }
+        let plan = host.front.as_ref().and_then(|front| front.ship(&key));
+        if plan.is_none() {
+            self.sent.forget();
+            to = asker.map(|(link, _)| Arc::clone(link)).into_iter().collect();
+        }
+        for link in to {
+            self.network.post_frame(&link, Frame::Plan { key: key.clone(), plan: plan.clone() });
+        }
         self.flush();
     }
 
@@ -312,6 +358,7 @@ impl<S: Style> Cluster<S> {
                     | RemoteError::Token { .. }
                     | RemoteError::Unfit { .. }
                     | RemoteError::Tls { .. }
+                    | RemoteError::Untrusted { .. }
             );
             entry.refusal = Some(Refusal { reason: error.to_string(), final_word });
         }
@@ -329,7 +376,8 @@ impl<S: Style> Cluster<S> {
             (entry.ok_or_else(unknown)?.at.clone(), epoch)
         };
         let patience = self.orders.options.patience;
-        let identity = Identity { token: at.token, build: self.orders.build.clone() };
+        let Orders { build, keys, .. } = &self.orders;
+        let identity = Identity { token: at.token, build: build.clone(), keys: keys.clone() };
         let session = self.orders.template.session;
         let caller = Caller { from: Addr::Driver, epoch, to: epoch, session };
         let stream = handshake::call(&at.address, &identity, caller, patience)?;
@@ -337,7 +385,7 @@ impl<S: Style> Cluster<S> {
         self.up(node, stream, epoch, slots)
     }
 
-    fn configure(&self, stream: &TcpStream, at: &NodeAddress, node: NodeId, epoch: Epoch) -> Result<u32, RemoteError> {
+    fn configure(&self, stream: &Stream, at: &NodeAddress, node: NodeId, epoch: Epoch) -> Result<u32, RemoteError> {
         let handshake = |reason: String| RemoteError::Handshake { address: at.address.clone(), reason };
         let broke = |e: std::io::Error| handshake(e.to_string());
         // The node may have to end its last tasks first, for which it has as long again.
@@ -353,7 +401,7 @@ impl<S: Style> Cluster<S> {
         }
     }
 
-    fn up(&self, node: NodeId, stream: TcpStream, epoch: Epoch, slots: u32) -> Result<(), RemoteError> {
+    fn up(&self, node: NodeId, stream: Stream, epoch: Epoch, slots: u32) -> Result<(), RemoteError> {
         let Some(host) = self.host() else { return Ok(()) };
         let mut attached = Ok(());
         host.command(|control, now| {
@@ -434,8 +482,9 @@ impl<S: Style> Role<S> for Cluster<S> {
                 Frame::Messages(batch) if batch.epoch == link.epoch() => {
                     let now = host.clock.now();
                     let mut control = host.lock();
-                    batch.ran.into_iter().for_each(|task| control.count_ran(task, None));
-                    batch.traces.into_iter().for_each(|trace| control.count_ran(trace.task, Some(trace)));
+                    batch.ran.into_iter().for_each(|(task, took)| control.count_ran(task, took));
+                    batch.traces.into_iter().for_each(|trace| control.log(trace));
+                    batch.spilled.into_iter().for_each(|(job, bytes)| control.count_spilled(job, bytes));
                     batch.notes.into_iter().for_each(|(job, note)| control.hear_note(job, note));
                     control.hear(now, Addr::Driver, link.peer(), batch.messages);
                 }
@@ -444,6 +493,7 @@ impl<S: Style> Role<S> for Cluster<S> {
                     self.state().accounts.insert((number, node), (now, spent));
                     self.changed.notify_all();
                 }
+                Frame::NeedPlan { key, again } => self.send_plan(host, Some((link, again)), key),
                 // Hearing it is all that matters.
                 Frame::Pong(_) => {}
                 Frame::Fenced { .. } => self.down(link),
@@ -452,27 +502,15 @@ impl<S: Style> Role<S> for Cluster<S> {
         }
     }
 
+    fn planned(&self, host: &Host<S>, job: JobId) {
+        let due = host.front.as_ref().map(|front| front.due(job)).unwrap_or_default();
+        due.into_iter().for_each(|key| self.send_plan(host, None, key));
+    }
+
     fn broken(&self, _: &Host<S>, link: &Arc<Link<S::Msg>>, error: &LinkError) {
         if !self.state().stopping {
             tracing::warn!(node = %link.peer(), %error, "a node is down");
         }
         self.down(link);
-    }
-}
-
-/// What the driver gives away: plans.
-pub(crate) struct DriverShelf(pub(crate) Option<Arc<dyn Front>>);
-
-impl Shelf for DriverShelf {
-    fn locate(&self, _: u64, _: &BlockRef) -> Option<Located> {
-        None
-    }
-
-    fn take(&self, _: u64, block: &BlockRef) -> Result<Encoded, TaskFailure> {
-        Err(TaskFailure::MissingBlock(block.id))
-    }
-
-    fn shipment(&self, key: &[u8]) -> Option<Bytes> {
-        self.0.as_ref()?.ship(key)
     }
 }

@@ -13,13 +13,16 @@ use crate::remote::network::{Network, Woke};
 use crate::remote::wire::Frame;
 use crate::slot::{self, Slot};
 use crate::timeline::Pace;
-use bench_model::Style;
+use bench_model::{JobId, Style};
 use std::sync::{Arc, MutexGuard};
 
 /// What a process does with what it is told.
 pub(crate) trait Role<S: Style>: Send + Sync {
     /// Frames of a peer, in order. The calling thread looks afterwards what there is to do.
     fn frames(&self, host: &Host<S>, link: &Arc<Link<S::Msg>>, frames: Vec<Frame<S::Msg>>);
+    /// Machines have been told of a job's plan, or of a change of it: sends the plans that are about to be needed. Called
+    /// without the host's lock.
+    fn planned(&self, host: &Host<S>, job: JobId);
     /// A link is of no use any more.
     fn broken(&self, host: &Host<S>, link: &Arc<Link<S::Msg>>, error: &LinkError);
 }

@@ -62,6 +62,14 @@ pub enum RemoteError {
         /// Why.
         reason: String,
     },
+    /// The two sides do not accept each other's certificates, or one of them has none.
+    #[error("{address} and this process do not trust each other: {reason}; give both certificates of one authority")]
+    Untrusted {
+        /// Whom we spoke to.
+        address: String,
+        /// What is wrong.
+        reason: String,
+    },
     /// The system refuses a thread, a descriptor or a runtime.
     #[error("cannot start the network side of a node: {0}")]
     Resources(#[source] io::Error),

@@ -3,13 +3,14 @@
 use crate::control::Control;
 use crate::host::{Host, Running, Seat};
 use crate::remote::blocks::Courier;
-use crate::remote::cluster::{Account, Cluster, DriverShelf, NodeAddress, Orders};
+use crate::remote::cluster::{Account, Cluster, NodeAddress, Orders};
 use crate::remote::crew::{Role, Wire};
 use crate::remote::error::RemoteError;
-use crate::remote::gate::{self, Io};
+use crate::remote::gate::Io;
 use crate::remote::network::Network;
 use crate::remote::options::NodeOptions;
 use crate::remote::reader::Reader;
+use crate::remote::tls::TlsFiles;
 use crate::remote::token::ClusterToken;
 use crate::remote::wire::Configure;
 use arrow::array::RecordBatch;
@@ -18,7 +19,6 @@ use bench_model::{
     Registry, Style, TaskFailure,
 };
 use std::collections::BTreeMap;
-use std::net::{IpAddr, SocketAddr, UdpSocket};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
@@ -66,6 +66,8 @@ impl<S: Style> Fleet<S> {
     ) -> Result<(Self, Running<S>), EngineError> {
         let failed = |e: RemoteError| EngineError::Failed(e.to_string());
         let spec = setup.cluster.clone();
+        let tls = plan.options.tls.clone().or_else(|| spec.tls().map(TlsFiles::in_folder));
+        let plan = NodePlan { options: NodeOptions { tls, ..plan.options }, ..plan };
         let mut launched = Vec::new();
         for node in (0..spec.nodes()).map(NodeId) {
             launched.push(plan.launcher.launch(&spec, node, &setup.scratch).map_err(EngineError::Failed)?);
@@ -73,13 +75,13 @@ impl<S: Style> Fleet<S> {
         let addresses = launched.iter().map(|node| address_of(node.as_ref())).collect::<Result<Vec<_>, _>>();
         let addresses = addresses.map_err(failed)?;
         let io = Io::start().map_err(failed)?;
-        let token = ClusterToken::random().map_err(|e| failed(RemoteError::Resources(e)))?;
-        let driver = open_gate(&io, &launched, front.clone(), token, &plan.options).map_err(failed)?;
-        let template = template(style, setup, (driver, token), &plan.options);
+        let session = ClusterToken::random().map_err(|e| failed(RemoteError::Resources(e)))?.fingerprint();
+        let template = template(style, setup, session, &plan.options);
         let courier = Arc::new(Courier::new(io.handle(), &plan.options).map_err(failed)?);
         let reader = Arc::new(Reader::new(courier, template.session));
         let network = Arc::new(Network::new(None).map_err(|e| failed(RemoteError::Resources(e)))?);
-        let orders = Orders { template, build: plan.build.clone(), options: plan.options.clone() };
+        let keys = plan.options.tls.as_ref().map(TlsFiles::keys).transpose().map_err(failed)?;
+        let orders = Orders { template, build: plan.build.clone(), options: plan.options.clone(), keys };
         let cluster = Cluster::new(addresses, orders, Arc::clone(&network), reader);
         let wire = Wire { network, role: Arc::clone(&cluster) as Arc<dyn Role<S>> };
         let running = Running::start(style, Seat::Driver(wire), front, registry, setup)?;
@@ -209,53 +211,18 @@ fn address_of(node: &dyn LaunchedNode) -> Result<NodeAddress, RemoteError> {
     Ok(NodeAddress { address: node.address().to_string(), token })
 }
 
-/// Opens the port at which nodes fetch plans: on the address by which they can reach this process.
-fn open_gate(
-    io: &Io,
-    nodes: &[Box<dyn LaunchedNode>],
-    front: Option<Arc<dyn Front>>,
-    token: ClusterToken,
-    options: &NodeOptions,
-) -> Result<SocketAddr, RemoteError> {
-    let here = nodes
-        .iter()
-        .map(|n| n.address())
-        .find(|a| !a.ip().is_loopback())
-        .map_or_else(|| Ok(IpAddr::from([127, 0, 0, 1])), address_towards)?;
-    // Nobody opens a control stream to a driver.
-    let receive: gate::Receive = Arc::new(drop);
-    let shelf = Arc::new(DriverShelf(front));
-    gate::open(&io.handle(), &SocketAddr::new(here, 0).to_string(), (shelf, receive), token, options)
-}
-
-/// This machine's address on the way to another. Nothing is sent.
-fn address_towards(other: SocketAddr) -> Result<IpAddr, RemoteError> {
-    let any: IpAddr = if other.is_ipv4() { [0; 4].into() } else { [0u16; 8].into() };
-    let route = UdpSocket::bind((any, 0)).and_then(|socket| {
-        socket.connect(other)?;
-        socket.local_addr()
-    });
-    route.map(|a| a.ip()).map_err(|source| RemoteError::Connect { address: other.to_string(), source })
-}
-
-fn template<S: Style>(
-    style: &S,
-    setup: &EngineSetup,
-    (driver, token): (SocketAddr, ClusterToken),
-    options: &NodeOptions,
-) -> Configure {
+fn template<S: Style>(style: &S, setup: &EngineSetup, session: u64, options: &NodeOptions) -> Configure {
     let settings = setup.tuning.iter().map(|(key, value)| (key.to_owned(), value.to_string()));
     Configure {
         style: style.name().to_owned(),
         settings: settings.collect(),
         node: NodeId(0),
         epoch: Epoch(0),
-        session: token.fingerprint(),
+        session,
         slots: setup.slots,
         memory: setup.memory,
         resources: Vec::new(),
         spans: setup.spans,
-        driver: (driver.to_string(), token.reveal()),
         silence: options.silence.into(),
     }
 }

@@ -2,8 +2,8 @@
 //!
 //! The first byte tells them apart: a control stream begins with [`MAGIC`](crate::remote::handshake::MAGIC), anything
 //! else is left to gRPC. Blocks are served on the I/O runtime; a control stream leaves it at once and is handed over as
-//! a plain connection. Where TLS is asked for, gRPC speaks TLS, and control streams are refused unless they come from
-//! this host: their frames are not encrypted.
+//! a connection that blocks. Where TLS is asked for, both speak it: a control stream says in clear that it is one, and
+//! nothing else.
 
 use crate::remote::blocks::{FlightService, Shelf};
 use crate::remote::error::RemoteError;
@@ -146,11 +146,6 @@ impl Door {
         if Some(&first[0]) != MAGIC.first() {
             // The server is gone only when the process is about to be.
             let _ = self.calls.send(Ok(stream)).await;
-            return;
-        }
-        let from_here = stream.peer_addr().is_ok_and(|a| a.ip().is_loopback());
-        if self.options.tls.is_some() && !from_here {
-            tracing::warn!("a control stream from another host was refused: this node asks for TLS");
             return;
         }
         let plain = stream.into_std().and_then(|s| s.set_nonblocking(false).map(|()| s));

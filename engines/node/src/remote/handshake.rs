@@ -3,8 +3,14 @@
 //! The caller sends a magic line, then one frame with who it is, the cluster's token and its build. The other side
 //! checks the token first (in constant time; a stranger learns nothing else), then the build, and says who it is or why
 //! it refuses. Both sides give up after a few seconds, and neither reads more than a few kilobytes from a stranger.
+//!
+//! With certificates, another magic line announces TLS, and everything after it is encrypted; each side has seen the
+//! other's certificate before a token is sent. Nothing is negotiated: a process with certificates neither calls nor
+//! answers without TLS, so nobody in between can talk two of them out of it.
 
 use crate::remote::error::RemoteError;
+use crate::remote::stream::Stream;
+use crate::remote::tls::Keys;
 use crate::remote::token::ClusterToken;
 use crate::remote::wire::decode;
 use bench_model::{Addr, Epoch};
@@ -12,10 +18,12 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use std::io::{self, Read, Write};
 use std::net::{TcpStream, ToSocketAddrs};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// What a control stream begins with. Its first byte tells it from HTTP/2 and from TLS on the same port.
 pub(crate) const MAGIC: &[u8; 8] = b"bench/1\n";
+/// What an encrypted one begins with.
+const SECURE_MAGIC: &[u8; 8] = b"bench/s\n";
 
 /// The longest handshake frame.
 const HELLO_MAX: usize = 4 << 10;
@@ -27,6 +35,8 @@ pub(crate) struct Identity {
     pub(crate) token: ClusterToken,
     /// Which binary this is.
     pub(crate) build: String,
+    /// Its certificate, where control streams are encrypted.
+    pub(crate) keys: Option<Keys>,
 }
 
 /// The caller's first words.
@@ -55,8 +65,14 @@ pub(crate) struct Caller {
 enum Reply {
     Welcome,
     WrongToken,
-    OtherBuild { build: String },
-    Refused { reason: String },
+    /// In clear, to a caller that does not encrypt.
+    WantsTls,
+    OtherBuild {
+        build: String,
+    },
+    Refused {
+        reason: String,
+    },
 }
 
 /// Connects and introduces this process. The connection is handed back as it was: blocking, without deadlines.
@@ -68,17 +84,23 @@ pub(crate) fn call(
     identity: &Identity,
     caller: Caller,
     deadline: Duration,
-) -> Result<TcpStream, RemoteError> {
+) -> Result<Stream, RemoteError> {
     let connect = |source| RemoteError::Connect { address: address.to_owned(), source };
-    let stream = connect_to(address, deadline).map_err(connect)?;
+    let socket = connect_to(address, deadline).map_err(connect)?;
     let hello = Hello { token: identity.token.reveal(), build: identity.build.clone(), caller };
-    let reply = within(&stream, deadline, |mut stream| {
-        stream.write_all(MAGIC)?;
-        write_small(&mut stream, &hello)?;
-        read_small(&mut stream)
+    let said = announce(socket, identity, deadline).and_then(|stream| {
+        hurry(&stream, deadline)?;
+        write_small(&stream, &hello)?;
+        let reply = read_small(&stream)?;
+        relax(&stream).map(|()| (stream, reply))
     });
-    let reason = match reply.map_err(|e| broken(address, &e))? {
+    let (stream, reply) = said.map_err(|e| broken(address, &e))?;
+    let reason = match reply {
         Reply::Welcome => return Ok(stream),
+        Reply::WantsTls => {
+            let reason = "it speaks TLS only, and this process has no certificate".to_owned();
+            return Err(RemoteError::Untrusted { address: address.to_owned(), reason });
+        }
         Reply::WrongToken => return Err(RemoteError::Token { address: address.to_owned() }),
         Reply::OtherBuild { build } => {
             let address = address.to_owned();
@@ -89,33 +111,64 @@ pub(crate) fn call(
     Err(RemoteError::Handshake { address: address.to_owned(), reason })
 }
 
-/// Answers a caller. `admit` decides about callers of this cluster and build, or says why not.
+/// Says what kind of stream this will be, and makes it one.
+fn announce(socket: TcpStream, identity: &Identity, deadline: Duration) -> io::Result<Stream> {
+    let by = Instant::now() + deadline;
+    let socket = Stream::Plain(socket);
+    hurry(&socket, deadline)?;
+    (&socket).write_all(if identity.keys.is_some() { SECURE_MAGIC } else { MAGIC })?;
+    match (&identity.keys, socket) {
+        (Some(keys), Stream::Plain(plain)) => Stream::call(plain, keys, by),
+        (_, socket) => Ok(socket),
+    }
+}
+
+/// Answers a caller. `admit` decides about callers of this cluster and build, or says why not. The connection is handed
+/// back blocking, without deadlines, and encrypted if this process has a certificate.
 ///
 /// # Errors
 /// A stranger, another build, a caller that was not admitted, or silence.
 pub(crate) fn answer(
-    stream: &TcpStream,
+    socket: TcpStream,
     identity: &Identity,
     deadline: Duration,
     admit: impl FnOnce(&Caller) -> Result<(), String>,
-) -> Result<Caller, RemoteError> {
-    let address = stream.peer_addr().map_or_else(|_| "a caller".to_owned(), |a| a.to_string());
-    let hello: io::Result<Hello> = within(stream, deadline, |mut stream| {
-        let mut magic = [0; MAGIC.len()];
-        stream.read_exact(&mut magic)?;
-        if &magic != MAGIC {
-            return Err(io::Error::new(io::ErrorKind::InvalidData, "it speaks another protocol"));
-        }
-        read_small(&mut stream)
+) -> Result<(Caller, Stream), RemoteError> {
+    let address = socket.peer_addr().map_or_else(|_| "a caller".to_owned(), |a| a.to_string());
+    let heard = listen(socket, identity, deadline).and_then(|stream| {
+        hurry(&stream, deadline)?;
+        read_small::<Hello>(&stream).map(|hello| (stream, hello))
     });
-    let hello = hello.map_err(|e| broken(&address, &e))?;
-    let reply = judge(&hello, identity, admit);
-    within(stream, deadline, |mut stream| write_small(&mut stream, &reply)).map_err(|e| broken(&address, &e))?;
+    let (stream, hello) = heard.map_err(|e| broken(&address, &e))?;
+    let in_clear = matches!(stream, Stream::Plain(_));
+    let reply = if in_clear && identity.keys.is_some() { Reply::WantsTls } else { judge(&hello, identity, admit) };
+    write_small(&stream, &reply).and_then(|()| relax(&stream)).map_err(|e| broken(&address, &e))?;
     match reply {
-        Reply::Welcome => Ok(hello.caller),
+        Reply::Welcome => Ok((hello.caller, stream)),
         Reply::WrongToken => Err(RemoteError::Token { address }),
+        Reply::WantsTls => {
+            let reason = "it called without TLS".to_owned();
+            Err(RemoteError::Untrusted { address, reason })
+        }
         Reply::OtherBuild { build } => Err(RemoteError::Build { address, theirs: hello.build, ours: build }),
         Reply::Refused { reason } => Err(RemoteError::Handshake { address, reason }),
+    }
+}
+
+/// Hears what kind of stream a caller wants, and makes it one.
+fn listen(socket: TcpStream, identity: &Identity, deadline: Duration) -> io::Result<Stream> {
+    let by = Instant::now() + deadline;
+    let socket = Stream::Plain(socket);
+    hurry(&socket, deadline)?;
+    let mut magic = [0; MAGIC.len()];
+    (&socket).read_exact(&mut magic)?;
+    let foreign = |why| Err(io::Error::new(io::ErrorKind::InvalidData, why));
+    match (&magic, &identity.keys, socket) {
+        // A caller in clear is told later that it is refused: an answer that overtakes its words could be lost.
+        (MAGIC, _, socket) => Ok(socket),
+        (SECURE_MAGIC, Some(keys), Stream::Plain(plain)) => Stream::answer(plain, keys, by),
+        (SECURE_MAGIC, None, _) => foreign("it speaks TLS, and this process has no certificate"),
+        _ => foreign("it speaks another protocol"),
     }
 }
 
@@ -143,18 +196,20 @@ fn connect_to(address: &str, deadline: Duration) -> io::Result<TcpStream> {
     Err(last)
 }
 
-/// Talks with a deadline for each read and write, and takes it off again.
-fn within<T>(stream: &TcpStream, deadline: Duration, talk: impl FnOnce(&TcpStream) -> io::Result<T>) -> io::Result<T> {
+/// Sets a deadline for each read and write.
+fn hurry(stream: &Stream, deadline: Duration) -> io::Result<()> {
     stream.set_nodelay(true)?;
     stream.set_read_timeout(Some(deadline))?;
-    stream.set_write_timeout(Some(deadline))?;
-    let result = talk(stream)?;
-    stream.set_read_timeout(None)?;
-    stream.set_write_timeout(None)?;
-    Ok(result)
+    stream.set_write_timeout(Some(deadline))
 }
 
-fn write_small(stream: &mut &TcpStream, value: &impl Serialize) -> io::Result<()> {
+/// Takes it off again.
+fn relax(stream: &Stream) -> io::Result<()> {
+    stream.set_read_timeout(None)?;
+    stream.set_write_timeout(None)
+}
+
+fn write_small(mut stream: &Stream, value: &impl Serialize) -> io::Result<()> {
     let mut bytes = vec![0, 0];
     bytes = postcard::to_extend(value, bytes).map_err(io::Error::other)?;
     let len = u16::try_from(bytes.len() - 2).map_err(io::Error::other)?;
@@ -164,7 +219,7 @@ fn write_small(stream: &mut &TcpStream, value: &impl Serialize) -> io::Result<()
     stream.write_all(&bytes)
 }
 
-fn read_small<T: DeserializeOwned>(stream: &mut &TcpStream) -> io::Result<T> {
+fn read_small<T: DeserializeOwned>(mut stream: &Stream) -> io::Result<T> {
     let mut len = [0; 2];
     stream.read_exact(&mut len)?;
     let len = usize::from(u16::from_le_bytes(len));
@@ -177,6 +232,9 @@ fn read_small<T: DeserializeOwned>(stream: &mut &TcpStream) -> io::Result<T> {
 }
 
 fn broken(address: &str, error: &io::Error) -> RemoteError {
+    if let Some(error) = error.get_ref().and_then(|e| e.downcast_ref::<rustls::Error>()) {
+        return RemoteError::Untrusted { address: address.to_owned(), reason: error.to_string() };
+    }
     let reason = match error.kind() {
         io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut => "it said nothing in time".to_owned(),
         io::ErrorKind::UnexpectedEof => "it hung up".to_owned(),
@@ -188,13 +246,14 @@ fn broken(address: &str, error: &io::Error) -> RemoteError {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::remote::tls::certificates_of;
     use bench_model::NodeId;
     use std::net::TcpListener;
 
     const SOON: Duration = Duration::from_secs(5);
 
     fn identity(build: &str) -> Identity {
-        Identity { token: ClusterToken::random().unwrap(), build: build.to_owned() }
+        Identity { token: ClusterToken::random().unwrap(), build: build.to_owned(), keys: None }
     }
 
     fn caller() -> Caller {
@@ -202,13 +261,14 @@ mod tests {
     }
 
     /// What both sides make of each other.
-    fn meet(ours: &Identity, theirs: &Identity) -> (Result<TcpStream, RemoteError>, Result<Caller, RemoteError>) {
+    fn meet(ours: &Identity, theirs: &Identity) -> (Result<Stream, RemoteError>, Result<Caller, RemoteError>) {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap().to_string();
         std::thread::scope(|scope| {
             let called = scope.spawn(move || {
                 let (stream, _) = listener.accept().unwrap();
-                answer(&stream, theirs, SOON, |c| if c.session == 77 { Ok(()) } else { Err("no".to_owned()) })
+                let admit = |c: &Caller| if c.session == 77 { Ok(()) } else { Err("no".to_owned()) };
+                answer(stream, theirs, SOON, admit).map(|(caller, _)| caller)
             });
             let calling = call(&address, ours, caller(), SOON);
             (calling, called.join().unwrap())
@@ -241,6 +301,84 @@ mod tests {
         assert!(matches!(called, Err(RemoteError::Token { .. })));
     }
 
+    /// A process that shows the certificate of that folder of the tests.
+    fn shows(identity: &Identity, folder: &str) -> Identity {
+        Identity { keys: Some(certificates_of(folder).keys().unwrap()), ..identity.clone() }
+    }
+
+    #[test]
+    fn processes_with_certificates_meet_over_tls() {
+        let ours = shows(&identity("b1"), "cluster");
+        let (calling, called) = meet(&ours, &ours.clone());
+        assert!(matches!(calling, Ok(Stream::Secure(_))));
+        assert_eq!(called.unwrap(), caller());
+        // What is told apart in clear is told apart under TLS.
+        let (calling, called) = meet(&ours, &Identity { build: "b2".to_owned(), ..ours.clone() });
+        assert!(matches!((calling, called), (Err(RemoteError::Build { .. }), Err(RemoteError::Build { .. }))));
+        let (calling, called) = meet(&ours, &shows(&identity("b1"), "cluster"));
+        assert!(matches!((calling, called), (Err(RemoteError::Token { .. }), Err(RemoteError::Token { .. }))));
+    }
+
+    #[test]
+    fn a_caller_in_clear_is_refused_by_a_process_with_a_certificate_and_told_why() {
+        let plain = identity("b1");
+        let (calling, called) = meet(&plain, &shows(&plain, "cluster"));
+        let text = calling.unwrap_err().to_string();
+        assert!(text.contains("it speaks TLS only"), "{text}");
+        let text = called.unwrap_err().to_string();
+        assert!(text.contains("called without TLS"), "{text}");
+        let (calling, called) = meet(&shows(&plain, "cluster"), &plain);
+        assert!(matches!(calling, Err(RemoteError::Handshake { .. })));
+        let text = called.unwrap_err().to_string();
+        assert!(text.contains("this process has no certificate"), "{text}");
+    }
+
+    #[test]
+    fn certificates_of_another_authority_or_name_are_refused() {
+        let plain = identity("b1");
+        let ours = shows(&plain, "cluster");
+        // Neither side believes the other.
+        let (calling, called) = meet(&shows(&plain, "stranger"), &ours);
+        assert!(matches!(calling, Err(RemoteError::Untrusted { .. })), "{calling:?}");
+        assert!(matches!(called, Err(RemoteError::Untrusted { .. })), "{called:?}");
+        // The caller would believe this process, but is not believed.
+        let mut fooled = certificates_of("stranger");
+        fooled.authority = certificates_of("cluster").authority;
+        let (calling, called) = meet(&Identity { keys: Some(fooled.keys().unwrap()), ..plain.clone() }, &ours);
+        assert!(matches!(calling, Err(RemoteError::Untrusted { .. })), "{calling:?}");
+        assert!(matches!(called, Err(RemoteError::Untrusted { .. })), "{called:?}");
+        // The authority is right, and the process that is called is not one of this cluster.
+        let (calling, _) = meet(&ours, &shows(&plain, "misnamed"));
+        assert!(matches!(calling, Err(RemoteError::Untrusted { .. })), "{calling:?}");
+    }
+
+    #[test]
+    fn with_certificates_no_token_is_said_in_clear() {
+        let ours = shows(&identity("b1"), "cluster");
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap().to_string();
+        let said = std::thread::scope(|scope| {
+            let heard = scope.spawn(move || {
+                let (mut stream, _) = listener.accept().unwrap();
+                // Whatever answer would tempt the caller: a welcome in clear.
+                let mut said = vec![0; 64 << 10];
+                let read = stream.read(&mut said).unwrap();
+                said.truncate(read);
+                write_small(&Stream::Plain(stream.try_clone().unwrap()), &Reply::Welcome).unwrap();
+                stream.shutdown(std::net::Shutdown::Write).unwrap();
+                let mut rest = Vec::new();
+                // A caller that hangs up at once has said what it had to say.
+                let _ = stream.read_to_end(&mut rest);
+                [said, rest].concat()
+            });
+            assert!(call(&address, &ours, caller(), SOON).is_err());
+            heard.join().unwrap()
+        });
+        let token = ours.token.reveal();
+        assert!(said.starts_with(SECURE_MAGIC));
+        assert!(!said.windows(token.len()).any(|window| window == token.as_bytes()));
+    }
+
     #[test]
     fn strangers_and_the_silent_are_shaken_off() {
         for words in [&b"GET / HTTP/1.1\r\n\r\n"[..], b"bench/1\n\xff\xff", b"bench/1\n\x03\x00\xff\xff\xff", b"be"] {
@@ -248,7 +386,7 @@ mod tests {
             let mut stranger = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
             let (stream, _) = listener.accept().unwrap();
             stranger.write_all(words).unwrap();
-            let refused = answer(&stream, &identity("b"), Duration::from_millis(50), |_| Ok(()));
+            let refused = answer(stream, &identity("b"), Duration::from_millis(50), |_| Ok(()));
             assert!(matches!(refused, Err(RemoteError::Handshake { .. })), "{words:?}");
         }
     }

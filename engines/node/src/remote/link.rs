@@ -13,8 +13,9 @@
 
 use crate::remote::error::LinkError;
 use crate::remote::poller::Poller;
+use crate::remote::stream::Stream;
 use crate::remote::wire::{BATCH_BYTES, Batch, FRAME_MAX, Frame, Inbound, encode};
-use bench_model::{Addr, Epoch, JobId, Note, TaskId, TaskTrace};
+use bench_model::{Addr, Bytes, Epoch, JobId, Nanos, Note, TaskId, TaskTrace};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::io::{self, ErrorKind, Read, Write};
@@ -31,7 +32,9 @@ const TURN_BYTES: usize = 1 << 20;
 /// Something queued for the other side.
 enum Outgoing<M> {
     Message(M),
-    Ran(TaskId, Option<Box<TaskTrace>>),
+    Ran(TaskId, Nanos),
+    Trace(Box<TaskTrace>),
+    Spilled(JobId, Bytes),
     Note(JobId, Note),
     Frame(Frame<M>),
 }
@@ -50,7 +53,7 @@ pub(crate) struct Link<M> {
     key: u64,
     peer: Addr,
     epoch: Epoch,
-    stream: TcpStream,
+    stream: Stream,
     /// A second descriptor of the same connection, watched for writing while the first is watched for reading.
     outlet: TcpStream,
     poller: Arc<Poller>,
@@ -70,14 +73,14 @@ impl<M: Serialize + DeserializeOwned> Link<M> {
     /// A link over an open connection. `epoch` is the incarnation of the node it leads to or comes from; between two nodes,
     /// of the one that was called.
     pub(crate) fn open(
-        stream: TcpStream,
+        stream: Stream,
         poller: &Arc<Poller>,
         key: u64,
         (peer, epoch): (Addr, Epoch),
     ) -> io::Result<Self> {
         stream.set_nodelay(true)?;
         stream.set_nonblocking(true)?;
-        let outlet = stream.try_clone()?;
+        let outlet = stream.outlet()?;
         Ok(Self {
             key,
             peer,
@@ -144,8 +147,18 @@ impl<M: Serialize + DeserializeOwned> Link<M> {
     }
 
     /// Queues the news that a task ran well.
-    pub(crate) fn push_ran(&self, task: TaskId, trace: Option<TaskTrace>) {
-        lock(&self.queue).push(Outgoing::Ran(task, trace.map(Box::new)));
+    pub(crate) fn push_ran(&self, task: TaskId, took: Nanos) {
+        lock(&self.queue).push(Outgoing::Ran(task, took));
+    }
+
+    /// Queues what an attempt has done that ran well.
+    pub(crate) fn push_trace(&self, trace: TaskTrace) {
+        lock(&self.queue).push(Outgoing::Trace(Box::new(trace)));
+    }
+
+    /// Queues the news that a task of a job wrote out that much because memory ran short.
+    pub(crate) fn push_spilled(&self, job: JobId, bytes: Bytes) {
+        lock(&self.queue).push(Outgoing::Spilled(job, bytes));
     }
 
     /// Queues something worth telling about a job.
@@ -239,30 +252,23 @@ impl<M: Serialize + DeserializeOwned> Link<M> {
 
     /// Gathers neighboring messages into frames.
     fn encode(&self, queued: Vec<Outgoing<M>>, bytes: &mut Vec<u8>) -> Result<(), LinkError> {
-        let empty = || Batch {
-            epoch: self.epoch,
-            ran: Vec::new(),
-            traces: Vec::new(),
-            notes: Vec::new(),
-            messages: Vec::new(),
-        };
+        let empty = || Batch::new(self.epoch);
         let mut batch = empty();
         // An estimate: messages of a million inputs are rare, and a frame may be much longer than a batch should be.
         let most = BATCH_BYTES / 128;
         for outgoing in queued {
             match outgoing {
                 Outgoing::Message(message) => batch.messages.push(message),
-                Outgoing::Ran(task, None) => batch.ran.push(task),
-                Outgoing::Ran(_, Some(trace)) => batch.traces.push(*trace),
+                Outgoing::Ran(task, took) => batch.ran.push((task, took)),
+                Outgoing::Trace(trace) => batch.traces.push(*trace),
+                Outgoing::Spilled(job, bytes) => batch.spilled.push((job, bytes)),
                 Outgoing::Note(job, note) => batch.notes.push((job, note)),
                 Outgoing::Frame(frame) => {
                     encode_batch(std::mem::replace(&mut batch, empty()), bytes)?;
                     encode(&frame, bytes)?;
                 }
             }
-            let short = batch.messages.len() + batch.ran.len() + batch.notes.len();
-            // A trace takes as much as its blocks.
-            if short + batch.traces.iter().map(|t| 1 + t.blocks.len() / 8).sum::<usize>() >= most {
+            if batch.len() >= most {
                 encode_batch(std::mem::replace(&mut batch, empty()), bytes)?;
             }
         }
@@ -312,7 +318,7 @@ impl<M: Serialize + DeserializeOwned> Link<M> {
                     while let Some(frame) = inbound.next()? {
                         frames.push(frame);
                     }
-                    if n < offered {
+                    if n < offered && self.stream.is_drained() {
                         return Ok(true);
                     }
                 }
@@ -334,7 +340,7 @@ impl<M> Drop for Link<M> {
 
 /// Encodes a batch, in halves if it is too long for one frame.
 fn encode_batch<M: Serialize>(mut batch: Batch<M>, bytes: &mut Vec<u8>) -> Result<(), LinkError> {
-    if batch.messages.is_empty() && batch.ran.is_empty() && batch.traces.is_empty() && batch.notes.is_empty() {
+    if batch.len() == 0 {
         return Ok(());
     }
     let frame = Frame::Messages(batch);
@@ -350,8 +356,7 @@ fn encode_batch<M: Serialize>(mut batch: Batch<M>, bytes: &mut Vec<u8>) -> Resul
             let rest = batch.messages.split_off(batch.messages.len() / 2);
             let epoch = batch.epoch;
             encode_batch(batch, bytes)?;
-            let (ran, traces, notes) = (Vec::new(), Vec::new(), Vec::new());
-            encode_batch(Batch { epoch, ran, traces, notes, messages: rest }, bytes)
+            encode_batch(Batch { messages: rest, ..Batch::new(epoch) }, bytes)
         }
     }
 }
@@ -376,7 +381,7 @@ mod tests {
         let (far, _) = listener.accept().unwrap();
         [near, far].map(|stream| {
             let poller = Arc::new(Poller::new().unwrap());
-            let link = Link::open(stream, &poller, 1, (Addr::Node(NodeId(0)), Epoch(5))).unwrap();
+            let link = Link::open(stream.into(), &poller, 1, (Addr::Node(NodeId(0)), Epoch(5))).unwrap();
             link.listen().unwrap();
             (poller, link)
         })

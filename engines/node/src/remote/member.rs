@@ -9,13 +9,12 @@ use crate::remote::link::Link;
 use crate::remote::network::Network;
 use crate::remote::options::NodeOptions;
 use crate::remote::peers::RemotePeers;
+use crate::remote::stream::Stream;
 use crate::remote::token::ClusterToken;
 use crate::remote::wire::{Batch, Configure, Frame, Peer};
 use crate::store::{BlockStore, Located};
-use bench_model::{Addr, BlockRef, EngineSetup, Epoch, NodeId, Registry, Style, TaskFailure, Tuning};
-use bytes::Bytes;
+use bench_model::{Addr, BlockRef, EngineSetup, Epoch, JobId, NodeId, Registry, Style, TaskFailure, Tuning};
 use std::collections::BTreeMap;
-use std::net::TcpStream;
 use std::path::PathBuf;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError, mpsc};
 use std::time::Duration;
@@ -103,7 +102,7 @@ pub(crate) trait Member: Send + Sync {
     ///
     /// # Errors
     /// The system's.
-    fn attach(&self, stream: TcpStream, from: Addr) -> std::io::Result<()>;
+    fn attach(&self, stream: Stream, from: Addr) -> std::io::Result<()>;
     /// Whether its driver has said nothing for too long.
     fn is_abandoned(&self) -> bool;
     /// Whether no task runs.
@@ -129,15 +128,14 @@ pub(crate) fn begin<S: Style>(
     style: &S,
     registry: Registry,
     configure: Configure,
-    stream: TcpStream,
+    stream: Stream,
     ground: &Ground,
 ) -> Result<Arc<dyn Member>, RemoteError> {
     let unfit = |reason: String| RemoteError::Unfit { address: "this".to_owned(), reason };
-    let token = ClusterToken::parse(&configure.driver.1).map_err(|e| unfit(e.to_string()))?;
-    let driver = Place { address: configure.driver.0.clone(), token };
     let (dial, calls) = mpsc::channel();
     let network = Arc::new(Network::new(Some(dial)).map_err(RemoteError::Resources)?);
-    let peers = RemotePeers::start(Arc::clone(&ground.courier), configure.session, driver)?;
+    let peers =
+        RemotePeers::start(Arc::clone(&ground.courier), configure.session, Arc::clone(&network), ground.options.stall)?;
     let role = Arc::new(NodeRole {
         node: configure.node,
         epoch: configure.epoch,
@@ -201,7 +199,7 @@ impl<S: Style> Member for Incarnation<S> {
         }
     }
 
-    fn attach(&self, stream: TcpStream, from: Addr) -> std::io::Result<()> {
+    fn attach(&self, stream: Stream, from: Addr) -> std::io::Result<()> {
         self.network.attach(stream, (from, self.configure.epoch)).map(drop)
     }
 
@@ -221,8 +219,9 @@ impl<S: Style> Member for Incarnation<S> {
 
 impl<S: Style> Drop for Incarnation<S> {
     fn drop(&mut self) {
-        // The slots are stopped by what follows; nobody is spoken to any more.
+        // The slots are stopped by what follows; nobody is spoken to any more, and nobody waits for a plan.
         self.network.close();
+        self.role.peers.plans().close();
     }
 }
 
@@ -278,7 +277,11 @@ impl<S: Style> NodeRole<S> {
                 let spent = spent.unwrap_or_default().into_iter().map(|slot| slot.to_vec()).collect();
                 self.network.post_frame(link, Frame::Accounted { number, now, spent });
             }
-            Frame::Forget(job) => host.store.end(job),
+            Frame::Plan { key, plan } => self.peers.plans().arrived(key, plan),
+            Frame::Forget(job) => {
+                self.peers.plans().forget();
+                host.store.end(job);
+            }
             Frame::Stop => self.ending.tell(Over::Stopped),
             Frame::Fenced { .. } => self.ending.abandon(),
             _ => tracing::warn!(node = %self.node, "the driver sent what only nodes send"),
@@ -295,6 +298,10 @@ impl<S: Style> Role<S> for NodeRole<S> {
                 _ => tracing::warn!(from = %link.peer(), "a node sent what only drivers send"),
             }
         }
+    }
+
+    fn planned(&self, _: &Host<S>, _: JobId) {
+        // Plans are made where the driver is.
     }
 
     fn broken(&self, _: &Host<S>, link: &Arc<Link<S::Msg>>, error: &LinkError) {
@@ -315,11 +322,11 @@ fn spawn_dialer<S: Style>(
     session: u64,
     ground: &Ground,
 ) -> Result<(), RemoteError> {
-    let (role, build, patience) = (Arc::downgrade(role), ground.identity.build.clone(), ground.options.patience);
+    let (role, own, patience) = (Arc::downgrade(role), ground.identity.clone(), ground.options.patience);
     let dial = move || {
         while let Ok(to) = calls.recv() {
             let Some(role) = role.upgrade() else { return };
-            if let Err(error) = connect(&role, to, session, &build, patience) {
+            if let Err(error) = connect(&role, to, session, &own, patience) {
                 tracing::warn!(%to, %error, "a node cannot be reached");
                 role.network.give_up(to);
             }
@@ -333,14 +340,14 @@ fn connect<S: Style>(
     role: &NodeRole<S>,
     to: Addr,
     session: u64,
-    build: &str,
+    own: &Identity,
     patience: Duration,
 ) -> Result<(), RemoteError> {
     let unknown = || RemoteError::Unfit { address: to.to_string(), reason: "it is not up".to_owned() };
     let Addr::Node(node) = to else { return Err(unknown()) };
     let peer = role.known().get(&node).cloned().ok_or_else(unknown)?;
     let token = ClusterToken::parse(&peer.token).map_err(|_| unknown())?;
-    let identity = Identity { token, build: build.to_owned() };
+    let identity = Identity { token, ..own.clone() };
     let caller = Caller { from: Addr::Node(role.node), epoch: role.epoch, to: peer.epoch, session };
     let stream = handshake::call(&peer.address, &identity, caller, patience)?;
     role.network.attach(stream, (to, peer.epoch)).map_err(RemoteError::Resources)?;
@@ -370,9 +377,5 @@ impl Shelf for NodeShelf {
         let travelling = found.unwrap_or(Err(TaskFailure::MissingBlock(block.id)))?.travel()?;
         let extents = travelling.extents.into_iter().map(|(bytes, hash)| Extent { bytes, hash }).collect();
         Ok(Encoded { schema: travelling.schema, extents })
-    }
-
-    fn shipment(&self, _: &[u8]) -> Option<Bytes> {
-        None
     }
 }

@@ -6,13 +6,13 @@
 use crate::remote::error::LinkError;
 use crate::remote::link::Link;
 use crate::remote::poller::{Poller, Woken};
+use crate::remote::stream::Stream;
 use crate::remote::wire::Frame;
-use bench_model::{Addr, Epoch, JobId, Note, TaskId, TaskTrace};
+use bench_model::{Addr, Bytes, Epoch, JobId, Nanos, Note, TaskId, TaskTrace};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::collections::BTreeMap;
 use std::io;
-use std::net::TcpStream;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc};
 use std::time::Duration;
@@ -78,7 +78,7 @@ impl<M: Serialize + DeserializeOwned> Network<M> {
     ///
     /// # Errors
     /// The system's; the connection is closed then.
-    pub(crate) fn attach(&self, stream: TcpStream, (peer, epoch): (Addr, Epoch)) -> io::Result<Arc<Link<M>>> {
+    pub(crate) fn attach(&self, stream: Stream, (peer, epoch): (Addr, Epoch)) -> io::Result<Arc<Link<M>>> {
         let mut lines = self.lock();
         let key = lines.next_key;
         lines.next_key += 1;
@@ -149,10 +149,30 @@ impl<M: Serialize + DeserializeOwned> Network<M> {
     }
 
     /// Queues the news of a task that ran well.
-    pub(crate) fn post_ran(&self, to: Addr, task: TaskId, trace: Option<TaskTrace>) {
+    pub(crate) fn post_ran(&self, to: Addr, task: TaskId, took: Nanos) {
         let mut lines = self.lock();
         if let Some(Line::Open(link)) = lines.by_peer.get(&to) {
-            link.push_ran(task, trace);
+            link.push_ran(task, took);
+            let link = Arc::clone(link);
+            self.mark(&mut lines, link);
+        }
+    }
+
+    /// Queues what an attempt has done that ran well.
+    pub(crate) fn post_trace(&self, to: Addr, trace: TaskTrace) {
+        let mut lines = self.lock();
+        if let Some(Line::Open(link)) = lines.by_peer.get(&to) {
+            link.push_trace(trace);
+            let link = Arc::clone(link);
+            self.mark(&mut lines, link);
+        }
+    }
+
+    /// Queues the news of what an attempt wrote out because memory ran short.
+    pub(crate) fn post_spilled(&self, to: Addr, job: JobId, bytes: Bytes) {
+        let mut lines = self.lock();
+        if let Some(Line::Open(link)) = lines.by_peer.get(&to) {
+            link.push_spilled(job, bytes);
             let link = Arc::clone(link);
             self.mark(&mut lines, link);
         }
@@ -172,6 +192,16 @@ impl<M: Serialize + DeserializeOwned> Network<M> {
     pub(crate) fn post_frame(&self, link: &Arc<Link<M>>, frame: Frame<M>) {
         link.push_frame(frame);
         self.mark(&mut self.lock(), Arc::clone(link));
+    }
+
+    /// Queues a frame of the host's own for a peer; it is lost if the peer cannot be reached.
+    pub(crate) fn post_frame_to(&self, to: Addr, frame: Frame<M>) {
+        let mut lines = self.lock();
+        if let Some(Line::Open(link)) = lines.by_peer.get(&to) {
+            link.push_frame(frame);
+            let link = Arc::clone(link);
+            self.mark(&mut lines, link);
+        }
     }
 
     /// Queues a frame for everyone who can be reached.

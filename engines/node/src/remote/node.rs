@@ -6,6 +6,8 @@ use crate::remote::gate::{self, Io};
 use crate::remote::handshake::{self, Caller, Identity};
 use crate::remote::member::{self, Ground, Member, NodeShelf, Over};
 use crate::remote::options::NodeOptions;
+use crate::remote::stream::Stream;
+use crate::remote::tls::TlsFiles;
 use crate::remote::token::ClusterToken;
 use crate::remote::wire::{Configure, Frame, read_frame, write_frame};
 use bench_model::{Addr, Registry, Style};
@@ -22,7 +24,7 @@ const LOOK: Duration = Duration::from_millis(100);
 const GRACE: Duration = Duration::from_secs(10);
 
 /// Makes the incarnation of one style.
-type Begin = Box<dyn Fn(Registry, Configure, TcpStream, &Ground) -> Result<Arc<dyn Member>, RemoteError> + Send + Sync>;
+type Begin = Box<dyn Fn(Registry, Configure, Stream, &Ground) -> Result<Arc<dyn Member>, RemoteError> + Send + Sync>;
 
 /// The styles that a node can run, and the kernels that their tasks need.
 pub struct NodeStyles {
@@ -50,7 +52,7 @@ impl NodeStyles {
         self
     }
 
-    fn begin(&self, configure: Configure, stream: TcpStream, ground: &Ground) -> Result<Arc<dyn Member>, RemoteError> {
+    fn begin(&self, configure: Configure, stream: Stream, ground: &Ground) -> Result<Arc<dyn Member>, RemoteError> {
         let Some((_, begin)) = self.styles.iter().find(|(name, _)| *name == configure.style) else {
             let known: Vec<_> = self.styles.iter().map(|(name, _)| *name).collect();
             let reason = format!("it has no style `{}`; it knows {}", configure.style, known.join(", "));
@@ -109,7 +111,7 @@ impl Node {
         let io = Io::start()?;
         let runtime = io.handle();
         let ground = Ground {
-            identity: Identity { token, build },
+            identity: Identity { token, build, keys: options.tls.as_ref().map(TlsFiles::keys).transpose()? },
             courier: Arc::new(Courier::new(runtime.clone(), &options)?),
             options,
             scratch,
@@ -150,6 +152,12 @@ impl Node {
     pub fn drain(&self) {
         self.inner.leaving.store(true, Ordering::Release);
         self.inner.ground.news.nudge();
+    }
+
+    /// Whether it works for a driver.
+    #[must_use]
+    pub fn is_driven(&self) -> bool {
+        self.inner.member().is_some()
     }
 
     /// Whether it has left: it was drained, or its driver asked it to stop.
@@ -227,8 +235,8 @@ impl Inner {
     /// A control stream has arrived. Runs on a thread that may block.
     fn receive(&self, stream: TcpStream) {
         let Ground { identity, options, .. } = &self.ground;
-        let caller = handshake::answer(&stream, identity, options.patience, |caller| self.admit(caller));
-        let received = caller.and_then(|caller| match caller.from {
+        let caller = handshake::answer(stream, identity, options.patience, |caller| self.admit(caller));
+        let received = caller.and_then(|(caller, stream)| match caller.from {
             Addr::Driver => self.become_member(&caller, stream),
             from @ Addr::Node(_) => self.attach(from, stream),
         });
@@ -254,7 +262,7 @@ impl Inner {
         }
     }
 
-    fn attach(&self, from: Addr, stream: TcpStream) -> Result<(), RemoteError> {
+    fn attach(&self, from: Addr, stream: Stream) -> Result<(), RemoteError> {
         match self.member().clone() {
             Some(member) => member.attach(stream, from).map_err(RemoteError::Resources),
             None => Ok(()),
@@ -262,7 +270,7 @@ impl Inner {
     }
 
     /// A driver takes this node: what it was before is over, and it becomes what the driver says.
-    fn become_member(&self, caller: &Caller, stream: TcpStream) -> Result<(), RemoteError> {
+    fn become_member(&self, caller: &Caller, stream: Stream) -> Result<(), RemoteError> {
         let patience = self.ground.options.patience;
         let address = stream.peer_addr().map_or_else(|_| "the driver".to_owned(), |a| a.to_string());
         let broke = |e: std::io::Error| RemoteError::Handshake { address: address.clone(), reason: e.to_string() };

@@ -1,19 +1,25 @@
-//! The other nodes as a node sees them: blocks are read through, or copied here; plans are fetched once.
+//! The other nodes as a node sees them: blocks are read through, or copied here; plans come from the driver.
 
 use crate::host::Host;
 use crate::peers::{Peers, Remote};
-use crate::remote::blocks::{Courier, Parcel, Place, Ticket, boot_id};
+use crate::remote::blocks::{Courier, Parcel, Place, boot_id};
 use crate::remote::error::RemoteError;
-use crate::remote::reader::{Reader, Rows};
-use bench_model::{Attempt, BlockId, BlockRef, NodeId, Storage, Style, TaskFailure};
+use crate::remote::network::Network;
+use crate::remote::plans::Plans;
+use crate::remote::reader::{Reader, Rows, Share};
+use crate::remote::wire::Frame;
+use bench_model::{Addr, Attempt, BlockId, BlockRef, NodeId, Storage, Style, TaskFailure};
 use bytes::Bytes;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak, mpsc};
+use std::time::Duration;
 
 /// Copies that are made at a time.
 const COPIERS: usize = 4;
-/// Plans that are remembered. They are small and asked for by every task of a fragment.
-const PLANS_MAX: usize = 256;
+/// Copies that are ordered together: small blocks of one node travel in one call, large ones are copied side by side.
+const GROUP_BYTES: u64 = 1 << 20;
+/// The same for blocks without bytes to speak of.
+const GROUP_BLOCKS: usize = 256;
 
 /// A block to be copied here.
 struct Order {
@@ -27,31 +33,34 @@ type Waiting = BTreeMap<(BlockId, Attempt), Vec<BlockRef>>;
 /// What a node knows of the others.
 pub(crate) struct RemotePeers<S: Style> {
     reader: Arc<Reader>,
-    courier: Arc<Courier>,
-    driver: Place,
+    network: Arc<Network<S::Msg>>,
+    plans: Plans,
     boot: Option<String>,
     host: OnceLock<Weak<Host<S>>>,
     orders: mpsc::Sender<Order>,
     waiting: Mutex<Waiting>,
-    plans: Mutex<BTreeMap<Vec<u8>, Bytes>>,
 }
 
 impl<S: Style> RemotePeers<S> {
-    /// Peers of a session, none of them known yet. The driver hands out plans at `driver`.
+    /// Peers of a session, none of them known yet. The driver is asked for plans over `network`, and has `stall` to answer.
     ///
     /// # Errors
     /// No thread to be had.
-    pub(crate) fn start(courier: Arc<Courier>, session: u64, driver: Place) -> Result<Arc<Self>, RemoteError> {
+    pub(crate) fn start(
+        courier: Arc<Courier>,
+        session: u64,
+        network: Arc<Network<S::Msg>>,
+        stall: Duration,
+    ) -> Result<Arc<Self>, RemoteError> {
         let (orders, queue) = mpsc::channel();
         let peers = Arc::new(Self {
-            reader: Arc::new(Reader::new(Arc::clone(&courier), session)),
-            courier,
-            driver,
+            reader: Arc::new(Reader::new(courier, session)),
+            network,
+            plans: Plans::new(stall),
             boot: boot_id(),
             host: OnceLock::new(),
             orders,
             waiting: Mutex::default(),
-            plans: Mutex::default(),
         });
         let queue = Arc::new(Mutex::new(queue));
         for _ in 0..COPIERS {
@@ -77,33 +86,27 @@ impl<S: Style> RemotePeers<S> {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn copy(&self, host: &Host<S>, Order { block, storage }: Order) {
-        let result = self.bring(host, &block, storage);
-        let waiting = self.waiting().remove(&(block.id, block.attempt)).unwrap_or_default();
+    /// Copies blocks of one node. The machine is told when all of them are here.
+    fn copy(&self, host: &Host<S>, node: NodeId, storage: Storage, blocks: Vec<BlockRef>) {
+        // Only what is meant to be shared is mapped: the other styles' nodes read each other's blocks as hosts do.
+        let boot = self.boot.clone().filter(|_| storage == Storage::Shared && host.zero_copy);
+        let from = self.reader.order(node, blocks.clone(), boot);
+        let mut fetched = Vec::with_capacity(blocks.len());
+        for (number, block) in blocks.into_iter().enumerate() {
+            let share = from.as_ref().map(|from| Share { block, number, from: Arc::clone(from) });
+            let share = share.map_err(|_| TaskFailure::MissingBlock(block.id));
+            let result = share.and_then(|share| bring(host, share, storage));
+            let waiting = self.waiting().remove(&(block.id, block.attempt)).unwrap_or_default();
+            fetched.extend(waiting.into_iter().map(|block| (block, result.clone())));
+        }
         host.command(|control, now| {
-            for block in waiting {
-                control.fetched(now, block, result.clone());
-            }
+            fetched.into_iter().for_each(|(block, result)| control.fetched(now, block, result))
         });
     }
 
-    fn bring(&self, host: &Host<S>, block: &BlockRef, storage: Storage) -> Result<(), TaskFailure> {
-        let missing = || TaskFailure::MissingBlock(block.id);
-        // Only what is meant to be shared is mapped: the other styles' nodes read each other's blocks as hosts do.
-        let boot = self.boot.clone().filter(|_| storage == Storage::Shared);
-        let mut delivery = self.reader.order(block, boot)?;
-        match delivery.next().unwrap_or_else(|| Err(missing()))? {
-            Parcel::Located(located) => host.store.adopt(block, located),
-            first => {
-                let rows = Rows::begun(*block, delivery, first)?;
-                let schema = rows.schema().cloned().ok_or_else(missing)?;
-                host.store.keep_copy(block, storage, &schema, rows)
-            }
-        }
-    }
-
-    fn plans(&self) -> MutexGuard<'_, BTreeMap<Vec<u8>, Bytes>> {
-        self.plans.lock().unwrap_or_else(PoisonError::into_inner)
+    /// What the driver has sent of the present job's plans.
+    pub(crate) fn plans(&self) -> &Plans {
+        &self.plans
     }
 }
 
@@ -124,22 +127,24 @@ impl<S: Style> Peers for RemotePeers<S> {
     }
 
     fn ship(&self, key: &[u8]) -> Result<Bytes, TaskFailure> {
-        if let Some(plan) = self.plans().get(key) {
-            return Ok(plan.clone());
-        }
-        let ticket = Ticket::Shipment { key: Bytes::copy_from_slice(key) };
-        let mut delivery = self.courier.order(self.driver.clone(), ticket, None);
-        match delivery.next() {
-            Some(Ok(Parcel::Shipment(plan))) => {
-                let mut plans = self.plans();
-                if plans.len() >= PLANS_MAX {
-                    plans.clear();
-                }
-                plans.insert(key.to_vec(), plan.clone());
-                Ok(plan)
+        self.plans.get(key, |key, again| {
+            self.network.post_frame_to(Addr::Driver, Frame::NeedPlan { key, again });
+            if let Some(host) = self.host.get().and_then(Weak::upgrade) {
+                host.wake(0);
             }
-            Some(Err(failure)) => Err(failure),
-            _ => Err(TaskFailure::Transient("a plan did not arrive; the driver may be gone".to_owned())),
+        })
+    }
+}
+
+/// Brings one block here: maps it or copies it.
+fn bring<S: Style>(host: &Host<S>, share: Share, storage: Storage) -> Result<(), TaskFailure> {
+    let block = share.block;
+    match share.begin()? {
+        Parcel::Located(located) => host.store.adopt(&block, located),
+        first => {
+            let rows = Rows::begun(share, first)?;
+            let schema = rows.schema().cloned().ok_or(TaskFailure::MissingBlock(block.id))?;
+            host.store.keep_copy(&block, storage, &schema, rows)
         }
     }
 }
@@ -147,9 +152,29 @@ impl<S: Style> Peers for RemotePeers<S> {
 /// The loop of a copying thread. It ends with the peers.
 fn copy_all<S: Style>(peers: &Weak<RemotePeers<S>>, queue: &Mutex<mpsc::Receiver<Order>>) {
     loop {
-        let order = queue.lock().unwrap_or_else(PoisonError::into_inner).recv();
-        let (Ok(order), Some(peers)) = (order, peers.upgrade()) else { return };
+        let orders = next_orders(&queue.lock().unwrap_or_else(PoisonError::into_inner));
+        let (false, Some(peers)) = (orders.is_empty(), peers.upgrade()) else { return };
         let Some(host) = peers.host.get().and_then(Weak::upgrade) else { return };
-        peers.copy(&host, order);
+        let mut groups = BTreeMap::<(NodeId, bool), (Storage, Vec<BlockRef>)>::new();
+        for Order { block, storage } in orders {
+            let group = groups.entry((block.node, storage == Storage::Shared)).or_insert((storage, Vec::new()));
+            group.1.push(block);
+        }
+        groups.into_iter().for_each(|((node, _), (storage, blocks))| peers.copy(&host, node, storage, blocks));
     }
+}
+
+/// Waits for an order and takes along what waits behind it, as long as that is small; nothing if there will be none.
+fn next_orders(queue: &mpsc::Receiver<Order>) -> Vec<Order> {
+    let mut orders: Vec<Order> = queue.recv().into_iter().collect();
+    let mut bytes = orders.first().map_or(0, |o| o.block.meta.bytes.get());
+    while bytes < GROUP_BYTES
+        && orders.len() < GROUP_BLOCKS
+        && !orders.is_empty()
+        && let Ok(order) = queue.try_recv()
+    {
+        bytes += order.block.meta.bytes.get();
+        orders.push(order);
+    }
+    orders
 }

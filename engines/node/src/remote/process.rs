@@ -8,7 +8,7 @@ use std::io::{self, BufRead, Read, Write};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// How often a process looks whether it should end.
 const LOOK: Duration = Duration::from_millis(100);
@@ -24,15 +24,17 @@ pub struct ProcessSetup {
     pub shared: Option<PathBuf>,
     /// Which binary this is; a driver of another is refused.
     pub build: String,
+    /// Ends the process when no driver has had it for this long; never where absent.
+    pub alone: Option<Duration>,
     /// Deadlines and certificates.
     pub options: NodeOptions,
 }
 
 /// Runs a node until it is told to end: by its driver, by the end of its input (so that a parent that dies leaves no node
-/// behind), or by SIGTERM, upon which running tasks may finish first.
+/// behind), by SIGTERM, upon which running tasks may finish first, or because no driver has come for too long.
 ///
 /// The cluster's token is the first line of standard input; one line of JSON on standard output says where the node
-/// listens. Call it from the main thread before any other is started: it takes SIGTERM for the process.
+/// listens and which process it is. Call it from the main thread before any other is started: it takes SIGTERM for the process.
 ///
 /// # Errors
 /// No token, an address that is taken, certificates that cannot be used, or a system without resources.
@@ -41,15 +43,24 @@ pub fn serve_node(styles: NodeStyles, setup: ProcessSetup) -> Result<(), RemoteE
     let mut first = String::new();
     io::stdin().lock().take(1024).read_line(&mut first).map_err(RemoteError::Resources)?;
     let token = ClusterToken::parse(&first).map_err(|_| RemoteError::NoToken)?;
-    let ProcessSetup { listen, scratch, shared, build, options } = setup;
+    let ProcessSetup { listen, scratch, shared, build, alone, options } = setup;
     let said = json_text(&build);
     let node = Node::start(styles, NodeSetup { listen, scratch, shared, token, build, options })?;
     let mut out = io::stdout().lock();
-    let told = writeln!(out, "{{\"listening\":\"{}\",\"build\":{said}}}", node.address()).and_then(|()| out.flush());
+    let (address, pid) = (node.address(), std::process::id());
+    let told =
+        writeln!(out, "{{\"listening\":\"{address}\",\"build\":{said},\"pid\":{pid}}}").and_then(|()| out.flush());
     drop(out);
     told.map_err(RemoteError::Resources)?;
     let orphaned = watch_input()?;
+    let mut last_driven = Instant::now();
     loop {
+        if node.is_driven() {
+            last_driven = Instant::now();
+        } else if alone.is_some_and(|alone| last_driven.elapsed() > alone) {
+            tracing::warn!("no driver has come for too long; this node ends");
+            return Ok(());
+        }
         if orphaned.load(Ordering::Acquire) {
             return Ok(());
         }

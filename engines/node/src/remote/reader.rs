@@ -1,17 +1,17 @@
 //! Reading blocks of other nodes as rows, a few blocks ahead.
 
-use crate::remote::blocks::{Courier, Delivery, Parcel, Place, Ticket};
+use crate::remote::blocks::{Courier, Delivery, Parcel, Place};
 use crate::store::Arriving;
 use arrow::array::RecordBatch;
 use bench_model::{Batches, BlockRef, NodeId, TaskFailure};
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-/// Bytes of blocks that one task may have ordered and not yet read (Spark's `maxSizeInFlight`). A single block may be
-/// larger.
-const AHEAD_MAX: u64 = 48 << 20;
-/// Blocks that one task may have ordered, however small they are.
-const ORDERS_MAX: usize = 64;
+/// Bytes of blocks that one task orders at a time; it may have twice as many on order (Spark's `maxSizeInFlight` is 48
+/// MiB). A single block may be larger.
+const WINDOW_BYTES: u64 = 24 << 20;
+/// Blocks that one task orders at a time, however small they are.
+const WINDOW_BLOCKS: usize = 1024;
 
 /// Knows where the nodes are, and reads their blocks.
 pub(crate) struct Reader {
@@ -40,20 +40,91 @@ impl Reader {
         gone.iter().for_each(|place| self.courier.forget(&place.address));
     }
 
-    /// Orders one block. With `boot`, the answer may be where its bytes are on this host.
+    /// Orders blocks of one node in one call. With `boot`, an answer may be where a block's bytes are on this host.
     ///
     /// # Errors
-    /// [`TaskFailure::MissingBlock`] if its node is gone.
-    pub(crate) fn order(&self, block: &BlockRef, boot: Option<String>) -> Result<Delivery, TaskFailure> {
-        let place = self.places().get(&block.node).cloned().ok_or(TaskFailure::MissingBlock(block.id))?;
-        let ticket = Ticket::Block { session: self.session, block: *block, boot };
-        Ok(self.courier.order(place, ticket, Some(block.id)))
+    /// [`TaskFailure::MissingBlock`] if the node is gone.
+    pub(crate) fn order(
+        &self,
+        node: NodeId,
+        blocks: Vec<BlockRef>,
+        boot: Option<String>,
+    ) -> Result<Arc<Mutex<Shared>>, TaskFailure> {
+        let first = blocks.first().map(|b| b.id);
+        match (self.places().get(&node).cloned(), first) {
+            (None, Some(block)) => Err(TaskFailure::MissingBlock(block)),
+            (None, None) => Err(TaskFailure::Transient(format!("nothing was asked of {node}, which is gone"))),
+            (Some(place), _) => {
+                let delivery = self.courier.order(place, self.session, blocks, boot);
+                Ok(Arc::new(Mutex::new(Shared { delivery, begun: 0 })))
+            }
+        }
     }
 
     /// Reads blocks in this order: one item per block, whose rows arrive while they are read. The next blocks are
-    /// ordered meanwhile.
+    /// ordered meanwhile, those of one node together.
     pub(crate) fn read(self: &Arc<Self>, blocks: Vec<BlockRef>) -> Ahead {
         Ahead { reader: Arc::clone(self), later: blocks.into(), ordered: VecDeque::new(), bytes: 0 }
+    }
+}
+
+/// A delivery that brings several blocks, to be read one after the other.
+pub(crate) struct Shared {
+    delivery: Delivery,
+    /// Blocks whose first part has been taken.
+    begun: usize,
+}
+
+impl Shared {
+    /// The first part of block `number` of the delivery. What has not been read of earlier ones is passed over.
+    fn begin(&mut self, number: usize) -> Option<Result<Parcel, TaskFailure>> {
+        while self.begun <= number {
+            match self.delivery.next()? {
+                Ok(parcel) if parcel.is_first() => {
+                    self.begun += 1;
+                    if self.begun > number {
+                        return Some(Ok(parcel));
+                    }
+                }
+                Ok(_) => {}
+                Err(failure) => return Some(Err(failure)),
+            }
+        }
+        None
+    }
+
+    /// The next part of block `number`; none if a later one has been begun.
+    fn next(&mut self, number: usize) -> Option<Result<Parcel, TaskFailure>> {
+        if self.begun == number + 1 { self.delivery.next() } else { None }
+    }
+}
+
+/// One block of a delivery.
+pub(crate) struct Share {
+    pub(crate) block: BlockRef,
+    /// Which one of the delivery.
+    pub(crate) number: usize,
+    pub(crate) from: Arc<Mutex<Shared>>,
+}
+
+impl Share {
+    /// The first part: rows, or where they are. A call that ends too early has lost its process.
+    ///
+    /// # Errors
+    /// The other node's, or [`TaskFailure::MissingBlock`].
+    pub(crate) fn begin(&self) -> Result<Parcel, TaskFailure> {
+        match self.lock().begin(self.number).unwrap_or(Err(TaskFailure::MissingBlock(self.block.id)))? {
+            Parcel::Failed(failure) => Err(failure),
+            first => Ok(first),
+        }
+    }
+
+    fn next(&self) -> Result<Parcel, TaskFailure> {
+        self.lock().next(self.number).unwrap_or(Err(TaskFailure::MissingBlock(self.block.id)))
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Shared> {
+        self.from.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -61,7 +132,7 @@ impl Reader {
 pub(crate) struct Ahead {
     reader: Arc<Reader>,
     later: VecDeque<BlockRef>,
-    ordered: VecDeque<(BlockRef, Result<Delivery, TaskFailure>)>,
+    ordered: VecDeque<(u64, Result<Share, TaskFailure>)>,
     /// Of the ordered blocks together.
     bytes: u64,
 }
@@ -70,50 +141,64 @@ impl Iterator for Ahead {
     type Item = Result<Batches, TaskFailure>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        self.order_ahead();
-        let (block, delivery) = self.ordered.pop_front()?;
-        self.bytes = self.bytes.saturating_sub(block.meta.bytes.get());
-        self.order_ahead();
-        Some(delivery.map(|delivery| Box::new(Rows::new(block, delivery)) as Batches))
+        if self.bytes <= WINDOW_BYTES {
+            self.order_window();
+        }
+        let (bytes, share) = self.ordered.pop_front()?;
+        self.bytes = self.bytes.saturating_sub(bytes);
+        Some(share.map(|share| Box::new(Rows::new(share)) as Batches))
     }
 }
 
 impl Ahead {
-    fn order_ahead(&mut self) {
-        while let Some(block) = self.later.front() {
-            let bytes = block.meta.bytes.get();
-            let full = self.bytes + bytes > AHEAD_MAX || self.ordered.len() >= ORDERS_MAX;
-            if full && !self.ordered.is_empty() {
-                return;
-            }
-            let delivery = self.reader.order(block, None);
-            self.ordered.push_back((*block, delivery));
-            self.bytes += bytes;
-            self.later.pop_front();
+    /// Orders the next blocks: one call for each node that holds some of them.
+    fn order_window(&mut self) {
+        let (mut bytes, mut window) = (0, Vec::new());
+        while bytes < WINDOW_BYTES
+            && window.len() < WINDOW_BLOCKS
+            && let Some(block) = self.later.pop_front()
+        {
+            bytes += block.meta.bytes.get();
+            window.push(block);
+        }
+        self.bytes += bytes;
+        let mut by_node = BTreeMap::<NodeId, Vec<BlockRef>>::new();
+        window.iter().for_each(|block| by_node.entry(block.node).or_default().push(*block));
+        let ordered = by_node.into_iter().map(|(node, blocks)| (node, (self.reader.order(node, blocks, None), 0)));
+        let mut calls: BTreeMap<_, _> = ordered.collect();
+        for block in window {
+            let share = match calls.get_mut(&block.node) {
+                Some((Ok(from), next)) => {
+                    let number = *next;
+                    *next += 1;
+                    Ok(Share { block, number, from: Arc::clone(from) })
+                }
+                _ => Err(TaskFailure::MissingBlock(block.id)),
+            };
+            self.ordered.push_back((block.meta.bytes.get(), share));
         }
     }
 }
 
 /// The rows of one block while they arrive. Waiting for them blocks the calling thread.
 pub(crate) struct Rows {
-    block: BlockRef,
-    delivery: Delivery,
+    share: Share,
     /// Once the schema has arrived: the decoder, and how many extents are still to come.
     decoder: Option<(Arriving, u32)>,
 }
 
 impl Rows {
-    /// The rows that a delivery brings.
-    pub(crate) fn new(block: BlockRef, delivery: Delivery) -> Self {
-        Self { block, delivery, decoder: None }
+    /// The rows of a block.
+    pub(crate) fn new(share: Share) -> Self {
+        Self { share, decoder: None }
     }
 
-    /// As [`Rows::new`], when the first part of the delivery has arrived already.
+    /// As [`Rows::new`], when the first part of the block has been taken already.
     ///
     /// # Errors
     /// [`TaskFailure::CorruptBlock`] if it is not the begin of a block.
-    pub(crate) fn begun(block: BlockRef, delivery: Delivery, first: Parcel) -> Result<Self, TaskFailure> {
-        let mut rows = Self::new(block, delivery);
+    pub(crate) fn begun(share: Share, first: Parcel) -> Result<Self, TaskFailure> {
+        let mut rows = Self::new(share);
         rows.accept(first)?;
         Ok(rows)
     }
@@ -126,7 +211,7 @@ impl Rows {
     fn accept(&mut self, parcel: Parcel) -> Result<(), TaskFailure> {
         match (parcel, &mut self.decoder) {
             (Parcel::Schema(schema, extents), none @ None) => {
-                *none = Some((Arriving::new(self.block.id, &schema)?, extents));
+                *none = Some((Arriving::new(self.share.block.id, &schema)?, extents));
                 Ok(())
             }
             (Parcel::Extent(bytes), Some((decoder, left))) if *left > 0 => {
@@ -134,22 +219,24 @@ impl Rows {
                 decoder.feed(bytes);
                 Ok(())
             }
-            _ => Err(TaskFailure::CorruptBlock(self.block.id)),
+            _ => Err(TaskFailure::CorruptBlock(self.share.block.id)),
         }
     }
 
     fn next_batch(&mut self) -> Result<Option<RecordBatch>, TaskFailure> {
         loop {
-            if let Some((decoder, left)) = &mut self.decoder {
-                if let Some(batch) = decoder.next_batch()? {
-                    return Ok(Some(batch));
+            let parcel = match &mut self.decoder {
+                Some((decoder, left)) => {
+                    if let Some(batch) = decoder.next_batch()? {
+                        return Ok(Some(batch));
+                    }
+                    if *left == 0 {
+                        return Ok(None);
+                    }
+                    self.share.next()?
                 }
-                if *left == 0 {
-                    return Ok(None);
-                }
-            }
-            // A call that ends too early has lost its process.
-            let parcel = self.delivery.next().unwrap_or(Err(TaskFailure::MissingBlock(self.block.id)))?;
+                None => self.share.begin()?,
+            };
             self.accept(parcel)?;
         }
     }

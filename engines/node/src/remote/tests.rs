@@ -1,11 +1,11 @@
 //! A node as a driver meets it: frame by frame, over a real socket.
 
 use super::handshake::{Caller, Identity, call};
+use super::stream::Stream;
 use super::wire::{Batch, Configure, Frame, read_frame, write_frame};
 use super::{ClusterToken, Node, NodeOptions, NodeSetup, NodeStyles, RemoteError};
 use bench_model::{Addr, Epoch, JobId, Nanos, NodeId, Registry};
 use bench_stagedag::{Msg, StageDag};
-use std::net::TcpStream;
 use std::time::Duration;
 
 const SOON: Duration = Duration::from_secs(10);
@@ -18,7 +18,7 @@ struct Bench {
 
 fn node() -> Bench {
     let scratch = tempfile::tempdir().unwrap();
-    let identity = Identity { token: ClusterToken::random().unwrap(), build: "b".to_owned() };
+    let identity = Identity { token: ClusterToken::random().unwrap(), build: "b".to_owned(), keys: None };
     let setup = NodeSetup {
         listen: "127.0.0.1:0".to_owned(),
         scratch: scratch.path().to_owned(),
@@ -32,7 +32,7 @@ fn node() -> Bench {
 }
 
 impl Bench {
-    fn call(&self, from: Addr, epoch: u64, session: u64) -> Result<TcpStream, RemoteError> {
+    fn call(&self, from: Addr, epoch: u64, session: u64) -> Result<Stream, RemoteError> {
         let caller = Caller { from, epoch: Epoch(epoch), to: Epoch(epoch), session };
         let stream = call(&self.node.address().to_string(), &self.identity, caller, SOON)?;
         stream.set_read_timeout(Some(SOON)).unwrap();
@@ -40,7 +40,7 @@ impl Bench {
     }
 
     /// Makes the node a member and returns its answer.
-    fn configure(&self, epoch: u64, session: u64, style: &str) -> (TcpStream, Frame<Msg>) {
+    fn configure(&self, epoch: u64, session: u64, style: &str) -> (Stream, Frame<Msg>) {
         let stream = self.call(Addr::Driver, epoch, session).unwrap();
         let configure = Configure {
             style: style.to_owned(),
@@ -64,7 +64,7 @@ impl Bench {
 /// A command that a stage-DAG node answers at once.
 fn free_job(epoch: u64, stamp: u64) -> Frame<Msg> {
     let msg = Msg::FreeJob { epoch: Epoch(epoch), job: JobId(7) };
-    Frame::Messages(Batch { epoch: Epoch(stamp), ran: vec![], traces: vec![], notes: vec![], messages: vec![msg] })
+    Frame::Messages(Batch { messages: vec![msg], ..Batch::new(Epoch(stamp)) })
 }
 
 #[test]

@@ -59,6 +59,20 @@ pub(crate) enum Frame<M> {
         /// Per slot, time by kind in the order of [`SpanKind::ALL`]; none if no accounts are kept.
         spent: Vec<Vec<u64>>,
     },
+    /// Node to driver: a task needs the plan of that key.
+    NeedPlan {
+        /// The task's arguments.
+        key: bytes::Bytes,
+        /// It may have been sent before, and is needed all the same.
+        again: bool,
+    },
+    /// Driver to node: the plan of that key, or that there is none.
+    Plan {
+        /// The arguments of its tasks.
+        key: bytes::Bytes,
+        /// Its bytes.
+        plan: Option<bytes::Bytes>,
+    },
     /// Driver to node: the job is over; drop what is left of it.
     Forget(JobId),
     /// Driver to node: finish what runs, then leave.
@@ -75,15 +89,37 @@ pub(crate) enum Frame<M> {
 pub(crate) struct Batch<M> {
     /// The incarnation of the node that sends or receives them.
     pub(crate) epoch: Epoch,
-    /// Tasks that ran well on the sending node before it said this: the driver's host counts them for the answers of
-    /// zero-work graphs.
-    pub(crate) ran: Vec<TaskId>,
-    /// The same of tasks whose time is accounted for, with what they took.
+    /// Tasks that ran well on the sending node before it said this, and how much of a slot's time each took: the driver's
+    /// host counts them for the answers of zero-work graphs, and for what faults waste.
+    pub(crate) ran: Vec<(TaskId, Nanos)>,
+    /// What attempts did that ran well, where slots account for their time.
     pub(crate) traces: Vec<TaskTrace>,
+    /// What attempts at tasks of a job wrote out on the sending node because memory ran short.
+    pub(crate) spilled: Vec<(JobId, Bytes)>,
     /// What the sending node's machine did that is worth telling.
     pub(crate) notes: Vec<(JobId, Note)>,
     /// The messages.
     pub(crate) messages: Vec<M>,
+}
+
+impl<M> Batch<M> {
+    /// Nothing yet.
+    pub(crate) fn new(epoch: Epoch) -> Self {
+        Self {
+            epoch,
+            ran: Vec::new(),
+            traces: Vec::new(),
+            spilled: Vec::new(),
+            notes: Vec::new(),
+            messages: Vec::new(),
+        }
+    }
+
+    /// How many things it says. A trace takes as much as its blocks.
+    pub(crate) fn len(&self) -> usize {
+        let traces: usize = self.traces.iter().map(|t| 1 + t.blocks.len() / 8).sum();
+        self.ran.len() + traces + self.spilled.len() + self.notes.len() + self.messages.len()
+    }
 }
 
 /// What a node is told to become.
@@ -107,8 +143,6 @@ pub(crate) struct Configure {
     pub(crate) resources: Vec<(String, u64)>,
     /// Whether it accounts for its slots' time.
     pub(crate) spans: bool,
-    /// Where the driver hands out plans, and the token it does so by.
-    pub(crate) driver: (String, String),
     /// The driver is gone when it was not heard for this long.
     pub(crate) silence: Nanos,
 }
@@ -358,9 +392,10 @@ mod tests {
         prop_oneof![
             batch.prop_map(|(e, ran, messages)| Frame::Messages(Batch {
                 epoch: Epoch(e),
+                spilled: ran.iter().map(|t| (t.job, Bytes::new(u64::from(t.partition)))).collect(),
                 notes: ran.iter().map(|t| (t.job, Note::Speculated(*t))).collect(),
                 traces: ran.iter().map(|t| traced(*t)).collect(),
-                ran,
+                ran: ran.into_iter().zip((0..).map(Nanos::new)).collect(),
                 messages,
             })),
             any::<u64>().prop_map(Frame::Ping),
@@ -441,13 +476,7 @@ mod tests {
     #[test]
     fn a_message_beyond_the_limit_leaves_the_stream_as_it_was() {
         let mut bytes = vec![1, 2, 3];
-        let large = Frame::<Vec<u8>>::Messages(Batch {
-            epoch: Epoch(0),
-            ran: vec![],
-            traces: vec![],
-            notes: vec![],
-            messages: vec![vec![0; FRAME_MAX]],
-        });
+        let large = Frame::<Vec<u8>>::Messages(Batch { messages: vec![vec![0; FRAME_MAX]], ..Batch::new(Epoch(0)) });
         assert!(matches!(encode(&large, &mut bytes), Err(WireError::Unencodable(_))));
         assert_eq!(bytes, [1, 2, 3]);
     }

@@ -46,11 +46,13 @@ pub(super) const INLINE_MAX: u64 = 16 << 10;
 
 /// One output while it is written.
 #[derive(Default)]
-struct Writing {
+struct Writing<'s> {
     schema: Option<SchemaRef>,
     pending: Vec<RecordBatch>,
     encoder: Option<Encoder>,
     extents: Vec<Extent>,
+    /// Its own file, if it is to be sealed and could not wait for its end.
+    sealing: Option<BlockWriter<'s>>,
     meta: BlockMeta,
 }
 
@@ -64,7 +66,7 @@ pub struct AttemptOutput<'s> {
     buffer: u64,
     buffered: u64,
     /// One per output, made by the first row: most zero-work tasks never write one.
-    writing: Vec<Writing>,
+    writing: Vec<Writing<'s>>,
     file: Option<Unfinished>,
 }
 
@@ -118,6 +120,28 @@ impl<'s> AttemptOutput<'s> {
             self.write_run()?;
         }
         Ok(())
+    }
+
+    /// What rows take that wait for their place in a file. Rows whose place is in memory do not count.
+    #[must_use]
+    pub fn waiting(&self) -> Bytes {
+        match self.keep {
+            Keep::OnDisk | Keep::Sealed => Bytes::new(self.buffered),
+            Keep::OnHeap | Keep::Answer => Bytes::ZERO,
+        }
+    }
+
+    /// Writes the rows that wait for their place in a file.
+    ///
+    /// # Errors
+    /// Those of [`AttemptOutput::write`].
+    pub fn flush(&mut self) -> Result<(), TaskFailure> {
+        match self.keep {
+            _ if self.buffered == 0 => Ok(()),
+            Keep::OnDisk => self.write_run(),
+            Keep::Sealed => self.write_sealed(),
+            Keep::OnHeap | Keep::Answer => Ok(()),
+        }
     }
 
     /// Finishes the outputs and makes them visible to readers.
@@ -176,9 +200,20 @@ impl<'s> AttemptOutput<'s> {
         self.file = Some(file);
         Ok(())
     }
+
+    /// Writes everything pending, each output to its own file.
+    fn write_sealed(&mut self) -> Result<(), TaskFailure> {
+        for (output, writing) in (0..).zip(&mut self.writing) {
+            if let Some(schema) = writing.schema.clone().filter(|_| !writing.pending.is_empty()) {
+                writing.seal(self.store, (BlockId { task: self.task, output }, self.attempt), &schema)?;
+            }
+        }
+        self.buffered = 0;
+        Ok(())
+    }
 }
 
-impl Writing {
+impl<'s> Writing<'s> {
     /// Takes the pending rows, counts them in, and encodes them as IPC messages.
     fn encode(&mut self, store: &BlockStore) -> Result<Option<Vec<Buffer>>, TaskFailure> {
         let Some(schema) = self.schema.as_ref().filter(|_| !self.pending.is_empty()) else { return Ok(None) };
@@ -208,23 +243,42 @@ impl Writing {
         Ok((self.meta, heap(store, schema, batches, self.meta.bytes)))
     }
 
-    fn sealed(
-        mut self,
-        store: &BlockStore,
+    /// Takes the pending rows, counts them in, and appends them to the block's own file.
+    fn seal(
+        &mut self,
+        store: &'s BlockStore,
         which: (BlockId, Attempt),
-        schema: SchemaRef,
-    ) -> Result<(BlockMeta, Stored), TaskFailure> {
-        if self.pending.iter().map(compact::size_of).sum::<u64>() <= INLINE_MAX {
-            return self.on_heap(store, schema);
-        }
-        let mut writer = BlockWriter::create(store, which, Medium::Shared, &schema)?;
+        schema: &SchemaRef,
+    ) -> Result<(), TaskFailure> {
+        let writer = match &mut self.sealing {
+            Some(writer) => writer,
+            none => none.insert(BlockWriter::create(store, which, Medium::Shared, schema)?),
+        };
         // Each batch is let go of as soon as it is sealed.
-        for batch in compact::join_small(&schema, self.pending).map_err(encoding)? {
+        for batch in compact::join_small(schema, std::mem::take(&mut self.pending)).map_err(encoding)? {
             count(&mut self.meta, &batch);
             writer.push(&batch)?;
         }
-        self.meta.bytes = writer.len();
-        Ok((self.meta, writer.finish()))
+        Ok(())
+    }
+
+    fn sealed(
+        mut self,
+        store: &'s BlockStore,
+        which: (BlockId, Attempt),
+        schema: SchemaRef,
+    ) -> Result<(BlockMeta, Stored), TaskFailure> {
+        if self.sealing.is_none() && self.pending.iter().map(compact::size_of).sum::<u64>() <= INLINE_MAX {
+            return self.on_heap(store, schema);
+        }
+        self.seal(store, which, &schema)?;
+        match self.sealing {
+            Some(writer) => {
+                self.meta.bytes = writer.len();
+                Ok((self.meta, writer.finish()))
+            }
+            None => Err(TaskFailure::Fatal("a sealed block has no file".to_owned())),
+        }
     }
 }
 

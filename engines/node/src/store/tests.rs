@@ -275,3 +275,38 @@ fn decoded_columns_share_the_mapped_file() {
     let column = batch.column(0).to_data().buffers()[0].as_ptr();
     assert!(bytes.as_slice().as_ptr_range().contains(&column), "the column was copied");
 }
+
+#[test]
+fn flushed_rows_take_no_memory_of_the_task_and_come_back_with_the_rest() {
+    for keep in [Keep::OnDisk, Keep::Sealed, Keep::OnHeap] {
+        let (folder, shared) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let options = StoreOptions {
+            folder: folder.path().to_owned(),
+            shared: Some(shared.path().to_owned()),
+            compression: None,
+        };
+        let store = BlockStore::new(options);
+        let mut output = AttemptOutput::new(&store, (task(0, 0), ATTEMPT), 3, keep, UNLIMITED);
+        for round in 0..3 {
+            output.write(0, &numbers(round * 10_000..(round + 1) * 10_000)).unwrap();
+            output.write(2, &numbers(round..round + 1)).unwrap();
+            // What stays in memory is the node's.
+            let waits = if keep == Keep::OnHeap { 0 } else { 80_008 };
+            assert!(output.waiting().get() >= waits && (waits > 0 || output.waiting() == Bytes::ZERO), "{keep:?}");
+            if round < 2 {
+                output.flush().unwrap();
+                assert_eq!(output.waiting(), Bytes::ZERO, "{keep:?}");
+            }
+        }
+        let blocks = blocks(task(0, 0), &output.commit().unwrap());
+        let of = |block: &BlockRef| {
+            let batches = collect_from(&store, std::slice::from_ref(block)).unwrap();
+            let rows = concat_batches(&numbers(0..0).schema(), &batches).unwrap();
+            assert_eq!(block.meta.checksum, checksum_of(&rows), "{keep:?}");
+            rows
+        };
+        assert_eq!(of(&blocks[0]), numbers(0..30_000), "{keep:?}");
+        assert_eq!(blocks[1].meta, BlockMeta::default());
+        assert_eq!(of(&blocks[2]), numbers(0..3), "{keep:?}");
+    }
+}

@@ -52,7 +52,10 @@ impl Style for Fifo {
     }
 
     fn switches(&self) -> &'static [Switch] {
-        &[Switch { name: "compression", default: SwitchDefault::Word(&["none", "lz4", "zstd"]), help: "" }]
+        &[
+            Switch { name: "compression", default: SwitchDefault::Word(&["none", "lz4", "zstd"]), help: "" },
+            Switch { name: "zero_copy", default: SwitchDefault::Bool(true), help: "" },
+        ]
     }
 
     fn machine(&self, at: Addr, _env: &StyleEnv) -> Fifoist {

@@ -3,11 +3,12 @@
 #![allow(unreachable_pub, reason = "a test binary has no outside")]
 
 use bench_model::{ClusterSpec, FaultKind, LaunchedNode, Launcher, NodeId};
-use bench_node::{ClusterToken, Node, NodeOptions, NodePlan, NodeSetup, NodeStyles};
+use bench_node::{ClusterToken, Node, NodeOptions, NodePlan, NodeSetup, NodeStyles, TlsFiles};
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdout, Command, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -22,6 +23,11 @@ pub fn plan(launcher: Arc<dyn Launcher>) -> NodePlan {
     NodePlan { launcher, build: BUILD.to_owned(), options: options() }
 }
 
+/// Certificates of the tests.
+pub fn certificates(folder: &str) -> TlsFiles {
+    TlsFiles::in_folder(&Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/certificates").join(folder))
+}
+
 type Styles = Box<dyn Fn() -> NodeStyles + Send + Sync>;
 
 /// Starts nodes on threads of this process. They speak over sockets all the same.
@@ -29,12 +35,26 @@ pub struct Threads {
     styles: Styles,
     shared: Option<PathBuf>,
     build: String,
+    options: NodeOptions,
     nodes: Mutex<Vec<Arc<Mutex<Option<Node>>>>>,
+    /// Turns true when a node is told to be slow: all that can be done to a thread.
+    slowed: Arc<AtomicBool>,
 }
 
 impl Threads {
     pub fn new(styles: impl Fn() -> NodeStyles + Send + Sync + 'static) -> Self {
-        Self { styles: Box::new(styles), shared: None, build: BUILD.to_owned(), nodes: Mutex::default() }
+        Self {
+            styles: Box::new(styles),
+            shared: None,
+            build: BUILD.to_owned(),
+            options: options(),
+            nodes: Mutex::default(),
+            slowed: Arc::default(),
+        }
+    }
+
+    pub fn slowed(&self) -> Arc<AtomicBool> {
+        Arc::clone(&self.slowed)
     }
 
     pub fn sharing(self, folder: &Path) -> Self {
@@ -43,6 +63,11 @@ impl Threads {
 
     pub fn of_build(self, build: &str) -> Self {
         Self { build: build.to_owned(), ..self }
+    }
+
+    pub fn with_certificates(mut self, folder: &str) -> Self {
+        self.options.tls = Some(certificates(folder));
+        self
     }
 
     /// Ends a node without warning: its connections break.
@@ -61,7 +86,7 @@ impl Launcher for Threads {
             shared: self.shared.clone(),
             token,
             build: self.build.clone(),
-            options: options(),
+            options: self.options.clone(),
         };
         let started = Node::start((self.styles)(), setup).map_err(|e| e.to_string())?;
         let address = started.address();
@@ -73,7 +98,7 @@ impl Launcher for Threads {
         } else {
             nodes.push(Arc::clone(&place));
         }
-        Ok(Box::new(OnThreads { place, address, token: token.reveal() }))
+        Ok(Box::new(OnThreads { place, address, token: token.reveal(), slowed: self.slowed() }))
     }
 }
 
@@ -81,6 +106,7 @@ struct OnThreads {
     place: Arc<Mutex<Option<Node>>>,
     address: SocketAddr,
     token: String,
+    slowed: Arc<AtomicBool>,
 }
 
 impl LaunchedNode for OnThreads {
@@ -93,7 +119,11 @@ impl LaunchedNode for OnThreads {
     fn is_alive(&mut self) -> bool {
         self.place.lock().unwrap().is_some()
     }
-    fn inject(&mut self, _: &FaultKind) -> Result<(), String> {
+    fn inject(&mut self, fault: &FaultKind) -> Result<(), String> {
+        if *fault == FaultKind::SlowCpu {
+            self.slowed.store(true, Ordering::Release);
+            return Ok(());
+        }
         Err("a thread cannot be hurt".to_owned())
     }
     fn relieve(&mut self) -> Result<(), String> {

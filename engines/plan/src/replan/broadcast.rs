@@ -4,7 +4,7 @@
 //! side has already been shuffled nothing changes: hashing one partition of the build side per task is cheaper than
 //! hashing all of it in each.
 
-use super::estimate::expected_bytes;
+use super::estimate::{cautious_row_bytes, expected_bytes, hash_table_bytes, is_fixed_width, row_bytes};
 use super::inputs::{rename, without_unread};
 use super::settings::AdaptiveSettings;
 use super::sides::{Sides, sides};
@@ -13,6 +13,7 @@ use crate::block_scan::BlockScanExec;
 use crate::error::PlanError;
 use crate::fragment::{Cut, FragmentPlan, JobPlan};
 use bench_model::{Bytes, FragmentId, Read, StageStats};
+use datafusion::arrow::datatypes::Schema;
 use datafusion::common::internal_datafusion_err;
 use datafusion::physical_expr::Partitioning;
 use datafusion::physical_plan::ExecutionPlanProperties;
@@ -23,29 +24,72 @@ use std::sync::Arc;
 
 /// What is known about the size of a build side.
 #[derive(Clone, Copy, Debug)]
-pub(super) enum Size {
-    /// It cannot be larger by much.
-    AtMost(Bytes),
+pub(super) struct Size {
+    rows: u64,
+    /// What the rows take where they are stored.
+    bytes: Bytes,
+    known: Known,
+}
+
+/// How a size is known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Known {
+    /// It cannot be larger.
+    AtMost,
+    /// It cannot have more rows; their text is taken to be of typical length.
+    RowsAtMost,
     /// DataFusion's estimate.
-    About(Bytes),
+    About,
     /// It has run.
-    Measured(Bytes),
+    Measured,
 }
 
 impl Size {
-    pub(super) fn bytes(self) -> Bytes {
-        match self {
-            Self::AtMost(bytes) | Self::About(bytes) | Self::Measured(bytes) => bytes,
-        }
+    /// Of a side that cannot have more rows than this.
+    pub(super) fn at_most(rows: u64, schema: &Schema) -> Self {
+        let known = if is_fixed_width(schema) { Known::AtMost } else { Known::RowsAtMost };
+        Self { rows, bytes: Bytes::new(rows.saturating_mul(row_bytes(schema))), known }
+    }
+
+    /// Of a side that DataFusion expects to have that many rows.
+    pub(super) fn about(rows: u64, schema: &Schema) -> Self {
+        Self { rows, bytes: Bytes::new(rows.saturating_mul(row_bytes(schema))), known: Known::About }
+    }
+
+    /// Of a side that has run.
+    pub(super) fn measured(stats: &StageStats) -> Self {
+        let blocks = || stats.blocks.iter().flatten();
+        let rows = blocks().map(|b| b.rows.get()).sum();
+        Self { rows, bytes: blocks().map(|b| b.bytes).sum(), known: Known::Measured }
+    }
+
+    pub(super) fn rows(&self) -> u64 {
+        self.rows
+    }
+
+    pub(super) fn bytes(&self) -> Bytes {
+        self.bytes
+    }
+
+    /// Whether the hash table of such a build side may be held by a task, with as much again for what else it does.
+    /// Text that nobody has measured counts as long.
+    pub(super) fn fits_a_task(&self, schema: &Schema, settings: &AdaptiveSettings) -> bool {
+        let stored = match self.known {
+            Known::AtMost | Known::Measured => self.bytes.get(),
+            Known::RowsAtMost | Known::About => self.rows.saturating_mul(cautious_row_bytes(schema)),
+        };
+        hash_table_bytes(self.rows, stored, schema) <= settings.memory_share.get() / 2
     }
 }
 
 impl fmt::Display for Size {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::AtMost(bytes) => write!(f, "takes at most {bytes}"),
-            Self::About(bytes) => write!(f, "is estimated at {bytes}"),
-            Self::Measured(bytes) => write!(f, "is {bytes}"),
+        let Self { rows, bytes, known } = self;
+        match known {
+            Known::AtMost => write!(f, "takes at most {bytes}"),
+            Known::RowsAtMost => write!(f, "has at most {rows} rows and is estimated at {bytes}"),
+            Known::About => write!(f, "is estimated at {bytes}"),
+            Known::Measured => write!(f, "is {bytes}"),
         }
     }
 }
@@ -61,12 +105,10 @@ pub(super) fn replan_next(
     fixed: &BTreeSet<FragmentId>,
     settings: &AdaptiveSettings,
 ) -> Result<Option<String>, PlanError> {
-    let Some(size) = stats.get(&just).map(|s| s.blocks.iter().flatten().map(|b| b.bytes).sum::<Bytes>()) else {
-        return Ok(None);
-    };
-    let fits = |c: &Sides| c.build == just && pays(job, c, size.get(), settings);
+    let Some(size) = stats.get(&just).map(Size::measured) else { return Ok(None) };
+    let fits = |c: &Sides| c.build == just && pays(job, c, &size, settings);
     let candidate = candidates(job, fixed, settings.slots).into_iter().find(fits);
-    candidate.map(|c| apply(job, &c, Size::Measured(size), settings)).transpose()
+    candidate.map(|c| apply(job, &c, &size, settings)).transpose()
 }
 
 /// Every join that may be changed, by fragment; both ways round where both are possible.
@@ -106,15 +148,18 @@ fn is_free(job: &JobPlan, sides: &Sides, slots: u32) -> bool {
     sides.probe != job.result && keeps_slots_busy && parts_match
 }
 
-/// Whether a build side of `build` bytes is small enough for every probe task to hold it whole.
-pub(super) fn pays(job: &JobPlan, candidate: &Sides, build: u64, settings: &AdaptiveSettings) -> bool {
-    let Some(probe) = job.fragments.get(&candidate.probe) else { return false };
+/// Whether a build side of that size is small enough for every probe task to hold it whole.
+pub(super) fn pays(job: &JobPlan, candidate: &Sides, size: &Size, settings: &AdaptiveSettings) -> bool {
+    let (Some(probe), Some(side)) = (job.fragments.get(&candidate.probe), job.fragments.get(&candidate.build)) else {
+        return false;
+    };
+    let build = size.bytes.get();
     let tasks = u64::from(probe.tasks);
     // Every task hashes the build side again: more of that than there is to shuffle is no gain.
     let worth = AdaptiveSettings::TASK_BYTES_MIN.get().saturating_mul(tasks);
     let saved = expected_bytes(probe).map_or(u64::MAX, |bytes| bytes.max(worth));
     build <= settings.broadcast_bytes.get()
-        && build <= settings.memory_share.get() / 2
+        && size.fits_a_task(&side.plan.schema(), settings)
         && build.saturating_mul(tasks) <= saved
 }
 
@@ -125,7 +170,7 @@ pub(super) fn pays(job: &JobPlan, candidate: &Sides, build: u64, settings: &Adap
 pub(super) fn apply(
     job: &mut JobPlan,
     candidate: &Sides,
-    size: Size,
+    size: &Size,
     settings: &AdaptiveSettings,
 ) -> Result<String, PlanError> {
     let missing = PlanError::MissingFragment;
@@ -139,7 +184,7 @@ pub(super) fn apply(
     for other in job.fragments.values_mut() {
         other.waits_for.retain(|w| *w != candidate.probe);
     }
-    if !matches!(size, Size::Measured(_))
+    if size.known != Known::Measured
         && only_reader
         && let Some(build) = job.fragments.get_mut(&candidate.build)
     {

@@ -60,8 +60,10 @@ pub fn replan(
         return vec![];
     }
     let mut notes = vec![];
-    while let Some(note) = attempt(job, |job| empty::replan_next(job, stats, just, fixed)) {
-        notes.push(note);
+    if settings.prune_empty {
+        while let Some(note) = attempt(job, |job| empty::replan_next(job, stats, just, fixed)) {
+            notes.push(note);
+        }
     }
     if settings.broadcast {
         while let Some(note) = attempt(job, |job| broadcast::replan_next(job, stats, just, fixed, settings)) {

@@ -2,7 +2,7 @@
 //! which.
 
 use super::broadcast::{self, Size};
-use super::estimate::{bytes_at_most, expected_bytes, expected_rows, hash_table_bytes};
+use super::estimate::{expected_bytes, expected_rows, hash_table_bytes, rows_at_most};
 use super::reduce;
 use super::settings::{AdaptiveSettings, JoinChoice};
 use super::sides::{Sides, depends};
@@ -10,7 +10,7 @@ use super::sort_merge;
 use super::{attempt, notes_of};
 use crate::error::PlanError;
 use crate::fragment::JobPlan;
-use bench_model::{Bytes, FragmentId};
+use bench_model::FragmentId;
 use datafusion::physical_plan::ExecutionPlanProperties;
 use datafusion::physical_plan::joins::HashJoinExec;
 use std::collections::BTreeSet;
@@ -30,7 +30,7 @@ pub fn prepare(job: &mut JobPlan, settings: &AdaptiveSettings) -> Vec<String> {
         }
     }
     notes.extend(attempt(job, |job| Ok(notes_of(sort_merge_joins(job, settings)?))).unwrap_or_default());
-    if settings.adaptive && (settings.broadcast || settings.semijoin_reduction) {
+    if settings.adaptive && settings.wait_for_sizes {
         add_waits(job, settings);
     }
     notes
@@ -41,19 +41,20 @@ fn broadcast_next(job: &mut JobPlan, settings: &AdaptiveSettings) -> Result<Opti
     let mut small: Vec<(Size, Sides)> = broadcast::candidates(job, &BTreeSet::new(), settings.slots)
         .into_iter()
         .filter_map(|c| Some((build_size(job, &c, settings)?, c)))
-        .filter(|(size, c)| broadcast::pays(job, c, size.bytes().get(), settings))
+        .filter(|(size, c)| broadcast::pays(job, c, size, settings))
         .collect();
     small.sort_by_key(|(size, c)| (c.fragment, size.bytes()));
     let Some((size, candidate)) = small.into_iter().next() else { return Ok(None) };
-    broadcast::apply(job, &candidate, size, settings).map(Some)
+    broadcast::apply(job, &candidate, &size, settings).map(Some)
 }
 
 fn build_size(job: &JobPlan, candidate: &Sides, settings: &AdaptiveSettings) -> Option<Size> {
     let build = job.fragments.get(&candidate.build)?;
-    let at_most = bytes_at_most(job, build).map(|bytes| Size::AtMost(Bytes::new(bytes)));
-    let about = (!settings.adaptive).then(|| expected_bytes(build)).flatten();
-    let about = about.map(|bytes| Size::About(Bytes::new(bytes)));
-    at_most.into_iter().chain(about).min_by_key(|size| size.bytes())
+    let schema = build.plan.schema();
+    let at_most = rows_at_most(job, build).map(|rows| Size::at_most(rows, &schema));
+    let about = (!settings.adaptive).then(|| expected_rows(&build.plan)).flatten();
+    let about = about.map(|rows| Size::about(rows, &schema));
+    at_most.into_iter().chain(about).min_by_key(Size::bytes)
 }
 
 /// A build side estimated beyond this many times the limit is not worth waiting for.
@@ -104,9 +105,9 @@ fn sort_merge_joins(job: &mut JobPlan, settings: &AdaptiveSettings) -> Result<Ve
                 ("as `join=sort-merge` asks for".to_owned(), sort_merge::convert(&fragment.plan, &|_| true)?)
             }
             JoinChoice::Auto if !settings.adaptive => {
-                let share = settings.memory_share;
+                let share = settings.join_share();
                 let too_large = |join: &HashJoinExec| estimated_task_bytes(join).is_some_and(|b| b > share.get());
-                let why = format!("because its build side is estimated larger than the {share} a task may hold");
+                let why = format!("because its build side is estimated larger than the {share} that a task has for it");
                 (why, sort_merge::convert(&fragment.plan, &too_large)?)
             }
             JoinChoice::Auto | JoinChoice::Hash => continue,
@@ -123,5 +124,5 @@ fn sort_merge_joins(job: &mut JobPlan, settings: &AdaptiveSettings) -> Result<Ve
 fn estimated_task_bytes(join: &HashJoinExec) -> Option<u64> {
     let rows = expected_rows(join.left())?;
     let tasks = join.left().output_partitioning().partition_count().max(1) as u64;
-    Some(hash_table_bytes(rows, 0, &join.left().schema()) / tasks)
+    Some(hash_table_bytes(rows.div_ceil(tasks), 0, &join.left().schema()))
 }

@@ -4,6 +4,7 @@
 //! the build side's keys can still be read by the probe side's tasks. The probe fragment gets a semi join on top; the
 //! join itself stays as it is and finds fewer rows.
 
+use super::broadcast::Size;
 use super::estimate::{distinct_values, expected_bytes, expected_rows};
 use super::settings::AdaptiveSettings;
 use super::sides::{Sides, sides};
@@ -88,10 +89,10 @@ pub(super) fn replan_next(
     fixed: &BTreeSet<FragmentId>,
     settings: &AdaptiveSettings,
 ) -> Result<Option<String>, PlanError> {
-    let Some(stats) = stats.get(&just) else { return Ok(None) };
-    let rows: u64 = stats.blocks.iter().flatten().map(|b| b.rows.get()).sum();
-    let bytes: Bytes = stats.blocks.iter().flatten().map(|b| b.bytes).sum();
-    if bytes > settings.broadcast_bytes || bytes.get() > settings.memory_share.get() / 2 {
+    let Some(size) = stats.get(&just).map(Size::measured) else { return Ok(None) };
+    let rows = size.rows();
+    let fits = job.fragments.get(&just).is_some_and(|build| size.fits_a_task(&build.plan.schema(), settings));
+    if size.bytes() > settings.broadcast_bytes || !fits {
         return Ok(None);
     }
     let found = reductions(job, fixed).into_iter().find(|r| r.build == just && pays(job, r, rows));

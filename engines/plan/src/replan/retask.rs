@@ -204,7 +204,7 @@ fn fit_joins(
     let wanted = |join: &HashJoinExec| {
         let bytes = build_bytes(ready, join, shares);
         largest.set(largest.get().max(bytes));
-        bytes > settings.memory_share.get()
+        bytes > settings.join_share().get()
     };
     let (plan, count) = sort_merge::convert(&fragment.plan, &wanted)?;
     if count == 0 {
@@ -212,10 +212,10 @@ fn fit_joins(
     }
     fragment.plan = plan;
     Ok(vec![format!(
-        "{}: hash join became a sort-merge join: its largest build side needs {}, and a task may hold {}",
+        "{}: hash join became a sort-merge join: its largest build side needs {}, and a task has {} for it",
         fragment.id,
         Bytes::new(largest.get()),
-        settings.memory_share,
+        settings.join_share(),
     )])
 }
 
@@ -228,11 +228,16 @@ fn build_bytes(ready: &Ready<'_>, join: &HashJoinExec, shares: &[Share]) -> u64 
         let Some((_, stats)) = ready.shuffled.get(position) else { continue };
         let schema = scan.schema();
         for (task, share) in tasks.iter_mut().zip(shares) {
+            let (mut rows, mut bytes) = (0, 0);
             let blocks = share.tasks.get(position).cloned().into_iter().flatten().flat_map(|t| {
                 let outputs = stats.blocks.get(t as usize);
                 share.partitions.clone().filter_map(move |p| outputs.and_then(|o| o.get(p as usize)))
             });
-            *task += blocks.map(|b| hash_table_bytes(b.rows.get(), b.bytes.get(), &schema)).sum::<u64>();
+            for block in blocks {
+                rows += block.rows.get();
+                bytes += block.bytes.get();
+            }
+            *task = task.saturating_add(hash_table_bytes(rows, bytes, &schema));
         }
     }
     tasks.into_iter().max().unwrap_or(0)

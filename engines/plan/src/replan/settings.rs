@@ -31,6 +31,10 @@ pub struct AdaptiveSettings {
     pub broadcast: bool,
     /// The largest build side that is broadcast.
     pub broadcast_bytes: Bytes,
+    /// Let a fragment wait for another that it does not read, whose size may change it.
+    pub wait_for_sizes: bool,
+    /// Leave out joins that finished, empty inputs decide.
+    pub prune_empty: bool,
     /// Filter the probe side of a join that stays shuffled by the keys of its small, finished build side.
     pub semijoin_reduction: bool,
     /// Split partitions that are far larger than their siblings.
@@ -66,6 +70,8 @@ impl AdaptiveSettings {
             task_bytes_min: coalesce_bytes.min(Self::TASK_BYTES_MIN),
             broadcast: tuning.is_on("broadcast"),
             broadcast_bytes: tuning.bytes("broadcast_bytes"),
+            wait_for_sizes: tuning.is_on("wait_for_sizes"),
+            prune_empty: tuning.is_on("prune_empty"),
             semijoin_reduction: tuning.is_on("semijoin_reduction"),
             skew: tuning.is_on("skew"),
             skew_factor: tuning.ratio("skew_factor").max(1.0),
@@ -84,6 +90,12 @@ impl AdaptiveSettings {
     #[must_use]
     pub fn with_slots(self, slots: u32) -> Self {
         Self { slots: slots.max(1), ..self }
+    }
+
+    /// What a join's build side may take of a task's memory: the rest is for rows on their way to output blocks, which
+    /// have reserved that much before the join begins.
+    pub(super) fn join_share(&self) -> Bytes {
+        Bytes::new(self.memory_share.get() - self.memory_share.get() / 8)
     }
 
     /// The settings of everything a style's environment fixes.

@@ -73,9 +73,66 @@ fn is_open(job: &JobPlan, sides: &Sides, fixed: &BTreeSet<FragmentId>) -> bool {
         && !depends(job, sides.build, sides.probe)
 }
 
-/// Whether `id` needs `on` to have run, directly or not.
+/// Whether `id` needs `on` to have run, directly or not. Each fragment is looked at once, however many need it.
 pub(super) fn depends(job: &JobPlan, id: FragmentId, on: FragmentId) -> bool {
-    let Some(fragment) = job.fragments.get(&id) else { return false };
-    let mut before = fragment.inputs.iter().map(|i| i.from).chain(fragment.waits_for.iter().copied());
-    before.any(|from| from == on || depends(job, from, on))
+    let mut seen = BTreeSet::from([id]);
+    let mut open = vec![id];
+    while let Some(next) = open.pop() {
+        let Some(fragment) = job.fragments.get(&next) else { continue };
+        for before in fragment.inputs.iter().map(|i| i.from).chain(fragment.waits_for.iter().copied()) {
+            if before == on {
+                return true;
+            }
+            if seen.insert(before) {
+                open.push(before);
+            }
+        }
+    }
+    false
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::block_scan::BlockScanExec;
+    use crate::fragment::Cut;
+    use crate::replan::estimate::rows_at_most;
+    use bench_model::{Input, JobId, Read};
+    use datafusion::arrow::datatypes::Schema;
+    use datafusion::physical_expr::Partitioning;
+    use datafusion::physical_plan::ExecutionPlan;
+    use datafusion::physical_plan::empty::EmptyExec;
+    use datafusion::physical_plan::union::UnionExec;
+    use std::collections::BTreeMap;
+    use std::sync::Arc;
+
+    /// Fragments that each read the one before them twice: there are 2^`depth` ways from the last to the first.
+    fn diamonds(depth: u32) -> JobPlan {
+        let schema = Arc::new(Schema::empty());
+        let mut fragments = BTreeMap::new();
+        for id in 0..=depth {
+            let from = FragmentId(id.wrapping_sub(1));
+            let scan = |input| -> Arc<dyn ExecutionPlan> {
+                let one = Partitioning::UnknownPartitioning(1);
+                Arc::new(BlockScanExec::new(input, from, Arc::clone(&schema), one))
+            };
+            let (plan, inputs) = match id {
+                0 => (Arc::new(EmptyExec::new(Arc::clone(&schema))) as Arc<dyn ExecutionPlan>, vec![]),
+                _ => (UnionExec::try_new(vec![scan(0), scan(1)]).unwrap(), vec![Input { from, read: Read::All }; 2]),
+            };
+            let id = FragmentId(id);
+            let fragment = FragmentPlan { id, plan, cut: Cut::Gather, tasks: 1, inputs, waits_for: vec![] };
+            fragments.insert(id, fragment);
+        }
+        JobPlan { job: JobId(1), fragments, result: FragmentId(depth), schema, revision: 0 }
+    }
+
+    #[test]
+    fn deep_plans_with_very_many_ways_through_them_are_looked_at_once() {
+        let job = diamonds(200);
+        let (first, last) = (FragmentId(0), FragmentId(200));
+        assert!(depends(&job, last, first));
+        assert!(!depends(&job, first, last) && !depends(&job, last, FragmentId(999)));
+        assert_eq!(rows_at_most(&job, &job.fragments[&last]), Some(0));
+    }
 }

@@ -7,13 +7,8 @@ use std::ops::Range;
 /// What a request for a plan is answered with.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) enum Letter {
-    /// The plan.
-    Plan {
-        /// The key it was asked by.
-        key: Vec<u8>,
-        /// The plan itself.
-        fragment: FragmentForm,
-    },
+    /// The plan. Nothing in it names the job: plans of equal content have equal bytes.
+    Plan(FragmentForm),
     /// Why it cannot travel.
     Refused(String),
 }
@@ -24,6 +19,7 @@ pub(super) type NodeId = u32;
 /// A fragment's plan.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub(super) struct FragmentForm {
+    pub(super) id: FragmentId,
     pub(super) tasks: u32,
     pub(super) inputs: Vec<Input>,
     /// For each input, the kernel inputs that hold its blocks.

@@ -57,6 +57,7 @@ pub(super) fn fragment(fragment: &FragmentPlan) -> Result<FragmentForm, ShipErro
     };
     let containers = packer.containers.into_inner().into_iter().map(|(_, places)| places).collect();
     Ok(FragmentForm {
+        id: fragment.id,
         tasks: fragment.tasks,
         inputs: fragment.inputs.clone(),
         cut,

@@ -94,8 +94,8 @@ impl Executor<'_> {
             let batches: Vec<RecordBatch> = ids.iter().flat_map(of).collect();
             Ok(Box::new(batches.into_iter().map(Ok)) as Batches)
         };
-        let plan = specialize(&stored, partition, &mut read).unwrap();
-        let mut partitioner = Partitioner::new(&stored.fragment.cut, &stored.schema, 64).unwrap();
+        let plan = specialize(&stored, partition, &Arc::default(), &mut read).unwrap();
+        let mut partitioner = Partitioner::new(&stored.fragment.cut, &stored.schema, 64, Bytes::new(u64::MAX)).unwrap();
         let mut outputs = vec![vec![]; fragment.outputs as usize];
         self.runtime.block_on(async {
             let context = TaskContext::default().with_session_config(stored.config.clone());
@@ -106,7 +106,7 @@ impl Executor<'_> {
                 partitioner.push(batch).unwrap().for_each(|(output, batch)| outputs[output as usize].push(batch));
             }
         });
-        partitioner.finish().unwrap().into_iter().for_each(|(output, batch)| outputs[output as usize].push(batch));
+        partitioner.flush().unwrap().for_each(|(output, batch)| outputs[output as usize].push(batch));
         outputs
     }
 }

@@ -124,7 +124,14 @@ fn broadcasting_late() -> AdaptiveSettings {
 
 /// Filters probe sides by small, measured build sides, and leaves every join shuffled.
 fn reducing() -> AdaptiveSettings {
-    AdaptiveSettings { adaptive: true, semijoin_reduction: true, broadcast_bytes: Bytes::new(450), ..off() }
+    AdaptiveSettings {
+        adaptive: true,
+        semijoin_reduction: true,
+        wait_for_sizes: true,
+        prune_empty: true,
+        broadcast_bytes: Bytes::new(450),
+        ..off()
+    }
 }
 
 fn sorting() -> AdaptiveSettings {
@@ -140,7 +147,7 @@ fn everything() -> AdaptiveSettings {
         coalesce: true,
         coalesce_bytes: Bytes::new(600),
         skew: true,
-        memory_share: Bytes::new(1_000),
+        memory_share: Bytes::new(2_500),
         ..broadcasting_late()
     }
 }
@@ -344,6 +351,67 @@ fn a_measured_build_side_is_broadcast_before_the_probe_side_runs() {
 }
 
 #[test]
+fn a_build_side_is_broadcast_only_if_its_hash_table_fits_a_task() {
+    let share = |bytes, settings| AdaptiveSettings { memory_share: Bytes::new(bytes), ..settings };
+    let early = "SELECT a.k, b.v FROM large a JOIN small b ON a.k = b.k";
+    let late = "SELECT a.k, b.v FROM large a JOIN (SELECT * FROM third WHERE v < 50) b ON a.k = b.k";
+    // The rows take a third of what their table takes: 384 B and 1024 B, 336 B and 964 B.
+    for (settings, sql) in [(broadcasting_early(), early), (broadcasting_late(), late)] {
+        let broadcasts = |bytes| notes(&share(bytes, settings.clone()), "became a broadcast join", sql).len();
+        assert_eq!((broadcasts(1_500), broadcasts(2_100)), (0, 1), "{sql}");
+    }
+    // So do keys that filter another side.
+    let runtime = runtime();
+    let folder = tempfile::tempdir().unwrap();
+    let session = parquet_session(&runtime, folder.path(), 5);
+    let whole = runtime.block_on(async { session.sql(FILTERED).await.unwrap().create_physical_plan().await.unwrap() });
+    let filters = |bytes| {
+        let settings = share(bytes, reducing());
+        let run = Executor { runtime: &runtime, session: &session, settings, seed: 1 }.run(&whole);
+        run.notes.iter().filter(|n| n.contains("are filtered by")).count()
+    };
+    assert_eq!((filters(200), filters(10_000)), (0, 1));
+}
+
+#[test]
+fn a_size_is_called_a_bound_only_where_it_is_one() {
+    let said = |column: &str| {
+        let sql = format!("SELECT a.k, b.{column} FROM large a JOIN small b ON a.k = b.k");
+        notes(&broadcasting_early(), "became a broadcast join", &sql).concat()
+    };
+    assert!(said("v").contains("f0 takes at most 384 B"), "{}", said("v"));
+    let text = said("s");
+    assert!(text.contains("has at most 24 rows and is estimated at 768 B") && !text.contains("takes"), "{text}");
+}
+
+#[test]
+fn text_that_nobody_has_measured_counts_as_long_where_memory_is_short() {
+    let sql = |column: &str| format!("SELECT a.k, b.{column} FROM large a JOIN small b ON a.k = b.k");
+    let settings = AdaptiveSettings { memory_share: Bytes::new(8_000), ..broadcasting_early() };
+    let broadcasts = |column: &str| notes(&settings, "became a broadcast join", &sql(column)).len();
+    assert_eq!((broadcasts("v"), broadcasts("s")), (1, 0));
+}
+
+#[test]
+fn sizes_are_waited_for_and_empty_sides_left_out_only_if_the_switches_say_so() {
+    let sql = "SELECT a.k, b.v FROM large a JOIN (SELECT * FROM third WHERE v > 1000) b ON a.k = b.k";
+    let prunes = |prune_empty: bool| {
+        let settings = AdaptiveSettings { prune_empty, broadcast: false, ..reducing() };
+        notes(&settings, "left no rows", sql).len()
+    };
+    assert_eq!((prunes(true), prunes(false)), (1, 0));
+    let runtime = runtime();
+    let session = session(4, 1);
+    let whole = runtime.block_on(async { session.sql(sql).await.unwrap().create_physical_plan().await.unwrap() });
+    let waits = |wait_for_sizes: bool| {
+        let mut plan = cut(JobId(1), &whole).unwrap();
+        replan::prepare(&mut plan, &AdaptiveSettings { wait_for_sizes, ..broadcasting_late() });
+        explain(&plan, &[]).matches("waits for the size of").count()
+    };
+    assert_eq!((waits(true), waits(false)), (1, 0));
+}
+
+#[test]
 fn a_selective_build_side_filters_the_probe_side_of_a_join_that_must_stay_shuffled() {
     let runtime = runtime();
     let folder = tempfile::tempdir().unwrap();
@@ -368,14 +436,16 @@ fn a_selective_build_side_filters_the_probe_side_of_a_join_that_must_stay_shuffl
     assert_eq!(filtered, ["", "LEFT", "LEFT SEMI", "RIGHT SEMI", "LEFT ANTI"]);
 }
 
+/// A join that must stay shuffled, with a selective side.
+const FILTERED: &str = "SELECT a.k, count(*) FROM (SELECT * FROM small WHERE v < 60 AND g > 0) a \
+                        JOIN large b ON a.k = b.k GROUP BY a.k";
+
 #[test]
 fn a_probe_side_is_filtered_only_if_the_switch_says_so() {
     let runtime = runtime();
     let folder = tempfile::tempdir().unwrap();
     let session = parquet_session(&runtime, folder.path(), 5);
-    let sql = "SELECT a.k, count(*) FROM (SELECT * FROM small WHERE v < 60 AND g > 0) a JOIN large b ON a.k = b.k \
-               GROUP BY a.k";
-    let whole = runtime.block_on(async { session.sql(sql).await.unwrap().create_physical_plan().await.unwrap() });
+    let whole = runtime.block_on(async { session.sql(FILTERED).await.unwrap().create_physical_plan().await.unwrap() });
     let filters = |semijoin_reduction: bool| {
         let settings = AdaptiveSettings { semijoin_reduction, ..broadcasting_late() };
         let run = Executor { runtime: &runtime, session: &session, settings, seed: 1 }.run(&whole);

@@ -13,20 +13,16 @@ use crate::settings::{LATENCY, Settings};
 use bench_model::{Attempt, JobId, Note, TaskId};
 use std::collections::BTreeMap;
 
-/// A key that runs shorter than this is not worth a message.
-const SHORTEST: u64 = 5_000_000;
-/// A key whose inputs take this many times longer to move than it runs is never moved.
-const RATIO_MAX: f64 = 100.0;
 /// How many of the most loaded workers are looked at.
 const VICTIMS: usize = 10;
 
-/// The level of a key: 0 moves for almost nothing. None if it must not move.
-pub(crate) fn level(bytes: u64, duration: u64, settings: &Settings) -> Option<usize> {
-    if duration < SHORTEST {
-        return None;
-    }
-    let ratio = (settings.transfer(bytes) + LATENCY.get()) as f64 / duration as f64;
-    (ratio <= RATIO_MAX).then(|| (ratio.log2() + 6.0).round().clamp(0.0, LEVELS as f64 - 1.0) as usize)
+/// The level of a key by the bytes that it reads: 0 is for keys that read nothing at all. None if it would take too long
+/// to move for what it runs: beyond the last level.
+pub(crate) fn level(bytes: Option<u64>, duration: u64, settings: &Settings) -> Option<usize> {
+    let Some(bytes) = bytes else { return Some(0) };
+    let ratio = (settings.transfer(bytes) + LATENCY.get()) as f64 / duration.max(1) as f64;
+    let level = (ratio.log2() + 6.0).round().max(1.0) as usize;
+    (level < LEVELS).then_some(level)
 }
 
 impl Job {
@@ -35,7 +31,8 @@ impl Job {
         if cx.settings.stealing.is_none() || cx.workers.count() < 2 || self.owner_of(key).is_some() {
             return;
         }
-        let Some(level) = level(self.input_bytes(key), self.duration(cx.settings, key), cx.settings) else { return };
+        let bytes = (!self.plan.deps.of(key).is_empty()).then(|| self.input_bytes(key));
+        let Some(level) = level(bytes, self.duration(cx.settings, key), cx.settings) else { return };
         let state = self.key(key);
         let stealable = Stealable { job: self.id, key, tries: state.tries };
         if let Some(list) = cx.workers.get_mut(state.worker).and_then(|w| w.stealable.get_mut(level)) {
@@ -173,7 +170,7 @@ mod tests {
     use super::*;
     use bench_model::{Style, StyleEnv, Tuning};
 
-    fn level_of(bytes: u64, millis: u64) -> Option<usize> {
+    fn level_of(bytes: Option<u64>, micros: u64) -> Option<usize> {
         let tuning = Tuning::defaults(crate::TaskGraph::new().switches());
         let env = StyleEnv {
             slots: 1,
@@ -182,15 +179,17 @@ mod tests {
             resources: Default::default(),
             tuning,
         };
-        level(bytes, millis * 1_000_000, &Settings::of(&env, false))
+        level(bytes, micros * 1_000, &Settings::of(&env, false))
     }
 
     #[test]
     fn the_longer_a_key_runs_and_the_less_it_reads_the_sooner_it_is_stolen() {
-        assert_eq!(level_of(0, 100), Some(6), "as long as the latency");
-        assert_eq!(level_of(0, 6_400), Some(0));
-        assert_eq!(level_of(10_000_000, 100), Some(7), "twice as long with 10 MB to move");
-        assert_eq!(level_of(0, 4), None, "too short");
-        assert_eq!(level_of(10_000_000_000, 10), None, "far too much to move");
+        assert_eq!(level_of(None, 1), Some(0), "nothing to move, however short");
+        assert_eq!(level_of(Some(0), 100_000), Some(6), "as long as the latency");
+        assert_eq!(level_of(Some(0), 6_400_000), Some(1), "the first level is for keys without inputs");
+        assert_eq!(level_of(Some(10_000_000), 100_000), Some(7), "twice as long with 10 MB to move");
+        assert_eq!(level_of(Some(0), 400), Some(14), "250 times as long to move as to run");
+        assert_eq!(level_of(Some(0), 200), None, "500 times");
+        assert_eq!(level_of(Some(10_000_000_000), 10_000), None, "far too much to move");
     }
 }

@@ -1,9 +1,10 @@
 //! Where nodes run and what goes wrong there, as options.
 
 use super::value::ValueError;
-use anyhow::{Result, bail};
-use bench_model::{Bytes, ClusterSpec, Fault, NodeLimits, parse_bytes};
+use anyhow::{Result, anyhow, bail};
+use bench_model::{Bytes, ClusterSpec, Fault, FaultKind, NodeLimits, parse_bytes};
 use clap::Args;
+use std::collections::BTreeSet;
 use std::num::NonZeroU32;
 use std::path::PathBuf;
 use std::str::FromStr;
@@ -23,6 +24,10 @@ pub(crate) struct Clusters {
     /// Slots are per node; without --slots, the cores are shared out.
     #[arg(long, value_name = "N,M", value_delimiter = ',', requires = "cluster")]
     pub(crate) nodes: Vec<Nodes>,
+    /// Lets the data grow with the nodes (weak: a suite's tables times the node count, made where they are missing) or
+    /// stay as it is (strong) [default: strong]. Weak scaling shows whether twice the machines do twice the work.
+    #[arg(long, value_name = "HOW", requires = "nodes")]
+    pub(crate) scaling: Option<Scaling>,
     /// Limits each emulated node, such as cpu=0.4,memory=2GiB,link=1000 (cores, size, Mbit/s) [default: unlimited].
     #[arg(long, value_name = "LIMITS", requires = "cluster")]
     pub(crate) node_limits: Option<Limits>,
@@ -31,6 +36,16 @@ pub(crate) struct Clusters {
     /// disk-full, corrupt-block, oom.
     #[arg(long, value_name = "FAULT", value_delimiter = ',', requires = "cluster")]
     pub(crate) faults: Vec<Fault>,
+}
+
+/// What stays the same while nodes are added.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum Scaling {
+    /// The data.
+    #[default]
+    Strong,
+    /// The data per node.
+    Weak,
 }
 
 /// A kind of cluster, or the file that names its machines.
@@ -107,6 +122,10 @@ impl Clusters {
         if self.node_limits.is_some() && *kind != ClusterKind::Emulated {
             bail!("--node-limits needs --cluster emulated: only emulated nodes can be limited");
         }
+        let mut seen = BTreeSet::new();
+        if let Some(twice) = self.nodes.iter().find(|nodes| !seen.insert(nodes.0)) {
+            bail!("--nodes names {} twice; name each count once", twice.0);
+        }
         let counts = || {
             let counts: Vec<u32> = self.nodes.iter().map(|n| n.0.get()).collect();
             if counts.is_empty() { vec![NODES] } else { counts }
@@ -122,19 +141,27 @@ impl Clusters {
                 Ok(counts().into_iter().map(|nodes| ClusterSpec::Emulated { nodes, limits }).collect())
             }
             ClusterKind::Hosts(file) => {
-                let hosts = bench_lab::cluster::read_hosts(file)?;
-                if self.nodes.is_empty() {
-                    return Ok(vec![ClusterSpec::Hosts { hosts }]);
-                }
-                let some = |nodes: &Nodes| {
-                    let Some(hosts) = hosts.get(..nodes.0.get() as usize) else {
-                        bail!("--nodes {}: {} names {} machines only", nodes.0, file.display(), hosts.len());
-                    };
-                    Ok(ClusterSpec::Hosts { hosts: hosts.to_vec() })
+                self.faults.iter().try_for_each(over_ssh)?;
+                let hosts = bench_lab::cluster::Hosts::read(file)?;
+                let counts: Vec<Option<u32>> = self.nodes.iter().map(|n| Some(n.0.get())).collect();
+                let counts = if counts.is_empty() { vec![None] } else { counts };
+                let cluster = |nodes: Option<u32>| {
+                    hosts.cluster(nodes).ok_or_else(|| {
+                        let (nodes, known) = (nodes.unwrap_or_default(), hosts.hosts.len());
+                        anyhow!("--nodes {nodes}: {} names {known} machines only", file.display())
+                    })
                 };
-                self.nodes.iter().map(some).collect()
+                counts.into_iter().map(cluster).collect()
             }
         }
+    }
+}
+
+/// Whether a fault can be done to a process on another machine.
+fn over_ssh(fault: &Fault) -> Result<()> {
+    match fault.kind {
+        FaultKind::Kill | FaultKind::Pause => Ok(()),
+        other => bail!("--faults {}: over ssh, nodes can be hurt by kill and pause only", other.name()),
     }
 }
 

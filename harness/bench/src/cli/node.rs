@@ -2,6 +2,7 @@
 
 use clap::Args;
 use std::net::SocketAddr;
+use std::num::NonZeroU32;
 use std::path::PathBuf;
 
 /// Runs a node of a cluster: slots, a block store and the machines of one engine style, driven from elsewhere.
@@ -21,4 +22,12 @@ pub(crate) struct NodeArgs {
     /// /dev/shm [default: such blocks stay in the node's own memory].
     #[arg(long, value_name = "DIR")]
     pub(crate) shared: Option<PathBuf>,
+    /// Encrypts everything, and talks to nobody without a certificate: certificate.pem, key.pem and authority.pem of this
+    /// folder are shown and believed, and all certificates carry the name bench-node [default: in clear].
+    #[arg(long, value_name = "DIR")]
+    pub(crate) tls: Option<PathBuf>,
+    /// Ends when no driver has had this node for so many seconds [default: never]. For nodes whose starter may vanish
+    /// without a trace.
+    #[arg(long, value_name = "SECONDS")]
+    pub(crate) alone: Option<NonZeroU32>,
 }

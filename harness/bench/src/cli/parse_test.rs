@@ -55,6 +55,16 @@ fn a_resumed_run_keeps_its_settings() {
 }
 
 #[test]
+fn scaling_needs_node_counts_and_knows_two_ways() {
+    let line = "bench run --suite smoke --cluster processes --nodes 1,2 --scaling";
+    assert_eq!(parse_run(&format!("{line} weak")).clusters.scaling, Some(super::cluster::Scaling::Weak));
+    assert_eq!(parse_run("bench run --suite smoke").clusters.scaling, None);
+    check_refused(&format!("{line} sideways"), &["strong", "weak"]);
+    check_refused("bench run --suite smoke --cluster processes --scaling weak", &["--nodes"]);
+    check_refused("bench run --resume out --scaling weak", &["--resume", "--scaling"]);
+}
+
+#[test]
 fn a_run_needs_something_to_run() {
     check_refused("bench run", &["--suite"]);
     assert!(parse_run("bench run --workload-dir mine").suite.is_none());

@@ -62,7 +62,7 @@ pub(crate) struct RunArgs {
     /// tables and the workloads must be the same as then.
     #[arg(long, value_name = "DIR", conflicts_with_all = [
         "suite", "engines", "families", "workloads", "workload_dir", "slots", "memory", "set", "trials", "protocol",
-        "timeout", "seed", "out", "spans", "keep_results", "cluster", "nodes", "node_limits", "faults", "ablate",
+        "timeout", "seed", "out", "spans", "keep_results", "cluster", "nodes", "scaling", "node_limits", "faults", "ablate",
         "dry_run",
     ])]
     pub(crate) resume: Option<PathBuf>,

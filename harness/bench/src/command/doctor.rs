@@ -4,6 +4,7 @@ use super::{say, say_json};
 use crate::cli::exit;
 use crate::cli::list::DoctorArgs;
 use anyhow::Result;
+use bench_lab::cluster::ClusterAbilities;
 use bench_lab::machine::Doctor;
 use bench_model::Bytes;
 
@@ -45,6 +46,8 @@ fn text(d: &Doctor) -> String {
         ("virtual", format!("{}, stolen: {steal}", m.hypervisor.as_deref().unwrap_or("no"))),
         ("counters", if d.perf_events { "hardware events available" } else { "no hardware events" }.to_owned()),
         ("may drop caches", if d.root { "yes" } else { "no (not root)" }.to_owned()),
+        ("nodes", nodes(&d.clusters)),
+        ("tools", tools(&d.clusters)),
         ("machine key", d.machine_key.clone()),
     ];
     let mut lines: Vec<String> = rows.iter().map(|(name, value)| format!("{name:<16} {value}")).collect();
@@ -54,4 +57,19 @@ fn text(d: &Doctor) -> String {
     }
     lines.extend(d.limits.iter().map(|limit| format!("- {limit}")));
     lines.join("\n")
+}
+
+/// What nodes of this machine can have of their own.
+fn nodes(clusters: &ClusterAbilities) -> String {
+    let network = if clusters.namespaces { "own network" } else { "no network of their own (needs root)" };
+    let limits =
+        if clusters.node_limits { "CPU and memory limits" } else { "no limits (needs control groups and root)" };
+    format!("{network}, {limits}")
+}
+
+/// The programs that clusters are made with.
+fn tools(clusters: &ClusterAbilities) -> String {
+    let here: Vec<&str> = clusters.tools.iter().filter(|(_, place)| place.is_some()).map(|(tool, _)| *tool).collect();
+    let missing = clusters.missing().into_iter().map(|(tool, purpose)| format!("; no {tool} (for {purpose})"));
+    format!("{}{}", here.join(", "), missing.collect::<String>())
 }

@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use twox_hash::{XxHash3_64, XxHash3_128};
 
 /// What a run reads and computes, as its context describes it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Identity {
     /// Every table set that is read.
     pub(super) datasets: Vec<DatasetContext>,
@@ -19,18 +19,26 @@ pub(super) struct Identity {
     pub(super) workloads: Vec<WorkloadContext>,
 }
 
+impl Identity {
+    /// Adds what another part of the run reads and computes.
+    pub(super) fn extend(&mut self, other: Self) {
+        self.datasets.extend(other.datasets);
+        self.workloads.extend(other.workloads);
+    }
+}
+
 /// A workload by what it computes and how its answer is judged: neither its title nor who vouches for the answer matters.
 ///
 /// # Errors
 /// A program that cannot be written down.
-pub(super) fn of_workload(workload: &Workload) -> Result<WorkloadContext> {
+pub(super) fn of_workload(workload: &Workload, scale: u32) -> Result<WorkloadContext> {
     let mut bare = Workload { title: String::new(), ..workload.clone() };
     if let Some((_, origin)) = &mut bare.check.expected {
         origin.clear();
     }
     let text = serde_json::to_vec(&bare).with_context(|| format!("cannot encode workload {}", workload.name))?;
     let checksum = format!("{:016x}", XxHash3_64::oneshot(&text));
-    Ok(WorkloadContext { name: workload.name.clone(), checksum })
+    Ok(WorkloadContext { name: workload.name.clone(), checksum, scale })
 }
 
 /// A user's tables by their names, formats and the bytes of their files. Reads every file once, as engines will many times.
@@ -55,6 +63,8 @@ pub(super) fn of_tables(dataset: &Dataset, stop: &AtomicBool) -> Result<Option<D
         rows: dataset.tables.iter().map(|t| t.rows).sum(),
         bytes: dataset.tables.iter().map(|t| t.bytes).sum(),
         checksum: format!("{:032x}", hash.finish_128()),
+        // A user's tables have the one size they have.
+        scale: 1,
     }))
 }
 
@@ -98,7 +108,7 @@ mod tests {
         let same = |change: fn(&mut Workload)| {
             let mut other = workload();
             change(&mut other);
-            of_workload(&workload()).unwrap() == of_workload(&other).unwrap()
+            of_workload(&workload(), 1).unwrap() == of_workload(&other, 1).unwrap()
         };
         assert!(same(|w| w.title = "Another title.".into()));
         assert!(same(|w| w.check.expected = Some((Digest::default(), "duckdb 2".into()))));

@@ -19,7 +19,9 @@ use std::sync::atomic::AtomicBool;
 pub(super) struct Selection {
     /// The suite's name, or the user family's where no suite was asked for.
     pub(super) name: String,
-    /// The built-in suite, if one was asked for.
+    /// How many times the suite's own scale its data has.
+    pub(super) scale: u32,
+    /// The built-in suite at that scale, if one was asked for.
     pub(super) suite: Option<Suite>,
     /// What is left after narrowing down.
     pub(super) definitions: Vec<Definition>,
@@ -47,6 +49,18 @@ impl Filter<'_> {
 pub(super) fn select(suite: Option<&str>, folder: Option<&Path>, filter: Filter<'_>) -> Result<Selection> {
     let suite = suite.map(bench_suite::suite).transpose()?;
     let user = folder.map(bench_suite::load_dir).transpose()?;
+    narrow((suite, 1), user, filter)
+}
+
+/// A suite over data that is so many times as large as its own.
+///
+/// # Errors
+/// As for [`select`], and data too large to be made.
+pub(super) fn select_scaled(suite: &str, times: u32, filter: Filter<'_>) -> Result<Selection> {
+    narrow((Some(bench_suite::suite(suite)?.scaled(times)?), times), None, filter)
+}
+
+fn narrow((suite, scale): (Option<Suite>, u32), user: Option<UserFamily>, filter: Filter<'_>) -> Result<Selection> {
     let mut definitions = match &suite {
         Some(suite) => bench_suite::workloads(suite)?,
         None => Vec::new(),
@@ -68,16 +82,10 @@ pub(super) fn select(suite: Option<&str>, folder: Option<&Path>, filter: Filter<
         (None, Some(user)) => user.name.clone(),
         (None, None) => bail!("nothing to run; give --suite NAME or --workload-dir DIR"),
     };
-    Ok(Selection { name, suite, definitions, user })
+    Ok(Selection { name, scale, suite, definitions, user })
 }
 
 impl Selection {
-    /// The families that are left.
-    pub(super) fn families(&self) -> Vec<Family> {
-        let has = |family: &Family| self.definitions.iter().any(|d| d.workload.family == *family);
-        Family::ALL.into_iter().filter(has).collect()
-    }
-
     /// The built-in table sets that the remaining workloads read.
     pub(super) fn specs(&self) -> Vec<DatasetSpec> {
         let read = |spec: &DatasetSpec| {
@@ -129,13 +137,15 @@ impl Selection {
             let manifest = data::manifest(store, &spec)?;
             let derived_from = matches!(spec, DatasetSpec::Tpch(_)).then(|| "tpch".to_owned());
             let (rows, bytes, checksum) = (manifest.rows(), manifest.bytes(), manifest.fingerprint());
-            datasets.push(DatasetContext { name: manifest.name, derived_from, rows, bytes, checksum });
+            let (name, scale) = (manifest.name, self.scale);
+            datasets.push(DatasetContext { name, derived_from, rows, bytes, checksum, scale });
         }
         if let Some(user) = &self.user {
             let Some(context) = identity::of_tables(&user.dataset, stop)? else { return Ok(None) };
             datasets.push(context);
         }
-        let workloads = self.definitions.iter().map(|d| identity::of_workload(&d.workload)).collect::<Result<_>>()?;
+        let identified = |d: &Definition| identity::of_workload(&d.workload, self.scale);
+        let workloads = self.definitions.iter().map(identified).collect::<Result<_>>()?;
         Ok(Some(Identity { datasets, workloads }))
     }
 }

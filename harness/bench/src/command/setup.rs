@@ -5,7 +5,7 @@ use crate::engines;
 use anyhow::{Context, Result, bail};
 use bench_lab::hosted::ScratchRoot;
 use bench_lab::live::EngineSpec;
-use bench_model::{Bytes, ClusterSpec, Tuning};
+use bench_model::{Bytes, Capabilities, ClusterSpec, NodeLimits, Tuning};
 use bench_record::{Case, EngineContext};
 use bench_suite::DataStore;
 use std::collections::BTreeMap;
@@ -31,12 +31,12 @@ pub(super) fn engine_specs(
         if specs.iter().any(|s| s.name == name) {
             bail!("engine `{name}` is named twice; the A/A arm measures an engine twice by itself");
         }
-        specs.push(engine_spec(name, resources, spans)?);
+        let can = engines::by_name(name)?.capabilities();
+        let spec = resolved(name, &can, resources, spans)?;
+        let variants = if ablate { ablations(&spec, &can, resources)? } else { vec![spec] };
+        specs.extend(variants.iter().flat_map(|spec| on_clusters(spec, &can, resources, clusters)));
     }
-    if ablate {
-        specs = specs.iter().map(|spec| ablations(spec, resources)).collect::<Result<Vec<_>>>()?.concat();
-    }
-    specs.iter().map(|spec| on_clusters(spec, resources, clusters)).collect::<Result<Vec<_>>>().map(|s| s.concat())
+    Ok(specs)
 }
 
 /// One engine with its resolved switches.
@@ -44,8 +44,10 @@ pub(super) fn engine_specs(
 /// # Errors
 /// As for [`engine_specs`].
 pub(super) fn engine_spec(name: &str, resources: &Resources, spans: bool) -> Result<EngineSpec> {
-    let engine = engines::by_name(name)?;
-    let can = engine.capabilities();
+    resolved(name, &engines::by_name(name)?.capabilities(), resources, spans)
+}
+
+fn resolved(name: &str, can: &Capabilities, resources: &Resources, spans: bool) -> Result<EngineSpec> {
     let switches = can.switches;
     let tuning = Tuning::resolve(switches, resources.settings_for(name))
         .map_err(|e| anyhow::anyhow!("engine `{name}`: {e}; `bench list engines` explains each"))?;
@@ -74,8 +76,8 @@ fn exact(size: Bytes) -> String {
 }
 
 /// An engine as it is, and with each of its mechanisms switched off.
-fn ablations(spec: &EngineSpec, resources: &Resources) -> Result<Vec<EngineSpec>> {
-    let switches = engines::by_name(&spec.name)?.capabilities().switches;
+fn ablations(spec: &EngineSpec, can: &Capabilities, resources: &Resources) -> Result<Vec<EngineSpec>> {
+    let switches = can.switches;
     let mut variants = vec![spec.clone()];
     for switch in switches {
         if !spec.tuning.is_on(switch.name) {
@@ -91,9 +93,14 @@ fn ablations(spec: &EngineSpec, resources: &Resources) -> Result<Vec<EngineSpec>
 
 /// An engine on each cluster; one that is a single process stays one. Without --slots, nodes of this machine share its
 /// cores: each has at least one.
-fn on_clusters(spec: &EngineSpec, resources: &Resources, clusters: &[ClusterSpec]) -> Result<Vec<EngineSpec>> {
-    if !engines::by_name(&spec.name)?.capabilities().distributed {
-        return Ok(vec![spec.clone()]);
+fn on_clusters(
+    spec: &EngineSpec,
+    can: &Capabilities,
+    resources: &Resources,
+    clusters: &[ClusterSpec],
+) -> Vec<EngineSpec> {
+    if !can.distributed {
+        return vec![spec.clone()];
     }
     let on = |cluster: &ClusterSpec| {
         let shared = match cluster {
@@ -103,13 +110,17 @@ fn on_clusters(spec: &EngineSpec, resources: &Resources, clusters: &[ClusterSpec
         let slots = resources.slots.map_or_else(|| (spec.slots / shared).max(1), |s| s.get());
         EngineSpec { slots, variant: limited(&spec.variant, cluster), cluster: cluster.clone(), ..spec.clone() }
     };
-    Ok(clusters.iter().map(on).collect())
+    clusters.iter().map(on).collect()
 }
 
-/// A variant on nodes with limits: times under other limits are not repetitions.
+/// A variant on nodes with limits, or with encryption between them: times under other limits are not repetitions.
 fn limited(variant: &str, cluster: &ClusterSpec) -> String {
-    let ClusterSpec::Emulated { limits, .. } = cluster else { return variant.to_owned() };
+    let limits = match cluster {
+        ClusterSpec::Emulated { limits, .. } => *limits,
+        ClusterSpec::Local | ClusterSpec::Processes { .. } | ClusterSpec::Hosts { .. } => NodeLimits::default(),
+    };
     let named = [
+        cluster.tls().map(|_| "tls=on".to_owned()),
         limits.cpu_milli.map(|milli| format!("node-cpu={}", f64::from(milli) / 1000.0)),
         limits.memory.map(|memory| format!("node-memory={}", exact(memory))),
         limits.rate_mbit.map(|mbit| format!("node-link={mbit}")),

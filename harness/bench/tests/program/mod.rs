@@ -67,7 +67,14 @@ fn shared_data() -> &'static Path {
 }
 
 fn command(data: &Path) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_bench"));
+    command_by(&[], data)
+}
+
+/// The program, started by another command line.
+fn command_by(prefix: &[String], data: &Path) -> Command {
+    let mut words = prefix.iter().map(String::as_str).chain([env!("CARGO_BIN_EXE_bench")]);
+    let mut command = Command::new(words.next().unwrap());
+    command.args(words);
     command.env("BENCH_DATA", data).stdin(Stdio::null());
     command
 }
@@ -83,14 +90,29 @@ impl Program {
         self
     }
 
+    /// Where its tables are.
+    pub(crate) fn data(&self) -> &Path {
+        &self.data
+    }
+
     pub(crate) fn bench(&self, arguments: &[&str]) -> Ran {
+        self.bench_by(&[], arguments)
+    }
+
+    /// As [`Program::bench`], started by another command line.
+    pub(crate) fn bench_by(&self, prefix: &[String], arguments: &[&str]) -> Ran {
         let started = Instant::now();
-        let output = command(&self.data).current_dir(&self.folder).args(arguments).output().unwrap();
+        let output = command_by(prefix, &self.data).current_dir(&self.folder).args(arguments).output().unwrap();
         Ran { took: started.elapsed(), ..Ran::of(output) }
     }
 
     pub(crate) fn spawn(&self, arguments: &[&str]) -> Child {
-        let mut command = command(&self.data);
+        self.spawn_by(&[], arguments)
+    }
+
+    /// As [`Program::spawn`], started by another command line.
+    pub(crate) fn spawn_by(&self, prefix: &[String], arguments: &[&str]) -> Child {
+        let mut command = command_by(prefix, &self.data);
         command.current_dir(&self.folder).args(arguments).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
     }
 

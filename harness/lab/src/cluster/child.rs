@@ -22,6 +22,9 @@ const START_PATIENCE: Duration = Duration::from_secs(30);
 #[derive(Deserialize)]
 struct Listening {
     listening: SocketAddr,
+    /// Its process where it runs, which may be another machine.
+    #[serde(default)]
+    pid: Option<u32>,
 }
 
 /// A started node. Dropping it kills its process.
@@ -32,6 +35,8 @@ pub(super) struct NodeChild {
     stdin: Option<ChildStdin>,
     stdout: Option<ChildStdout>,
     token: String,
+    /// Which process it says it is.
+    own_pid: Option<u32>,
     /// Removed when the process is gone.
     _shared: Option<SharedFolder>,
 }
@@ -53,7 +58,7 @@ impl NodeChild {
         let token = random_token().map_err(|e| format!("cannot draw a cluster token: {e}"))?;
         let mut child = command.spawn().map_err(|e| format!("cannot start {}: {e}", program.display()))?;
         let (stdin, stdout) = (child.stdin.take(), child.stdout.take());
-        Ok(Self { child, stdin, stdout, token, _shared: shared })
+        Ok(Self { child, stdin, stdout, token, own_pid: None, _shared: shared })
     }
 
     pub(super) fn pid(&self) -> u32 {
@@ -62,6 +67,11 @@ impl NodeChild {
 
     pub(super) fn token(&self) -> &str {
         &self.token
+    }
+
+    /// Which process it says it is, on its own machine.
+    pub(super) fn own_pid(&self) -> Option<u32> {
+        self.own_pid
     }
 
     /// Gives the node its token and waits until it listens.
@@ -80,9 +90,12 @@ impl NodeChild {
         let reader = std::thread::Builder::new().name("node-start".to_owned()).spawn(move || {
             let mut line = String::new();
             // A longer first line is none of ours.
-            let read = BufReader::new(stdout.take(4096)).read_line(&mut line);
+            let mut stdout = BufReader::new(stdout.take(4096));
+            let read = stdout.read_line(&mut line);
             // The receiver may have given up.
             let _ = tell.send(read.map(|_| line));
+            // Whatever carries the output may take its closing for an end.
+            let _ = io::copy(&mut stdout.into_inner().into_inner(), &mut io::sink());
         });
         reader.map_err(|e| format!("cannot start a thread: {e}"))?;
         let line = match told.recv_timeout(START_PATIENCE) {
@@ -98,6 +111,7 @@ impl NodeChild {
                 format!("a node said `{said}` instead of where it listens")
             }
         })?;
+        self.own_pid = said.pid;
         Ok(said.listening)
     }
 

@@ -3,27 +3,42 @@
 //!
 //! | module | idea |
 //! |---|---|
+//! | `abilities` | what this machine can do for clusters |
 //! | `child` | a node's process: starts it, hears where it listens, ends it on every path |
 //! | `processes` | nodes as plain processes of this machine, and what can be done to a process |
 //! | `shared` | folders in memory for blocks that nodes of one machine can map |
 //! | `network` | a switch and links in network namespaces that vanish with their processes |
 //! | `groups` | control groups: CPU quota and memory limit of a node |
 //! | `emulated` | nodes with a link, a CPU quota and a memory limit each |
-//! | `hosts` | nodes on other machines over ssh; the file that names them |
+//! | `hosts_file` | the file that names other machines |
+//! | `ssh` | commands on other machines |
+//! | `hold` | what a run holds on another machine, and who tidies up there |
+//! | `ready` | makes machines ready for a run: the program and the tables are there |
+//! | `signals` | signals to processes on other machines |
+//! | `hosts` | nodes on other machines |
 //!
 //! Invariant: whatever is started or set up ends with the value that stands for it, and at the latest with this process:
 //! nodes die with the thread that started them, namespaces with their last process, and left-over control groups and
-//! folders of dead processes are removed when the next cluster starts.
+//! folders of dead processes are removed when the next cluster starts. On other machines, a waiting script sees to it.
 
+mod abilities;
 mod child;
 mod emulated;
 mod groups;
+mod hold;
 mod hosts;
+mod hosts_file;
 mod network;
 mod processes;
+mod ready;
 mod shared;
+mod signals;
+mod ssh;
 
-pub use hosts::{HostsError, read_hosts};
+pub use abilities::ClusterAbilities;
+pub use hosts_file::{Hosts, HostsError};
+pub(crate) use network::SWITCH;
+pub use ready::{Holds, TableFiles, make_ready};
 
 use bench_model::{ClusterSpec, LaunchedNode, Launcher, NodeId};
 use emulated::Emulation;
@@ -77,10 +92,10 @@ impl Launcher for ClusterLauncher {
                 let address = emulation.address_of(node);
                 emulation.launch(&self.argv(&format!("{address}:0"), node, scratch), node, limits)
             }
-            ClusterSpec::Hosts { hosts } => {
+            ClusterSpec::Hosts { hosts, tls } => {
                 let host =
                     hosts.get(node.0 as usize).ok_or_else(|| format!("the hosts file has no line for {node}"))?;
-                hosts::launch(host, &self.node, node)
+                hosts::launch(host, &self.node, tls.as_deref())
             }
         }
     }

@@ -13,6 +13,9 @@ use std::process::{Child, Command, Stdio};
 const BURST: &str = "256kb";
 const LATENCY: &str = "50ms";
 
+/// The name of the bridge, and the mark of the namespace that only passes on what others send.
+pub(crate) const SWITCH: &str = "switch";
+
 /// The switch of one emulated cluster.
 pub(super) struct Network {
     /// Holds the namespace of the bridge; it ends when its input closes.
@@ -37,8 +40,8 @@ impl Network {
         // Concurrent clusters need different subnets: their drivers share one routing table.
         let subnet = (std::process::id() % 250) as u8;
         let network = Self { holder, subnet };
-        network.inside(&["ip", "link", "add", "switch", "type", "bridge"])?;
-        network.inside(&["ip", "link", "set", "switch", "up"])?;
+        network.inside(&["ip", "link", "add", SWITCH, "type", "bridge"])?;
+        network.inside(&["ip", "link", "set", SWITCH, "up"])?;
         network.connect_driver()?;
         Ok(network)
     }
@@ -63,7 +66,7 @@ impl Network {
         let (near, holder) = (format!("bench{}", self.subnet), self.holder.id().to_string());
         // A cluster of the same subnet whose process is gone took its link along; one that lives refuses the name here.
         run(&["ip", "link", "add", &near, "type", "veth", "peer", "name", "driver", "netns", &holder])?;
-        self.inside(&["ip", "link", "set", "driver", "master", "switch", "up"])?;
+        self.inside(&["ip", "link", "set", "driver", "master", SWITCH, "up"])?;
         let address = format!("{}/24", self.driver_address());
         run(&["ip", "address", "add", &address, "dev", &near])?;
         run(&["ip", "link", "set", &near, "up"])
@@ -76,7 +79,7 @@ impl Network {
     pub(super) fn connect(&self, node: u32, pid: u32) -> Result<(), String> {
         let (port, pid, holder) = (Self::port(node), pid.to_string(), self.holder.id().to_string());
         run(&["ip", "link", "add", "link0", "netns", &pid, "type", "veth", "peer", "name", &port, "netns", &holder])?;
-        self.inside(&["ip", "link", "set", &port, "master", "switch", "up"])?;
+        self.inside(&["ip", "link", "set", &port, "master", SWITCH, "up"])?;
         let address = format!("{}/24", self.address_of(node));
         within(&pid, &["ip", "address", "add", &address, "dev", "link0"])?;
         within(&pid, &["ip", "link", "set", "lo", "up"])?;

@@ -1,10 +1,13 @@
 //! Counters of the operating system, read by the parent: the same ground truth for every engine.
 //!
 //! `read_bytes` and `write_bytes` are storage level (`/proc/PID/io`): a warm query reads 0 bytes. A counter that this system
-//! does not have, or that could not be read, is absent and never 0.
+//! does not have, or that could not be read, is absent and never 0. Stalls and network bytes are not a process's own: stalls
+//! are the control group's or the machine's, and an interface counts for everybody in its namespace.
 
 mod foreign;
 mod interference;
+mod network;
+mod pressure;
 mod system;
 mod tree;
 mod usage;
@@ -14,7 +17,9 @@ pub use tree::process_tree;
 pub use usage::Usage;
 
 use crate::machine::Cgroup;
+use bench_record::Pressure;
 use foreign::Processes;
+use network::Interfaces;
 use system::SystemReading;
 use usage::{TreeReading, cpu_ns, increase, reset_peaks};
 
@@ -26,6 +31,8 @@ pub struct Window {
     tree: TreeReading,
     processes: Processes,
     own_cpu_ns: Option<u64>,
+    interfaces: Option<Interfaces>,
+    pressure: Option<Pressure>,
     system: SystemReading,
 }
 
@@ -38,9 +45,10 @@ impl Window {
         let tree = TreeReading::take(&pids);
         let processes = Processes::read();
         let own_cpu_ns = cpu_ns(std::process::id());
+        let (interfaces, pressure) = (Interfaces::take(&pids), pressure::take(cgroup));
         // Last, so that the harness's own reading of files is not taken for foreign work.
         let system = SystemReading::take(cgroup);
-        Self { root, cgroup: cgroup.clone(), tree, processes, own_cpu_ns, system }
+        Self { root, cgroup: cgroup.clone(), tree, processes, own_cpu_ns, interfaces, pressure, system }
     }
 
     /// What was used since, and by whom else. Of a tree that died meanwhile nothing is known.
@@ -48,8 +56,11 @@ impl Window {
     pub fn close(self) -> (Usage, Interference) {
         let (me, before) = (std::process::id(), &self.system);
         let system = SystemReading::take(&self.cgroup);
+        let pressure = pressure::until(self.pressure, pressure::take(&self.cgroup));
         let mut ours = process_tree(self.root);
-        let usage = self.tree.until(TreeReading::take(&ours));
+        let interfaces = self.interfaces.zip(Interfaces::take(&ours));
+        let network = interfaces.and_then(|(before, after)| before.until(&after));
+        let usage = Usage { pressure, network, ..self.tree.until(TreeReading::take(&ours)) };
         let own = if self.root == me { Some(0) } else { increase(self.own_cpu_ns, cpu_ns(me)) };
         ours.push(me);
         let busy = increase(before.busy_ns, system.busy_ns);

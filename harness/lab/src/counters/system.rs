@@ -1,5 +1,6 @@
 //! What the whole machine was doing: the evidence for interference.
 
+use super::pressure::stalled_ns;
 use super::usage::ns_per_tick;
 use crate::machine::Cgroup;
 use std::fs;
@@ -32,7 +33,7 @@ impl SystemReading {
             busy_ns,
             steal_ns,
             throttled_ns: cgroup.throttled_ns(),
-            memory_stall_ns: full_stall_ns(&pressure),
+            memory_stall_ns: stalled_ns(&pressure, "full"),
         }
     }
 }
@@ -52,13 +53,6 @@ fn cpu_times(stat: &str) -> (u32, Option<u64>, Option<u64>) {
     (u32::try_from(cores).unwrap_or(u32::MAX), busy, stolen)
 }
 
-/// The total of the `full` line of a pressure file, which is in microseconds.
-fn full_stall_ns(pressure: &str) -> Option<u64> {
-    let line = pressure.lines().find(|line| line.starts_with("full "))?;
-    let (_, total) = line.rsplit_once("total=")?;
-    total.trim().parse::<u64>().ok().map(|us| us.saturating_mul(1_000))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -74,13 +68,5 @@ mod tests {
     fn what_the_system_does_not_tell_is_unknown_and_not_zero() {
         assert_eq!(cpu_times(""), (0, None, None));
         assert_eq!(cpu_times("cpu  10 1 5 1000\ncpu0 10 1 5 1000\n"), (1, None, None));
-        assert_eq!(full_stall_ns("some avg10=0.00 total=9\n"), None);
-    }
-
-    #[test]
-    fn memory_stalls_are_read_in_microseconds() {
-        let pressure =
-            "some avg10=0.00 avg60=0.00 avg300=0.00 total=9\nfull avg10=0.00 avg60=0.00 avg300=0.00 total=5\n";
-        assert_eq!(full_stall_ns(pressure), Some(5_000));
     }
 }

@@ -1,5 +1,6 @@
 //! What a process tree has used so far, as the operating system counts it.
 
+use bench_record::{NetworkBytes, Pressure};
 use serde::{Deserialize, Serialize};
 use std::fs;
 
@@ -15,6 +16,10 @@ pub struct Usage {
     pub read_bytes: Option<u64>,
     /// Bytes sent towards storage: counted when a page is dirtied, whether or not the disk has it yet.
     pub write_bytes: Option<u64>,
+    /// How long tasks stalled for want of CPU, memory or storage.
+    pub pressure: Option<Pressure>,
+    /// Bytes over the interfaces of the network namespaces that the tree lives in.
+    pub network: Option<NetworkBytes>,
 }
 
 /// Totals of a process tree at one instant.
@@ -57,13 +62,15 @@ impl TreeReading {
         }
     }
 
-    /// What was used from `self` until `later`.
+    /// What the processes used from `self` until `later`; what else is counted is left to the caller.
     pub(super) fn until(self, later: Self) -> Usage {
         Usage {
             cpu_ns: increase(self.cpu_ns, later.cpu_ns),
             rss_bytes_peak: later.rss_bytes_peak,
             read_bytes: increase(self.read_bytes, later.read_bytes),
             write_bytes: increase(self.write_bytes, later.write_bytes),
+            pressure: None,
+            network: None,
         }
     }
 }

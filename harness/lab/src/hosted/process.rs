@@ -18,7 +18,7 @@ const INTERRUPT_LATENCY: Duration = Duration::from_millis(50);
 /// How long a process whose output ended may take to exit by itself, so that its own status is reported.
 const EXIT_PATIENCE: Duration = Duration::from_millis(500);
 /// What of the parent's environment a child sees. Anything else may be a secret.
-const ENVIRONMENT: [&str; 14] = [
+const ENVIRONMENT: [&str; 15] = [
     "PATH",
     "HOME",
     "USER",
@@ -33,6 +33,8 @@ const ENVIRONMENT: [&str; 14] = [
     "RUST_BACKTRACE",
     "BENCH_DATA",
     "VIRTUAL_ENV",
+    // How ssh reaches a user's keys; the keys themselves stay with the agent.
+    "SSH_AUTH_SOCK",
 ];
 
 /// A running child in a process group of its own. Dropping it kills the group.

@@ -2,7 +2,7 @@
 
 use super::session::{HostedEngine, HostedSession, Origin};
 use crate::live::{Digested, EngineProvider, EngineSpec, Failure, Keep, Limits, LiveEngine, Measured};
-use bench_model::{Check, Dataset, EngineSetup, Workload};
+use bench_model::{Check, Dataset, EngineSetup, FaultOutcome, Workload};
 use std::ffi::OsString;
 use std::fs;
 use std::path::PathBuf;
@@ -89,6 +89,10 @@ impl LiveEngine for Hosted {
 
     fn run(&mut self, workload: &Workload, limits: &Limits<'_>) -> Result<Measured, Failure> {
         self.session.run(workload, limits)
+    }
+
+    fn struck(&mut self) -> Vec<FaultOutcome> {
+        self.session.struck()
     }
 
     fn digest(&mut self, check: &Check, keep: Keep<'_>, stop: &AtomicBool) -> Result<Digested, Failure> {

@@ -102,7 +102,8 @@ impl Server<'_> {
         for message in requests {
             let Envelope { id, body } = message?;
             let last = matches!(body, Request::Stop);
-            let reply = self.answer(id, body).unwrap_or_else(|(kind, message)| Reply::Failed { kind, message });
+            let reply = self.answer(id, body);
+            let reply = reply.unwrap_or_else(|(kind, message)| self.refusal(kind, message));
             let mut line = serde_json::to_vec(&Envelope { id, body: reply }).map_err(io::Error::from)?;
             line.push(b'\n');
             output.write_all(&line)?;
@@ -189,9 +190,17 @@ impl Server<'_> {
             spans: answer.spans.clone(),
             notes: answer.notes.clone(),
             faults: answer.faults.clone(),
+            spilled_bytes: answer.spilled_bytes,
         });
         self.held = Some(answer);
         Ok(reply)
+    }
+
+    /// A reply without what was asked for. What came of a run's faults is not lost with its answer; a session that has
+    /// panicked is not asked.
+    fn refusal(&mut self, kind: FailureKind, message: String) -> Reply {
+        let asked = self.session.as_mut().filter(|_| kind != FailureKind::Panicked);
+        Reply::Failed { kind, message, faults: asked.map(|session| session.struck()).unwrap_or_default() }
     }
 
     /// A fresh flag, already raised if the cancel overtook its run.

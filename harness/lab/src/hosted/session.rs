@@ -1,12 +1,12 @@
 //! The parent's side: one request at a time, each answered, refused or given up within a known time.
 
 use super::process::{Heard, Process};
-use super::wire::{Envelope, FailureKind, PROTOCOL, Reply, Request, WireDataset, WireSetup};
+use super::wire::{Envelope, FailureKind, PROTOCOL, Ran, Reply, Request, WireDataset, WireSetup};
 use crate::counters::Window;
 use crate::live::{Digested, Failure, Keep, Limits, Measured};
 use crate::machine::Cgroup;
 use crate::oracle::{DigestFileError, digest_parquet};
-use bench_model::{Check, Dataset, EngineSetup, Workload};
+use bench_model::{Check, Dataset, EngineSetup, FaultOutcome, Workload};
 use std::ffi::OsString;
 use std::path::Path;
 use std::sync::Arc;
@@ -53,6 +53,8 @@ pub struct HostedSession {
     version: String,
     next_id: u64,
     dead: bool,
+    /// What came of the faults of the last run, if that gave no answer.
+    struck: Vec<FaultOutcome>,
 }
 
 impl HostedEngine {
@@ -72,6 +74,7 @@ impl HostedEngine {
             version: String::new(),
             next_id: 1,
             dead: false,
+            struck: Vec::new(),
         };
         let deadline = Instant::now() + START_PATIENCE;
         match session.ask("hello", Request::Hello { protocol: PROTOCOL }, START_PATIENCE, stop)? {
@@ -126,6 +129,7 @@ impl HostedSession {
     /// # Errors
     /// See [`Failure`]. A run over its time is cancelled, then killed after its grace.
     pub fn run(&mut self, workload: &Workload, limits: &Limits<'_>) -> Result<Measured, Failure> {
+        self.struck.clear();
         let request = Request::Run { workload: Box::new(untold(workload)), faults: limits.faults.cloned() };
         let (id, message) = self.encode(request)?;
         let window = Window::open(self.process.pid(), &self.cgroup);
@@ -153,10 +157,16 @@ impl HostedSession {
                     spans: ran.spans,
                     notes: ran.notes,
                     faults: ran.faults,
+                    spilled_bytes: ran.spilled_bytes,
                 })
             }
             other => Err(self.unexpected("run", &other)),
         }
+    }
+
+    /// What came of the faults of the last run, if the engine gave no answer and lived to tell. Told once.
+    pub fn struck(&mut self) -> Vec<FaultOutcome> {
+        std::mem::take(&mut self.struck)
     }
 
     /// Digests the answer that is held and drops it, all but what is to be kept. Only an engine of this very build is asked
@@ -280,7 +290,8 @@ impl HostedSession {
         let grace = Instant::now() + limits.grace;
         let (_, cancel) = self.encode(Request::Cancel { run: id })?;
         match self.reply_to(name, id, &mut cancel.as_slice(), Some(grace), limits.stop) {
-            // Whatever it says about this run is late: only that it came back to its senses matters.
+            // Whatever it says about this run's answer is late, but what was done to its nodes may be why.
+            Ok(Some(Reply::Failed { faults, .. } | Reply::Ran(Ran { faults, .. }))) => self.struck = faults,
             Ok(Some(_)) => {}
             Err(Failure::Interrupted) => return Err(Failure::Interrupted),
             Ok(None) | Err(_) => self.bury(),
@@ -325,7 +336,8 @@ impl HostedSession {
     }
 
     fn accept(&mut self, name: &'static str, reply: Reply) -> Result<Reply, Failure> {
-        let Reply::Failed { kind, message } = reply else { return Ok(reply) };
+        let Reply::Failed { kind, message, faults } = reply else { return Ok(reply) };
+        self.struck = faults;
         let failure = failure(kind, message, name);
         if failure.ends_session() {
             self.bury();

@@ -122,6 +122,9 @@ pub enum Reply {
         kind: FailureKind,
         /// Why, for people.
         message: String,
+        /// What came of the faults that were planned for a run: one that ended it has fired.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        faults: Vec<FaultOutcome>,
     },
 }
 
@@ -156,6 +159,9 @@ pub struct Ran {
     /// What came of the faults that were planned for it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub faults: Vec<FaultOutcome>,
+    /// Bytes that operators of all tasks wrote out because memory ran short; absent if the engine does not count them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub spilled_bytes: Option<u64>,
 }
 
 /// In which way a request failed.

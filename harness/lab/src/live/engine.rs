@@ -58,6 +58,8 @@ pub struct Measured {
     pub notes: Vec<String>,
     /// What came of the faults that were planned for it.
     pub faults: Vec<FaultOutcome>,
+    /// Bytes that its operators wrote out because memory ran short; absent if the engine does not count them.
+    pub spilled_bytes: Option<u64>,
 }
 
 /// What is kept of an answer that is held, besides its digest.
@@ -101,6 +103,10 @@ pub trait LiveEngine {
     /// # Errors
     /// See [`Failure`].
     fn run(&mut self, workload: &Workload, limits: &Limits<'_>) -> Result<Measured, Failure>;
+    /// What came of the faults of the last run, if that gave no answer: a measured one carries its own. Told once.
+    fn struck(&mut self) -> Vec<FaultOutcome> {
+        Vec::new()
+    }
     /// Digests the answer that is held and drops it, all but what is to be kept.
     ///
     /// # Errors

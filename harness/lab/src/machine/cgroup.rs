@@ -10,6 +10,8 @@ pub struct Cgroup {
     cpu: Vec<PathBuf>,
     memory: Vec<PathBuf>,
     v2: bool,
+    /// The innermost folder of the unified hierarchy, whoever has the controllers.
+    unified: Option<PathBuf>,
 }
 
 impl Cgroup {
@@ -23,12 +25,13 @@ impl Cgroup {
     fn parse(groups: &str, mounts: &str) -> Self {
         let v1_cpu = folders(groups, mounts, Some("cpu"));
         let v1_memory = folders(groups, mounts, Some("memory"));
+        let all_unified = folders(groups, mounts, None);
+        let unified = all_unified.first().cloned();
         // On a hybrid machine the limits are where the controllers are: v1, with v2 mounted for nothing but names.
         if v1_cpu.is_empty() && v1_memory.is_empty() {
-            let unified = folders(groups, mounts, None);
-            return Self { v2: !unified.is_empty(), cpu: unified.clone(), memory: unified };
+            return Self { v2: unified.is_some(), cpu: all_unified.clone(), memory: all_unified, unified };
         }
-        Self { cpu: v1_cpu, memory: v1_memory, v2: false }
+        Self { cpu: v1_cpu, memory: v1_memory, v2: false, unified }
     }
 
     /// `v1`, `v2` or `none`.
@@ -54,6 +57,14 @@ impl Cgroup {
         let limits = self.memory.iter().filter_map(|folder| number(&folder.join(file)));
         // v1 writes "unlimited" as the largest page-aligned number.
         limits.filter(|limit| *limit < 1 << 60).min()
+    }
+
+    /// The folder whose files tell how long the group's tasks have stalled. Version 1 has none, nor has a kernel without
+    /// pressure stall information. The root of all groups is none either: its files are about the whole machine.
+    #[must_use]
+    pub fn pressure_folder(&self) -> Option<&Path> {
+        let is_told = |folder: &&Path| folder.join("cpu.pressure").exists() && folder.join("cgroup.type").exists();
+        self.unified.as_deref().filter(is_told)
     }
 
     /// For how long the group has been kept from running by its quota, in nanoseconds, since it was made.
@@ -137,6 +148,22 @@ mod tests {
         assert_eq!(group.quota_cores(), Some(1.5));
         assert_eq!(group.memory_limit_bytes(), Some(1 << 20));
         assert_eq!(group.throttled_ns(), Some(7_000));
+    }
+
+    #[test]
+    fn stalls_are_those_of_the_own_group_and_never_of_the_root_of_all_groups() {
+        let base = tempfile::tempdir().unwrap();
+        let point = base.path().join("cg");
+        let inner = point.join("a");
+        fs::create_dir_all(&inner).unwrap();
+        for file in [point.join("cpu.pressure"), inner.join("cpu.pressure"), inner.join("cgroup.type")] {
+            fs::write(file, "some avg10=0.00 total=1\n").unwrap();
+        }
+        let mounts = format!("30 1 0:26 / {} rw - cgroup2 cgroup2 rw\n", point.display());
+        assert_eq!(Cgroup::parse("0::/a\n", &mounts).pressure_folder(), Some(inner.as_path()));
+        assert_eq!(Cgroup::parse("0::/\n", &mounts).pressure_folder(), None);
+        fs::remove_file(inner.join("cpu.pressure")).unwrap();
+        assert_eq!(Cgroup::parse("0::/a\n", &mounts).pressure_folder(), None);
     }
 
     #[test]

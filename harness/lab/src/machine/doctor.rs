@@ -3,6 +3,7 @@
 use super::cgroup::Cgroup;
 use super::disk::DiskSpace;
 use super::probe;
+use crate::cluster::ClusterAbilities;
 use bench_record::Machine;
 use serde::Serialize;
 use std::fmt;
@@ -37,6 +38,8 @@ pub struct Doctor {
     pub steal_share: Option<f64>,
     /// Whether the whole page cache can be dropped and limits can be set: effective user is root.
     pub root: bool,
+    /// What clusters can be made of here.
+    pub clusters: ClusterAbilities,
     /// What limits a run here, worst first.
     pub limits: Vec<Limit>,
 }
@@ -74,6 +77,7 @@ impl Doctor {
             perf_events: Path::new("/sys/bus/event_source/devices/cpu").exists(),
             steal_share: probe::steal_share_since_boot(),
             root: is_root(),
+            clusters: ClusterAbilities::probe(),
             limits: Vec::new(),
             machine,
         };

@@ -33,6 +33,8 @@ pub struct OracleEngine {
 pub struct Plan {
     /// The suite's name.
     pub suite: String,
+    /// How many times the suite's own scale the data has.
+    pub scale: u32,
     /// What to run, in order.
     pub workloads: Vec<Workload>,
     /// The data it reads.
@@ -84,6 +86,9 @@ pub enum PlanError {
     /// Two cases could not be told apart.
     #[error("case {0} is planned twice; give workloads different names, or engines different settings")]
     Duplicate(CaseKey),
+    /// Data of no size.
+    #[error("the data of suite `{0}` cannot be 0 times as large as it is")]
+    NoScale(String),
 }
 
 /// One engine in one arm.
@@ -108,6 +113,9 @@ impl Plan {
         }
         if self.trials == 0 {
             return Err(PlanError::NoTrials);
+        }
+        if self.scale == 0 {
+            return Err(PlanError::NoScale(self.suite.clone()));
         }
         if let Some(engine) = self.engines.iter().find(|e| e.slots == 0) {
             return Err(PlanError::NoSlots(engine.name.clone()));
@@ -160,6 +168,7 @@ impl Plan {
             nodes: engine.cluster.nodes(),
             slots: engine.slots,
             protocol: self.protocol,
+            scale: self.scale,
         }
     }
 

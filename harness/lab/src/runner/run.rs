@@ -140,7 +140,10 @@ impl Runner<'_, '_> {
         };
         if !reference.is_known() {
             // A resumed run is held to the answer that the interrupted one was held to.
-            let of_workload = |o: &&Observation| o.case.workload == workload.name && o.outcome == Outcome::Completed;
+            let of_workload = |o: &&Observation| {
+                let same = o.case.workload == workload.name && o.case.scale == self.plan.scale;
+                same && o.outcome == Outcome::Completed
+            };
             let first =
                 self.recorded.iter().filter(of_workload).find_map(|o| Some((o.digest.clone()?, &o.case.engine)));
             if let Some((digest, engine)) = first {
@@ -216,6 +219,8 @@ impl Runner<'_, '_> {
                 Some(outcome) => {
                     observation.outcome = outcome;
                     observation.reason = Some(failure.to_string());
+                    // Of a run that gave no answer: one that did has filled its own in.
+                    observation.faults.extend(seat.struck());
                 }
             },
         }
@@ -310,6 +315,9 @@ fn fill(observation: &mut Observation, measured: &Measured) {
     observation.rss_bytes_peak = usage.rss_bytes_peak;
     observation.read_bytes = usage.read_bytes;
     observation.write_bytes = usage.write_bytes;
+    observation.pressure = usage.pressure;
+    observation.network = usage.network;
+    observation.spilled_bytes = measured.spilled_bytes;
     observation.spans.clone_from(&measured.spans);
     observation.notes.clone_from(&measured.notes);
     observation.faults.clone_from(&measured.faults);

@@ -3,7 +3,7 @@
 use super::plan::{Participant, Plan};
 use crate::live::{EngineProvider, EngineSpec, Failure, Limits, LiveEngine, Measured};
 use crate::machine::drop_page_cache;
-use bench_model::Workload;
+use bench_model::{FaultOutcome, Workload};
 use bench_record::{Arm, Protocol};
 use std::sync::atomic::AtomicBool;
 
@@ -83,6 +83,11 @@ impl<'a> Seat<'a> {
         let faults = plan.faults_of(number);
         let limits = Limits { timeout: plan.timeout, grace: plan.grace, stop, faults: faults.as_ref() };
         self.live()?.run(workload, &limits)
+    }
+
+    /// What came of the faults of a run that gave no answer, as far as the engine lived to tell.
+    pub(super) fn struck(&mut self) -> Vec<FaultOutcome> {
+        self.live.as_mut().map(|live| live.struck()).unwrap_or_default()
     }
 
     /// The engine that [`Self::prepare`] left here.

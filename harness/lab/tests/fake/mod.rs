@@ -4,7 +4,7 @@ use arrow::array::{ArrayRef, Int64Array, RecordBatch};
 use bench_lab::live::{Digested, EngineProvider, EngineSpec, Failure, Keep, Limits, LiveEngine, Measured};
 use bench_lab::oracle;
 use bench_lab::runner::{OracleEngine, Plan, Twins};
-use bench_model::{Check, Dataset, Digest, Family, Program, Query, Tuning, Workload};
+use bench_model::{Check, Dataset, Digest, Family, FaultOutcome, Program, Query, Tuning, Workload};
 use bench_record::{Contamination, Protocol};
 use std::cell::RefCell;
 use std::collections::{BTreeMap, VecDeque};
@@ -22,6 +22,8 @@ pub(crate) enum Act {
     Disturbed { answer: i64, ms: u64 },
     /// Fails in this way.
     Fail(Failure),
+    /// Fails in this way, after what was done to it on purpose.
+    Struck(Failure, FaultOutcome),
     /// Answers, and the user presses Ctrl-C meanwhile.
     Interrupt,
 }
@@ -63,6 +65,7 @@ struct FakeLive {
     log: Rc<RefCell<Vec<String>>>,
     answer: Option<i64>,
     alive: bool,
+    struck: Vec<FaultOutcome>,
 }
 
 impl EngineProvider for Fake {
@@ -75,6 +78,7 @@ impl EngineProvider for Fake {
             log: Rc::clone(&self.log),
             answer: None,
             alive: true,
+            struck: Vec::new(),
         }))
     }
 }
@@ -122,12 +126,20 @@ impl LiveEngine for FakeLive {
                 self.alive = !failure.ends_session();
                 Err(failure)
             }
+            Act::Struck(failure, outcome) => {
+                self.struck = vec![outcome];
+                Err(failure)
+            }
             Act::Interrupt => {
                 limits.stop.store(true, Ordering::Relaxed);
                 self.answer = Some(42);
                 Ok(measured(1, vec![]))
             }
         }
+    }
+
+    fn struck(&mut self) -> Vec<FaultOutcome> {
+        std::mem::take(&mut self.struck)
     }
 
     fn digest(&mut self, check: &Check, keep: Keep<'_>, _stop: &AtomicBool) -> Result<Digested, Failure> {
@@ -195,6 +207,7 @@ pub(crate) fn unanswered(name: &str) -> Workload {
 pub(crate) fn plan(workloads: Vec<Workload>, engines: &[&str], trials: u32) -> Plan {
     Plan {
         suite: "test".into(),
+        scale: 1,
         faults: vec![],
         workloads,
         datasets: vec![Arc::new(Dataset { name: "d".into(), tables: vec![] })],

@@ -33,8 +33,9 @@ pub(crate) fn context() -> RunContext {
             rows: 86_000,
             bytes: 3_000_000,
             checksum: "00ff".into(),
+            scale: 1,
         }],
-        workloads: vec![WorkloadContext { name: "tpch-q01".into(), checksum: "0f0f".into() }],
+        workloads: vec![WorkloadContext { name: "tpch-q01".into(), checksum: "0f0f".into(), scale: 1 }],
         started_at: Timestamp::from_unix_ms(1_795_374_245_123),
         resumed_at: Vec::new(),
         finished_at: None,
@@ -53,6 +54,7 @@ pub(crate) fn case(workload: &str) -> Case {
         nodes: 1,
         slots: 2,
         protocol: Protocol::Warm(1),
+        scale: 1,
     }
 }
 

@@ -9,6 +9,8 @@ use bench_plan::{PlanFront, PlanStore};
 use datafusion::arrow::array::RecordBatch;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 /// What goes wrong on purpose.
 #[derive(Clone, Copy, PartialEq)]
@@ -20,9 +22,16 @@ pub(crate) enum Faults {
     LoseBlocks,
     /// Every task is told to stop.
     Cancelled,
+    /// Every task is told to stop when it has read the first batch of a block.
+    CancelledWhileReading,
+    /// Nobody takes a task's rows.
+    RefuseRows,
     /// Every plan arrives with a changed bit.
     DamagedPlans,
 }
+
+/// What a written row counts as while it waits.
+pub(crate) const ROW_BYTES: u64 = 100;
 
 pub(crate) struct Executor<'a> {
     front: &'a PlanFront,
@@ -32,6 +41,12 @@ pub(crate) struct Executor<'a> {
     pub(crate) store: PlanStore,
     pub(crate) faults: Faults,
     pub(crate) spilled: u64,
+    /// Batches of blocks that tasks have taken.
+    pub(crate) taken: Arc<AtomicUsize>,
+    /// The most that rows of one task took on their way to its blocks.
+    pub(crate) waiting_max: u64,
+    /// How often a task asked for them to be sent on their way.
+    pub(crate) flushes: usize,
     pub(crate) notes: Vec<String>,
     /// The size of every plan that was asked for.
     pub(crate) shipped: Vec<usize>,
@@ -41,7 +56,19 @@ impl<'a> Executor<'a> {
     pub(crate) fn new(front: &'a PlanFront, store: &'a PlanStore, env: &'a StyleEnv) -> Self {
         let blocks = BTreeMap::new();
         let store = store.clone();
-        Self { front, env, blocks, store, faults: Faults::None, spilled: 0, notes: vec![], shipped: vec![] }
+        Self {
+            front,
+            env,
+            blocks,
+            store,
+            faults: Faults::None,
+            spilled: 0,
+            taken: Arc::default(),
+            waiting_max: 0,
+            flushes: 0,
+            notes: vec![],
+            shipped: vec![],
+        }
     }
 
     pub(crate) fn run(&mut self, job: JobId, workload: &Workload) -> Result<Vec<RecordBatch>, TaskFailure> {
@@ -115,15 +142,24 @@ impl<'a> Executor<'a> {
             outputs: vec![vec![]; fragment.outputs as usize],
             share: self.env.memory_share,
             scratch: scratch.path(),
-            cancelled: self.faults == Faults::Cancelled,
+            stop: Arc::new(AtomicBool::new(self.faults == Faults::Cancelled)),
+            refuses: self.faults == Faults::RefuseRows,
+            stops_reading: self.faults == Faults::CancelledWhileReading,
+            taken: &self.taken,
+            waiting: 0,
+            waiting_max: 0,
+            flushes: 0,
             damages: self.faults == Faults::DamagedPlans,
             front: self.front,
             shipped: &mut self.shipped,
             spilled: 0,
         };
         let kernels = registry(&self.store);
-        kernels.get(&fragment.call.kernel).unwrap().run(&mut task)?;
+        let result = kernels.get(&fragment.call.kernel).unwrap().run(&mut task);
         self.spilled += task.spilled;
+        self.waiting_max = self.waiting_max.max(task.waiting_max);
+        self.flushes += task.flushes;
+        result?;
         Ok(task.outputs)
     }
 }
@@ -144,7 +180,13 @@ struct Task<'a> {
     outputs: Vec<Vec<RecordBatch>>,
     share: Bytes,
     scratch: &'a Path,
-    cancelled: bool,
+    stop: Arc<AtomicBool>,
+    refuses: bool,
+    stops_reading: bool,
+    taken: &'a Arc<AtomicUsize>,
+    waiting: u64,
+    waiting_max: u64,
+    flushes: usize,
     damages: bool,
     front: &'a PlanFront,
     shipped: &'a mut Vec<usize>,
@@ -167,11 +209,22 @@ impl TaskContext for Task<'_> {
     fn read(&mut self, input: usize) -> Result<Batches, TaskFailure> {
         let (batches, missing) = self.inputs[input].clone();
         let lost = missing.map(|id| Err(TaskFailure::MissingBlock(id)));
-        Ok(Box::new(batches.into_iter().map(Ok).chain(lost)))
+        let (stop, stops, taken) = (Arc::clone(&self.stop), self.stops_reading, Arc::clone(self.taken));
+        let batches = batches.into_iter().map(move |batch| {
+            taken.fetch_add(1, Ordering::Relaxed);
+            stop.fetch_or(stops, Ordering::Relaxed);
+            Ok(batch)
+        });
+        Ok(Box::new(batches.chain(lost)))
     }
 
     fn write(&mut self, output: u32, batch: &RecordBatch) -> Result<(), TaskFailure> {
+        if self.refuses {
+            return Err(TaskFailure::Transient("the disk is full".to_owned()));
+        }
         self.outputs[output as usize].push(batch.clone());
+        self.waiting += batch.num_rows() as u64 * ROW_BYTES;
+        self.waiting_max = self.waiting_max.max(self.waiting);
         Ok(())
     }
 
@@ -187,8 +240,18 @@ impl TaskContext for Task<'_> {
         Ok(damaged.into())
     }
 
-    fn cancelled(&self) -> bool {
-        self.cancelled
+    fn flush(&mut self) -> Result<(), TaskFailure> {
+        self.waiting = 0;
+        self.flushes += 1;
+        Ok(())
+    }
+
+    fn waiting(&self) -> Bytes {
+        Bytes::new(self.waiting)
+    }
+
+    fn stop(&self) -> &Arc<AtomicBool> {
+        &self.stop
     }
 
     fn memory_share(&self) -> Bytes {

@@ -13,6 +13,7 @@ use bench_model::{
 };
 use bench_plan::{PlanFront, PlanStore};
 use bench_suite::{DataStore, DatasetSpec, Groupby, workloads};
+use datafusion::arrow::array::RecordBatch;
 use executor::{Executor, Faults};
 use std::collections::BTreeMap;
 use std::num::NonZeroUsize;
@@ -145,6 +146,12 @@ fn sql(text: &str) -> Workload {
     }
 }
 
+/// The same on the table that built-in queries group.
+fn large(text: &str) -> Workload {
+    let dataset = bench().workloads.iter().find(|w| w.name == "sort").unwrap().dataset.clone();
+    Workload { dataset, ..sql(text) }
+}
+
 /// Runs every built-in query, and each of `more`, with its plans in another process's store.
 fn check_shipped(settings: &[(&str, &str)], more: &[&str]) {
     let bench = bench();
@@ -267,6 +274,38 @@ fn a_small_memory_share_spills_and_gives_the_same_answer() {
 }
 
 #[test]
+fn what_an_attempt_spilled_counts_even_if_it_fails() {
+    let bench = bench();
+    let sort = bench.workloads.iter().find(|w| w.name == "sort").unwrap();
+    let env = env(&[("partitions", "1")], 4 << 20);
+    let mut executor = Executor::new(&bench.front, &bench.store, &env);
+    executor.faults = Faults::RefuseRows;
+    assert!(matches!(executor.run(job(), sort).unwrap_err(), TaskFailure::Transient(_)));
+    assert!(executor.spilled > 0);
+}
+
+#[test]
+fn rows_on_their_way_to_blocks_stay_within_the_tasks_memory() {
+    let bench = bench();
+    // Every row of the table is shuffled to 16 tasks.
+    let workload = large("SELECT *, row_number() OVER (PARTITION BY id6 ORDER BY v3, id1, id2) AS n FROM groupby");
+    let run = |share: u64| {
+        let env = env(&[("partitions", "16")], share);
+        let mut executor = Executor::new(&bench.front, &bench.store, &env);
+        let answer = executor.run(job(), &workload).unwrap();
+        (answer.iter().map(RecordBatch::num_rows).sum::<usize>(), executor.flushes, executor.waiting_max)
+    };
+    let (rows, flushes, waiting) = run(u64::MAX);
+    assert!(waiting > 6 << 20, "{waiting} bytes are more than the share below");
+    assert_eq!(flushes, 0, "nobody asked for less");
+    let share = 2 << 20;
+    let (same, flushes, waiting) = run(share);
+    assert_eq!(same, rows);
+    // What there is room for, and the batch that was too much.
+    assert!(flushes > 0 && waiting < 2 * share, "{waiting} of {share} bytes, {flushes} flushes");
+}
+
+#[test]
 fn too_little_memory_is_told_apart_from_other_failures() {
     let bench = bench();
     let sort = bench.workloads.iter().find(|w| w.name == "sort").unwrap();
@@ -296,6 +335,20 @@ fn a_cancelled_task_stops() {
     let mut executor = Executor::new(&bench.front, &bench.store, &env);
     executor.faults = Faults::Cancelled;
     assert_eq!(executor.run(job(), workload).unwrap_err(), TaskFailure::Cancelled);
+}
+
+#[test]
+fn a_task_that_is_cancelled_while_it_aggregates_reads_no_further_batch() {
+    let bench = bench();
+    let env = env(&[("partitions", "2")], u64::MAX);
+    // There are so many groups that the blocks between the fragments have several batches.
+    let workload = large("SELECT id6, id3, sum(v3) FROM groupby GROUP BY id6, id3");
+    let mut executor = Executor::new(&bench.front, &bench.store, &env);
+    executor.run(job(), &workload).unwrap();
+    assert!(executor.taken.swap(0, Ordering::Relaxed) > 2, "there is more than one batch to read");
+    executor.faults = Faults::CancelledWhileReading;
+    assert_eq!(executor.run(job(), &workload).unwrap_err(), TaskFailure::Cancelled);
+    assert_eq!(executor.taken.load(Ordering::Relaxed), 1);
 }
 
 #[test]

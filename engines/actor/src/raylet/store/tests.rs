@@ -120,6 +120,20 @@ fn a_bundle_larger_than_the_store_runs_alone() {
 }
 
 #[test]
+fn small_results_travel_past_admission_while_large_ones_wait_for_room() {
+    let (mut store, mut out) = (store(100), Vec::new());
+    store.inline_bytes = 10;
+    store.pull(1, &[vec![block(1, 90, THERE)]], true, &mut out);
+    carry_out(&mut store, &mut out);
+    store.pull(2, &[vec![block(2, 20, THERE)]], true, &mut out);
+    store.pull(3, &[vec![block(3, 10, THERE)]], true, &mut out);
+    carry_out(&mut store, &mut out);
+    assert_eq!(store.ready, [1, 3], "the small one waits neither for room nor for its turn");
+    assert_eq!(store.used, 90, "and takes no room");
+    assert!(store.is_holding_back());
+}
+
+#[test]
 fn unpinned_copies_are_evicted_before_anything_is_spilled() {
     let (mut store, mut out) = (store(100), Vec::new());
     store.pull(1, &[vec![block(1, 40, THERE)]], true, &mut out);

@@ -1,10 +1,10 @@
 //! The fetching side: calls run on the I/O runtime, and what they bring is handed to the thread that waits for it.
 //!
-//! Invariants: the runtime never waits for a reader longer than for its network, because a delivery is at most
-//! [`QUEUE`] extents ahead; every step of a call has a deadline; a call ends when its delivery is dropped.
+//! Invariants: a delivery is at most [`QUEUE`] portions ahead of its reader; every step of a call has a deadline; a call
+//! ends when its delivery is dropped.
 
 use super::service::MESSAGE_MAX;
-use super::ticket::{ExtentHead, Head, TOKEN, Ticket, from_status};
+use super::ticket::{ExtentHead, Head, TOKEN, Ticket};
 use crate::remote::error::RemoteError;
 use crate::remote::options::NodeOptions;
 use crate::remote::token::ClusterToken;
@@ -13,9 +13,11 @@ use crate::store::Located;
 use arrow::buffer::{Buffer, MutableBuffer};
 use arrow_flight::flight_service_client::FlightServiceClient;
 use arrow_flight::{FlightData, Ticket as FlightTicket};
-use bench_model::{BlockId, TaskFailure};
+use bench_model::{BlockId, BlockRef, TaskFailure};
 use bytes::Bytes;
+use futures::FutureExt;
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::runtime::Handle;
@@ -26,8 +28,13 @@ use tonic::transport::{Channel, ClientTlsConfig, Endpoint};
 use tonic::{Request, Status, Streaming};
 use twox_hash::XxHash3_64;
 
-/// Extents that a delivery may be ahead of its reader.
+/// Portions that a delivery may be ahead of its reader.
 const QUEUE: usize = 4;
+/// Parts that have arrived together are handed over together, about this many bytes of them: waking a reader costs more
+/// than a small block does. A single extent may be larger.
+const PORTION_BYTES: usize = 1 << 20;
+/// The same for parts without bytes to speak of.
+const PORTION_PARCELS: usize = 256;
 /// How often a call is tried before its block counts as missing.
 const TRIES: u32 = 3;
 /// The pause before the second try; it doubles.
@@ -47,7 +54,7 @@ pub(crate) struct Place {
     pub(crate) token: ClusterToken,
 }
 
-/// Fetches blocks and plans from other processes.
+/// Fetches blocks from other processes.
 pub(crate) struct Courier {
     runtime: Handle,
     tls: Option<ClientTlsConfig>,
@@ -71,13 +78,26 @@ pub(crate) enum Parcel {
     Extent(Buffer),
     /// Instead of both: where the block's bytes are on this host.
     Located(Located),
-    /// A whole plan.
-    Shipment(Bytes),
+    /// Instead of a block: why it is not to be had.
+    Failed(TaskFailure),
+    /// Instead of an extent: its bytes are not the ones that were written.
+    Damaged,
 }
+
+impl Parcel {
+    /// Whether a block begins with it.
+    pub(crate) fn is_first(&self) -> bool {
+        matches!(self, Self::Schema(..) | Self::Located(_) | Self::Failed(_))
+    }
+}
+
+/// Parts that are handed over together.
+type Portion = Vec<Result<Parcel, TaskFailure>>;
 
 /// A call under way. Dropping it ends the call.
 pub(crate) struct Delivery {
-    parcels: mpsc::Receiver<Result<Parcel, TaskFailure>>,
+    portions: mpsc::Receiver<Portion>,
+    portion: std::vec::IntoIter<Result<Parcel, TaskFailure>>,
     call: JoinHandle<()>,
 }
 
@@ -85,9 +105,84 @@ impl Delivery {
     /// Waits for the next part; none after the last, or if the call came to a sudden end. Not to be called on the I/O
     /// runtime.
     pub(crate) fn next(&mut self) -> Option<Result<Parcel, TaskFailure>> {
-        // The caller may be inside a kernel's own runtime, where tokio refuses to block and counts how often a task is
-        // polled: this waits without either.
-        futures::executor::block_on(tokio::task::unconstrained(self.parcels.recv()))
+        loop {
+            if let Some(parcel) = self.portion.next() {
+                return Some(parcel);
+            }
+            // The caller may be inside a kernel's own runtime, where tokio refuses to block and counts how often a task
+            // is polled: this waits without either.
+            let portion = futures::executor::block_on(tokio::task::unconstrained(self.portions.recv()))?;
+            self.portion = portion.into_iter();
+        }
+    }
+}
+
+/// Where a call puts what arrives.
+struct Counter {
+    to: mpsc::Sender<Portion>,
+    held: Portion,
+    bytes: usize,
+}
+
+impl Counter {
+    fn put(&mut self, parcel: Parcel) {
+        self.bytes += match &parcel {
+            Parcel::Extent(bytes) => bytes.len(),
+            Parcel::Schema(bytes, _) => bytes.len(),
+            Parcel::Located(_) | Parcel::Failed(_) | Parcel::Damaged => 0,
+        };
+        self.held.push(Ok(parcel));
+    }
+
+    fn is_full(&self) -> bool {
+        self.bytes >= PORTION_BYTES || self.held.len() >= PORTION_PARCELS
+    }
+
+    /// Hands over what has been put.
+    ///
+    /// # Errors
+    /// The reader has left.
+    async fn hand_over(&mut self) -> Result<(), TaskFailure> {
+        self.bytes = 0;
+        if self.held.is_empty() {
+            return Ok(());
+        }
+        self.to.send(std::mem::take(&mut self.held)).await.map_err(|_| TaskFailure::Cancelled)
+    }
+
+    /// Hands over what has been put, and why nothing more will come. A reader that has left does not care.
+    async fn give_up(mut self, failure: TaskFailure) {
+        self.held.push(Err(failure));
+        let _ = self.hand_over().await;
+    }
+}
+
+/// What a call is about, and how much of it has arrived.
+struct Errand {
+    place: Place,
+    ticket: Ticket,
+    /// Blocks that have arrived whole.
+    arrived: AtomicUsize,
+}
+
+impl Errand {
+    /// What it means for the block that is on its way.
+    fn failure(&self, of: impl Fn(BlockId) -> TaskFailure) -> TaskFailure {
+        let (blocks, at) = (&self.ticket.blocks, self.arrived.load(Ordering::Relaxed));
+        let nothing = || TaskFailure::Transient("a call asked for no block".to_owned());
+        blocks.get(at).or(blocks.last()).map_or_else(nothing, |b| of(b.id))
+    }
+
+    /// What it means that the other side does not answer.
+    fn unavailable(&self, status: &Status) -> TaskFailure {
+        let (address, reason) = (self.place.address.as_str(), status.message());
+        tracing::warn!(address, code = ?status.code(), reason, "a node cannot be read from");
+        self.failure(TaskFailure::MissingBlock)
+    }
+
+    /// What it means that the other side says something senseless.
+    fn garbled(&self) -> TaskFailure {
+        self.failure(TaskFailure::CorruptBlock)
     }
 }
 
@@ -108,17 +203,25 @@ impl Courier {
         Ok(Self { runtime, tls, patience, stall, lines: Mutex::default() })
     }
 
-    /// Begins to fetch. `block` is what is missing if nobody answers.
-    pub(crate) fn order(self: &Arc<Self>, place: Place, ticket: Ticket, block: Option<BlockId>) -> Delivery {
-        let (sender, parcels) = mpsc::channel(QUEUE);
+    /// Begins to fetch blocks of one process. With `boot`, an answer may be where a block's bytes are on this host.
+    pub(crate) fn order(
+        self: &Arc<Self>,
+        place: Place,
+        session: u64,
+        blocks: Vec<BlockRef>,
+        boot: Option<String>,
+    ) -> Delivery {
+        let (to, portions) = mpsc::channel(QUEUE);
         let courier = Arc::clone(self);
         let call = self.runtime.spawn(async move {
-            if let Err(failure) = courier.deliver(&place, &ticket, block, &sender).await {
-                // A reader that has left does not care.
-                let _ = sender.send(Err(failure)).await;
+            let ticket = Ticket { session, blocks, boot };
+            let errand = Errand { place, ticket, arrived: AtomicUsize::new(0) };
+            let mut counter = Counter { to, held: Vec::new(), bytes: 0 };
+            if let Err(failure) = courier.deliver(&errand, &mut counter).await {
+                counter.give_up(failure).await;
             }
         });
-        Delivery { parcels, call }
+        Delivery { portions, portion: Vec::new().into_iter(), call }
     }
 
     /// The process at this address is gone: whoever waits for it is told at once.
@@ -131,71 +234,56 @@ impl Courier {
     }
 
     /// Fetches until the end, or until the process counts as gone.
-    async fn deliver(
-        &self,
-        place: &Place,
-        ticket: &Ticket,
-        block: Option<BlockId>,
-        to: &mpsc::Sender<Result<Parcel, TaskFailure>>,
-    ) -> Result<(), TaskFailure> {
-        let gone = |reason: &str| unavailable(&place.address, block, &Status::unavailable(reason));
-        let (channel, mut in_use) = self.line(&place.address).map_err(|e| gone(&e.to_string()))?;
+    async fn deliver(&self, errand: &Errand, to: &mut Counter) -> Result<(), TaskFailure> {
+        let gone = |reason: &str| errand.unavailable(&Status::unavailable(reason));
+        let (channel, mut in_use) = self.line(&errand.place.address).map_err(|e| gone(&e.to_string()))?;
         tokio::select! {
             // The channel never carries a value: a change is its end.
             _ = in_use.changed() => Err(gone("it went down")),
-            result = self.fetch(channel, place, ticket, block, to) => result,
+            result = self.fetch(channel, errand, to) => result,
         }
     }
 
-    async fn fetch(
-        &self,
-        channel: Channel,
-        place: &Place,
-        ticket: &Ticket,
-        block: Option<BlockId>,
-        to: &mpsc::Sender<Result<Parcel, TaskFailure>>,
-    ) -> Result<(), TaskFailure> {
-        let address = place.address.as_str();
+    async fn fetch(&self, channel: Channel, errand: &Errand, to: &mut Counter) -> Result<(), TaskFailure> {
         let mut tries = 1;
         let mut answer = loop {
-            match self.call(channel.clone(), place, ticket).await {
+            match self.call(channel.clone(), &errand.place, &errand.ticket).await {
                 Ok(answer) => break answer,
-                Err(status) => match from_status(&status) {
-                    Some(failure) => return Err(failure),
-                    None if tries < TRIES => {
-                        tokio::time::sleep(PAUSE * (1 << tries)).await;
-                        tries += 1;
-                    }
-                    None => return Err(unavailable(address, block, &status)),
-                },
+                Err(_) if tries < TRIES => {
+                    tokio::time::sleep(PAUSE * (1 << tries)).await;
+                    tries += 1;
+                }
+                Err(status) => return Err(errand.unavailable(&status)),
             }
         };
-        let unavailable = |status: Status| from_status(&status).unwrap_or_else(|| unavailable(address, block, &status));
-        let garbled = || {
-            block.map_or_else(|| TaskFailure::Transient("a plan arrived damaged".to_owned()), TaskFailure::CorruptBlock)
-        };
-        let Some(first) = self.message(&mut answer).await.map_err(unavailable)? else { return Err(garbled()) };
-        match decode(&first.app_metadata).map_err(|_| garbled())? {
-            Head::Located(located) => hand_over(to, Parcel::Located(located)).await,
-            Head::Shipment(len) => {
-                let mut plan = Vec::new();
-                while let Some(message) = self.message(&mut answer).await.map_err(unavailable)? {
-                    plan.extend_from_slice(&message.data_body);
-                }
-                if plan.len() as u64 != len {
-                    return Err(garbled());
-                }
-                hand_over(to, Parcel::Shipment(plan.into())).await
-            }
+        for _ in &errand.ticket.blocks {
+            self.block(&mut answer, errand, to).await?;
+            errand.arrived.fetch_add(1, Ordering::Relaxed);
+        }
+        to.hand_over().await
+    }
+
+    /// One block.
+    async fn block(
+        &self,
+        answer: &mut Streaming<FlightData>,
+        errand: &Errand,
+        to: &mut Counter,
+    ) -> Result<(), TaskFailure> {
+        let first = self.message(answer, to).await.map_err(|s| errand.unavailable(&s))?;
+        let first = first.ok_or_else(|| errand.garbled())?;
+        match decode(&first.app_metadata).map_err(|_| errand.garbled())? {
+            Head::Located(located) => to.put(Parcel::Located(located)),
+            Head::Failed(failure) => to.put(Parcel::Failed(failure)),
             Head::Extents(count) => {
-                hand_over(to, Parcel::Schema(first.data_header, count)).await?;
+                to.put(Parcel::Schema(first.data_header, count));
                 for _ in 0..count {
-                    let extent = self.extent(&mut answer).await.map_err(unavailable)?.ok_or_else(garbled)?;
-                    hand_over(to, Parcel::Extent(extent)).await?;
+                    let extent = self.extent(answer, to).await.map_err(|s| errand.unavailable(&s))?;
+                    to.put(extent.ok_or_else(|| errand.garbled())?);
                 }
-                Ok(())
             }
         }
+        Ok(())
     }
 
     async fn call(&self, channel: Channel, place: &Place, ticket: &Ticket) -> Result<Streaming<FlightData>, Status> {
@@ -213,14 +301,27 @@ impl Courier {
         Ok(answer.map_err(|_| Status::deadline_exceeded("no answer in time"))??.into_inner())
     }
 
-    async fn message(&self, answer: &mut Streaming<FlightData>) -> Result<Option<FlightData>, Status> {
+    /// The next message. What has arrived before is handed over as soon as it is worth it, or the next one is not there.
+    async fn message(
+        &self,
+        answer: &mut Streaming<FlightData>,
+        to: &mut Counter,
+    ) -> Result<Option<FlightData>, Status> {
+        let left = |_| Status::cancelled("nobody waits for it any more");
+        if to.is_full() {
+            to.hand_over().await.map_err(left)?;
+        }
+        if let Some(there) = answer.message().now_or_never() {
+            return there;
+        }
+        to.hand_over().await.map_err(left)?;
         let message = tokio::time::timeout(self.stall, answer.message()).await;
         message.map_err(|_| Status::deadline_exceeded("a block stalled on its way"))?
     }
 
     /// The next extent; none if what arrives is not what was sent. Memory grows with what arrives.
-    async fn extent(&self, answer: &mut Streaming<FlightData>) -> Result<Option<Buffer>, Status> {
-        let Some(mut message) = self.message(answer).await? else { return Ok(None) };
+    async fn extent(&self, answer: &mut Streaming<FlightData>, to: &mut Counter) -> Result<Option<Parcel>, Status> {
+        let Some(mut message) = self.message(answer, to).await? else { return Ok(None) };
         let Ok(head) = decode::<ExtentHead>(&message.app_metadata) else { return Ok(None) };
         if head.len > EXTENT_MAX {
             return Ok(None);
@@ -232,13 +333,16 @@ impl Courier {
             if bytes.len() as u64 >= head.len {
                 break;
             }
-            match self.message(answer).await? {
+            match self.message(answer, to).await? {
                 Some(next) if next.app_metadata.is_empty() => message = next,
                 _ => return Ok(None),
             }
         }
-        let whole = bytes.len() as u64 == head.len && XxHash3_64::oneshot(bytes.as_slice()) == head.hash;
-        Ok(whole.then(|| bytes.into()))
+        if bytes.len() as u64 != head.len {
+            return Ok(None);
+        }
+        let whole = XxHash3_64::oneshot(bytes.as_slice()) == head.hash;
+        Ok(Some(if whole { Parcel::Extent(bytes.into()) } else { Parcel::Damaged }))
     }
 
     /// A connection to `address`, made when it is first used.
@@ -262,17 +366,5 @@ impl Courier {
         let (in_use, watched) = watch::channel(());
         lines.insert(address.to_owned(), Line { channel: channel.clone(), in_use });
         Ok((channel, watched))
-    }
-}
-
-async fn hand_over(to: &mpsc::Sender<Result<Parcel, TaskFailure>>, parcel: Parcel) -> Result<(), TaskFailure> {
-    to.send(Ok(parcel)).await.map_err(|_| TaskFailure::Cancelled)
-}
-
-fn unavailable(address: &str, block: Option<BlockId>, status: &Status) -> TaskFailure {
-    tracing::warn!(address, ?block, code = ?status.code(), reason = status.message(), "a process cannot be read from");
-    match block {
-        Some(block) => TaskFailure::MissingBlock(block),
-        None => TaskFailure::Transient(format!("cannot fetch a plan from {address}: {}", status.message())),
     }
 }

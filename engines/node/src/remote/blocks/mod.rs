@@ -1,12 +1,14 @@
-//! Blocks and plans between processes, over Arrow Flight's `DoGet`.
+//! Blocks between processes, over Arrow Flight's `DoGet`.
 //!
-//! A ticket names a block of a session. The answer begins with the block's schema, as Flight wants it; then come its
-//! extents, the very bytes that the store of the other node holds, cut into pieces that fit a gRPC message however large
-//! a batch is. Each extent travels with the checksum taken when it was written, and the receiver compares it before it
-//! decodes anything. On one host the answer may instead be where the sealed bytes are, to be mapped.
+//! A ticket names blocks of a session that are on one node: a task reads many small ones, and a call costs more than a
+//! small block does. In the answer each block begins with its schema, as Flight wants it; then come its extents, the very
+//! bytes that the store of the other node holds, cut into pieces that fit a gRPC message however large a batch is. Each
+//! extent travels with the checksum taken when it was written, and the receiver compares it before it
+//! decodes anything. On one host a block's answer may instead be where
+//! its sealed bytes are, to be mapped.
 //!
-//! What went wrong at the other end comes back as the [`bench_model::TaskFailure`] it was, encoded in the status'
-//! details; anything else (no connection, a deadline) is a block that cannot be had.
+//! A block that is not to be had is answered by the [`bench_model::TaskFailure`] that says why, and the next one follows;
+//! so is one whose checksum differs. Anything else (no connection, a deadline) ends the call: the rest cannot be had.
 //!
 //! | module | idea |
 //! |---|---|
@@ -20,7 +22,7 @@ mod ticket;
 
 pub(crate) use courier::{Courier, Delivery, Parcel, Place};
 pub(crate) use service::{Encoded, Extent, FlightService, Shelf};
-pub(crate) use ticket::{Ticket, boot_id};
+pub(crate) use ticket::boot_id;
 
 #[cfg(test)]
 mod tests;

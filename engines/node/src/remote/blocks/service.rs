@@ -1,6 +1,6 @@
 //! The serving side: Arrow Flight's `DoGet`, for callers that know the token.
 
-use super::ticket::{ExtentHead, Head, TOKEN, Ticket, to_status};
+use super::ticket::{ExtentHead, Head, TOKEN, Ticket};
 use crate::remote::token::ClusterToken;
 use crate::remote::wire::decode;
 use crate::store::Located;
@@ -13,11 +13,15 @@ use arrow_flight::{
 use bench_model::{BlockRef, TaskFailure};
 use bytes::Bytes;
 use futures::stream::{self, BoxStream, StreamExt};
+use std::collections::VecDeque;
 use std::sync::Arc;
 use tonic::{Request, Response, Status, Streaming};
 
 /// Bytes of a block in one message: large enough to be cheap, small enough to flow.
 const PIECE: usize = 1 << 20;
+/// What is packed where it is asked for, see [`Packing::is_small`].
+const SMALL_BYTES: u64 = 64 << 10;
+const SMALL_BLOCKS: usize = 16;
 /// The longest gRPC message that is sent or received: a piece and its heads.
 pub(super) const MESSAGE_MAX: usize = 4 << 20;
 
@@ -48,8 +52,6 @@ pub(crate) trait Shelf: Send + Sync + 'static {
     /// # Errors
     /// [`TaskFailure::MissingBlock`] if it is not here.
     fn take(&self, session: u64, block: &BlockRef) -> Result<Encoded, TaskFailure>;
-    /// An encoded plan. May take time.
-    fn shipment(&self, key: &[u8]) -> Option<Bytes>;
 }
 
 /// The service over a shelf.
@@ -91,11 +93,10 @@ impl Service for FlightService {
     async fn do_get(&self, request: Request<FlightTicket>) -> Result<Response<Answer>, Status> {
         self.authorize(&request)?;
         let ticket = decode(&request.get_ref().ticket).map_err(|e| Status::invalid_argument(e.to_string()))?;
-        let (shelf, same_host) = (Arc::clone(&self.shelf), self.is_same_host(&ticket));
-        // Encoding and reading may take long; the I/O runtime has other calls to serve.
-        let messages = tokio::task::spawn_blocking(move || serve(shelf.as_ref(), ticket, same_host));
-        let messages = messages.await.map_err(|e| Status::internal(e.to_string()))??;
-        Ok(Response::new(stream::iter(messages.into_iter().map(Ok)).boxed()))
+        let Ticket { session, blocks, boot } = ticket;
+        let same_host = boot.is_some() && boot == self.boot;
+        let shelf = Arc::clone(&self.shelf);
+        Ok(Response::new(blocks_of(Packing { shelf, session, same_host, blocks: blocks.into() })))
     }
 
     async fn handshake(
@@ -138,36 +139,69 @@ impl Service for FlightService {
     }
 }
 
-impl FlightService {
-    fn is_same_host(&self, ticket: &Ticket) -> bool {
-        matches!(ticket, Ticket::Block { boot: Some(boot), .. } if Some(boot) == self.boot.as_ref())
-    }
-}
-
 /// Nodes only give blocks away: what they keep, they fetch themselves.
 fn absent(call: &str) -> Status {
     Status::unimplemented(format!("{call} is not offered here; blocks are read by DoGet"))
 }
 
-/// Everything that is sent for a ticket. Pieces refer to the block's bytes: nothing is copied here.
-fn serve(shelf: &dyn Shelf, ticket: Ticket, same_host: bool) -> Result<Vec<FlightData>, Status> {
-    match ticket {
-        Ticket::Block { session, block, .. } => {
-            let located = if same_host { shelf.locate(session, &block) } else { None };
-            if let Some(located) = located {
-                return Ok(vec![head(&Head::Located(located), Bytes::new())]);
-            }
-            let encoded = shelf.take(session, &block).map_err(|e| to_status(&e))?;
-            Ok(messages_of(encoded))
+/// Blocks that are sent one after the other.
+struct Packing {
+    shelf: Arc<dyn Shelf>,
+    session: u64,
+    /// Whether the caller can map what lies on this host.
+    same_host: bool,
+    blocks: VecDeque<BlockRef>,
+}
+
+impl Packing {
+    /// Everything that is sent for the next blocks, about [`PIECE`] bytes of them, and at least one.
+    fn pack(&mut self) -> Vec<FlightData> {
+        let (mut messages, mut bytes) = (Vec::new(), 0);
+        while bytes < PIECE
+            && let Some(block) = self.blocks.pop_front()
+        {
+            let packed = self.pack_one(&block);
+            bytes += packed.iter().map(|m| m.data_body.len()).sum::<usize>();
+            messages.extend(packed);
         }
-        Ticket::Shipment { key } => {
-            let missing = || Status::not_found("no such plan; its job is over or was never planned here");
-            let bytes = shelf.shipment(&key).ok_or_else(missing)?;
-            let mut messages = vec![head(&Head::Shipment(bytes.len() as u64), Bytes::new())];
-            messages.extend(pieces(&bytes));
-            Ok(messages)
+        messages
+    }
+
+    /// Whether what is left takes less time to pack than a thread takes to wake up.
+    fn is_small(&self) -> bool {
+        self.blocks.len() <= SMALL_BLOCKS && self.blocks.iter().map(|b| b.meta.bytes.get()).sum::<u64>() <= SMALL_BYTES
+    }
+
+    /// Pieces refer to the block's bytes: nothing is copied here.
+    fn pack_one(&self, block: &BlockRef) -> Vec<FlightData> {
+        let located = if self.same_host { self.shelf.locate(self.session, block) } else { None };
+        if let Some(located) = located {
+            return vec![head(&Head::Located(located), Bytes::new())];
+        }
+        match self.shelf.take(self.session, block) {
+            Ok(encoded) => messages_of(encoded),
+            Err(failure) => vec![head(&Head::Failed(failure), Bytes::new())],
         }
     }
+}
+
+/// Blocks as they are asked for: the next ones are read and encoded when those before have been sent.
+fn blocks_of(packing: Packing) -> Answer {
+    let portions = stream::unfold(packing, |mut packing| async {
+        if packing.blocks.is_empty() {
+            return None;
+        }
+        if packing.is_small() {
+            let messages = packing.pack();
+            return Some((stream::iter(messages.into_iter().map(Ok)), packing));
+        }
+        // Encoding and reading may take long; the I/O runtime has other calls to serve.
+        let packed = tokio::task::spawn_blocking(move || (packing.pack(), packing)).await;
+        // A packer that panicked was reported when it happened; the call ends early, which is a missing block.
+        let (messages, packing) = packed.ok()?;
+        Some((stream::iter(messages.into_iter().map(Ok)), packing))
+    });
+    portions.flatten().boxed()
 }
 
 fn messages_of(encoded: Encoded) -> Vec<FlightData> {

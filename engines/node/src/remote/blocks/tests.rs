@@ -38,10 +38,6 @@ impl Shelf for Shelves {
         };
         Ok(Encoded { schema: vec![1, 2, 3], extents })
     }
-
-    fn shipment(&self, key: &[u8]) -> Option<bytes::Bytes> {
-        (key == b"plan").then(|| vec![9; 5 << 20].into())
-    }
 }
 
 fn extent(len: usize) -> Extent {
@@ -79,9 +75,20 @@ fn friends() -> Pair {
 impl Pair {
     fn fetch(&self, session: u64, partition: u32) -> Result<Vec<Parcel>, TaskFailure> {
         let block = block(partition);
-        let ticket = Ticket::Block { session, block, boot: boot_id() };
-        let mut delivery = self.courier.order(self.place.clone(), ticket, Some(block.id));
+        self.fetch_all(session, vec![block]).into_iter().map(|parcel| failed(parcel?, block.id)).collect()
+    }
+
+    fn fetch_all(&self, session: u64, blocks: Vec<BlockRef>) -> Vec<Result<Parcel, TaskFailure>> {
+        let mut delivery = self.courier.order(self.place.clone(), session, blocks, boot_id());
         std::iter::from_fn(|| delivery.next()).collect()
+    }
+}
+
+fn failed(parcel: Parcel, block: BlockId) -> Result<Parcel, TaskFailure> {
+    match parcel {
+        Parcel::Failed(failure) => Err(failure),
+        Parcel::Damaged => Err(TaskFailure::CorruptBlock(block)),
+        other => Ok(other),
     }
 }
 
@@ -120,6 +127,24 @@ fn damage_on_the_way_and_failures_at_the_other_end_keep_their_type() {
 }
 
 #[test]
+fn many_blocks_arrive_in_one_call_and_a_failure_of_one_is_no_failure_of_the_next() {
+    let pair = friends();
+    let asked = [1, 4, 0, 3, 1].map(block).to_vec();
+    let parcels = pair.fetch_all(SESSION, asked);
+    let shape: Vec<String> = parcels
+        .iter()
+        .map(|parcel| match parcel.as_ref().unwrap() {
+            Parcel::Schema(_, extents) => format!("{extents} extents"),
+            Parcel::Extent(bytes) => bytes.len().to_string(),
+            other => format!("{other:?}").split('(').next().unwrap_or_default().to_owned(),
+        })
+        .collect();
+    let long = ((3 << 20) + 7).to_string();
+    let one = ["3 extents", "0", "5", &long];
+    assert_eq!(shape, [&one[..], &["Failed", "0 extents", "1 extents", "Damaged"], &one[..]].concat());
+}
+
+#[test]
 fn a_stranger_gets_nothing() {
     let pair = pair(ClusterToken::random().unwrap(), ClusterToken::random().unwrap());
     assert_eq!(pair.fetch(SESSION, 1).unwrap_err(), TaskFailure::MissingBlock(block(1).id));
@@ -130,8 +155,7 @@ fn a_process_that_is_gone_has_no_blocks() {
     let pair = friends();
     let address = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string();
     let nobody = Place { address, ..pair.place.clone() };
-    let ticket = Ticket::Block { session: SESSION, block: block(1), boot: None };
-    let mut delivery = pair.courier.order(nobody, ticket, Some(block(1).id));
+    let mut delivery = pair.courier.order(nobody, SESSION, vec![block(1)], None);
     assert_eq!(delivery.next().unwrap().unwrap_err(), TaskFailure::MissingBlock(block(1).id));
     assert!(delivery.next().is_none());
 }
@@ -142,23 +166,11 @@ fn whoever_waits_for_a_process_that_went_down_is_told_at_once() {
     // It accepts connections and never answers.
     let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let address = silent.local_addr().unwrap().to_string();
-    let ticket = Ticket::Block { session: SESSION, block: block(1), boot: None };
     let place = Place { address: address.clone(), ..pair.place.clone() };
-    let mut delivery = pair.courier.order(place, ticket, Some(block(1).id));
+    let mut delivery = pair.courier.order(place, SESSION, vec![block(1)], None);
     let _held = silent.accept().unwrap();
     pair.courier.forget(&address);
     assert_eq!(delivery.next().unwrap().unwrap_err(), TaskFailure::MissingBlock(block(1).id));
-}
-
-#[test]
-fn plans_travel_by_key() {
-    let pair = friends();
-    let ship = |key: &'static [u8]| {
-        let mut delivery = pair.courier.order(pair.place.clone(), Ticket::Shipment { key: key.into() }, None);
-        delivery.next().unwrap()
-    };
-    assert!(matches!(ship(b"plan"), Ok(Parcel::Shipment(plan)) if plan[..] == vec![9; 5 << 20]));
-    assert!(matches!(ship(b"other"), Err(TaskFailure::Transient(_))));
 }
 
 #[test]

@@ -1,43 +1,47 @@
 //! What goes into `run.json`: read from the live engines and the live machine, never from tags.
 
-use super::super::{identity::Identity, selection::Selection, setup};
+use super::super::{identity::Identity, setup};
+use super::parts::Ready;
+use crate::build_id::build;
 use anyhow::{Context, Result, bail};
 use bench_lab::hosted::HostedProvider;
-use bench_lab::live::{EngineProvider, Failure};
+use bench_lab::live::{EngineProvider, EngineSpec, Failure};
 use bench_lab::machine::Doctor;
 use bench_lab::runner::Plan;
-use bench_model::ClusterSpec;
-use bench_record::{
-    Build, ClusterContext, DatasetContext, EngineContext, RunContext, SCHEMA, Timestamp, WorkloadContext,
-};
+use bench_model::{ClusterSpec, Family};
+use bench_record::{ClusterContext, DatasetContext, EngineContext, RunContext, SCHEMA, Timestamp, WorkloadContext};
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
-use twox_hash::XxHash3_64;
 
 /// Describes a run that is about to begin.
+///
+/// # Errors
+/// This program's own file cannot be read, or there is nothing to run.
 pub(super) fn describe(
-    plan: &Plan,
-    selection: &Selection,
+    ready: &Ready,
     command_line: Vec<String>,
     engines: Vec<EngineContext>,
-    identity: Identity,
     doctor: Doctor,
 ) -> Result<RunContext> {
+    let plans = &ready.plans;
+    let first = plans.first().context("nothing to run; give --suite NAME or --workload-dir DIR")?;
+    let has = |family: &Family| plans.iter().flat_map(|p| &p.workloads).any(|w| w.family == *family);
+    let largest = plans.iter().map(Plan::largest_cluster).max_by_key(ClusterSpec::nodes).unwrap_or_default();
     Ok(RunContext {
         schema: SCHEMA,
         bench: build()?,
-        suite: plan.suite.clone(),
-        families: selection.families(),
+        suite: first.suite.clone(),
+        families: Family::ALL.into_iter().filter(has).collect(),
         engines,
         command_line,
-        protocol: plan.protocol,
-        trials: plan.trials,
-        seed: plan.seed,
-        timeout_ns: plan.timeout.map(|t| u64::try_from(t.as_nanos()).unwrap_or(u64::MAX)),
-        cluster: cluster_context(&plan.largest_cluster()),
+        protocol: first.protocol,
+        trials: first.trials,
+        seed: first.seed,
+        timeout_ns: first.timeout.map(|t| u64::try_from(t.as_nanos()).unwrap_or(u64::MAX)),
+        cluster: cluster_context(&largest),
         machine: doctor.machine,
-        datasets: identity.datasets,
-        workloads: identity.workloads,
+        datasets: ready.identity.datasets.clone(),
+        workloads: ready.identity.workloads.clone(),
         started_at: Timestamp::now(),
         resumed_at: Vec::new(),
         finished_at: None,
@@ -99,9 +103,18 @@ fn difference<'a, T: PartialEq>(before: &'a [T], now: &'a [T]) -> Option<&'a T> 
 ///
 /// # Errors
 /// An engine that does not start.
-pub(super) fn engines(plan: &Plan, provider: &HostedProvider, stop: &AtomicBool) -> Result<Option<Vec<EngineContext>>> {
-    let mut engines = Vec::with_capacity(plan.engines.len());
-    for spec in &plan.engines {
+pub(super) fn engines(
+    plans: &[Plan],
+    provider: &HostedProvider,
+    stop: &AtomicBool,
+) -> Result<Option<Vec<EngineContext>>> {
+    // One that takes part at several scales is the same engine.
+    let mut heard: Vec<&EngineSpec> = Vec::new();
+    let mut engines = Vec::new();
+    for spec in plans.iter().flat_map(|plan| &plan.engines) {
+        if heard.contains(&spec) {
+            continue;
+        }
         let live = match provider.start(spec, stop) {
             Ok(live) => live,
             Err(Failure::Interrupted) => return Ok(None),
@@ -109,15 +122,9 @@ pub(super) fn engines(plan: &Plan, provider: &HostedProvider, stop: &AtomicBool)
         };
         engines.push(setup::context_of(spec, live.version().to_owned()));
         live.stop();
+        heard.push(spec);
     }
     Ok((!stop.load(Ordering::Relaxed)).then_some(engines))
-}
-
-/// This build: its version, and a hash of the running executable.
-fn build() -> Result<Build> {
-    let program = std::env::current_exe().and_then(std::fs::read).context("cannot read this program's own file")?;
-    let build_id = format!("{:016x}", XxHash3_64::oneshot(&program));
-    Ok(Build { version: env!("CARGO_PKG_VERSION").to_owned(), build_id })
 }
 
 #[cfg(test)]
@@ -125,11 +132,11 @@ mod tests {
     use super::*;
 
     fn data(name: &str, checksum: &str) -> DatasetContext {
-        DatasetContext { name: name.into(), derived_from: None, rows: 1, bytes: 1, checksum: checksum.into() }
+        DatasetContext { name: name.into(), derived_from: None, rows: 1, bytes: 1, checksum: checksum.into(), scale: 1 }
     }
 
     fn work(name: &str, checksum: &str) -> WorkloadContext {
-        WorkloadContext { name: name.into(), checksum: checksum.into() }
+        WorkloadContext { name: name.into(), checksum: checksum.into(), scale: 1 }
     }
 
     #[test]

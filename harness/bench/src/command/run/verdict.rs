@@ -56,6 +56,7 @@ mod tests {
             nodes: 1,
             slots: 2,
             protocol: Protocol::Warm(1),
+            scale: 1,
         };
         Observation::new(case, Arm::Main, 0, outcome, Timestamp::from_unix_ms(0))
     }

@@ -1,0 +1,163 @@
+//! What a run consists of: one part for each scale of its data. Only weak scaling has more than one, for there the data
+//! grow with the nodes.
+
+use super::super::identity::Identity;
+use super::super::selection::{Filter, Selection, select, select_scaled};
+use super::super::{data, setup};
+use super::machines::Machines;
+use super::{GRACE, PROTOCOL, REPEATS, TIMEOUT, TRIALS};
+use crate::cli::cluster::Scaling;
+use crate::cli::run::RunArgs;
+use crate::engines;
+use crate::progress::tell;
+use anyhow::{Context, Result, bail};
+use bench_lab::hosted::{HostedProvider, ScratchRoot};
+use bench_lab::live::EngineSpec;
+use bench_lab::machine::may_drop_page_cache;
+use bench_lab::runner::{OracleEngine, Plan, Twins};
+use bench_model::{ClusterSpec, Dataset};
+use bench_record::Protocol;
+use bench_suite::DataStore;
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
+/// The workloads over data of one scale, and the engines that run them.
+pub(super) struct Part {
+    pub(super) selection: Selection,
+    pub(super) specs: Vec<EngineSpec>,
+}
+
+/// A run as far as it is known before any table is made or any engine started.
+pub(super) struct Prepared {
+    /// At least one, scales ascending.
+    pub(super) parts: Vec<Part>,
+    pub(super) store: DataStore,
+}
+
+/// A run that only has to be carried out.
+pub(super) struct Ready {
+    /// One for each part.
+    pub(super) plans: Vec<Plan>,
+    pub(super) identity: Identity,
+    pub(super) provider: HostedProvider,
+    machines: Machines,
+    /// Where engines keep their files; removed when the run is over.
+    _scratch: ScratchRoot,
+}
+
+impl Ready {
+    /// The run is over: other machines are tidied up.
+    pub(super) fn leave(self) {
+        self.machines.leave();
+    }
+}
+
+pub(super) fn prepare(args: &RunArgs) -> Result<Prepared> {
+    let filter = Filter { families: &args.families, names: &args.workloads };
+    let clusters = args.clusters.specs()?;
+    let specs = setup::engine_specs(&args.engines, &args.resources, args.spans, &clusters, args.ablate)?;
+    let parts = match args.clusters.scaling.unwrap_or_default() {
+        Scaling::Strong => {
+            let selection = select(args.suite.as_deref(), args.workload_dir.as_deref(), filter)?;
+            vec![Part { selection, specs }]
+        }
+        Scaling::Weak => {
+            let (Some(suite), None) = (&args.suite, &args.workload_dir) else {
+                bail!(
+                    "--scaling weak makes a suite's tables larger, and those of --workload-dir cannot be: give --suite alone"
+                )
+            };
+            let scales: BTreeSet<u32> = clusters.iter().map(ClusterSpec::nodes).collect();
+            let part = |scale: u32| {
+                let specs = specs.iter().filter(|spec| runs_at(spec, scale)).cloned().collect();
+                select_scaled(suite, scale, filter).map(|selection| Part { selection, specs })
+            };
+            scales.into_iter().map(part).collect::<Result<_>>()?
+        }
+    };
+    if args.protocol == Some(Protocol::ColdCache) {
+        may_drop_page_cache()?;
+    }
+    Ok(Prepared { parts, store: DataStore::new(&args.data.path) })
+}
+
+/// Whether an engine runs over data of that scale: nodes over their own share, one process over any, as a yardstick.
+fn runs_at(spec: &EngineSpec, scale: u32) -> bool {
+    spec.cluster == ClusterSpec::Local || spec.cluster.nodes() == scale
+}
+
+impl Prepared {
+    /// The suite's name, or the user family's.
+    pub(super) fn name(&self) -> &str {
+        self.parts.first().map_or("", |part| part.selection.name.as_str())
+    }
+
+    /// Makes the tables that are missing, opens all of them, looks at what they hold, and finds a place for the engines.
+    /// `None` if the user interrupted it.
+    ///
+    /// # Errors
+    /// A table that cannot be made or opened, a folder that cannot be written, or another machine that cannot be made ready.
+    pub(super) fn ready(mut self, args: &RunArgs, stop: &AtomicBool) -> Result<Option<Ready>> {
+        let mut opened = Vec::with_capacity(self.parts.len());
+        let mut identity = Identity::default();
+        for part in &mut self.parts {
+            let Some((datasets, known)) = open(&mut part.selection, &self.store, stop)? else {
+                eprintln!("interrupted while making tables; run the same command again to continue");
+                return Ok(None);
+            };
+            identity.extend(known);
+            opened.push(datasets);
+        }
+        let machines = Machines::make_ready(&mut self.parts, &opened.concat())?;
+        let plans = self.parts.iter().zip(opened).map(|(part, datasets)| plan(args, part, datasets)).collect();
+        let scratch = setup::scratch_beside(&self.store)?;
+        let provider = HostedProvider::this_program(scratch.path().to_owned()).context("cannot find this program")?;
+        Ok(Some(Ready { plans, identity, provider, machines, _scratch: scratch }))
+    }
+}
+
+/// `None` if the user interrupted it.
+fn open(
+    selection: &mut Selection,
+    store: &DataStore,
+    stop: &AtomicBool,
+) -> Result<Option<(Vec<Arc<Dataset>>, Identity)>> {
+    for spec in selection.specs() {
+        if store.bytes_to_make(&spec) > 0 {
+            tell(&format!("making {} in {}", spec.name(), store.root().display()));
+        }
+        if data::make(store, &spec, data::all_cores())?.is_none() {
+            return Ok(None);
+        }
+    }
+    let datasets = selection.open(store)?;
+    Ok(selection.identify(store, stop)?.map(|identity| (datasets, identity)))
+}
+
+/// Trials per case and arm: as asked for, one per seed of a row, or the default.
+pub(super) fn trials(args: &RunArgs) -> u32 {
+    args.trials.map(|t| t.get()).or(args.seed.count.map(|n| n.get())).unwrap_or(TRIALS)
+}
+
+pub(super) fn plan(args: &RunArgs, part: &Part, datasets: Vec<Arc<Dataset>>) -> Plan {
+    let timeout = Some(args.timeout.map_or(TIMEOUT, |t| t.get()));
+    let oracle = setup::engine_spec(engines::ORACLE, &Default::default(), false).ok();
+    Plan {
+        suite: part.selection.name.clone(),
+        scale: part.selection.scale,
+        faults: args.clusters.faults.clone(),
+        workloads: part.selection.definitions.iter().map(|d| d.workload.clone()).collect(),
+        datasets,
+        engines: part.specs.clone(),
+        twins: Twins::First,
+        protocol: args.protocol.unwrap_or(PROTOCOL),
+        trials: trials(args),
+        seed: args.seed.first,
+        timeout,
+        grace: GRACE,
+        repeats: REPEATS,
+        oracle: oracle.map(|engine| OracleEngine { engine, timeout: timeout.map(|t| t * 4) }),
+        keep_results: args.keep_results,
+    }
+}

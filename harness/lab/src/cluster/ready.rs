@@ -1,0 +1,129 @@
+//! Makes machines ready for a run: reachable, with the program, with the tables.
+//!
+//! Everything that can be missing is found before the first trial. Machines are made ready at the same time.
+
+use super::hold::{self, Hold, Program, utf8};
+use super::hosts_file::HostsError;
+use super::ssh::{self, Input};
+use bench_model::{HostSite, HostTables, SshHost};
+use std::collections::BTreeSet;
+use std::fmt::Write as _;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// Says which files are not there, or not as long as they should be.
+const MISSING: &str = r#"
+while read -r size file; do
+    if [ ! -f "$file" ] || [ "$(wc -c <"$file")" != "$size" ]; then printf '%s\n' "$file"; fi
+done
+"#;
+
+/// Prints a file, if it is there.
+const SHOW: &str = r#"if [ -f "$1" ]; then cat "$1"; fi"#;
+
+/// The files that tables consist of, by absolute path.
+#[derive(Clone, Debug, Default)]
+pub struct TableFiles {
+    /// What holds the rows: the same length everywhere.
+    pub files: Vec<PathBuf>,
+    /// Manifests, which name the checksums of the files in their folder: the same content everywhere.
+    pub manifests: Vec<PathBuf>,
+}
+
+/// What a run holds on other machines. Dropping it tidies up there.
+#[derive(Debug)]
+pub struct Holds(Vec<Hold>);
+
+impl Holds {
+    /// The run is over: waits until all machines are tidy. Returns what to look after by hand.
+    #[must_use]
+    pub fn end(mut self) -> Vec<String> {
+        self.0.iter_mut().for_each(Hold::let_go);
+        self.0.iter_mut().filter_map(|hold| hold.end().err()).collect()
+    }
+}
+
+impl Drop for Holds {
+    fn drop(&mut self) {
+        // All of them first, so that they tidy up at the same time.
+        self.0.iter_mut().for_each(Hold::let_go);
+    }
+}
+
+/// Makes every machine ready: `program` is there (copied unless it is already), and so are the tables. Returns where things
+/// lie on each. `tell` hears of what takes long. The calling thread must live as long as the holds.
+///
+/// # Errors
+/// The first machine, in their order, that cannot be reached or lacks something, with what to do about it.
+pub fn make_ready(
+    hosts: &[SshHost],
+    program: &Path,
+    tables: &TableFiles,
+    tell: &(dyn Fn(&str) + Sync),
+) -> Result<(Vec<HostSite>, Holds), HostsError> {
+    let holds = hosts.iter().map(Hold::begin).collect::<Result<Vec<_>, _>>().map_err(HostsError::Unready)?;
+    let mut holds = Holds(holds);
+    let folders = holds.0.iter_mut().map(Hold::folder).collect::<Result<Vec<_>, _>>().map_err(HostsError::Unready)?;
+    let program = Program::read(program).map_err(HostsError::Unready)?;
+    let sites: Vec<Result<HostSite, String>> = std::thread::scope(|scope| {
+        let program = &program;
+        let ready = hosts.iter().zip(folders).map(|(host, folder)| {
+            scope.spawn(move || {
+                let copying = || tell(&format!("copying this program to {}", host.ssh));
+                let site = program.install(host, folder, copying)?;
+                provide(host, tables, tell).map(|()| site)
+            })
+        });
+        let ready: Vec<_> = ready.collect();
+        let lost = |_| Err("a machine could not be made ready: this is a defect of bench".to_owned());
+        ready.into_iter().map(|thread| thread.join().unwrap_or_else(lost)).collect()
+    });
+    let sites = sites.into_iter().collect::<Result<Vec<_>, _>>().map_err(HostsError::Unready)?;
+    Ok((sites, holds))
+}
+
+/// Makes sure that the tables are on a machine.
+fn provide(host: &SshHost, tables: &TableFiles, tell: &dyn Fn(&str)) -> Result<(), String> {
+    let missing = missing(host, tables)?;
+    let Some(example) = missing.files.first().or(missing.manifests.first()) else { return Ok(()) };
+    if host.tables == HostTables::Present {
+        return Err(format!(
+            "{} lacks {} of {} table files, or has others of that name, such as {}: the same paths must lead to the \
+             same tables there; share the folder, copy it, or write `tables = \"copy\"` for this host",
+            host.ssh,
+            missing.files.len().max(missing.manifests.len()),
+            tables.files.len(),
+            example.display()
+        ));
+    }
+    tell(&format!("copying {} table files to {}", missing.files.len(), host.ssh));
+    // Manifests last: what has none is not taken for whole.
+    missing.files.iter().chain(&missing.manifests).try_for_each(|file| hold::copy(host, file, file, "644"))
+}
+
+/// What is not there, or not the same.
+fn missing(host: &SshHost, tables: &TableFiles) -> Result<TableFiles, String> {
+    let mut list = String::new();
+    for file in &tables.files {
+        let bytes = fs::metadata(file).map_err(|e| format!("cannot examine {}: {e}", file.display()))?.len();
+        let path = utf8(file)?;
+        if path.contains('\n') {
+            return Err(format!("{} cannot be named over ssh: it has a line break; rename it", file.display()));
+        }
+        // Writing to a string cannot fail.
+        let _ = writeln!(list, "{bytes} {path}");
+    }
+    let said = ssh::run(host, MISSING, &[], Input::Text(&list))?;
+    let mut missing: BTreeSet<PathBuf> = said.lines().map(PathBuf::from).collect();
+    let mut manifests = Vec::new();
+    for manifest in &tables.manifests {
+        let ours = fs::read_to_string(manifest).map_err(|e| format!("cannot read {}: {e}", manifest.display()))?;
+        if ssh::run(host, SHOW, &[utf8(manifest)?], Input::Nothing)? != ours {
+            manifests.push(manifest.clone());
+            // Files of the same length may hold something else.
+            let folder = manifest.parent().unwrap_or(Path::new("/"));
+            missing.extend(tables.files.iter().filter(|file| file.starts_with(folder)).cloned());
+        }
+    }
+    Ok(TableFiles { files: missing.into_iter().collect(), manifests })
+}

@@ -1,0 +1,187 @@
+//! One engine on several node counts over data that grow with them, across the tables of the scales.
+//!
+//! Only where the data are as many times the suite's own as there are nodes is a point taken: anything else is another
+//! question. What a workload takes need not grow with its data; the report says so.
+
+use super::Cases;
+use super::field::{Field, alike};
+use super::group::Group;
+use super::measured::{by_workload, measure};
+use super::scaling::units;
+use super::totals::total_ratio;
+use super::workloads::Floors;
+use crate::comparison::{Contestant, Law, WeakPoint, WeakScaling, WeakSeries};
+use crate::stats::{Bootstrap, Interval, POINTS_MIN, Point, Sample, scalability};
+use bench_record::Family;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// A table's contestants and cases, at its scale.
+struct Grown<'a> {
+    scale: u32,
+    field: Field<'a>,
+    cases: Cases<'a>,
+}
+
+/// An engine at one scale.
+#[derive(Clone, Copy)]
+struct Member<'g, 'a> {
+    grown: &'g Grown<'a>,
+    who: usize,
+    contestant: &'g Contestant,
+}
+
+pub(super) fn reports(groups: &[Group<'_>]) -> Vec<WeakScaling> {
+    let mut reports = Vec::new();
+    for (at, first) in groups.iter().enumerate() {
+        if groups.iter().take(at).any(|earlier| earlier.grows_into(first)) {
+            continue;
+        }
+        // One table per scale: of another, the data or programs are not the first one's.
+        let mut scales: BTreeMap<u32, &Group<'_>> = BTreeMap::from([(first.scale, first)]);
+        for other in groups.iter().filter(|other| first.grows_into(other)) {
+            scales.entry(other.scale).or_insert(other);
+        }
+        if scales.len() < 2 {
+            continue;
+        }
+        let grown: Vec<Grown<'_>> = scales.into_values().map(grow).collect();
+        let families: BTreeSet<Family> = grown.iter().flat_map(|g| g.cases.keys()).map(|at| at.family).collect();
+        reports.extend(families.into_iter().filter_map(|family| {
+            let series = series(&grown, family);
+            let (suite, machine) = (first.suite.clone(), first.machine.clone());
+            (!series.is_empty()).then_some(WeakScaling { suite, protocol: first.protocol, machine, family, series })
+        }));
+    }
+    reports
+}
+
+fn grow<'a>(group: &Group<'a>) -> Grown<'a> {
+    let field = Field::new(group);
+    let cases = measure(&field).into_iter().filter(|(at, _)| !field.is_hurt(at.contestant)).collect();
+    Grown { scale: group.scale, field, cases }
+}
+
+fn series(grown: &[Grown<'_>], family: Family) -> Vec<WeakSeries> {
+    let members: Vec<Member<'_, '_>> = grown.iter().flat_map(|grown| members(grown, family)).collect();
+    let kinds = alike(&members.iter().map(|m| m.contestant).collect::<Vec<_>>());
+    let floor = grown.iter().filter_map(|g| Floors::new(&g.cases).table.p95).reduce(f64::max);
+    let of_kind = |(name, at): (String, Vec<usize>)| {
+        let members: Vec<Member<'_, '_>> = at.iter().filter_map(|i| members.get(*i)).copied().collect();
+        split(&name, members)
+    };
+    let parts = kinds.into_iter().flat_map(of_kind);
+    parts.filter_map(|(name, members)| one(name, &members, family, floor)).collect()
+}
+
+/// Those whose data are as many times the suite's own as they have nodes.
+fn members<'g, 'a>(grown: &'g Grown<'a>, family: Family) -> Vec<Member<'g, 'a>> {
+    let ran = |who: usize| grown.cases.keys().any(|at| at.family == family && at.contestant == who);
+    let matching = grown.field.compared().filter(|(who, c)| c.nodes == grown.scale && ran(*who));
+    matching.map(|(who, contestant)| Member { grown, who, contestant }).collect()
+}
+
+/// One kind, or one per number of slots if a node count has several.
+fn split<'g, 'a>(name: &str, members: Vec<Member<'g, 'a>>) -> Vec<(String, Vec<Member<'g, 'a>>)> {
+    let nodes: BTreeSet<u32> = members.iter().map(|m| m.contestant.nodes).collect();
+    if nodes.len() == members.len() {
+        return vec![(name.to_owned(), members)];
+    }
+    let slots: BTreeSet<u32> = members.iter().map(|m| m.contestant.slots).collect();
+    let with = |slots: u32| {
+        let those = members.iter().filter(|m| m.contestant.slots == slots).copied().collect();
+        (format!("{name} {}", super::field::slots_text(slots)), those)
+    };
+    slots.into_iter().map(with).collect()
+}
+
+/// A node count with its times of the common workloads.
+struct Size<'g, 'a> {
+    member: Member<'g, 'a>,
+    samples: Vec<&'g Sample>,
+}
+
+impl Size<'_, '_> {
+    fn total(&self) -> Option<f64> {
+        (!self.samples.is_empty()).then(|| self.samples.iter().map(|s| s.median).sum())
+    }
+
+    fn resampled(&self) -> Option<Bootstrap> {
+        let all: Option<Vec<&Bootstrap>> = self.samples.iter().map(|s| s.bootstrap.as_ref()).collect();
+        Bootstrap::sum(all?.into_iter())
+    }
+}
+
+fn one(engine: String, members: &[Member<'_, '_>], family: Family, floor: Option<f64>) -> Option<WeakSeries> {
+    let first = members.first().filter(|_| members.len() > 1)?.contestant;
+    let slots_shared = members.iter().any(|m| m.contestant.slots != first.slots);
+    let times: Vec<BTreeMap<&str, &Sample>> = members.iter().map(|m| samples(m, family)).collect();
+    let run: BTreeSet<&str> = members
+        .iter()
+        .flat_map(|m| m.grown.cases.keys())
+        .filter(|at| at.family == family)
+        .map(|at| at.workload)
+        .collect();
+    let common: Vec<&str> =
+        run.iter().copied().filter(|workload| times.iter().all(|t| t.contains_key(workload))).collect();
+    let sizes: Vec<Size<'_, '_>> = (members.iter().zip(&times))
+        .map(|(member, times)| {
+            let samples = common.iter().filter_map(|workload| times.get(workload).copied()).collect();
+            Size { member: *member, samples }
+        })
+        .collect();
+    let smallest = sizes.first()?;
+    Some(WeakSeries {
+        engine,
+        cluster: first.cluster.clone(),
+        common: common.len(),
+        cases: run.len(),
+        slots_shared,
+        points: sizes.iter().map(|size| point(size, smallest, slots_shared, floor)).collect(),
+        law: law(&sizes, slots_shared),
+    })
+}
+
+/// The times of one engine at one scale, by workload.
+fn samples<'g>(member: &Member<'g, '_>, family: Family) -> BTreeMap<&'g str, &'g Sample> {
+    let by_workload = by_workload(&member.grown.cases, family);
+    let own = by_workload.into_iter().filter_map(|(workload, of_case)| {
+        let (_, measured) = of_case.into_iter().find(|(who, _)| *who == member.who)?;
+        Some((workload, measured.sample.as_ref()?))
+    });
+    own.collect()
+}
+
+fn point(size: &Size<'_, '_>, smallest: &Size<'_, '_>, slots_shared: bool, floor: Option<f64>) -> WeakPoint {
+    let (c, base) = (size.member.contestant, smallest.member.contestant);
+    let (scale, least) = (size.member.grown.scale, smallest.member.grown.scale);
+    let pairs: Vec<(&Sample, &Sample)> = size.samples.iter().copied().zip(smallest.samples.iter().copied()).collect();
+    let time = total_ratio(&pairs, floor).filter(|_| scale != least).map(|t| t.total);
+    let data = f64::from(scale) / f64::from(least);
+    let cluster = f64::from(units(c, slots_shared)) / f64::from(units(base, slots_shared));
+    let efficiency = |time: f64| data / time / cluster;
+    WeakPoint {
+        nodes: c.nodes,
+        slots: c.slots,
+        scale,
+        wall_ns_total: size.total(),
+        wall_ns_interval: size.resampled().map(|b| b.interval()),
+        time,
+        efficiency: time.map(|t| efficiency(t.value)),
+        efficiency_interval: time
+            .and_then(|t| t.interval)
+            .map(|i| Interval { low: efficiency(i.high), high: efficiency(i.low) }),
+    }
+}
+
+/// The law of the work done per second: so much data in so much time.
+fn law(sizes: &[Size<'_, '_>], slots_shared: bool) -> Law {
+    let point = |size: &Size<'_, '_>| {
+        let data = f64::from(size.member.grown.scale);
+        let resampled = size.resampled()?.map(|ns| ns / 1e9 / data);
+        let nodes = units(size.member.contestant, slots_shared);
+        Some(Point { nodes, seconds: size.total()? / 1e9 / data, resampled })
+    };
+    let points: Vec<Point> = sizes.iter().filter_map(point).collect();
+    let measured = points.iter().map(|p| p.nodes).collect::<BTreeSet<_>>().len();
+    scalability(&points).map_or(Law::InsufficientPoints { measured, needed: POINTS_MIN }, Law::Fitted)
+}

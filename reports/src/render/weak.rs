@@ -1,0 +1,79 @@
+//! The sheets of weak scaling.
+
+use super::layout::{Block, Kind, Row, Sheet, Tone};
+use super::scale::{Scale, ratio};
+use super::scaling::{law, shared_lines};
+use super::wording::{column, or_dash, range, ratio_text};
+use crate::comparison::{WeakScaling, WeakSeries};
+
+pub(super) fn blocks(all: &[WeakScaling]) -> Vec<Block> {
+    let mut blocks = Vec::new();
+    let mut headed = None;
+    for weak in all {
+        let head = format!("{}, {}, machine {}: weak scaling", weak.suite, weak.protocol, weak.machine);
+        if headed.as_ref() != Some(&head) {
+            blocks.push(Block::Heading(1, head.clone()));
+            headed = Some(head);
+        }
+        let title = format!("{} weak scaling: as many times the data as there are nodes", weak.family.name());
+        blocks.extend([Block::Heading(3, title), Block::Sheet(sheet(&weak.series))]);
+        blocks.extend(shared_lines(weak.series.iter().map(|s| (s.engine.as_str(), line(s)))));
+        blocks.push(Block::Item(
+            "efficiency: growth of the data over growth of time and cluster; work that does not grow in step with its data, \
+             such as sorting, counts against it"
+                .to_owned(),
+        ));
+    }
+    blocks
+}
+
+fn sheet(all: &[WeakSeries]) -> Sheet {
+    let points = || all.iter().flat_map(|s| s.points.iter().map(move |p| (s, p)));
+    let ends = points().filter_map(|(_, p)| p.wall_ns_interval).flat_map(|i| [i.low, i.high]);
+    let scale = Scale::time(points().filter_map(|(_, p)| p.wall_ns_total).chain(ends));
+    let rows = points().map(|(s, p)| {
+        let is_first = s.points.first().is_some_and(|first| first.nodes == p.nodes);
+        let no_ratio = if is_first && p.wall_ns_total.is_some() { "1" } else { "-" };
+        let interval = p.efficiency_interval.map_or_else(String::new, |i| format!(" {}", range(i, ratio)));
+        Row {
+            tone: Tone::Plain,
+            cells: vec![
+                s.engine.clone(),
+                s.cluster.clone(),
+                format!("{} x {}", p.nodes, p.slots),
+                format!("x {}", p.scale),
+                or_dash(p.wall_ns_total, |ns| scale.show(ns)),
+                or_dash(p.wall_ns_interval, |i| range(i, |ns| scale.show(ns))),
+                p.time.as_ref().map_or_else(|| no_ratio.to_owned(), ratio_text),
+                p.efficiency.map_or_else(|| no_ratio.to_owned(), |e| format!("{}{interval}", ratio(e))),
+            ],
+        }
+    });
+    Sheet {
+        rows: rows.collect(),
+        columns: vec![
+            column("engine", Kind::Name),
+            column("cluster", Kind::Name),
+            column("nodes x slots", Kind::Number),
+            column("data", Kind::Number),
+            column(scale.unit, Kind::Number),
+            column("95 % interval", Kind::Number),
+            column("time / fewest", Kind::Words),
+            column("efficiency", Kind::Words),
+        ],
+    }
+}
+
+/// What a reader of one engine's rows must know.
+fn line(s: &WeakSeries) -> String {
+    let over = match (s.common, s.cases) {
+        (0, _) => "no workload was completed at every node count, so there are no times".to_owned(),
+        (common, cases) => format!("total of the {common} of {cases} workloads completed at every node count"),
+    };
+    let shared = if s.slots_shared {
+        "; slots per node were shared out, so efficiency is per slot of the whole cluster, not per node"
+    } else {
+        ""
+    };
+    format!("{over}{shared}; {}", law(&s.law, s.slots_shared))
+}
