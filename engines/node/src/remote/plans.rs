@@ -148,13 +148,12 @@ mod tests {
     #[test]
     fn tasks_that_wait_for_the_same_plan_ask_once_and_all_get_it() {
         let (plans, asked) = (Plans::new(LONG), AtomicUsize::new(0));
+        let ask = |key: Bytes, again: bool| {
+            assert_eq!((&key[..], again), (KEY, false));
+            asked.fetch_add(1, Ordering::Relaxed);
+            plans.arrived(key, plan());
+        };
         let got: Vec<_> = std::thread::scope(|scope| {
-            let ask = |key: Bytes, again: bool| {
-                assert_eq!((&key[..], again), (KEY, false));
-                asked.fetch_add(1, Ordering::Relaxed);
-                plans.arrived(key, plan());
-            };
-            let ask = &ask;
             let waiting: Vec<_> = (0..4).map(|_| scope.spawn(|| plans.get(KEY, ask))).collect();
             waiting.into_iter().map(|w| w.join().unwrap().unwrap()).collect()
         });

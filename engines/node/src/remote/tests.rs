@@ -52,7 +52,6 @@ impl Bench {
             memory: None,
             resources: vec![],
             spans: true,
-            driver: ("127.0.0.1:1".to_owned(), self.identity.token.reveal()),
             silence: Nanos::from_millis(60_000),
         };
         write_frame(&mut &stream, &Frame::<Msg>::Configure(configure)).unwrap();

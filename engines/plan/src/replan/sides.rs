@@ -124,7 +124,7 @@ mod tests {
             let fragment = FragmentPlan { id, plan, cut: Cut::Gather, tasks: 1, inputs, waits_for: vec![] };
             fragments.insert(id, fragment);
         }
-        JobPlan { job: JobId(1), fragments, result: FragmentId(depth), schema, revision: 0 }
+        JobPlan { job: JobId(1), fragments, result: FragmentId(depth), schema, revision: 0, changed: BTreeMap::new() }
     }
 
     #[test]
