@@ -13,8 +13,6 @@ use std::sync::Arc;
 struct Record {
     produced: Option<Vec<BlockMeta>>,
     node: NodeId,
-    /// Counts up with each attempt that writes.
-    written: u64,
     inputs: Vec<BlockRef>,
     /// One of its blocks was lost or freed, or its node was given up: another attempt may take its place.
     replaceable: bool,
@@ -65,11 +63,9 @@ impl SimJob {
 #[derive(Default)]
 pub(crate) struct Oracle {
     attempts: BTreeMap<(TaskId, Attempt), Record>,
-    /// How many attempts have written their blocks.
-    written: u64,
     /// Attempts by the incarnation that ran them.
     ran: BTreeSet<(NodeId, u32, TaskId, Attempt)>,
-    /// The attempt of each task that was written last, of those that somebody was told to read.
+    /// The attempt of each task that somebody was told to read last.
     used: BTreeMap<TaskId, Attempt>,
     failures: BTreeMap<TaskId, u32>,
     fetch_failures: BTreeMap<(JobId, FragmentId), u32>,
@@ -128,14 +124,13 @@ impl Oracle {
         }
         let used = self.used.entry(task).or_insert(attempt);
         if *used != attempt {
-            // By when they were written: a node that starts over counts its attempts from 0 again.
-            let written = |attempt| self.attempts.get(&(task, attempt)).map_or(0, |r| r.written);
-            let used_first = written(*used) <= written(attempt);
-            let (older, newer) = if used_first { (*used, attempt) } else { (attempt, *used) };
-            *used = newer;
-            let lost = self.attempts.get(&(task, older)).is_some_and(|r| r.replaceable);
-            if !lost && !self.was_unread(task, graph) {
-                return Err(rule(format!("two attempts of {task} are read, although {older} was never lost")));
+            // Which of the two came first cannot be told from outside: a node that starts over counts its attempts from 0
+            // again, and an order that arrives late writes an old attempt after a new one.
+            let before = std::mem::replace(used, attempt);
+            let is_lost = |which| self.attempts.get(&(task, which)).is_some_and(|r| r.replaceable);
+            if !is_lost(before) && !is_lost(attempt) && !self.was_unread(task, graph) {
+                let both = format!("{before} and {attempt} of {task}");
+                return Err(rule(format!("{both} are both read, although neither was lost")));
             }
         }
         Ok(())
@@ -187,10 +182,8 @@ impl Oracle {
     }
 
     pub(crate) fn produced(&mut self, node: NodeId, task: TaskId, attempt: Attempt, blocks: &[BlockMeta]) {
-        self.written += 1;
         let record = self.attempts.entry((task, attempt)).or_default();
         record.node = node;
-        record.written = self.written;
         record.produced = Some(blocks.to_vec());
     }
 
