@@ -1,6 +1,8 @@
 //! What a report says, as data. Serialized, this is the JSON report: `docs/schema.md` describes it, [`REPORT_SCHEMA`]
 //! versions it.
 //!
+//! Long because: a table with its workloads, cells and totals is read from top to bottom; what stands apart has modules.
+//!
 //! | module | idea |
 //! |---|---|
 //! | `scaling` | one engine on several node counts |

@@ -1,4 +1,6 @@
 //! The parent's side: one request at a time, each answered, refused or given up within a known time.
+//!
+//! Long because: every request, its patience and how it may end are one conversation.
 
 use super::process::{Heard, Process};
 use super::wire::{Envelope, FailureKind, PROTOCOL, Ran, Reply, Request, WireDataset, WireSetup};
