@@ -1,6 +1,7 @@
 //! Recorded runs to a [`Comparison`].
 
 mod ablation;
+mod blocking;
 mod cost;
 mod faults;
 mod field;
@@ -102,6 +103,7 @@ fn table(group: &Group<'_>, options: &Options) -> Table {
             totals: totals::totals(&field, &of_family, &floors, baseline, group.limit_ns()),
             cost: cost::report(&field, &of_family, &floors, family),
             spans: spans::breakdowns(&field, &of_family),
+            blocking: blocking::reports(&field, group, family),
             scaling: scaling::series(&field, &of_family, &floors),
             ablations: ablation::reports(&field, &of_family, &floors, family),
             faults: faults::reports(&field, &of_hurt, &of_family, &floors, family),

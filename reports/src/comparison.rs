@@ -1,6 +1,8 @@
 //! What a report says, as data. Serialized, this is the JSON report: `docs/schema.md` describes it, [`REPORT_SCHEMA`]
 //! versions it.
 //!
+//! Long because: a table with its workloads, cells and totals is read from top to bottom; what stands apart has modules.
+//!
 //! | module | idea |
 //! |---|---|
 //! | `scaling` | one engine on several node counts |
@@ -8,14 +10,17 @@
 //! | `faults` | what faults did to an engine, and what it took to recover |
 //! | `spans` | where slots spent their time |
 //! | `ablation` | what each mechanism of an engine is worth |
+//! | `blocking` | what would have been without one kind of blocking |
 
 mod ablation;
+mod blocking;
 mod faults;
 mod scaling;
 mod spans;
 mod weak;
 
 pub use ablation::{Ablation, AblationEntry, WorkloadEffect};
+pub use blocking::{BlockingCase, BlockingReport};
 pub use faults::{FaultCase, FaultEffect, FaultReport};
 pub use scaling::{Law, ScalingPoint, ScalingSeries};
 pub use spans::SpanBreakdown;
@@ -212,6 +217,8 @@ pub struct FamilyReport {
     pub cost: Option<CostReport>,
     /// Where slot time went, for contestants that say.
     pub spans: Vec<SpanBreakdown>,
+    /// What would have been without one kind of blocking, for contestants whose cases were played again.
+    pub blocking: Vec<BlockingReport>,
     /// One per engine that ran on two node counts or more.
     pub scaling: Vec<ScalingSeries>,
     /// What each mechanism is worth, per engine of which some were switched off.

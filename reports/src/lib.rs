@@ -19,9 +19,9 @@ mod render;
 
 pub use compare::{CompareError, Options, compare};
 pub use comparison::{
-    Ablation, AblationEntry, Cell, Comparison, Contamination, Contestant, CostAnswer, CostEntry, CostReport,
-    FamilyReport, FaultCase, FaultEffect, FaultReport, Incident, Law, NoiseFloor, REPORT_SCHEMA, Ratio, ScalingPoint,
-    ScalingSeries, SpanBreakdown, Table, Total, TotalRatio, Verdict, WeakPoint, WeakScaling, WeakSeries,
-    WorkloadEffect, WorkloadReport,
+    Ablation, AblationEntry, BlockingCase, BlockingReport, Cell, Comparison, Contamination, Contestant, CostAnswer,
+    CostEntry, CostReport, FamilyReport, FaultCase, FaultEffect, FaultReport, Incident, Law, NoiseFloor, REPORT_SCHEMA,
+    Ratio, ScalingPoint, ScalingSeries, SpanBreakdown, Table, Total, TotalRatio, Verdict, WeakPoint, WeakScaling,
+    WeakSeries, WorkloadEffect, WorkloadReport,
 };
 pub use render::{Format, FormatError, Ink, WIDTH, render};

@@ -1,6 +1,7 @@
 //! A [`Comparison`] as text for a terminal, as Markdown, or as JSON.
 
 mod ablation;
+mod blocking;
 mod faults;
 mod footer;
 mod layout;

@@ -12,7 +12,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 fn options(nodes: u32, settings: &[(&str, &str)]) -> SimOptions {
     let settings = settings.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
-    SimOptions { nodes, settings, ..SimOptions::default() }
+    SimOptions { sizes: vec![nodes], settings, ..SimOptions::default() }
 }
 
 fn passes(seeds: std::ops::Range<u64>, options: &SimOptions) -> FuzzReport {
@@ -24,7 +24,7 @@ fn passes(seeds: std::ops::Range<u64>, options: &SimOptions) -> FuzzReport {
         "{} seeds, {} events, {} attempts, {} answered, {} failed, {:?}",
         report.seeds, report.events, report.attempts, report.answered, report.failed, report.fired
     );
-    assert!(report.failures.is_empty(), "replay with: bench sim --style actor --seed N");
+    assert!(report.failures.is_empty(), "replay with: bench sim --style actor --nodes {:?} --seed N", options.sizes);
     report
 }
 
@@ -78,7 +78,7 @@ fn a_seed_replays_event_for_event() {
 
 #[test]
 fn a_hundred_nodes_finish() {
-    let large = SimOptions { nodes: 100, slots: 4, events_max: 5_000_000, ..SimOptions::default() };
+    let large = SimOptions { sizes: vec![100], slots: 4, events_max: 5_000_000, ..SimOptions::default() };
     let checked = passes(0..20, &SimOptions { tasks: 200, ..large.clone() });
     // Invariants cost time in proportion to the job: without them, jobs may be as large as the cluster.
     let full = passes(0..20, &SimOptions { tasks: 5_000, jobs: 4, check: false, ..large });

@@ -127,6 +127,7 @@ impl Session for BaselineSession {
             schema: planned.plan.schema(),
             batches,
             spans: None,
+            trace: None,
             notes: vec![],
             faults: vec![],
             spilled_bytes: Some(spilled(&planned.plan).get()),

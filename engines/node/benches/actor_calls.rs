@@ -95,6 +95,7 @@ fn serve() {
         scratch: std::env::var_os("BENCH_TEST_SCRATCH").unwrap().into(),
         shared: None,
         build: BUILD.to_owned(),
+        alone: None,
         options: options(),
     };
     serve_node(styles, setup).unwrap();

@@ -22,6 +22,7 @@
 
 use crate::completion::{Completion, Ended};
 use crate::job::{Job, NOTES_MAX, Tally};
+use crate::log::{Copies, Log};
 use crate::peers::Peers;
 use crate::remote::{Frame, Network};
 use crate::sleepers::Sleepers;
@@ -32,6 +33,7 @@ use crate::timers::Timers;
 use bench_model::{
     Action, Addr, Assignment, Attempt, BlockId, BlockRef, Bytes, Event, FragmentId, Graph, JobError, JobId, Machine,
     Nanos, NodeId, Note, Planned, SpanKind, StageStats, Storage, Style, StyleEnv, TaskFailure, TaskId, TaskReport,
+    TaskTrace,
 };
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -133,6 +135,7 @@ pub(crate) struct Control<S: Style> {
     spare: Option<Vec<Arc<Slot>>>,
     ends: Ends<S>,
     spans: bool,
+    copies: Copies,
     /// What idle slots wait for: as the driver, elsewhere, has said, or as it was last said to the nodes.
     told: SpanKind,
     /// What the driver has said since its job ended, until the answer has been read.
@@ -180,6 +183,7 @@ impl<S: Style> Control<S> {
             slots,
             ends,
             spans,
+            copies: Copies::default(),
             told: SpanKind::IdleNoTask,
             held: None,
             noted: (JobId(0), 0),
@@ -303,6 +307,9 @@ impl<S: Style> Control<S> {
         if let (Note::Damaged(block), Some(watch)) = (&note, &mut job.watch) {
             watch.found_damaged(now, *block);
         }
+        if let (Some(log), Note::Spilled(_)) = (&mut job.log, &note) {
+            log.spilled();
+        }
         job.note(note);
     }
 
@@ -332,11 +339,21 @@ impl<S: Style> Control<S> {
         } else if block.node == self.here {
             Some(Err(TaskFailure::MissingBlock(block.id)))
         } else {
+            if self.spans {
+                self.copies.begin(&block, self.now);
+            }
             self.ends.peers.fetch(&block, storage)
         };
         if let Some(result) = result {
+            self.copies.end(&block, self.now, result.is_ok());
             self.inbox.push_back((Addr::Node(self.here), Event::Fetched { block, result }));
         }
+    }
+
+    /// A block of another node has arrived, or is not to be had.
+    pub(crate) fn fetched(&mut self, now: Nanos, block: BlockRef, result: Result<(), TaskFailure>) {
+        self.copies.end(&block, now, result.is_ok());
+        self.feed_node(now, Event::Fetched { block, result });
     }
 
     /// Ends the job. The blocks of its answer are found here and now, before any `Free` that comes with the end is
@@ -346,6 +363,9 @@ impl<S: Style> Control<S> {
     fn finish(&mut self, job: JobId, result: Result<Vec<BlockRef>, JobError>) {
         let Some(current) = self.job.as_ref().filter(|j| j.id == job) else { return };
         let planned = current.planned;
+        if let Some(log) = self.job.as_mut().and_then(|j| j.log.as_mut()) {
+            log.finished(self.now);
+        }
         self.enter(Phase::Answering);
         let ended = match result {
             Err(error) => Ended::Refused(error),
@@ -394,8 +414,16 @@ impl<S: Style> Control<S> {
         (task, attempt): (TaskId, Attempt),
         result: Result<TaskReport, TaskFailure>,
         took: Nanos,
+        trace: Option<TaskTrace>,
     ) {
         self.occupy(slot, Occupation::Awake);
+        if let Some(mut trace) = trace {
+            trace.copied = self.copies.take();
+            match &self.ends.network {
+                None => self.log(trace),
+                Some(network) => network.post_trace(Addr::Driver, trace),
+            }
+        }
         let spilled = slot.spilled();
         if spilled > Bytes::ZERO {
             match &self.ends.network {
@@ -468,6 +496,20 @@ impl<S: Style> Control<S> {
     pub(crate) fn ran_on(&mut self, node: NodeId) {
         if let Some(watch) = self.job.as_mut().and_then(|j| j.watch.as_mut()) {
             watch.ran_on(node);
+        }
+    }
+
+    /// The planner has looked at a finished fragment of this job, and may have changed the rest.
+    pub(crate) fn replanned(&mut self, job: JobId, after: FragmentId, took: Nanos, graph: Option<&Arc<Graph>>) {
+        if let Some(log) = self.job.as_mut().filter(|j| j.id == job).and_then(|j| j.log.as_mut()) {
+            log.replanned(after, took, graph);
+        }
+    }
+
+    /// What an attempt has done that ran well, here or on another node.
+    pub(crate) fn log(&mut self, trace: TaskTrace) {
+        if let Some(log) = self.job.as_mut().filter(|j| j.id == trace.task.job).and_then(|j| j.log.as_mut()) {
+            log.ran(trace);
         }
     }
 
@@ -601,6 +643,7 @@ impl<S: Style> Control<S> {
     pub(crate) fn submit(&mut self, now: Nanos, job: JobId, graph: Arc<Graph>, tally: Option<Tally>) {
         if let Some(current) = &mut self.job {
             current.tally = tally;
+            current.log = self.spans.then(|| Log::new(Arc::clone(&graph), now));
         }
         self.advance(now);
         self.enter(Phase::Running);

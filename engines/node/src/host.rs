@@ -154,6 +154,8 @@ impl<S: Style> Host<S> {
 pub(crate) struct Running<S: Style> {
     pub(crate) host: Arc<Host<S>>,
     pub(crate) env: StyleEnv,
+    /// The style's name.
+    pub(crate) style: &'static str,
     /// Whether slots account for their time.
     pub(crate) spans: bool,
     threads: Vec<JoinHandle<()>>,
@@ -235,7 +237,14 @@ impl<S: Style> Running<S> {
             slots,
             wire,
         });
-        let mut running = Self { host, env, spans: setup.spans, threads: Vec::new(), _folders: (folder, sealed) };
+        let mut running = Self {
+            host,
+            env,
+            style: style.name(),
+            spans: setup.spans,
+            threads: Vec::new(),
+            _folders: (folder, sealed),
+        };
         running.spawn(style.name())?;
         Ok(running)
     }

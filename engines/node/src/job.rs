@@ -1,5 +1,6 @@
 //! What the host itself remembers about the job that runs.
 
+use crate::log::Log;
 use crate::strike::Watch;
 use bench_model::{Bytes, FragmentId, Graph, JobId, Note, TaskId};
 
@@ -20,12 +21,14 @@ pub(crate) struct Job {
     pub(crate) tally: Option<Tally>,
     /// Its progress, if faults wait for it.
     pub(crate) watch: Option<Watch>,
+    /// Its attempts, if their time is accounted for.
+    pub(crate) log: Option<Log>,
 }
 
 impl Job {
     /// A job that nothing is known about yet.
     pub(crate) fn new(id: JobId, planned: bool) -> Self {
-        Self { id, planned, notes: Vec::new(), spilled: Bytes::ZERO, tally: None, watch: None }
+        Self { id, planned, notes: Vec::new(), spilled: Bytes::ZERO, tally: None, watch: None, log: None }
     }
 
     /// Remembers a note that tells a reader of the answer something.

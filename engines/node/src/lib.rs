@@ -28,6 +28,7 @@ mod control;
 mod engine;
 mod host;
 mod job;
+mod log;
 mod memory;
 mod outline;
 mod peers;

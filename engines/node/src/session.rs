@@ -3,6 +3,7 @@
 use crate::completion::{Ended, Waited};
 use crate::host::Running;
 use crate::job::{Job, Tally};
+use crate::log::Log;
 use crate::outline::outline;
 use crate::remote::Fleet;
 use crate::store;
@@ -12,8 +13,8 @@ use crate::timeline::Books;
 use arrow::array::{RecordBatch, UInt64Array};
 use arrow::datatypes::{DataType, Field, Schema};
 use bench_model::{
-    Addr, Answer, Dataset, EngineError, Event, Explanation, FaultOutcome, FaultPlan, Front, JobError, JobId, Lowered,
-    Nanos, Program, Session, SpanReport, Style, StyleEnv, TaskFailure, Workload,
+    Addr, Answer, Dataset, EngineError, Event, Explanation, FaultOutcome, FaultPlan, Front, JobError, JobId, JobTrace,
+    Lowered, Nanos, Program, Session, SpanReport, Style, StyleEnv, TaskFailure, Workload,
 };
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -94,7 +95,7 @@ impl<S: Style> LiveSession<S> {
         // A count, and a fault's toll, take in what nodes say late; an answer depended on everything it needed.
         let (ended, spans) = self.end(start, before.as_ref(), !planned || faults.is_some());
         let spilled_bytes = ended.as_ref().map(|job| job.spilled.get());
-        let (notes, tally, watch) = ended.map(|j| (j.notes, j.tally, j.watch)).unwrap_or_default();
+        let (notes, tally, watch, log) = ended.map(|j| (j.notes, j.tally, j.watch, j.log)).unwrap_or_default();
         let faults = watch.map(|w| w.outcomes(start)).unwrap_or_default();
         let outcome = outcome.and_then(|(schema, mut batches)| {
             if let Some(tally) = tally {
@@ -108,7 +109,10 @@ impl<S: Style> LiveSession<S> {
             Ok(whole) => whole,
             Err(unanswered) => return Err((unanswered.after(&faults), faults)),
         };
-        Ok(Answer { schema, batches, spans, notes, faults, spilled_bytes })
+        // What is done to a cluster on purpose is no part of its schedule.
+        let calm = log.filter(|_| faults.is_empty());
+        let trace = calm.zip(spans.as_ref()).and_then(|(log, spans)| self.trace(log, start, spans)).map(Box::new);
+        Ok(Answer { schema, batches, spans, trace, notes, faults, spilled_bytes })
     }
 
     /// Runs a workload on a whole cluster. An answer that was lost with its node while it was read is computed once more:
@@ -234,6 +238,12 @@ impl<S: Style> LiveSession<S> {
         };
         let spans = before.zip(after).and_then(|(before, after)| before.until(&after, now - start));
         (host.lock().end(now), spans)
+    }
+
+    /// What the tasks of a job did that began at `start`.
+    fn trace(&self, log: Log, start: Nanos, spans: &SpanReport) -> Option<JobTrace> {
+        let nodes = self.fleet.as_ref().map_or(1, Fleet::nodes);
+        log.close(start, spans, self.running.style, nodes, &self.running.env)
     }
 
     /// Drops what the planner and the block store know about a job.

@@ -5,7 +5,7 @@ use crate::host::Host;
 use crate::memory;
 use crate::task;
 use crate::timeline::{Clock, Pace, Timeline};
-use bench_model::{Assignment, Bytes, Event, Nanos, Planned, SpanKind, Style};
+use bench_model::{Assignment, Bytes, Event, Nanos, Planned, SpanKind, Style, TaskTrace};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -149,19 +149,21 @@ pub(crate) fn run<'h, S: Style>(
     let began = slot.timeline.as_ref().map(|timeline| {
         let now = pace.begin(quiet, || host.clock.now());
         timeline.switch(SpanKind::Compute, now);
-        now
+        (now, timeline.written())
     });
     // What a task took is asked for where nodes can be hurt only: a clock read in every task of one process would show.
-    let asked = began.or_else(|| host.is_wired().then(|| host.clock.now()));
+    let asked = began.map(|(began, _)| began).or_else(|| host.is_wired().then(|| host.clock.now()));
     let result = task::run(host, slot, assignment);
     let now = host.clock.now();
     let took = asked.map_or(Nanos::ZERO, |asked| now.saturating_sub(asked));
-    if let Some(began) = began {
-        slot.switch_at(SpanKind::Schedule, now);
+    let trace = slot.timeline.as_ref().zip(began).and_then(|(timeline, (began, before))| {
+        timeline.switch(SpanKind::Schedule, now);
         pace.end(began, now);
-    }
+        let spent = timeline.written().into_iter().zip(before).map(|(after, before)| after.saturating_sub(before));
+        TaskTrace::of(which, host.node, &result, spent)
+    });
     let mut control = host.lock();
-    control.ran(now, slot, which, result, took);
+    control.ran(now, slot, which, result, took, trace);
     control
 }
 
@@ -221,6 +223,7 @@ pub(crate) fn do_chore<'h, S: Style>(
         }
         Chore::MeasureMemory => tell_node(host, Event::Memory { used: memory::used(&host.store) }),
         Chore::Replan { job, stats, fixed } => {
+            let (after, began) = (stats.fragment, host.clock.now());
             let ask = || host.front.as_ref().map(|front| front.replan(job, &stats, &fixed));
             let planned = timed(slot, SpanKind::Submit, || catch_unwind(AssertUnwindSafe(ask)));
             let planned = planned.unwrap_or_else(|panic| {
@@ -231,6 +234,7 @@ pub(crate) fn do_chore<'h, S: Style>(
             let now = host.clock.now();
             let job = planned.job;
             let mut control = host.lock();
+            control.replanned(job, after, now.saturating_sub(began), planned.graph.as_ref());
             control.planned(now, planned);
             if !host.is_elsewhere() {
                 return control;

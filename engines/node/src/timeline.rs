@@ -75,6 +75,11 @@ impl Timeline {
         from
     }
 
+    /// Time by kind up to the last switch. For the writer only: nobody else writes meanwhile.
+    pub(crate) fn written(&self) -> Spent {
+        std::array::from_fn(|k| self.spent.get(k).map_or(0, |s| s.load(Ordering::Relaxed)))
+    }
+
     /// Time by kind up to `now`, the kind under way included. None if the slot has switched after `now`: what it spent
     /// before can no longer be told apart.
     pub(crate) fn spent(&self, now: Nanos) -> Option<Spent> {

@@ -15,14 +15,13 @@ fn show(name: &str, report: &FuzzReport) {
     );
 }
 
-/// A third of the default seeds on clusters of at most that many nodes. Work is balanced more often than by default:
-/// simulated tasks are short.
+/// Some seeds on clusters of that many nodes. Work is balanced more often than by default: simulated tasks are short.
 fn passes_on(nodes: u32, seeds: std::ops::Range<u64>) -> FuzzReport {
     let settings = [("stealing_interval_ms".to_owned(), "100".to_owned())].into();
-    let options = SimOptions { nodes, settings, ..SimOptions::default() };
+    let options = SimOptions { sizes: vec![nodes], settings, ..SimOptions::default() };
     let report = fuzz(&TaskGraph::new(), seeds, &options, |_| {});
     show(&format!("{nodes} nodes"), &report);
-    assert_eq!(report.failures, [], "replay with: bench sim --style taskgraph --seed N");
+    assert_eq!(report.failures, [], "replay with: bench sim --style taskgraph --nodes {nodes} --seed N");
     report
 }
 
@@ -122,7 +121,7 @@ fn join(width: u32, partitions: u32) -> Arc<Graph> {
 fn a_hundred_nodes_finish() {
     for (p2p, faults) in [("on", 0), ("off", 0), ("on", 40)] {
         let options = SimOptions {
-            nodes: 100,
+            sizes: vec![100],
             slots: 4,
             faults,
             vary_switches: false,
@@ -133,7 +132,6 @@ fn a_hundred_nodes_finish() {
             ..SimOptions::default()
         };
         let style = TaskGraph::new();
-        // Drawn are 1 to 100 nodes: the seed is one that draws many.
         let mut sim = Sim::with_graphs(&style, 5, &options, vec![join(200, 60)]).unwrap();
         let summary = sim.run().unwrap();
         println!(

@@ -5,7 +5,7 @@ use anyhow::{Context, Result, anyhow};
 use bench_actor::Actor;
 use bench_baseline::{Datafusion, Datafusion1t};
 use bench_lab::cluster::ClusterLauncher;
-use bench_model::{Engine, Style};
+use bench_model::{Blocking, Engine, JobTrace, Nanos, Style};
 use bench_node::{LiveEngine, NodeOptions, NodePlan, NodeStyles};
 use bench_plan::{PlanFront, PlanStore};
 use bench_stagedag::StageDag;
@@ -50,6 +50,20 @@ fn live<S: Style>(style: S) -> Result<Box<dyn Engine>> {
 pub(crate) fn node_styles() -> NodeStyles {
     let registry = || bench_kernels::registry(&PlanStore::default());
     NodeStyles::new(registry).with(Actor).with(TaskGraph::default()).with(StageDag)
+}
+
+/// Plays a recorded job again in virtual time, without one kind of blocking if one is named.
+///
+/// # Errors
+/// A style that is not there, or a trace that it cannot play to its end.
+pub(crate) fn replay(trace: &JobTrace, without: Option<Blocking>) -> Result<Nanos> {
+    let replayed = match trace.style.as_str() {
+        "actor" => bench_sim::replay(&Actor, trace, without),
+        "taskgraph" => bench_sim::replay(&TaskGraph::default(), trace, without),
+        "stagedag" => bench_sim::replay(&StageDag, trace, without),
+        other => return Err(anyhow!("no style `{other}`")),
+    };
+    Ok(replayed?)
 }
 
 /// What engines of this build say their version is.

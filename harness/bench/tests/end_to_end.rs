@@ -313,6 +313,10 @@ fn a_simulated_seed_replays_to_the_letter() {
     once.assert_code(0);
     assert_eq!(once.stdout, twice.stdout);
     p.bench(&["sim", "--seed", "1", "--seeds", "50", "--json"]).assert_code(0);
+    let many = p.bench(&["sim", "--style", "actor", "--seeds", "1..60", "--nodes", "1,3,10"]);
+    many.assert_code(0);
+    assert!(many.stdout.starts_with("actor: 60 seeds"), "{}", many.stdout);
+    p.bench(&["sim", "--seed", "1", "--seeds", "1..60"]).assert_refused(&["--seed"]);
 }
 
 #[test]

@@ -4,7 +4,7 @@
 use arrow::array::{ArrayRef, Date32Array, Decimal128Array, Float64Array, Int64Array, RecordBatch, StringArray};
 use arrow::datatypes::Schema;
 use bench_lab::hosted::{HostedProvider, serve};
-use bench_lab::live::{Digested, EngineProvider, EngineSpec, Failure, Limits, LiveEngine, Measured};
+use bench_lab::live::{Digested, EngineProvider, EngineSpec, Failure, Keep, Limits, LiveEngine, Measured};
 use bench_lab::oracle::digest;
 use bench_lab::runner::{Plan, Twins, run};
 use bench_model::{
@@ -14,7 +14,6 @@ use bench_model::{
 use bench_record::{Build, ClusterContext, Journal, Machine, Observation, Protocol, RunContext, SCHEMA, Timestamp};
 use criterion::{BatchSize, Criterion, Throughput};
 use std::hint::black_box;
-use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
@@ -37,7 +36,7 @@ impl LiveEngine for Noop {
     fn run(&mut self, _workload: &Workload, _limits: &Limits<'_>) -> Result<Measured, Failure> {
         Ok(Measured { wall_ns: 1, ..Measured::default() })
     }
-    fn digest(&mut self, _check: &Check, _keep: Option<&Path>, _stop: &AtomicBool) -> Result<Digested, Failure> {
+    fn digest(&mut self, _check: &Check, _keep: Keep<'_>, _stop: &AtomicBool) -> Result<Digested, Failure> {
         Ok(Digested { digest: Ok(Digest::default()), check_ns: 0 })
     }
     fn discard(&mut self, _stop: &AtomicBool) -> Result<(), Failure> {
@@ -181,7 +180,7 @@ fn hosted(c: &mut Criterion) {
     c.bench_function("hosted/no-op trial", |b| {
         b.iter(|| {
             live.run(workload, &limits).unwrap();
-            live.digest(&workload.check, None, &stop).unwrap()
+            live.digest(&workload.check, Keep::default(), &stop).unwrap()
         });
     });
     live.stop();
@@ -212,6 +211,7 @@ impl Session for Idle {
             schema: Arc::new(Schema::empty()),
             batches: vec![],
             spans: None,
+            trace: None,
             notes: vec![],
             faults: vec![],
             spilled_bytes: None,

@@ -8,7 +8,7 @@
 use arrow::array::{ArrayRef, Int64Array, RecordBatch};
 use arrow::datatypes::{DataType, Field, Schema};
 use bench_lab::hosted::{HostedEngine, HostedProvider, HostedSession, Origin, serve};
-use bench_lab::live::{EngineProvider, EngineSpec, Failure, Limits};
+use bench_lab::live::{EngineProvider, EngineSpec, Failure, Keep, Limits};
 use bench_lab::oracle::{compare, digest, digest_parquet};
 use bench_model::{
     Answer, Capabilities, Check, Dataset, Digest, Engine, EngineError, EngineSetup, Explanation, Family, Fault,
@@ -101,6 +101,7 @@ impl Session for OddSession {
             schema: batch.schema(),
             batches: vec![batch],
             spans: None,
+            trace: None,
             notes: vec!["a note".into()],
             faults: vec![],
             spilled_bytes: (self.behavior == "burns").then_some(4096),
@@ -237,7 +238,7 @@ fn a_good_engine_answers_and_is_measured() {
         "stalls are recorded where the kernel counts them"
     );
     assert_eq!(measured.spilled_bytes, None, "an engine that does not count has not spilled nothing");
-    let answer = session.digest(&Check::default(), None, &NEVER).unwrap().digest.unwrap();
+    let answer = session.digest(&Check::default(), Keep::default(), &NEVER).unwrap().digest.unwrap();
     let expected = batch(&[1, 2, 3]);
     let expected = digest(&expected.schema(), &[expected], &Check::default()).unwrap();
     assert_eq!(compare(&expected, &answer, &Check::default()), Ok(()));
@@ -264,11 +265,12 @@ fn an_answer_out_of_order_is_a_mismatch_and_a_kept_result_is_whole() {
     session.run(&workload(), &limits(PATIENT, 0)).unwrap();
     let by_n = SortKey { column: "n".into(), descending: false, nulls_first: false };
     let ordered = Check { order_by: vec![by_n], ..Check::default() };
-    let mismatch = session.digest(&ordered, Some(&path), &NEVER).unwrap().digest.unwrap_err();
+    let mismatch =
+        session.digest(&ordered, Keep { result: Some(&path), trace: None }, &NEVER).unwrap().digest.unwrap_err();
     assert_eq!(mismatch, "row 1 is out of order: rows must be ordered by n");
     assert_eq!(digest_parquet(&path, &Check::default()).unwrap().rows, 3);
     assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1, "no draft is left");
-    let again = session.digest(&ordered, None, &NEVER).unwrap_err().to_string();
+    let again = session.digest(&ordered, Keep::default(), &NEVER).unwrap_err().to_string();
     assert!(again.contains("there is no answer to digest"), "{again}");
 }
 
@@ -277,14 +279,15 @@ fn a_discarded_answer_is_gone_and_discarding_nothing_is_fine() {
     session.discard(&NEVER).unwrap();
     session.run(&workload(), &limits(PATIENT, 0)).unwrap();
     session.discard(&NEVER).unwrap();
-    let said = session.digest(&Check::default(), None, &NEVER).unwrap_err().to_string();
+    let said = session.digest(&Check::default(), Keep::default(), &NEVER).unwrap_err().to_string();
     assert!(said.contains("there is no answer to digest"), "{said}");
 }
 
 fn a_result_that_cannot_be_kept_is_the_harness_s_failure() {
     let mut session = started("good");
     session.run(&workload(), &limits(PATIENT, 0)).unwrap();
-    let failure = session.digest(&Check::default(), Some("/nonexistent/k.parquet".as_ref()), &NEVER).unwrap_err();
+    let keep = Keep { result: Some("/nonexistent/k.parquet".as_ref()), trace: None };
+    let failure = session.digest(&Check::default(), keep, &NEVER).unwrap_err();
     assert!(matches!(failure, Failure::Harness(_)) && failure.outcome().is_none(), "{failure:?}");
 }
 
@@ -452,7 +455,7 @@ fn no_engine_is_told_what_its_answer_should_be() {
     let digest = Digest { approx: vec![column], exact_columns: vec!["secret".into()], ..Default::default() };
     let check = Check { expected: Some((digest, "an oracle".into())), ..Check::default() };
     session.run(&Workload { check: check.clone(), ..workload() }, &limits(PATIENT, 0)).unwrap();
-    session.digest(&check, None, &NEVER).unwrap();
+    session.digest(&check, Keep::default(), &NEVER).unwrap();
     let told = std::fs::read_to_string(log).unwrap();
     for secret in ["expected", "an oracle", "secret"] {
         assert!(!told.contains(secret), "{told}");
@@ -467,7 +470,7 @@ fn a_foreign_engine_is_timed_by_the_harness_and_does_not_digest_its_own_answer()
     let mut session = foreign(&folder.path().join("log"), r#"{"wall_ns":1,"rows":3,"notes":[]}"#, &digested);
     let measured = session.run(&workload(), &limits(PATIENT, 0)).unwrap();
     assert!(measured.wall_ns > 1_000, "{} ns is what the engine said", measured.wall_ns);
-    let said = session.digest(&Check::default(), None, &NEVER).unwrap_err().to_string();
+    let said = session.digest(&Check::default(), Keep::default(), &NEVER).unwrap_err().to_string();
     assert!(said.contains("it has to reply with `result`"), "{said}");
     assert!(!session.is_alive());
 }

@@ -5,6 +5,7 @@ use crate::dataset::Dataset;
 use crate::fault::{FaultOutcome, FaultPlan};
 use crate::program::{Family, Workload};
 use crate::span::SpanReport;
+use crate::trace::JobTrace;
 use crate::tuning::{Switch, Tuning};
 use crate::units::Bytes;
 use arrow::array::RecordBatch;
@@ -54,6 +55,8 @@ pub struct Answer {
     pub batches: Vec<RecordBatch>,
     /// Where slot time went, if asked for and known.
     pub spans: Option<SpanReport>,
+    /// What each task did, if spans were asked for, known, and few enough to be kept.
+    pub trace: Option<Box<JobTrace>>,
     /// What the engine decided on the way (replanning, retries, speculation), a sentence each.
     pub notes: Vec<String>,
     /// What came of the faults that were armed for this run.

@@ -9,6 +9,7 @@
 //! | `kernel` | a named function from input blocks to output blocks, and what it may ask of its host |
 //! | `machine` | pure state machines: `(now, event) -> actions` |
 //! | `span` | where a slot's time goes |
+//! | `trace` | what a job did, task by task: enough to replay its schedule |
 //! | `tuning` | the switches of an engine, as data |
 //! | `program` | what a user wants computed, and how an answer is checked |
 //! | `dataset` | tables on disk, by name |
@@ -33,6 +34,7 @@ mod machine;
 mod planner;
 mod program;
 mod span;
+mod trace;
 mod tuning;
 mod units;
 
@@ -53,5 +55,6 @@ pub use machine::{
 pub use planner::{PLANNER_SWITCHES, REPLANNER_SWITCHES, joined};
 pub use program::{Aggregate, Check, Family, JoinKind, Program, Query, SortKey, Step, Workload};
 pub use span::{SpanKind, SpanReport};
+pub use trace::{Blocking, Copied, JobTrace, Replanning, TRACE_SCHEMA, TaskTrace};
 pub use tuning::{Default as SwitchDefault, Switch, Tuning, TuningError, Value, parse_bytes};
 pub use units::{Bytes, Nanos, Rows};

@@ -112,6 +112,14 @@ pub enum JobError {
         /// Whose blocks they were.
         fragment: FragmentId,
     },
+    /// Nodes kept dying with a task, so it is taken for the cause (Dask's KilledWorker).
+    #[error("task {task} is taken for the cause of {deaths} nodes that died while they had it")]
+    Killer {
+        /// Which task.
+        task: TaskId,
+        /// How many nodes, or incarnations of one, died with it.
+        deaths: u32,
+    },
     /// A task asks for more of a resource than any node has.
     #[error("no node can ever run fragment {fragment}: {reason}")]
     Infeasible {

@@ -56,6 +56,14 @@ pub enum RecordError {
         /// Its version.
         found: u64,
     },
+    /// What came of playing traces again cannot be understood.
+    #[error("{}: {message}; delete the file, and `bench replay` makes it again", path.display())]
+    Blocking {
+        /// Which file.
+        path: PathBuf,
+        /// What is wrong with it.
+        message: String,
+    },
     /// The context cannot be understood.
     #[error("{}: not a run's context: {message}; restore the file, or start a new run", path.display())]
     Context {

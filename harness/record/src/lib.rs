@@ -10,10 +10,12 @@
 //! | `machine` | the machine a run was on, and the key that says when two are the same |
 //! | `journal` | the only writer: one locked, append-only, synced line per trial; resuming |
 //! | `reader` | the only reader: a finished or unfinished run from its folder, hostile bytes included |
+//! | `blocking` | what cases would have taken without one kind of blocking |
 //! | `error` | what can be wrong with a folder, and what to do about it |
 //!
 //! `docs/schema.md` describes the files for readers in other languages.
 
+mod blocking;
 mod case;
 mod context;
 mod error;
@@ -24,7 +26,12 @@ mod reader;
 mod resources;
 mod time;
 
-pub use bench_model::{Bytes, ColumnDigest, Digest, Family, FaultOutcome, Nanos, SpanKind, SpanReport, Tuning};
+pub use bench_model::{
+    Blocking, Bytes, ColumnDigest, Digest, Family, FaultOutcome, Nanos, SpanKind, SpanReport, Tuning,
+};
+pub use blocking::{
+    BLOCKING_FILE, CaseBlocking, REPLAY_ERROR_MAX, TRACES_FOLDER, traces, traces_folder, write_blocking,
+};
 pub use case::{Arm, Case, CaseKey, Protocol, ProtocolError};
 pub use context::{Build, ClusterContext, DatasetContext, Difference, EngineContext, RunContext, WorkloadContext};
 pub use error::RecordError;

@@ -1,5 +1,6 @@
 //! The only reader of runs. Takes any bytes: what is not a run is a typed error with a line number, never a panic.
 
+use crate::blocking::{CaseBlocking, read_blocking};
 use crate::context::RunContext;
 use crate::error::RecordError;
 use crate::observation::{Observation, TrialId};
@@ -26,6 +27,8 @@ pub struct Run {
     pub observations: Vec<Observation>,
     /// Bytes of an unfinished last line, which does not count as a trial.
     pub torn_bytes: u64,
+    /// Its cases played again without one kind of blocking, where that was done.
+    pub blocking: Vec<CaseBlocking>,
 }
 
 impl Run {
@@ -42,7 +45,13 @@ impl Run {
             Err(e) if e.kind() == std::io::ErrorKind::NotFound => Lines::default(),
             Err(e) => return Err(RecordError::io("open", path)(e)),
         };
-        Ok(Self { path: folder.to_owned(), context, observations: lines.observations, torn_bytes: lines.torn_bytes })
+        Ok(Self {
+            path: folder.to_owned(),
+            context,
+            observations: lines.observations,
+            torn_bytes: lines.torn_bytes,
+            blocking: read_blocking(folder)?,
+        })
     }
 
     /// The last part of its folder's path.
@@ -59,7 +68,7 @@ struct Version {
     schema: u64,
 }
 
-fn newer(bytes: &[u8]) -> Option<u64> {
+pub(crate) fn newer(bytes: &[u8]) -> Option<u64> {
     serde_json::from_slice::<Version>(bytes).ok().map(|v| v.schema).filter(|found| *found > u64::from(SCHEMA))
 }
 

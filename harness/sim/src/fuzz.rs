@@ -32,12 +32,24 @@ pub fn trace_seed<S: Style>(style: &S, seed: u64, options: &SimOptions) -> (Stri
 /// Runs many seeds on `options.threads` threads, calling `progress` with the number of finished seeds now and then.
 /// Stops early when 20 seeds have failed.
 pub fn fuzz<S: Style>(style: &S, seeds: Range<u64>, options: &SimOptions, progress: impl Fn(u64) + Sync) -> FuzzReport {
+    fuzz_until(style, seeds, options, &AtomicBool::new(false), progress)
+}
+
+/// As [`fuzz`], until `stop` turns true: seeds under way are then run to their end, so that the next one not run is
+/// `seeds.start` plus the number of seeds that ran.
+pub fn fuzz_until<S: Style>(
+    style: &S,
+    seeds: Range<u64>,
+    options: &SimOptions,
+    stop: &AtomicBool,
+    progress: impl Fn(u64) + Sync,
+) -> FuzzReport {
     let next = AtomicU64::new(seeds.start);
     let done = AtomicU64::new(0);
     let enough = AtomicBool::new(false);
     let worker = || {
         let mut report = FuzzReport::default();
-        while !enough.load(Ordering::Relaxed) {
+        while !enough.load(Ordering::Relaxed) && !stop.load(Ordering::Relaxed) {
             let seed = next.fetch_add(1, Ordering::Relaxed);
             if seed >= seeds.end {
                 break;

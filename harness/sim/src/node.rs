@@ -1,7 +1,7 @@
 //! A simulated node: its machine, its slots, its blocks.
 
+use crate::keyed::Map;
 use bench_model::{Attempt, BlockId, BlockMeta, BlockRef, FragmentId, JobId, TaskFailure, TaskId};
-use std::collections::BTreeMap;
 
 /// A block as it is stored.
 pub(crate) struct Held {
@@ -21,7 +21,7 @@ pub(crate) struct Run {
     pub(crate) abandoned: bool,
 }
 
-type Fragments = BTreeMap<(JobId, FragmentId), BTreeMap<(u32, u32, Attempt), Held>>;
+type Fragments = Map<(JobId, FragmentId), Map<(u32, u32, Attempt), Held>>;
 
 /// One node. `T` is what waits while it is paused.
 pub(crate) struct SimNode<M, T> {
@@ -36,7 +36,7 @@ pub(crate) struct SimNode<M, T> {
     pub(crate) was_given_up: bool,
     /// Whether a failure of it is being played out.
     pub(crate) troubled: bool,
-    pub(crate) runs: BTreeMap<(TaskId, Attempt), Run>,
+    pub(crate) runs: Map<(TaskId, Attempt), Run>,
     store: Fragments,
     pub(crate) backlog: Vec<T>,
 }
@@ -49,7 +49,7 @@ pub(crate) enum Fetch {
 }
 
 impl<M, T> SimNode<M, T> {
-    pub(crate) const fn new(machine: M, slots: u32) -> Self {
+    pub(crate) fn new(machine: M, slots: u32) -> Self {
         Self {
             machine,
             slots,
@@ -59,8 +59,8 @@ impl<M, T> SimNode<M, T> {
             known: false,
             was_given_up: false,
             troubled: false,
-            runs: BTreeMap::new(),
-            store: BTreeMap::new(),
+            runs: Map::default(),
+            store: Map::default(),
             backlog: Vec::new(),
         }
     }
@@ -103,7 +103,7 @@ impl<M, T> SimNode<M, T> {
 
     /// Bytes of the blocks that are not on disk.
     pub(crate) fn in_memory(&self) -> u64 {
-        let held = self.store.values().flat_map(BTreeMap::values);
+        let held = self.store.values().flat_map(Map::values);
         held.filter(|h| !h.spilled).map(|h| h.meta.bytes.get()).sum()
     }
 
@@ -111,7 +111,7 @@ impl<M, T> SimNode<M, T> {
     pub(crate) fn free(&mut self, job: JobId, fragment: Option<FragmentId>) -> Vec<(TaskId, Attempt)> {
         let keys: Vec<(JobId, FragmentId)> = match fragment {
             Some(fragment) => vec![(job, fragment)],
-            None => self.store.range((job, FragmentId(0))..=(job, FragmentId(u32::MAX))).map(|(k, _)| *k).collect(),
+            None => self.store.keys().filter(|(of, _)| *of == job).copied().collect(),
         };
         let mut freed = Vec::new();
         for key in keys {
@@ -134,15 +134,15 @@ impl<M, T> SimNode<M, T> {
 
     /// The first block that somebody should have freed.
     pub(crate) fn leaked(&self) -> Option<String> {
-        self.store.iter().find_map(|((job, fragment), blocks)| {
-            let kept = blocks.iter().find(|(_, held)| !held.abandoned);
-            kept.map(|((partition, output, attempt), _)| format!("{job}/{fragment}/p{partition}/o{output} {attempt}"))
-        })
+        let blocks = self.store.iter().flat_map(|(of, blocks)| blocks.iter().map(move |(key, held)| (*of, *key, held)));
+        let kept = blocks.filter(|(_, _, held)| !held.abandoned).map(|(of, key, _)| (of, key)).min()?;
+        let ((job, fragment), (partition, output, attempt)) = kept;
+        Some(format!("{job}/{fragment}/p{partition}/o{output} {attempt}"))
     }
 
     /// The driver has given this incarnation up.
     pub(crate) fn abandon(&mut self) {
-        for held in self.store.values_mut().flat_map(BTreeMap::values_mut) {
+        for held in self.store.values_mut().flat_map(Map::values_mut) {
             held.abandoned = true;
         }
         for run in self.runs.values_mut() {

@@ -9,6 +9,8 @@ use std::collections::BTreeMap;
 pub struct SimOptions {
     /// At most so many nodes, at least one.
     pub nodes: u32,
+    /// Exactly so many nodes, which seeds take in turn; drawn up to `nodes` if there are none.
+    pub sizes: Vec<u32>,
     /// At most so many slots per node, at least one.
     pub slots: u32,
     /// At most so many jobs, at least one.
@@ -36,6 +38,7 @@ impl Default for SimOptions {
     fn default() -> Self {
         Self {
             nodes: 4,
+            sizes: Vec::new(),
             slots: 3,
             jobs: 2,
             tasks: 40,
@@ -47,6 +50,29 @@ impl Default for SimOptions {
             events_max: 200_000,
             threads: 2,
         }
+    }
+}
+
+impl SimOptions {
+    /// Nothing goes wrong, nothing is checked, and graphs may be as large as they like: for measuring the simulator.
+    #[must_use]
+    pub fn undisturbed() -> Self {
+        Self {
+            faults: 0,
+            check: false,
+            nodes: 8,
+            slots: 16,
+            events_max: u64::MAX,
+            deadline: Nanos::from_millis(100_000_000),
+            ..Self::default()
+        }
+    }
+
+    /// How many nodes a seed has, if that is not drawn.
+    #[must_use]
+    pub fn size_of(&self, seed: u64) -> Option<u32> {
+        let turn = seed.checked_rem(self.sizes.len() as u64)?;
+        self.sizes.get(usize::try_from(turn).ok()?).map(|size| (*size).max(1))
     }
 }
 
@@ -111,7 +137,7 @@ pub struct SimFailure {
 /// What many seeds did.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct FuzzReport {
-    /// How many seeds ran.
+    /// How many seeds ran: the first ones, without a gap.
     pub seeds: u64,
     /// Events handled by machines, over all seeds.
     pub events: u64,

@@ -25,12 +25,20 @@ pub(crate) struct SimJob {
     pub(crate) expected: Checksum,
     pub(crate) over: bool,
     pub(crate) cancelled: bool,
+    /// How many incarnations of nodes had been lost when it was submitted.
+    pub(crate) deaths_before: u32,
 }
 
 impl SimJob {
     pub(crate) fn new(graph: Arc<Graph>, expected: Checksum) -> Self {
-        let mut job =
-            Self { graph: Arc::clone(&graph), positions: BTreeMap::new(), expected, over: false, cancelled: false };
+        let mut job = Self {
+            graph: Arc::clone(&graph),
+            positions: BTreeMap::new(),
+            expected,
+            over: false,
+            cancelled: false,
+            deaths_before: 0,
+        };
         job.plan(graph);
         job
     }
@@ -46,7 +54,9 @@ impl SimJob {
     }
 
     pub(crate) fn fragment(&self, id: FragmentId) -> Option<&Fragment> {
-        self.graph.fragments.get(*self.positions.get(&id)?)
+        // Ids usually count from 0, so a fragment is found at its own number.
+        let here = self.graph.fragments.get(id.0 as usize).filter(|f| f.id == id);
+        here.or_else(|| self.graph.fragments.get(*self.positions.get(&id)?))
     }
 }
 
@@ -55,7 +65,7 @@ pub(crate) struct Oracle {
     attempts: BTreeMap<(TaskId, Attempt), Record>,
     /// Attempts by the incarnation that ran them.
     ran: BTreeSet<(NodeId, u32, TaskId, Attempt)>,
-    /// The latest attempt of each task that somebody was told to read.
+    /// The attempt of each task that somebody was told to read last.
     used: BTreeMap<TaskId, Attempt>,
     failures: BTreeMap<TaskId, u32>,
     fetch_failures: BTreeMap<(JobId, FragmentId), u32>,
@@ -65,7 +75,7 @@ pub(crate) struct Oracle {
     pub(crate) lost_nodes: BTreeSet<NodeId>,
     /// The driver had no node at some time.
     pub(crate) all_nodes_were_down: bool,
-    /// How often a node was given up or came back as another incarnation.
+    /// How many incarnations of nodes the driver has lost: given up, or replaced by the next one before that.
     pub(crate) deaths: u32,
 }
 
@@ -114,32 +124,61 @@ impl Oracle {
         }
         let used = self.used.entry(task).or_insert(attempt);
         if *used != attempt {
-            let older = (*used).min(attempt);
-            *used = (*used).max(attempt);
-            let lost = self.attempts.get(&(task, older)).is_some_and(|r| r.replaceable);
-            if !lost && !self.was_unread(task, graph) {
-                return Err(rule(format!("two attempts of {task} are read, although {older} was never lost")));
+            // Which of the two came first cannot be told from outside: a node that starts over counts its attempts from 0
+            // again, and an order that arrives late writes an old attempt after a new one.
+            let before = std::mem::replace(used, attempt);
+            let is_lost = |which| self.attempts.get(&(task, which)).is_some_and(|r| r.replaceable);
+            if !is_lost(before) && !is_lost(attempt) && !self.was_unread(task, graph) {
+                let both = format!("{before} and {attempt} of {task}");
+                return Err(rule(format!("{both} are both read, although neither was lost")));
             }
         }
         Ok(())
     }
 
-    /// Whether everybody who reads a task has finished at least once: then its blocks may have been given up for good,
-    /// and made again when a reader was lost later, even if the message to free them never arrived.
+    /// Whether everybody who reads a task has finished at least once, and one of them is needed again, because its own
+    /// blocks were lost or were in turn unread: then the task's blocks may have been given up for good and be made again for
+    /// that reader, even if the message to free them never arrived.
     fn was_unread(&self, task: TaskId, graph: &Graph) -> bool {
-        let Some(source) = graph.fragment(task.fragment) else { return true };
-        graph.fragments.iter().all(|reader| {
-            let inputs = || reader.inputs.iter().filter(|i| i.from == task.fragment);
+        if graph.fragment(task.fragment).is_none() {
+            // Replanning has done away with it.
+            return true;
+        }
+        let mut seen = BTreeSet::from([task]);
+        let mut open = vec![task];
+        while let Some(task) = open.pop() {
+            // One whose blocks are still waited for was given up by nobody.
+            let Some(readers) = self.finished_readers(task, graph) else { continue };
+            for (reader, replaceable) in readers {
+                if replaceable {
+                    return true;
+                }
+                if seen.insert(reader) {
+                    open.push(reader);
+                }
+            }
+        }
+        false
+    }
+
+    /// Who reads a task, and whether one of its finished attempts may be replaced; none if somebody has never finished.
+    fn finished_readers(&self, task: TaskId, graph: &Graph) -> Option<Vec<(TaskId, bool)>> {
+        let mut readers = Vec::new();
+        let source = graph.fragment(task.fragment)?;
+        for reader in &graph.fragments {
+            let inputs: Vec<_> = reader.inputs.iter().filter(|i| i.from == task.fragment).collect();
             let reads_it = |partition: &u32| {
-                inputs().any(|i| reader.reads(task.job, i, source, *partition).any(|b| b.task == task))
+                inputs.iter().any(|i| reader.reads(task.job, i, source, *partition).any(|b| b.task == task))
             };
-            inputs().next().is_none()
-                || (0..reader.tasks).filter(reads_it).all(|partition| {
-                    let id = TaskId { job: task.job, fragment: reader.id, partition };
-                    let mut attempts = self.attempts.range((id, Attempt(0))..=(id, Attempt(u32::MAX)));
-                    attempts.any(|(_, record)| record.produced.is_some())
-                })
-        })
+            for partition in (0..reader.tasks).filter(reads_it) {
+                let id = TaskId { job: task.job, fragment: reader.id, partition };
+                let attempts = self.attempts.range((id, Attempt(0))..=(id, Attempt(u32::MAX)));
+                let mut finished = attempts.filter(|(_, record)| record.produced.is_some()).peekable();
+                finished.peek()?;
+                readers.push((id, finished.any(|(_, record)| record.replaceable)));
+            }
+        }
+        Some(readers)
     }
 
     pub(crate) fn produced(&mut self, node: NodeId, task: TaskId, attempt: Attempt, blocks: &[BlockMeta]) {
@@ -229,10 +268,12 @@ impl Oracle {
         let justified = match error {
             JobError::Task { task, attempts, failure } => match failure {
                 TaskFailure::Cancelled | TaskFailure::MissingBlock(_) | TaskFailure::CorruptBlock(_) => false,
-                // A style may take a task for the cause of its nodes' deaths (Dask's KilledWorker), and then says so.
-                TaskFailure::Transient(why) if why.contains("died") => self.deaths >= *attempts,
                 _ => self.failures.get(task).copied().unwrap_or(0) >= *attempts,
             },
+            // Each death was of another incarnation, and after the job had begun.
+            JobError::Killer { task, deaths } => {
+                task.job == id && self.deaths.saturating_sub(job.deaths_before) >= *deaths
+            }
             JobError::ChecksumChanged(_) => self.fickle.iter().any(|t| t.job == id),
             JobError::Unstable { fragment, times } => {
                 self.fetch_failures.get(&(id, *fragment)).copied().unwrap_or(0) >= *times

@@ -3,9 +3,11 @@
 mod actions;
 mod blocks;
 mod life;
+mod replaying;
 
 use crate::content::expected_answer;
 use crate::faults::{FaultKind, Faults};
+use crate::keyed::Map;
 use crate::node::SimNode;
 use crate::options::{SimFailure, SimOptions, SimSummary, SimTrouble};
 use crate::oracle::{Oracle, SimJob};
@@ -17,6 +19,7 @@ use bench_model::{
     StyleEnv, TaskId, TimerId, Tuning,
 };
 use life::Life;
+use replaying::Replaying;
 use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::sync::Arc;
@@ -54,12 +57,14 @@ pub struct Sim<'s, S: Style> {
     unfinished: usize,
     queue: Queue<Occurrence<S::Msg>>,
     queue_max: usize,
-    timers: BTreeMap<(Addr, TimerId), u64>,
+    timers: Map<(Addr, TimerId), u64>,
     sent: u64,
-    delivered: BTreeMap<(Addr, Addr), u64>,
+    delivered: Map<(Addr, Addr), u64>,
     out: Vec<Action<S::Msg>>,
     summary: SimSummary,
     trace: Option<String>,
+    /// What a recorded job took, if one is played again; otherwise times and contents are drawn.
+    replay: Option<Replaying>,
 }
 
 impl<'s, S: Style> Sim<'s, S> {
@@ -106,46 +111,61 @@ impl<'s, S: Style> Sim<'s, S> {
         let memory_share = memory.map_or(Bytes::new(1 << 30), |m| Bytes::new(m.get() / 100));
         let resources = BTreeMap::from([("gpu".to_owned(), 2_000)]);
         let env = StyleEnv { slots: options.slots.max(1), memory_share, memory, resources, tuning };
-        let mut sim = Self {
+        let faults = Faults::draw(&mut rng, options.faults);
+        let mut sim = Self::empty(style, seed, options, env, rng, faults);
+        sim.set_up(graphs);
+        Ok(sim)
+    }
+
+    /// A cluster with its driver and nothing else.
+    fn empty(style: &'s S, seed: u64, options: &SimOptions, env: StyleEnv, rng: Rng, faults: Faults) -> Self {
+        Self {
             style,
             seed,
             options: options.clone(),
             now: Nanos::ZERO,
-            faults: Faults::draw(&mut rng, options.faults),
+            faults,
             oracle: Oracle::default(),
             driver: style.machine(Addr::Driver, &env),
             env,
             nodes: Vec::new(),
             jobs: BTreeMap::new(),
-            unfinished: graphs.len(),
+            unfinished: 0,
             queue: Queue::new(),
             queue_max: 0,
-            timers: BTreeMap::new(),
+            timers: Map::default(),
             sent: 0,
-            delivered: BTreeMap::new(),
+            delivered: Map::default(),
             out: Vec::new(),
             summary: SimSummary::default(),
             trace: None,
+            replay: None,
             rng,
-        };
-        sim.set_up(graphs);
-        Ok(sim)
+        }
+    }
+
+    /// Adds a node that joins at that time.
+    fn add_node(&mut self, slots: u32, joins: Nanos) {
+        let id = NodeId(self.nodes.len() as u32);
+        let env = StyleEnv { slots, ..self.env.clone() };
+        let machine = self.style.machine(Addr::Node(id), &env);
+        self.nodes.push(SimNode::new(machine, slots));
+        self.queue.push(joins, Occurrence::Life(id, Life::Joins { incarnation: 0 }));
     }
 
     fn set_up(&mut self, graphs: Vec<Arc<Graph>>) {
-        let nodes = self.rng.between(1, u64::from(self.options.nodes.max(1))) as u32;
+        let drawn = self.rng.between(1, u64::from(self.options.nodes.max(1))) as u32;
+        let nodes = self.options.size_of(self.seed).unwrap_or(drawn);
         let mut all_slots = 0;
-        for id in 0..nodes {
+        for _ in 0..nodes {
             let slots = self.rng.between(1, u64::from(self.options.slots.max(1))) as u32;
             all_slots += slots as usize;
-            let env = StyleEnv { slots, ..self.env.clone() };
-            let machine = self.style.machine(Addr::Node(NodeId(id)), &env);
-            self.nodes.push(SimNode::new(machine, slots));
             let joins = Nanos::new(self.rng.below(20_000_000));
-            self.queue.push(joins, Occurrence::Life(NodeId(id), Life::Joins { incarnation: 0 }));
+            self.add_node(slots, joins);
         }
         // Far above what a sound protocol needs: a few messages per slot, resent now and then while answers are late.
         self.queue_max = 2_000 + 200 * all_slots;
+        self.unfinished = graphs.len();
         for (number, graph) in graphs.into_iter().enumerate() {
             let id = JobId(number as u64);
             let at = Nanos::new(self.rng.below(50_000_000));
@@ -229,7 +249,10 @@ impl<'s, S: Style> Sim<'s, S> {
         self.write(|| format!("{occurrence:?}"));
         match occurrence {
             Occurrence::Submit(job) => {
-                let Some(graph) = self.jobs.get(&job).map(|j| Arc::clone(j.graph())) else { return Ok(()) };
+                let deaths = self.oracle.deaths;
+                let Some(submitted) = self.jobs.get_mut(&job) else { return Ok(()) };
+                submitted.deaths_before = deaths;
+                let graph = Arc::clone(submitted.graph());
                 self.feed(Addr::Driver, Event::Submit { job, graph })
             }
             Occurrence::CancelJob(job) => {

@@ -9,7 +9,8 @@ use std::collections::BTreeMap;
 
 #[test]
 fn ten_thousand_seeds_pass_and_every_kind_of_fault_fires() {
-    let report = fuzz(&StageDag, 0..10_000, &SimOptions::default(), |_| {});
+    let options = SimOptions { sizes: vec![1, 3, 10], ..SimOptions::default() };
+    let report = fuzz(&StageDag, 0..10_000, &options, |_| {});
     for failure in &report.failures {
         println!("{failure}");
     }
@@ -18,7 +19,7 @@ fn ten_thousand_seeds_pass_and_every_kind_of_fault_fires() {
         report.events, report.attempts, report.answered, report.failed
     );
     println!("{} replanned, {} speculated, {:?}", report.replanned, report.speculated, report.fired);
-    assert_eq!(report.failures, [], "replay with: bench sim --style stagedag --seed N");
+    assert_eq!(report.failures, [], "replay with: bench sim --style stagedag --nodes 1,3,10 --seed N");
     assert_eq!(report.seeds, 10_000);
     // A style that keeps its blocks on disk neither spills nor watches its memory.
     let irrelevant = [FaultKind::DiskFull, FaultKind::MemoryPressure];
@@ -27,6 +28,16 @@ fn ten_thousand_seeds_pass_and_every_kind_of_fault_fires() {
     }
     assert!(report.answered > 5 * report.failed, "most jobs should survive their faults");
     assert!(report.replanned > 500 && report.speculated > 500);
+}
+
+#[test]
+fn a_hundred_nodes_finish() {
+    let large = SimOptions { sizes: vec![100], slots: 4, events_max: 5_000_000, ..SimOptions::default() };
+    let checked = fuzz(&StageDag, 0..20, &SimOptions { tasks: 200, ..large.clone() }, |_| {});
+    // Invariants cost time in proportion to the job: without them, jobs may be as large as the cluster.
+    let full = fuzz(&StageDag, 0..20, &SimOptions { tasks: 5_000, jobs: 4, check: false, ..large }, |_| {});
+    assert_eq!((checked.failures, full.failures), (vec![], vec![]));
+    assert!(checked.answered + full.answered > checked.failed + full.failed);
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! How fast the simulator and the machines are: prints figures, asserts only what holds on any machine.
 
-use bench_model::{Nanos, Style, Tuning};
+use bench_model::{Style, Tuning};
 use bench_sim::{Sim, SimOptions, run_bare, zero_work_graphs};
 use bench_stagedag::StageDag;
 use std::time::Instant;
@@ -18,15 +18,7 @@ fn zero_work_graphs_of_a_hundred_thousand_tasks_run_each_task_once() {
 
 #[test]
 fn the_simulator_runs_graphs_of_a_hundred_thousand_tasks() {
-    let options = SimOptions {
-        faults: 0,
-        check: false,
-        nodes: 8,
-        slots: 16,
-        events_max: u64::MAX,
-        deadline: Nanos::from_millis(100_000_000),
-        ..SimOptions::default()
-    };
+    let options = SimOptions::undisturbed();
     for (name, graph) in zero_work_graphs() {
         let start = Instant::now();
         let mut sim = Sim::with_graphs(&StageDag, 7, &options, vec![graph]).unwrap();

@@ -2,7 +2,7 @@
 
 use super::layout::Block;
 use super::scale::percent;
-use crate::comparison::Table;
+use crate::comparison::{Contestant, Table};
 use crate::stats::{INTERVAL_TRIALS, RESAMPLES};
 use bench_record::{Case, Protocol};
 
@@ -20,7 +20,9 @@ pub(super) fn blocks(table: &Table) -> Vec<Block> {
         table.started_at
     ));
     items.push(format!("runs: {}; bench {}", table.runs.join(", "), table.builds.join(", ")));
-    items.extend(table.contestants.iter().map(|c| {
+    let (studied, named): (Vec<&Contestant>, Vec<&Contestant>) =
+        table.contestants.iter().partition(|c| c.ablates.is_some());
+    items.extend(named.into_iter().map(|c| {
         let version = c.version.as_deref().unwrap_or("of unknown version");
         let variant = if c.variant == Case::DEFAULT_VARIANT { "default settings" } else { &c.variant };
         let faults = c.faults.as_ref().map_or_else(String::new, |plan| format!(", faults {plan}"));
@@ -29,6 +31,12 @@ pub(super) fn blocks(table: &Table) -> Vec<Block> {
             c.label, c.engine, c.cluster, c.nodes, c.slots
         )
     }));
+    if !studied.is_empty() {
+        items.push(format!(
+            "{} more contestants differ from one of these by one mechanism that is off; the JSON report lists them",
+            studied.len()
+        ));
+    }
     items.extend(table.datasets.iter().map(|d| format!("data {d}")));
     items.extend(few_trials(table));
     items.push(format!(

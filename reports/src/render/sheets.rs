@@ -3,7 +3,7 @@
 use super::layout::{Block, Kind, Row, Sheet, Tone};
 use super::scale::{Scale, percent};
 use super::wording::{column, range, ratio_text};
-use super::{WIDTH, ablation, faults, footer, scaling, weak};
+use super::{WIDTH, ablation, blocking, faults, footer, scaling, weak};
 use crate::comparison::{
     Cell, Comparison, CostAnswer, CostReport, FamilyReport, Incident, Ratio, SpanBreakdown, Table, Total,
     WorkloadReport,
@@ -18,7 +18,7 @@ const SPAN_COLUMNS: usize = 5;
 const SPAN_NAME: usize = 15;
 
 /// The contestants of studies: their sheet shows them, all others leave them out.
-type Aside<'a> = BTreeSet<&'a str>;
+pub(super) type Aside<'a> = BTreeSet<&'a str>;
 
 /// The whole report.
 pub(super) fn document(comparison: &Comparison) -> Vec<Block> {
@@ -85,6 +85,7 @@ fn family_blocks(family: &FamilyReport, baseline: &str, aside: &Aside<'_>) -> Ve
     blocks.extend(ablation::blocks(family));
     blocks.extend(faults::blocks(family));
     blocks.extend(spans(family, aside));
+    blocks.extend(blocking::blocks(family, aside));
     blocks
 }
 

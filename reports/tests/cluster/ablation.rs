@@ -193,3 +193,11 @@ fn a_mechanism_without_which_a_workload_fails_is_never_called_indistinguishable(
     assert!(text.contains("without spilling these do not complete: r"), "{text}");
     assert!(text.contains("indistinguishable with and without: stealing 1.00"), "{text}");
 }
+
+#[test]
+fn the_footer_counts_the_contestants_of_a_study_and_does_not_list_them() {
+    let text = text(&[runs::ablation()], Format::Table);
+    let footer = &text[text.find("How this was").unwrap()..];
+    assert!(footer.contains("3 more contestants differ from one of these"), "{footer}");
+    assert!(footer.contains("- stagedag: stagedag") && !footer.contains("fusion=off"), "{footer}");
+}

@@ -7,6 +7,7 @@
 //! | `nodes` | labels, widths, speedup, and the law behind it |
 //! | `faults` | what counts, what is void, and what never mixes |
 //! | `ablation` | what each mechanism is worth |
+//! | `blocking` | what would have been without one kind of blocking |
 
 #![expect(clippy::unwrap_used, reason = "a test may fail loudly")]
 
@@ -14,6 +15,7 @@
 mod fixture;
 
 mod ablation;
+mod blocking;
 mod faults;
 mod nodes;
 mod runs;

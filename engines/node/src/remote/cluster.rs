@@ -507,6 +507,7 @@ impl<S: Style> Role<S> for Cluster<S> {
                         control.ran_on(node);
                     }
                     batch.ran.into_iter().for_each(|(task, took)| control.count_ran(task, took));
+                    batch.traces.into_iter().for_each(|trace| control.log(trace));
                     batch.spilled.into_iter().for_each(|(job, bytes)| control.count_spilled(job, bytes));
                     batch.notes.into_iter().for_each(|(job, note)| control.hear_note(job, note));
                     control.hear(now, Addr::Driver, link.peer(), batch.messages);

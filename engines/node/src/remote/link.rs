@@ -15,7 +15,7 @@ use crate::remote::error::LinkError;
 use crate::remote::poller::Poller;
 use crate::remote::stream::Stream;
 use crate::remote::wire::{BATCH_BYTES, Batch, FRAME_MAX, Frame, Inbound, encode};
-use bench_model::{Addr, Bytes, Epoch, JobId, Nanos, Note, TaskId};
+use bench_model::{Addr, Bytes, Epoch, JobId, Nanos, Note, TaskId, TaskTrace};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::io::{self, ErrorKind, Read, Write};
@@ -33,6 +33,7 @@ const TURN_BYTES: usize = 1 << 20;
 enum Outgoing<M> {
     Message(M),
     Ran(TaskId, Nanos),
+    Trace(Box<TaskTrace>),
     Spilled(JobId, Bytes),
     Note(JobId, Note),
     Frame(Frame<M>),
@@ -150,6 +151,11 @@ impl<M: Serialize + DeserializeOwned> Link<M> {
         lock(&self.queue).push(Outgoing::Ran(task, took));
     }
 
+    /// Queues what an attempt has done that ran well.
+    pub(crate) fn push_trace(&self, trace: TaskTrace) {
+        lock(&self.queue).push(Outgoing::Trace(Box::new(trace)));
+    }
+
     /// Queues the news that a task of a job wrote out that much because memory ran short.
     pub(crate) fn push_spilled(&self, job: JobId, bytes: Bytes) {
         lock(&self.queue).push(Outgoing::Spilled(job, bytes));
@@ -254,6 +260,7 @@ impl<M: Serialize + DeserializeOwned> Link<M> {
             match outgoing {
                 Outgoing::Message(message) => batch.messages.push(message),
                 Outgoing::Ran(task, took) => batch.ran.push((task, took)),
+                Outgoing::Trace(trace) => batch.traces.push(*trace),
                 Outgoing::Spilled(job, bytes) => batch.spilled.push((job, bytes)),
                 Outgoing::Note(job, note) => batch.notes.push((job, note)),
                 Outgoing::Frame(frame) => {

@@ -8,7 +8,7 @@ use crate::remote::link::Link;
 use crate::remote::poller::{Poller, Woken};
 use crate::remote::stream::Stream;
 use crate::remote::wire::Frame;
-use bench_model::{Addr, Bytes, Epoch, JobId, Nanos, Note, TaskId};
+use bench_model::{Addr, Bytes, Epoch, JobId, Nanos, Note, TaskId, TaskTrace};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::collections::BTreeMap;
@@ -153,6 +153,16 @@ impl<M: Serialize + DeserializeOwned> Network<M> {
         let mut lines = self.lock();
         if let Some(Line::Open(link)) = lines.by_peer.get(&to) {
             link.push_ran(task, took);
+            let link = Arc::clone(link);
+            self.mark(&mut lines, link);
+        }
+    }
+
+    /// Queues what an attempt has done that ran well.
+    pub(crate) fn post_trace(&self, to: Addr, trace: TaskTrace) {
+        let mut lines = self.lock();
+        if let Some(Line::Open(link)) = lines.by_peer.get(&to) {
+            link.push_trace(trace);
             let link = Arc::clone(link);
             self.mark(&mut lines, link);
         }

@@ -8,7 +8,7 @@ use crate::remote::network::Network;
 use crate::remote::plans::Plans;
 use crate::remote::reader::{Reader, Rows, Share};
 use crate::remote::wire::Frame;
-use bench_model::{Addr, Attempt, BlockId, BlockRef, Event, NodeId, Storage, Style, TaskFailure};
+use bench_model::{Addr, Attempt, BlockId, BlockRef, NodeId, Storage, Style, TaskFailure};
 use bytes::Bytes;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak, mpsc};
@@ -98,11 +98,11 @@ impl<S: Style> RemotePeers<S> {
             let result = share.and_then(|share| bring(host, share, storage));
             failures.extend(result.as_ref().err().cloned());
             let waiting = self.waiting().remove(&(block.id, block.attempt)).unwrap_or_default();
-            fetched.extend(waiting.into_iter().map(|block| Event::Fetched { block, result: result.clone() }));
+            fetched.extend(waiting.into_iter().map(|block| (block, result.clone())));
         }
         host.command(|control, now| {
             failures.iter().for_each(|failure| control.saw(Some(failure)));
-            fetched.into_iter().for_each(|event| control.feed_node(now, event));
+            fetched.into_iter().for_each(|(block, result)| control.fetched(now, block, result));
         });
     }
 

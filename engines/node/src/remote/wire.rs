@@ -7,7 +7,7 @@
 //!
 //! Long because: the frames, their codec and the properties it must have belong together.
 
-use bench_model::{BlockId, Bytes, Epoch, JobId, Nanos, NodeId, Note, SpanKind, TaskId};
+use bench_model::{BlockId, Bytes, Epoch, JobId, Nanos, NodeId, Note, SpanKind, TaskId, TaskTrace};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use std::io::{self, Read, Write};
@@ -110,6 +110,8 @@ pub(crate) struct Batch<M> {
     /// Tasks that ran well on the sending node before it said this, and how much of a slot's time each took: the driver's
     /// host counts them for the answers of zero-work graphs, and for what faults waste.
     pub(crate) ran: Vec<(TaskId, Nanos)>,
+    /// What attempts did that ran well, where slots account for their time.
+    pub(crate) traces: Vec<TaskTrace>,
     /// What attempts at tasks of a job wrote out on the sending node because memory ran short.
     pub(crate) spilled: Vec<(JobId, Bytes)>,
     /// What the sending node's machine did that is worth telling.
@@ -121,12 +123,20 @@ pub(crate) struct Batch<M> {
 impl<M> Batch<M> {
     /// Nothing yet.
     pub(crate) fn new(epoch: Epoch) -> Self {
-        Self { epoch, ran: Vec::new(), spilled: Vec::new(), notes: Vec::new(), messages: Vec::new() }
+        Self {
+            epoch,
+            ran: Vec::new(),
+            traces: Vec::new(),
+            spilled: Vec::new(),
+            notes: Vec::new(),
+            messages: Vec::new(),
+        }
     }
 
-    /// How many things it says.
+    /// How many things it says. A trace takes as much as its blocks.
     pub(crate) fn len(&self) -> usize {
-        self.ran.len() + self.spilled.len() + self.notes.len() + self.messages.len()
+        let traces: usize = self.traces.iter().map(|t| 1 + t.blocks.len() / 8).sum();
+        self.ran.len() + traces + self.spilled.len() + self.notes.len() + self.messages.len()
     }
 }
 
@@ -389,6 +399,12 @@ mod tests {
         prop_oneof![run, failed.prop_map(|f| Said::Failed(Err(f))), Just(Said::Nothing)]
     }
 
+    fn traced(task: TaskId) -> TaskTrace {
+        let by_kind_ns = [(SpanKind::Compute, Nanos::new(u64::from(task.partition)))].into();
+        let copied = bench_model::Copied { bytes: Bytes::new(5), took_ns: Nanos::new(6) };
+        TaskTrace { task, attempt: Attempt(1), node: NodeId(2), by_kind_ns, copied, blocks: vec![(1, 2), (3, 4)] }
+    }
+
     fn frame() -> impl Strategy<Value = Frame<Said>> {
         let batch = (any::<u64>(), proptest::collection::vec(task(), 0..4), proptest::collection::vec(said(), 0..6));
         prop_oneof![
@@ -396,6 +412,7 @@ mod tests {
                 epoch: Epoch(e),
                 spilled: ran.iter().map(|t| (t.job, Bytes::new(u64::from(t.partition)))).collect(),
                 notes: ran.iter().map(|t| (t.job, Note::Speculated(*t))).collect(),
+                traces: ran.iter().map(|t| traced(*t)).collect(),
                 ran: ran.into_iter().zip((0..).map(Nanos::new)).collect(),
                 messages,
             })),

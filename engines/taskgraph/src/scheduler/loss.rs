@@ -6,7 +6,7 @@ use super::Cx;
 use super::job::Job;
 use super::key::State;
 use super::workers::{NOBODY, WorkerIx};
-use bench_model::{JobError, NodeId, Note, TaskFailure};
+use bench_model::{JobError, NodeId, Note};
 
 impl Job {
     /// The worker was taken from the list already. A worker that leaves in good order (`safe`) is no reason to suspect what
@@ -25,9 +25,7 @@ impl Job {
                 state.suspicious += u32::from(!safe);
                 let deaths = state.suspicious;
                 if deaths > cx.settings.allowed_failures {
-                    let failure =
-                        TaskFailure::Transient(format!("its worker died {deaths} times while it had the task"));
-                    let error = JobError::Task { task: self.task(key), attempts: deaths, failure };
+                    let error = JobError::Killer { task: self.task(key), deaths };
                     self.give_up(cx, key, error);
                     return;
                 }

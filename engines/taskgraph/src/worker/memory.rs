@@ -49,6 +49,11 @@ impl Memory {
         if self.strained { 1 } else { slots }
     }
 
+    /// Whether so many bytes of blocks are more than may stay in memory while the disk takes more.
+    pub(crate) fn is_exceeded_by(&self, held: u64) -> bool {
+        !self.disk_full && self.levels.as_ref().is_some_and(|levels| held > levels.target)
+    }
+
     fn announced(&self) -> Pressure {
         if self.strained { Pressure::Normal } else { self.pressure }
     }

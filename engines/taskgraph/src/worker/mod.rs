@@ -228,6 +228,9 @@ impl Worker {
         if self.gather.len() > self.limits.transfers {
             return wrong("more blocks are gathered at a time than may be");
         }
+        if self.memory.is_exceeded_by(self.data.managed - self.data.moving) {
+            return wrong("blocks take more than their share of memory, and too few are on their way to disk");
+        }
         let executing = self.works.values().filter(|w| w.phase == Phase::Executing).count();
         if executing != self.running.len() {
             return wrong("keys said to execute and attempts that run disagree");

@@ -7,7 +7,7 @@
 //! | `pattern` | globs over names |
 //! | `place` | options that several commands share: where data lies, how output looks |
 //! | `cluster` | where nodes run and what goes wrong there |
-//! | `run`, `report`, `list`, `data`, `workload`, `explain`, `sim`, `node` | one command each |
+//! | `run`, `report`, `replay`, `list`, `data`, `workload`, `explain`, `sim`, `node` | one command each |
 //! | `hidden` | commands for child processes and scripts |
 //! | `shell` | completions and man pages, made from these definitions |
 
@@ -20,6 +20,7 @@ pub(crate) mod list;
 pub(crate) mod node;
 pub(crate) mod pattern;
 pub(crate) mod place;
+pub(crate) mod replay;
 pub(crate) mod report;
 pub(crate) mod run;
 pub(crate) mod shell;
@@ -64,6 +65,7 @@ pub(crate) struct Talk {
 pub(crate) enum Command {
     Run(Box<run::RunArgs>),
     Report(report::ReportArgs),
+    Replay(replay::ReplayArgs),
     List(list::ListArgs),
     Doctor(list::DoctorArgs),
     Data(data::DataArgs),

@@ -76,7 +76,9 @@ fn counts_stay_within_bounds() {
         check_refused(&format!("bench run --suite s --slots={slots}"), &["--slots", "from 1 to 1024"]);
     }
     check_refused("bench run --suite s --trials 0", &["--trials", "from 1 to 1000"]);
-    check_refused("bench sim --seeds 0", &["--seeds"]);
+    check_refused("bench sim --seeds 0", &["--seeds", "1..1000000"]);
+    check_refused("bench sim --seeds 9..2", &["--seeds", "1..1000000"]);
+    check_refused("bench sim --nodes 3,201", &["--nodes", "201"]);
 }
 
 #[test]
@@ -140,6 +142,9 @@ fn the_other_commands_are_understood() {
         "bench workload check w",
         "bench explain tpch-q05 --suite 1gb --analyze --set stagedag.adaptive=off",
         "bench sim --style stagedag --seed 5 --trace",
+        "bench sim --style actor --seeds 1..1000000 --nodes 1,3,10",
+        "bench sim --throughput --json",
+        "bench replay r --json",
         "bench engine-host stagedag",
         "bench answers questions --suite 1gb --out q",
         "bench answers store --suite 1gb --results r --origin x --out answers",

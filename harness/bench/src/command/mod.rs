@@ -8,6 +8,7 @@ mod explain;
 mod identity;
 mod list;
 mod node;
+mod replay;
 mod report;
 mod run;
 mod selection;
@@ -27,6 +28,7 @@ pub(crate) fn run(cli: Cli) -> Result<u8> {
     }
     match cli.command {
         Command::Run(args) => run::run(*args),
+        Command::Replay(args) => replay::replay(&args),
         Command::Report(args) => report::report(&args),
         Command::List(args) => list::list(&args),
         Command::Doctor(args) => doctor::doctor(&args),

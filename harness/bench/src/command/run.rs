@@ -18,7 +18,7 @@ mod needs;
 mod parts;
 mod verdict;
 
-use super::report;
+use super::{replay, report};
 use crate::cli::run::RunArgs;
 use crate::cli::{Cli, Command, exit};
 use crate::interrupt;
@@ -140,7 +140,9 @@ fn carry_out(ready: &Ready, mut run: Recorded, json: bool) -> Result<u8> {
     console.finish();
     run.context.finished_at = Some(Timestamp::now());
     run.journal.write_context(&run.context)?;
-    let complaint = Verdict::of(&Run::load(&folder)?.observations).complaint();
+    let observations = Run::load(&folder)?.observations;
+    replay::replay_all(&folder, &observations).context("the run is whole, but its traces cannot be played again")?;
+    let complaint = Verdict::of(&observations).complaint();
     report::print_run(&folder, json)?;
     tell(&format!("\nresults: {}   report again: bench report {0}", folder.display()));
     match complaint {

@@ -2,11 +2,11 @@
 
 use super::session::{HostedEngine, HostedSession, Origin};
 use crate::cluster::remove_leftovers;
-use crate::live::{Digested, EngineProvider, EngineSpec, Failure, Limits, LiveEngine, Measured};
+use crate::live::{Digested, EngineProvider, EngineSpec, Failure, Keep, Limits, LiveEngine, Measured};
 use bench_model::{Check, ClusterSpec, Dataset, EngineSetup, FaultOutcome, Workload};
 use std::ffi::OsString;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
@@ -107,7 +107,7 @@ impl LiveEngine for Hosted {
         self.session.struck()
     }
 
-    fn digest(&mut self, check: &Check, keep: Option<&Path>, stop: &AtomicBool) -> Result<Digested, Failure> {
+    fn digest(&mut self, check: &Check, keep: Keep<'_>, stop: &AtomicBool) -> Result<Digested, Failure> {
         self.session.digest(check, keep, stop)
     }
 

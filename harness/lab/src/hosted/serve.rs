@@ -2,7 +2,7 @@
 
 use super::wire::{Envelope, FailureKind, Hello, MAX_MESSAGE_BYTES, PROTOCOL, Ran, Reply, Request};
 use crate::oracle;
-use bench_model::{Answer, Check, Engine, EngineError, EngineSetup, FaultPlan, Session, Workload};
+use bench_model::{Answer, Check, Engine, EngineError, EngineSetup, FaultPlan, JobTrace, Session, Workload};
 use parquet::arrow::ArrowWriter;
 use std::fs::{self, File};
 use std::io::{self, BufRead, BufReader, Read, Write};
@@ -140,9 +140,15 @@ impl Server<'_> {
                 Ok(Reply::Loaded)
             }
             Request::Run { workload, faults } => self.run(id, &workload, faults.as_ref()),
-            Request::Digest { check, keep } => {
+            Request::Digest { check, keep, trace } => {
                 let answer = self.held.take();
                 let answer = answer.ok_or_else(|| failed(FailureKind::Protocol, "there is no answer to digest"))?;
+                if let Some((path, trace)) = trace.zip(answer.trace.as_deref()) {
+                    write_trace(trace, &path).map_err(|e| {
+                        let why = format!("cannot keep what the tasks did as {}: {e}", path.display());
+                        failed(FailureKind::Harness, why)
+                    })?;
+                }
                 digest(&answer, &check, keep.as_deref())
             }
             Request::Discard => {
@@ -242,6 +248,22 @@ fn digest(answer: &Answer, check: &Check, keep: Option<&Path>) -> Result<Reply, 
         Err(mismatch) => (None, Some(mismatch.to_string())),
     };
     Ok(Reply::Digested { digest, mismatch, result: keep.map(Path::to_path_buf), check_ns })
+}
+
+/// Writes a trace beside its place and moves it there, so that a kept trace is always whole.
+fn write_trace(trace: &JobTrace, path: &Path) -> io::Result<()> {
+    let draft = path.with_extension("json.draft");
+    let write = || {
+        let mut file = io::BufWriter::new(File::create(&draft)?);
+        serde_json::to_writer(&mut file, trace)?;
+        file.flush()?;
+        file.get_ref().sync_all()?;
+        fs::rename(&draft, path)
+    };
+    write().inspect_err(|_| {
+        // Half a trace helps nobody, least of all on a full disk.
+        let _ = fs::remove_file(&draft);
+    })
 }
 
 /// Writes the answer beside its place and moves it there, so that a kept result is always whole.

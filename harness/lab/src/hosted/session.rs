@@ -1,9 +1,11 @@
 //! The parent's side: one request at a time, each answered, refused or given up within a known time.
+//!
+//! Long because: every request, its patience and how it may end are one conversation.
 
 use super::process::{Heard, Process};
 use super::wire::{Envelope, FailureKind, PROTOCOL, Ran, Reply, Request, WireDataset, WireSetup};
 use crate::counters::Window;
-use crate::live::{Digested, Failure, Limits, Measured};
+use crate::live::{Digested, Failure, Keep, Limits, Measured};
 use crate::machine::Cgroup;
 use crate::oracle::{DigestFileError, digest_parquet};
 use bench_model::{Check, Dataset, EngineSetup, FaultOutcome, Workload};
@@ -169,12 +171,18 @@ impl HostedSession {
         std::mem::take(&mut self.struck)
     }
 
-    /// Digests the answer that is held and drops it; `keep` leaves it there as Parquet.
+    /// Digests the answer that is held and drops it, all but what is to be kept. Only an engine of this very build is asked
+    /// for a trace: nobody else's machines could be replayed here.
     ///
     /// # Errors
     /// See [`Failure`].
-    pub fn digest(&mut self, check: &Check, keep: Option<&Path>, stop: &AtomicBool) -> Result<Digested, Failure> {
-        let request = Request::Digest { check: Box::new(check_untold(check)), keep: keep.map(Path::to_path_buf) };
+    pub fn digest(&mut self, check: &Check, keep: Keep<'_>, stop: &AtomicBool) -> Result<Digested, Failure> {
+        let trace = keep.trace.filter(|_| self.origin == Origin::ThisBuild);
+        let request = Request::Digest {
+            check: Box::new(check_untold(check)),
+            keep: keep.result.map(Path::to_path_buf),
+            trace: trace.map(Path::to_path_buf),
+        };
         match self.ask("digest", request, DIGEST_PATIENCE, stop)? {
             Reply::Digested { digest: Some(_), .. } if self.origin == Origin::Foreign => Err(self
                 .broken("digest", "its answer is digested by the harness; it has to reply with `result`".to_owned())),

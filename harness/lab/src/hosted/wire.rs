@@ -64,6 +64,9 @@ pub enum Request {
         /// Where to leave it as Parquet, if it is to be kept.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         keep: Option<PathBuf>,
+        /// Where to leave what each task did, as JSON, if the engine knows.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        trace: Option<PathBuf>,
     },
     /// Drop the answer that is held, if there is one: that of a run that only warmed the engine up.
     Discard,

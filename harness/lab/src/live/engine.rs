@@ -62,6 +62,15 @@ pub struct Measured {
     pub spilled_bytes: Option<u64>,
 }
 
+/// What is kept of an answer that is held, besides its digest.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Keep<'a> {
+    /// Where to leave it as Parquet.
+    pub result: Option<&'a Path>,
+    /// Where to leave what each of its tasks did, if the engine knows.
+    pub trace: Option<&'a Path>,
+}
+
 /// What digesting an answer gave.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Digested {
@@ -98,11 +107,11 @@ pub trait LiveEngine {
     fn struck(&mut self) -> Vec<FaultOutcome> {
         Vec::new()
     }
-    /// Digests the answer that is held and drops it; `keep` leaves it there as Parquet.
+    /// Digests the answer that is held and drops it, all but what is to be kept.
     ///
     /// # Errors
     /// See [`Failure`].
-    fn digest(&mut self, check: &Check, keep: Option<&Path>, stop: &AtomicBool) -> Result<Digested, Failure>;
+    fn digest(&mut self, check: &Check, keep: Keep<'_>, stop: &AtomicBool) -> Result<Digested, Failure>;
     /// Drops the answer that is held, if there is one, so that a later run does not pay for it.
     ///
     /// # Errors

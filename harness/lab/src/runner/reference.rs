@@ -2,7 +2,7 @@
 
 use super::event::RunEvent;
 use super::plan::Plan;
-use crate::live::{EngineProvider, Failure, Limits, LiveEngine};
+use crate::live::{EngineProvider, Failure, Keep, Limits, LiveEngine};
 use crate::oracle::compare;
 use bench_model::{Check, Dataset, Digest, Workload};
 use std::sync::Arc;
@@ -114,5 +114,5 @@ fn ask(
         engine.load(std::slice::from_ref(dataset), limits.stop)?;
     }
     engine.run(workload, limits)?;
-    Ok(engine.digest(&workload.check, None, limits.stop)?.digest)
+    Ok(engine.digest(&workload.check, Keep::default(), limits.stop)?.digest)
 }

@@ -7,7 +7,7 @@ use super::reference::Reference;
 use super::seat::Seat;
 use super::sink::Sink;
 use super::standing::Standings;
-use crate::live::{EngineProvider, Failure, Measured};
+use crate::live::{EngineProvider, Failure, Keep, Measured};
 use crate::machine::{free_bytes, memory_available_bytes};
 use bench_model::Workload;
 use bench_record::{Arm, Case, Observation, Outcome, Protocol, RecordError, Timestamp};
@@ -193,7 +193,9 @@ impl Runner<'_, '_> {
     ) -> Result<Option<Observation>, RunError> {
         let Some(seat) = self.seats.get_mut(at) else { return Ok(None) };
         let arm = seat.arm;
-        let keep = keep_path(self.plan, &*self.sink, case, arm)?;
+        let spans = seat.engine.spans;
+        let result = keep_path(self.plan, &*self.sink, case, arm)?;
+        let trace = trace_path(&*self.sink, case, arm, spans)?;
         let report = &mut *self.report;
         let mut warming = || report(RunEvent::WarmingUp { case, arm });
         let prepared = seat.prepare(self.plan, workload, self.provider, self.stop, &mut warming);
@@ -204,7 +206,8 @@ impl Runner<'_, '_> {
         let result = measured.and_then(|measured| {
             fill(&mut observation, &measured);
             let check = reference.check(&workload.check);
-            let digested = seat.live()?.digest(&check, keep.as_deref(), self.stop)?;
+            let keep = Keep { result: result.as_deref(), trace: trace.as_deref() };
+            let digested = seat.live()?.digest(&check, keep, self.stop)?;
             observation.check_ns = Some(digested.check_ns);
             Ok((measured.wall_ns, digested.digest))
         });
@@ -288,6 +291,15 @@ fn keep_path(plan: &Plan, sink: &dyn Sink, case: &Case, arm: Arm) -> Result<Opti
         return Ok(None);
     }
     let path = sink.results_folder()?.map(|folder| folder.join(format!("{}.parquet", case.key())));
+    Ok(path.filter(|path| !path.exists()))
+}
+
+/// Where what the tasks of this trial did is kept: of the first one of each case whose time is accounted for.
+fn trace_path(sink: &dyn Sink, case: &Case, arm: Arm, spans: bool) -> Result<Option<PathBuf>, RunError> {
+    if !spans || arm != Arm::Main {
+        return Ok(None);
+    }
+    let path = sink.traces_folder()?.map(|folder| folder.join(format!("{}.json", case.key())));
     Ok(path.filter(|path| !path.exists()))
 }
 

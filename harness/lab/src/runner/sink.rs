@@ -17,6 +17,13 @@ pub trait Sink {
     /// # Errors
     /// The disk.
     fn results_folder(&self) -> Result<Option<PathBuf>, RecordError>;
+    /// The folder for traces, made if need be.
+    ///
+    /// # Errors
+    /// The disk.
+    fn traces_folder(&self) -> Result<Option<PathBuf>, RecordError> {
+        Ok(None)
+    }
 }
 
 impl Sink for Journal {
@@ -28,6 +35,9 @@ impl Sink for Journal {
     }
     fn results_folder(&self) -> Result<Option<PathBuf>, RecordError> {
         Journal::results_folder(self).map(Some)
+    }
+    fn traces_folder(&self) -> Result<Option<PathBuf>, RecordError> {
+        bench_record::traces_folder(Journal::folder(self)).map(Some)
     }
 }
 

@@ -1,14 +1,13 @@
 //! A scripted engine: what each run does is written down beforehand. No processes, no clocks, no sleeps.
 
 use arrow::array::{ArrayRef, Int64Array, RecordBatch};
-use bench_lab::live::{Digested, EngineProvider, EngineSpec, Failure, Limits, LiveEngine, Measured};
+use bench_lab::live::{Digested, EngineProvider, EngineSpec, Failure, Keep, Limits, LiveEngine, Measured};
 use bench_lab::oracle;
 use bench_lab::runner::{OracleEngine, Plan, Twins};
 use bench_model::{Check, Dataset, Digest, Family, FaultOutcome, Program, Query, Tuning, Workload};
 use bench_record::{Contamination, Protocol};
 use std::cell::RefCell;
 use std::collections::{BTreeMap, VecDeque};
-use std::path::Path;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -143,8 +142,8 @@ impl LiveEngine for FakeLive {
         std::mem::take(&mut self.struck)
     }
 
-    fn digest(&mut self, check: &Check, keep: Option<&Path>, _stop: &AtomicBool) -> Result<Digested, Failure> {
-        if let Some(path) = keep {
+    fn digest(&mut self, check: &Check, keep: Keep<'_>, _stop: &AtomicBool) -> Result<Digested, Failure> {
+        if let Some(path) = keep.result {
             std::fs::write(path, "kept").map_err(|e| Failure::Harness(e.to_string()))?;
         }
         let answer = self.answer.take().ok_or_else(|| Failure::Harness("no answer".into()))?;

@@ -56,7 +56,7 @@ impl<S: Style> Sim<'_, S> {
             self.write(|| format!("  lost: {from} -> {to} {msg:?}"));
             return;
         }
-        let mut latency = self.rng.between(20_000, 400_000);
+        let mut latency = if self.replay.is_some() { 0 } else { self.rng.between(20_000, 400_000) };
         if self.faults.strikes(&mut self.rng, FaultKind::MessageDelayed) {
             latency += self.rng.between(1_000_000, 4_000_000_000);
         }
@@ -83,7 +83,10 @@ impl<S: Style> Sim<'_, S> {
             self.oracle.starts((id, incarnation), assignment, job)?;
         }
         let over = job.over;
-        let mut took = self.rng.between(100_000, 30_000_000);
+        let mut took = match &mut self.replay {
+            Some(replay) => replay.slot_ns(id, task),
+            None => self.rng.between(100_000, 30_000_000),
+        };
         if self.faults.strikes(&mut self.rng, FaultKind::Straggler) {
             took = took.saturating_mul(self.rng.between(20, 200));
         }
@@ -129,7 +132,10 @@ impl<S: Style> Sim<'_, S> {
     fn content(&self, task: TaskId, attempt: Attempt, sums: &[u128]) -> Result<Vec<BlockMeta>, TaskFailure> {
         let fragment = self.jobs.get(&task.job).and_then(|j| j.fragment(task.fragment));
         let fragment = fragment.ok_or_else(|| TaskFailure::Fatal(format!("{task} is not in its graph")))?;
-        Ok(blocks_of(fragment, task, sums, self.salt(task, attempt)))
+        Ok(match &self.replay {
+            Some(replay) => replay.costs.blocks(task, fragment.outputs),
+            None => blocks_of(fragment, task, sums, self.salt(task, attempt)),
+        })
     }
 
     fn strike_task(&mut self, task: TaskId) -> Option<TaskFailure> {
@@ -220,6 +226,12 @@ impl<S: Style> Sim<'_, S> {
         let given = (stats.blocks.len(), stats.blocks.first().map_or(0, Vec::len));
         if shape != Some(given) {
             return Err(SimTrouble::Rule(format!("{job}: statistics of {} have another shape", stats.fragment)));
+        }
+        if let Some(replay) = &self.replay {
+            // The plan is the one that replanning had led to; only what looking at it took is played again.
+            let at = self.now + Nanos::new(replay.costs.replanning_ns(stats.fragment));
+            self.queue.push(at, Occurrence::Planned(Planned { job, graph: None, notes: Vec::new() }));
+            return Ok(());
         }
         let change = replan(&mut self.rng, known.graph(), stats, fixed);
         let (graph, notes) = change.map_or((None, Vec::new()), |(graph, note)| (Some(graph), vec![note]));

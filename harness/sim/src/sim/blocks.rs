@@ -20,7 +20,10 @@ impl<S: Style> Sim<'_, S> {
     }
 
     pub(super) fn fetch_block(&mut self, node: NodeId, block: BlockRef) {
-        let mut took = self.rng.between(20_000, 400_000) + block.meta.bytes.get() * 1_000 / BYTES_PER_MICROSECOND;
+        let mut took = match &self.replay {
+            Some(replay) => replay.costs.fetch_ns(block.meta.bytes),
+            None => self.rng.between(20_000, 400_000) + block.meta.bytes.get() * 1_000 / BYTES_PER_MICROSECOND,
+        };
         if self.faults.strikes(&mut self.rng, FaultKind::MessageDelayed) {
             took += self.rng.between(1_000_000, 4_000_000_000);
         }
@@ -55,7 +58,10 @@ impl<S: Style> Sim<'_, S> {
     }
 
     pub(super) fn spill(&mut self, node: NodeId, block: BlockId, attempt: Attempt) {
-        let took = self.rng.between(100_000, 5_000_000);
+        let took = match &mut self.replay {
+            Some(replay) => replay.spill_ns(node),
+            None => self.rng.between(100_000, 5_000_000),
+        };
         let incarnation = self.incarnation(node);
         self.queue.push(self.now + Nanos::new(took), Occurrence::Spilled { node, incarnation, block, attempt });
     }
@@ -93,7 +99,8 @@ impl<S: Style> Sim<'_, S> {
         }
         let blocks = self.nodes[at.0.0 as usize].in_memory();
         let limit = self.env.memory.unwrap_or(Bytes::new(1 << 30)).get();
-        let mut used = blocks + self.rng.below(limit / 50);
+        let rest = if self.replay.is_some() { 0 } else { self.rng.below(limit / 50) };
+        let mut used = blocks + rest;
         if self.faults.strikes(&mut self.rng, FaultKind::MemoryPressure) {
             used = used.max(limit / 100 * self.rng.between(65, 100));
         }

@@ -121,7 +121,8 @@ impl<S: Style> Sim<'_, S> {
                 if node.incarnation != incarnation || !node.alive {
                     return Ok(());
                 }
-                self.oracle.deaths += 1;
+                // Of an incarnation that was not given up before, the driver learns only now that it is gone.
+                self.oracle.deaths += u32::from(node.known);
                 // What it did until now was for an incarnation that the driver forgets here, if not before.
                 node.abandon();
                 if self.options.check {

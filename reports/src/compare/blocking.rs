@@ -1,0 +1,52 @@
+//! Cases played again without one kind of blocking, summed up per contestant.
+
+use super::field::Field;
+use super::group::Group;
+use crate::comparison::{BlockingCase, BlockingReport};
+use bench_record::{Blocking, CaseBlocking, Family};
+use std::collections::BTreeMap;
+
+pub(super) fn reports(field: &Field<'_>, group: &Group<'_>, family: Family) -> Vec<BlockingReport> {
+    let mut of: BTreeMap<usize, Vec<&CaseBlocking>> = BTreeMap::new();
+    for run in &group.runs {
+        for case in run.blocking.iter().filter(|b| b.case.family == family) {
+            let same = |t: &&super::field::Trial<'_>| std::ptr::eq(t.run, *run) && t.observation.key == case.key;
+            if let Some(trial) = field.trials.iter().find(same) {
+                of.entry(trial.contestant).or_default().push(case);
+            }
+        }
+    }
+    let whole = of.into_iter().filter(|(who, _)| !field.is_hurt(*who));
+    whole.map(|(who, cases)| report(field.label(who), &cases)).collect()
+}
+
+fn report(contestant: &str, cases: &[&CaseBlocking]) -> BlockingReport {
+    let faithful: Vec<&CaseBlocking> = cases.iter().copied().filter(|c| c.is_faithful()).collect();
+    let replayed = |c: &CaseBlocking| c.replayed_ns.map_or(0, |ns| ns.get());
+    let replayed_ns: u64 = faithful.iter().map(|c| replayed(c)).sum();
+    let saved = |kind: &Blocking| {
+        let spent = faithful.iter().any(|c| c.without_ns.contains_key(kind));
+        let without = |c: &CaseBlocking| c.without_ns.get(kind).map_or_else(|| replayed(c), |ns| ns.get());
+        let left: u64 = faithful.iter().map(|c| without(c)).sum();
+        (spent && replayed_ns > 0).then(|| (*kind, 1.0 - left as f64 / replayed_ns as f64))
+    };
+    BlockingReport {
+        contestant: contestant.to_owned(),
+        measured_ns: faithful.iter().map(|c| c.measured_ns.get()).sum(),
+        replayed_ns,
+        saved_share: Blocking::ALL.iter().filter_map(saved).collect(),
+        error_max: faithful.iter().filter_map(|c| c.error()).map(f64::abs).reduce(f64::max),
+        cases: cases.iter().map(|c| entry(c)).collect(),
+    }
+}
+
+fn entry(case: &CaseBlocking) -> BlockingCase {
+    BlockingCase {
+        workload: case.case.workload.clone(),
+        measured_ns: case.measured_ns.get(),
+        replayed_ns: case.replayed_ns.map(|ns| ns.get()),
+        error: case.error(),
+        reason: case.reason.clone(),
+        without_ns: case.without_ns.iter().map(|(kind, ns)| (*kind, ns.get())).collect(),
+    }
+}
