@@ -112,7 +112,7 @@ fn data_that_grow_with_the_nodes_are_made_measured_apart_and_resumed() {
     let out = p.path("out");
     let run =
         ["run", "--suite", "smoke", "--workloads", "tpch-q06,topk,graph-tree", "--engines", "stagedag,datafusion"];
-    let weak = ["--cluster", "processes", "--nodes", "1,2", "--slots", "1", "--scaling", "weak", "--trials", "1"];
+    let weak = ["--cluster", "processes", "--nodes", "1,2", "--slots", "1", "--scaling", "weak", "--trials", "2"];
     let line = [&run[..], &weak].concat();
     let dry = p.bench(&[&line[..], &["--dry-run"]].concat());
     dry.assert_code(0);
