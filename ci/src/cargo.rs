@@ -49,7 +49,16 @@ fn cargo(ground: &Ground, arguments: &[&str], variables: &[(&str, &str)]) -> Res
     Ok(Findings { looked_at: format!("cargo {}", arguments.first().unwrap_or(&"")), problems })
 }
 
-/// The cargo that runs this program, so that the toolchain is the same.
+/// The cargo that runs this program, so that the toolchain is the same. What cargo has told this program about itself is
+/// not passed on: build scripts that look at such variables would take it for a change, and half of the build would be made
+/// again.
 pub(crate) fn cargo_command() -> Command {
-    Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
+    let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    let own = |name: &str| name.starts_with("CARGO_PKG_") || name.starts_with("CARGO_MANIFEST_");
+    for (name, _) in std::env::vars_os() {
+        if name.to_str().is_some_and(own) {
+            command.env_remove(name);
+        }
+    }
+    command
 }

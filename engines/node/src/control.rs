@@ -25,6 +25,7 @@ use crate::job::{Job, NOTES_MAX, Tally};
 use crate::log::{Copies, Log};
 use crate::peers::Peers;
 use crate::remote::{Frame, Network};
+use crate::residents::Residents;
 use crate::sleepers::Sleepers;
 use crate::slot::Slot;
 use crate::store::BlockStore;
@@ -69,27 +70,6 @@ pub(crate) struct Ends<S: Style> {
     pub(crate) completion: Arc<Completion>,
     /// The machines of other processes, if there are any.
     pub(crate) network: Option<Arc<Network<S::Msg>>>,
-}
-
-/// Which machines live in this process.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Residents {
-    /// The driver and one node.
-    Both(NodeId),
-    /// The driver; the nodes are elsewhere.
-    Driver,
-    /// A node; the driver is elsewhere.
-    Node(NodeId),
-}
-
-impl Residents {
-    /// Where the node's machine lives; a number that no node has if it is elsewhere.
-    pub(crate) fn node(self) -> NodeId {
-        match self {
-            Self::Both(node) | Self::Node(node) => node,
-            Self::Driver => NodeId(u32::MAX),
-        }
-    }
 }
 
 /// How far the current job is: decides what idle slots wait for.

@@ -1,9 +1,10 @@
 //! What the slots of a session share, and how they start and stop.
 
 use crate::completion::Completion;
-use crate::control::{Control, Ends, Residents};
+use crate::control::{Control, Ends};
 use crate::peers::{Alone, Peers};
 use crate::remote::{Wire, crew};
+use crate::residents::Residents;
 use crate::slot::{self, Slot};
 use crate::store::{BlockStore, StoreOptions};
 use crate::task::panic_message;

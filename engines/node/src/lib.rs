@@ -33,6 +33,7 @@ mod memory;
 mod outline;
 mod peers;
 mod remote;
+mod residents;
 mod session;
 mod sleepers;
 mod slot;

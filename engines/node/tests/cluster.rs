@@ -1,4 +1,6 @@
 //! The stage-DAG style over several nodes that speak over sockets.
+//!
+//! Long because: each claim needs the same nodes, tables and graphs, which are made here.
 #![expect(clippy::unwrap_used, reason = "tests stop at the first surprise")]
 
 mod fifo;

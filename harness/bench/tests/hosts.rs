@@ -73,7 +73,7 @@ fn a_node_that_is_killed_over_ssh_costs_time_and_nothing_else() {
     lan.hosts_file(&p, "", "", "tables = \"copy\"");
     let faults = ["--faults", "kill@20%", "--seed", "1..3", "--engines", "taskgraph"];
     p.bench_by(&lan.prefix(), &run("out", "tpch-q09", &faults)).assert_code(0);
-    p.assert_all_completed("out", 2);
+    p.assert_all_completed("out", 1);
     let fired = |o: &serde_json::Value| o["faults"][0]["fired_ns"].is_u64();
     assert!(p.observations("out").iter().any(fired), "no node died, so nothing was tested");
     assert!(lan.is_tidy());

@@ -275,7 +275,10 @@ mod tests {
         let mut node = node.args(["-c", script, "bench"]).arg(&run).stdin(Stdio::piped()).spawn().unwrap();
         let _open = node.stdin.take();
         let scratch = run.join(format!("node-{}", node.id()));
-        while !scratch.exists() {
+        // It has its folder, and then its command line.
+        let line = format!("/proc/{}/cmdline", node.id());
+        let named = || String::from_utf8_lossy(&fs::read(&line).unwrap()).contains(scratch.to_str().unwrap());
+        while !scratch.exists() || !named() {
             std::thread::yield_now();
         }
         drop(hold.stdin.take());
