@@ -140,7 +140,6 @@ impl PlanFront {
         if notes.is_empty() {
             return None;
         }
-        plan.revised(&job.plan);
         let published = plan.graph().and_then(|graph| {
             self.store.publish(&plan, &job.config, &job.runtime)?;
             Ok(graph)

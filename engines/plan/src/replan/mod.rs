@@ -59,6 +59,7 @@ pub fn replan(
     if !settings.adaptive {
         return vec![];
     }
+    let before = job.clone();
     let mut notes = vec![];
     if settings.prune_empty {
         while let Some(note) = attempt(job, |job| empty::replan_next(job, stats, just, fixed)) {
@@ -79,7 +80,7 @@ pub fn replan(
         notes.extend(attempt(job, |job| Ok(notes_of(retask::retask(job, id, stats, settings)?))).unwrap_or_default());
     }
     if !notes.is_empty() {
-        job.revision += 1;
+        job.revised(&before);
     }
     notes
 }
