@@ -22,8 +22,9 @@
 
 use crate::completion::{Completion, Ended};
 use crate::job::{Job, NOTES_MAX, Tally};
-use crate::log::{Copies, Log};
+use crate::log::{self, Copies, Log};
 use crate::peers::Peers;
+use crate::phase::Phase;
 use crate::remote::{Frame, Network};
 use crate::residents::Residents;
 use crate::sleepers::Sleepers;
@@ -72,19 +73,6 @@ pub(crate) struct Ends<S: Style> {
     pub(crate) network: Option<Arc<Network<S::Msg>>>,
 }
 
-/// How far the current job is: decides what idle slots wait for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Phase {
-    /// There is none.
-    Vacant,
-    /// It is being planned.
-    Lowering,
-    /// The machines have it.
-    Running,
-    /// Its answer is being put together.
-    Answering,
-}
-
 /// Where a slot is, as the lock's holder sees it.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Occupation {
@@ -122,6 +110,8 @@ pub(crate) struct Control<S: Style> {
     held: Option<Vec<(Addr, S::Msg)>>,
     /// How many notes were sent to the driver about which job.
     noted: (JobId, usize),
+    /// How many attempts of which job were traced on this node.
+    traced: (JobId, usize),
     /// Which slots sleep.
     pub(crate) sleepers: Sleepers,
     /// The job that runs.
@@ -167,6 +157,7 @@ impl<S: Style> Control<S> {
             told: SpanKind::IdleNoTask,
             held: None,
             noted: (JobId(0), 0),
+            traced: (JobId(0), 0),
             sleepers: Sleepers::default(),
             job: None,
             phase: Phase::Vacant,
@@ -381,9 +372,22 @@ impl<S: Style> Control<S> {
     /// A slot takes the next task. Queued tasks are few or the queue is consumed in order, so nothing is searched.
     pub(crate) fn take_run(&mut self, slot: &Slot) -> Option<Assignment> {
         let assignment = self.runs.pop_front()?;
-        slot.begin();
+        slot.begin(self.is_traced(assignment.task.job));
         self.occupy(slot, Occupation::Running(assignment.task, assignment.attempt));
         Some(assignment)
+    }
+
+    /// Whether the job's log takes in what its next attempt does. A node does not see the log of a driver elsewhere: it counts.
+    fn is_traced(&mut self, job: JobId) -> bool {
+        if !self.spans || self.driver.is_some() {
+            let log = self.job.as_ref().filter(|j| j.id == job).and_then(|j| j.log.as_ref());
+            return log.is_some_and(Log::is_open);
+        }
+        if self.traced.0 != job {
+            self.traced = (job, 0);
+        }
+        self.traced.1 += 1;
+        self.traced.1 <= log::TASKS_MAX
     }
 
     /// A slot's task ended, after so much of the slot's time: zero where nobody asks for it.
@@ -623,7 +627,8 @@ impl<S: Style> Control<S> {
     pub(crate) fn submit(&mut self, now: Nanos, job: JobId, graph: Arc<Graph>, tally: Option<Tally>) {
         if let Some(current) = &mut self.job {
             current.tally = tally;
-            current.log = self.spans.then(|| Log::new(Arc::clone(&graph), now));
+            let is_small = graph.tasks() <= log::TASKS_MAX as u64;
+            current.log = (self.spans && is_small).then(|| Log::new(Arc::clone(&graph), now));
         }
         self.advance(now);
         self.enter(Phase::Running);

@@ -32,6 +32,7 @@ mod log;
 mod memory;
 mod outline;
 mod peers;
+mod phase;
 mod remote;
 mod residents;
 mod session;

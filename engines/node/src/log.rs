@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// A job of more attempts leaves no trace: it would take megabytes and say nothing that its spans do not.
-const TASKS_MAX: usize = 20_000;
+pub(crate) const TASKS_MAX: usize = 20_000;
 /// Nor does one of more blocks.
 const BLOCKS_MAX: usize = 500_000;
 
@@ -39,6 +39,11 @@ impl Log {
             blocks: 0,
             overflowed: false,
         }
+    }
+
+    /// Whether it still takes in attempts.
+    pub(crate) fn is_open(&self) -> bool {
+        !self.overflowed
     }
 
     /// An attempt has run well, here or on another node.

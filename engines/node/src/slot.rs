@@ -21,6 +21,8 @@ pub(crate) struct Slot {
     stop: Arc<AtomicBool>,
     rows_in: AtomicU64,
     spilled: AtomicU64,
+    /// Whether what the running attempt spends is wanted apart.
+    traced: AtomicBool,
 }
 
 impl Slot {
@@ -28,7 +30,8 @@ impl Slot {
     pub(crate) fn new(number: usize, clock: Clock, scratch: PathBuf, spans: bool) -> Self {
         let timeline = spans.then(|| Timeline::new(clock.now()));
         let (rows_in, spilled) = Default::default();
-        Self { number, clock, scratch, timeline, stop: Arc::default(), rows_in, spilled }
+        let traced = AtomicBool::new(false);
+        Self { number, clock, scratch, timeline, stop: Arc::default(), rows_in, spilled, traced }
     }
 
     /// Which slot this is, counted from 0.
@@ -42,8 +45,9 @@ impl Slot {
     }
 
     /// Forgets the last attempt. Under the lock, so that a cancellation cannot hit the wrong attempt.
-    pub(crate) fn begin(&self) {
+    pub(crate) fn begin(&self, is_traced: bool) {
         self.stop.store(false, Ordering::Relaxed);
+        self.traced.store(is_traced, Ordering::Relaxed);
         self.rows_in.store(0, Ordering::Relaxed);
         self.spilled.store(0, Ordering::Relaxed);
     }
@@ -149,7 +153,7 @@ pub(crate) fn run<'h, S: Style>(
     let began = slot.timeline.as_ref().map(|timeline| {
         let now = pace.begin(quiet, || host.clock.now());
         timeline.switch(SpanKind::Compute, now);
-        (now, timeline.written())
+        (now, slot.traced.load(Ordering::Relaxed).then(|| timeline.written()))
     });
     // What a task took is asked for where nodes can be hurt only: a clock read in every task of one process would show.
     let asked = began.map(|(began, _)| began).or_else(|| host.is_wired().then(|| host.clock.now()));
@@ -159,7 +163,7 @@ pub(crate) fn run<'h, S: Style>(
     let trace = slot.timeline.as_ref().zip(began).and_then(|(timeline, (began, before))| {
         timeline.switch(SpanKind::Schedule, now);
         pace.end(began, now);
-        let spent = timeline.written().into_iter().zip(before).map(|(after, before)| after.saturating_sub(before));
+        let spent = timeline.written().into_iter().zip(before?).map(|(after, before)| after.saturating_sub(before));
         TaskTrace::of(which, host.node, &result, spent)
     });
     let mut control = host.lock();

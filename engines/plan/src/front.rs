@@ -96,8 +96,9 @@ impl PlanFront {
     }
 
     fn scanned(&self, workload: &Workload, query: &LogicalPlan) -> Option<Bytes> {
+        let dataset = workload.dataset.as_deref()?;
         let tables = locked(&self.known).tables.clone();
-        tables.map(|tables| tables.scanned(workload.dataset.as_deref(), query))
+        tables.map(|tables| tables.scanned(dataset, query))
     }
 
     fn lower_query(&self, id: JobId, workload: &Workload, env: &StyleEnv) -> Result<Lowered, EngineError> {

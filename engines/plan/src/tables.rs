@@ -81,8 +81,8 @@ impl Tables {
 
     /// The bytes of the files that a plan over one dataset scans; of a table that it scans twice, twice.
     #[must_use]
-    pub fn scanned(&self, dataset: Option<&str>, plan: &LogicalPlan) -> Bytes {
-        let tables = dataset.and_then(|name| self.datasets.get(name)).map(Vec::as_slice).unwrap_or_default();
+    pub fn scanned(&self, dataset: &str, plan: &LogicalPlan) -> Bytes {
+        let tables = self.datasets.get(dataset).map(Vec::as_slice).unwrap_or_default();
         let mut bytes = Bytes::ZERO;
         // The visit itself never fails.
         let _ = plan.apply_with_subqueries(|node| {

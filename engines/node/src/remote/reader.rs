@@ -141,7 +141,7 @@ impl Iterator for Ahead {
     type Item = Result<Batches, TaskFailure>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        if self.bytes <= WINDOW_BYTES {
+        if self.bytes <= WINDOW_BYTES && self.ordered.len() <= WINDOW_BLOCKS {
             self.order_window();
         }
         let (bytes, share) = self.ordered.pop_front()?;

@@ -33,6 +33,11 @@ pub enum ShipError {
     /// Deeper than a task's stack is good for.
     #[error("the plan is nested more than {0} levels deep and cannot run in another process")]
     Deep(u32),
+    /// Longer than what travels between processes.
+    #[error(
+        "the plan takes {0} bytes and cannot run in another process; scan fewer files, or move literals into a table"
+    )]
+    Long(usize),
     /// DataFusion has no encoding for a part of it, or refuses what was decoded.
     #[error("the plan cannot run in another process: {}", plain(.0))]
     DataFusion(#[from] DataFusionError),

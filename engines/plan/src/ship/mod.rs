@@ -57,6 +57,9 @@ type Node = Arc<dyn ExecutionPlan>;
 /// Four times what a plan of the greatest depth was seen to take.
 const STACK_BYTES: usize = 16 << 20;
 
+/// A longer plan does not fit the frames between processes, with room to spare.
+const BYTES_MAX: usize = 32 << 20;
+
 /// The hash of a plan's bytes, by which it is known.
 pub(crate) type Content = u128;
 
@@ -100,6 +103,9 @@ pub(crate) fn encode(stored: &StoredPlan, verified: &Verified) -> Bytes {
         form.ranges.clone_from(&stored.inputs);
         form.settings = changed_settings(&stored.config);
         let body = bytes(&Letter::Plan(form.clone()));
+        if body.len() > BYTES_MAX {
+            return Err(ShipError::Long(body.len()));
+        }
         verify(stored, form, content_of(&body), verified)?;
         Ok(body)
     });

@@ -39,9 +39,12 @@ const PORTION_PARCELS: usize = 256;
 const TRIES: u32 = 3;
 /// The pause before the second try; it doubles.
 const PAUSE: Duration = Duration::from_millis(50);
-/// Flow control: what one call and what all calls to one peer may have under way.
+/// Flow control: what one call may have under way. All calls to one peer together are not held back, or calls that nobody
+/// reads yet would use up what those that are read need.
 const STREAM_WINDOW: u32 = 4 << 20;
-const CONNECTION_WINDOW: u32 = 64 << 20;
+const CONNECTION_WINDOW: u32 = (1 << 31) - 1;
+/// What an extent's announced length may reserve before its bytes arrive.
+const RESERVED_MAX: u64 = 64 << 20;
 /// An extent beyond this is a lie: the store writes them a buffer at a time.
 const EXTENT_MAX: u64 = 8 << 30;
 
@@ -327,7 +330,7 @@ impl Courier {
             return Ok(None);
         }
         // Nearly every extent fits its first reservation; a longer one grows with what arrives.
-        let mut bytes = MutableBuffer::with_capacity(head.len.min(u64::from(CONNECTION_WINDOW)) as usize);
+        let mut bytes = MutableBuffer::with_capacity(head.len.min(RESERVED_MAX) as usize);
         loop {
             bytes.extend_from_slice(&message.data_body);
             if bytes.len() as u64 >= head.len {
