@@ -43,17 +43,15 @@ fn bytes_arrive_as_they_were_sent_in_both_directions() {
     for [near, far] in both_kinds() {
         // More than any buffer in between holds.
         let sent = bytes(3 << 20);
-        std::thread::scope(|scope| {
-            for (from, to) in [(&near, &far), (&far, &near)] {
-                let sent = &sent;
-                scope.spawn(move || (&mut &*from).write_all(sent).unwrap());
-                scope.spawn(move || {
-                    let mut received = vec![0; sent.len()];
-                    (&mut &*to).read_exact(&mut received).unwrap();
-                    assert!(received == *sent);
-                });
-            }
-        });
+        // One after the other: a stream that blocks in a write reads nothing meanwhile. Links never block.
+        for (from, to) in [(&near, &far), (&far, &near)] {
+            std::thread::scope(|scope| {
+                scope.spawn(|| (&mut &*from).write_all(&sent).unwrap());
+                let mut received = vec![0; sent.len()];
+                (&mut &*to).read_exact(&mut received).unwrap();
+                assert!(received == sent);
+            });
+        }
     }
 }
 
