@@ -110,8 +110,8 @@ pub(crate) struct Control<S: Style> {
     held: Option<Vec<(Addr, S::Msg)>>,
     /// How many notes were sent to the driver about which job.
     noted: (JobId, usize),
-    /// How many attempts of which job were traced on this node.
-    traced: (JobId, usize),
+    /// The job whose attempts this node reports one by one, and how many of them it has begun.
+    traced: Option<(JobId, usize)>,
     /// Which slots sleep.
     pub(crate) sleepers: Sleepers,
     /// The job that runs.
@@ -157,7 +157,7 @@ impl<S: Style> Control<S> {
             told: SpanKind::IdleNoTask,
             held: None,
             noted: (JobId(0), 0),
-            traced: (JobId(0), 0),
+            traced: None,
             sleepers: Sleepers::default(),
             job: None,
             phase: Phase::Vacant,
@@ -379,15 +379,18 @@ impl<S: Style> Control<S> {
 
     /// Whether the job's log takes in what its next attempt does. A node does not see the log of a driver elsewhere: it counts.
     fn is_traced(&mut self, job: JobId) -> bool {
-        if !self.spans || self.driver.is_some() {
+        if self.driver.is_some() {
             let log = self.job.as_ref().filter(|j| j.id == job).and_then(|j| j.log.as_ref());
             return log.is_some_and(Log::is_open);
         }
-        if self.traced.0 != job {
-            self.traced = (job, 0);
-        }
-        self.traced.1 += 1;
-        self.traced.1 <= log::TASKS_MAX
+        let Some((_, begun)) = self.traced.as_mut().filter(|(traced, _)| *traced == job) else { return false };
+        *begun += 1;
+        *begun <= log::TASKS_MAX
+    }
+
+    /// The driver wants to know what each attempt of this job does.
+    pub(crate) fn trace(&mut self, job: JobId) {
+        self.traced = Some((job, 0));
     }
 
     /// A slot's task ended, after so much of the slot's time: zero where nobody asks for it.
@@ -627,8 +630,12 @@ impl<S: Style> Control<S> {
     pub(crate) fn submit(&mut self, now: Nanos, job: JobId, graph: Arc<Graph>, tally: Option<Tally>) {
         if let Some(current) = &mut self.job {
             current.tally = tally;
-            let is_small = graph.tasks() <= log::TASKS_MAX as u64;
-            current.log = (self.spans && is_small).then(|| Log::new(Arc::clone(&graph), now));
+            if self.spans && current.traced && graph.tasks() <= log::TASKS_MAX as u64 {
+                current.log = Some(Log::new(Arc::clone(&graph), now));
+                if let Some(network) = &self.ends.network {
+                    network.broadcast(&Frame::Trace(job));
+                }
+            }
         }
         self.advance(now);
         self.enter(Phase::Running);

@@ -13,6 +13,8 @@ pub(crate) struct Job {
     pub(crate) id: JobId,
     /// Whether the front half planned it, and so can replan it.
     pub(crate) planned: bool,
+    /// Whether what each attempt does is wanted.
+    pub(crate) traced: bool,
     /// What happened on the way, a sentence each.
     pub(crate) notes: Vec<String>,
     /// What its tasks wrote out because memory ran short.
@@ -21,14 +23,14 @@ pub(crate) struct Job {
     pub(crate) tally: Option<Tally>,
     /// Its progress, if faults wait for it.
     pub(crate) watch: Option<Watch>,
-    /// Its attempts, if their time is accounted for.
+    /// Its attempts, if they are wanted and not too many.
     pub(crate) log: Option<Log>,
 }
 
 impl Job {
     /// A job that nothing is known about yet.
-    pub(crate) fn new(id: JobId, planned: bool) -> Self {
-        Self { id, planned, notes: Vec::new(), spilled: Bytes::ZERO, tally: None, watch: None, log: None }
+    pub(crate) fn new(id: JobId, planned: bool, traced: bool) -> Self {
+        Self { id, planned, traced, notes: Vec::new(), spilled: Bytes::ZERO, tally: None, watch: None, log: None }
     }
 
     /// Remembers a note that tells a reader of the answer something.
@@ -104,7 +106,7 @@ mod tests {
 
     #[test]
     fn notes_name_tasks_without_their_job() {
-        let mut job = Job::new(JobId(7), true);
+        let mut job = Job::new(JobId(7), true, false);
         let task = TaskId { job: JobId(7), fragment: FragmentId(2), partition: 5 };
         job.note(Note::StageStarted(FragmentId(2)));
         job.note(Note::Stolen(task, NodeId(0), NodeId(3)));

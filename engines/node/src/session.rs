@@ -35,11 +35,13 @@ pub struct LiveSession<S: Style> {
     armed: Option<FaultPlan>,
     /// What came of that, of a run that gave no answer.
     struck: Vec<FaultOutcome>,
+    /// Whether what each attempt of the next run does is wanted.
+    traced: bool,
 }
 
 impl<S: Style> LiveSession<S> {
     pub(crate) fn new(running: Running<S>, fleet: Option<Fleet<S>>) -> Self {
-        Self { fleet, running, armed: None, struck: Vec::new() }
+        Self { fleet, running, armed: None, struck: Vec::new(), traced: false }
     }
 
     fn front(&self) -> Result<&Arc<dyn Front>, EngineError> {
@@ -68,6 +70,7 @@ impl<S: Style> LiveSession<S> {
         &self,
         job: JobId,
         workload: &Workload,
+        traced: bool,
         stop: &AtomicBool,
         faults: Option<&FaultPlan>,
     ) -> Result<Answer, (Unanswered, Vec<FaultOutcome>)> {
@@ -76,7 +79,7 @@ impl<S: Style> LiveSession<S> {
             return Err((EngineError::Failed(reason).into(), Vec::new()));
         }
         let planned = matches!(workload.program, Program::Query(_));
-        let (start, before) = self.begin(Job::new(job, planned));
+        let (start, before) = self.begin(Job::new(job, planned, traced));
         let outcome = self.lower(job, workload).map_err(Unanswered::Failed).and_then(|lowered| {
             let tally = (!planned).then(|| Tally::new(&lowered.graph));
             let batches = match (self.submit_under_fire(job, &lowered, tally, stop, faults)?, &self.fleet) {
@@ -120,6 +123,7 @@ impl<S: Style> LiveSession<S> {
     fn run_on_all(&mut self, workload: &Workload, stop: &AtomicBool) -> Result<(JobId, Answer), EngineError> {
         self.struck.clear();
         let mut faults = self.armed.take();
+        let traced = std::mem::take(&mut self.traced);
         let host = Arc::clone(&self.running.host);
         let (start, mut again, mut fired) = (host.clock.now(), true, Vec::new());
         loop {
@@ -127,7 +131,7 @@ impl<S: Style> LiveSession<S> {
                 fleet.make_whole()?;
             }
             let job = next_job();
-            let answer = self.execute(job, workload, stop, faults.as_ref());
+            let answer = self.execute(job, workload, traced, stop, faults.as_ref());
             match answer {
                 Ok(mut answer) => {
                     answer.faults.extend(strike::made_good(fired, host.clock.now().saturating_sub(start)));
@@ -295,6 +299,10 @@ impl<S: Style> Session for LiveSession<S> {
 
     fn struck(&mut self) -> Vec<FaultOutcome> {
         std::mem::take(&mut self.struck)
+    }
+
+    fn trace_next(&mut self) {
+        self.traced = true;
     }
 
     fn run(&mut self, workload: &Workload, stop: &Arc<AtomicBool>) -> Result<Answer, EngineError> {

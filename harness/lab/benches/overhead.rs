@@ -176,7 +176,13 @@ fn hosted(c: &mut Criterion) {
     let (workload, engine) = (&plan.workloads[0], &plan.engines[0]);
     c.bench_function("hosted/start", |b| b.iter(|| provider.start(engine, &stop).map(|_| ()).unwrap()));
     let mut live = provider.start(engine, &stop).unwrap();
-    let limits = Limits { timeout: Some(Duration::from_secs(10)), grace: Duration::ZERO, stop: &stop, faults: None };
+    let limits = Limits {
+        timeout: Some(Duration::from_secs(10)),
+        grace: Duration::ZERO,
+        stop: &stop,
+        faults: None,
+        trace: false,
+    };
     c.bench_function("hosted/no-op trial", |b| {
         b.iter(|| {
             live.run(workload, &limits).unwrap();

@@ -178,7 +178,7 @@ static NEVER: AtomicBool = AtomicBool::new(false);
 
 fn limits(timeout_ms: u64, grace_ms: u64) -> Limits<'static> {
     let grace = Duration::from_millis(grace_ms);
-    Limits { timeout: Some(Duration::from_millis(timeout_ms)), grace, stop: &NEVER, faults: None }
+    Limits { timeout: Some(Duration::from_millis(timeout_ms)), grace, stop: &NEVER, faults: None, trace: false }
 }
 
 const PATIENT: u64 = 20_000;
@@ -382,7 +382,7 @@ fn an_interrupt_kills_the_run_in_flight() {
     let pid = session.pid();
     let waiter = std::thread::spawn(move || raised.store(true, Ordering::Relaxed));
     let failure = session
-        .run(&workload(), &Limits { timeout: None, grace: Duration::ZERO, stop: &stop, faults: None })
+        .run(&workload(), &Limits { timeout: None, grace: Duration::ZERO, stop: &stop, faults: None, trace: false })
         .unwrap_err();
     waiter.join().unwrap();
     assert_eq!(failure, Failure::Interrupted);

@@ -55,7 +55,7 @@ pub struct Answer {
     pub batches: Vec<RecordBatch>,
     /// Where slot time went, if asked for and known.
     pub spans: Option<SpanReport>,
-    /// What each task did, if spans were asked for, known, and few enough to be kept.
+    /// What each task did, if that was asked for ([`Session::trace_next`]), and they are few enough to be kept.
     pub trace: Option<Box<JobTrace>>,
     /// What the engine decided on the way (replanning, retries, speculation), a sentence each.
     pub notes: Vec<String>,
@@ -144,6 +144,9 @@ pub trait Session {
     fn struck(&mut self) -> Vec<FaultOutcome> {
         Vec::new()
     }
+    /// The next run is wanted with what each of its tasks did ([`Answer::trace`]), which costs it a little time. An engine
+    /// that accounts for no spans, or has no such tasks, gives none.
+    fn trace_next(&mut self) {}
     /// Explains a workload; `analyze` also runs it and shows what adaptive replanning changed.
     ///
     /// # Errors

@@ -36,17 +36,27 @@ fn split(field: &Field<'_>, kind: Kind) -> Vec<Kind> {
 /// A node count with its times of the common workloads.
 struct Size<'m, 'c> {
     contestant: &'c Contestant,
-    samples: Vec<&'m Sample>,
+    times: Times<'m>,
 }
 
-impl Size<'_, '_> {
-    fn total(&self) -> Option<f64> {
-        (!self.samples.is_empty()).then(|| self.samples.iter().map(|s| s.median).sum())
+/// The times of one node count, a sample per common workload.
+pub(super) struct Times<'m>(pub(super) Vec<&'m Sample>);
+
+impl Times<'_> {
+    /// The sum of their medians, if there are any.
+    pub(super) fn total(&self) -> Option<f64> {
+        (!self.0.is_empty()).then(|| self.0.iter().map(|s| s.median).sum())
     }
 
-    fn resampled(&self) -> Option<Bootstrap> {
-        let all: Option<Vec<&Bootstrap>> = self.samples.iter().map(|s| s.bootstrap.as_ref()).collect();
+    /// That sum, resampled.
+    pub(super) fn resampled(&self) -> Option<Bootstrap> {
+        let all: Option<Vec<&Bootstrap>> = self.0.iter().map(|s| s.bootstrap.as_ref()).collect();
         Bootstrap::sum(all?.into_iter())
+    }
+
+    /// Each workload's times with its times at another node count.
+    pub(super) fn beside<'b>(&'b self, other: &'b Self) -> Vec<(&'b Sample, &'b Sample)> {
+        self.0.iter().copied().zip(other.0.iter().copied()).collect()
     }
 }
 
@@ -59,8 +69,8 @@ fn one(field: &Field<'_>, cases: &ByWorkload<'_, '_>, floors: &Floors<'_>, kind:
     let common: Vec<Vec<&Sample>> = cases.values().filter_map(|of_case| completed_by_all(of_case, &members)).collect();
     let sizes: Vec<Size<'_, '_>> = (members.iter().enumerate())
         .map(|(at, (_, contestant))| {
-            let samples = common.iter().filter_map(|row| row.get(at).copied()).collect();
-            Size { contestant, samples }
+            let times = Times(common.iter().filter_map(|row| row.get(at).copied()).collect());
+            Size { contestant, times }
         })
         .collect();
     let smallest = sizes.first()?;
@@ -91,9 +101,8 @@ pub(super) fn units(contestant: &Contestant, slots_shared: bool) -> u32 {
 
 fn point(size: &Size<'_, '_>, smallest: &Size<'_, '_>, slots_shared: bool, floor: Option<f64>) -> ScalingPoint {
     let c = size.contestant;
-    let pairs: Vec<(&Sample, &Sample)> = size.samples.iter().copied().zip(smallest.samples.iter().copied()).collect();
     let is_smallest = c.label == smallest.contestant.label;
-    let time = total_ratio(&pairs, floor).filter(|_| !is_smallest).map(|t| t.total);
+    let time = total_ratio(&size.times.beside(&smallest.times), floor).filter(|_| !is_smallest).map(|t| t.total);
     let speedup = time.map(|t| Ratio {
         value: 1.0 / t.value,
         interval: t.interval.map(|i| Interval { low: 1.0 / i.high, high: 1.0 / i.low }),
@@ -104,8 +113,8 @@ fn point(size: &Size<'_, '_>, smallest: &Size<'_, '_>, slots_shared: bool, floor
         contestant: c.label.clone(),
         nodes: c.nodes,
         slots: c.slots,
-        wall_ns_total: size.total(),
-        wall_ns_interval: size.resampled().map(|b| b.interval()),
+        wall_ns_total: size.times.total(),
+        wall_ns_interval: size.times.resampled().map(|b| b.interval()),
         speedup,
         efficiency: speedup.map(|s| s.value / growth),
         efficiency_interval: speedup
@@ -116,10 +125,15 @@ fn point(size: &Size<'_, '_>, smallest: &Size<'_, '_>, slots_shared: bool, floor
 
 fn law(sizes: &[Size<'_, '_>], slots_shared: bool) -> Law {
     let point = |size: &Size<'_, '_>| {
-        let resampled = size.resampled()?.map(|ns| ns / 1e9);
-        Some(Point { nodes: units(size.contestant, slots_shared), seconds: size.total()? / 1e9, resampled })
+        let resampled = size.times.resampled()?.map(|ns| ns / 1e9);
+        Some(Point { nodes: units(size.contestant, slots_shared), seconds: size.times.total()? / 1e9, resampled })
     };
-    let points: Vec<Point> = sizes.iter().filter_map(point).collect();
+    fitted(sizes.iter().filter_map(point))
+}
+
+/// The law that these points follow, if they are enough for one.
+pub(super) fn fitted(points: impl Iterator<Item = Point>) -> Law {
+    let points: Vec<Point> = points.collect();
     let measured = points.iter().map(|p| p.nodes).collect::<BTreeSet<_>>().len();
     scalability(&points).map_or(Law::InsufficientPoints { measured, needed: POINTS_MIN }, Law::Fitted)
 }

@@ -7,11 +7,11 @@ use super::Cases;
 use super::field::{Field, alike};
 use super::group::Group;
 use super::measured::{by_workload, measure};
-use super::scaling::units;
+use super::scaling::{Times, fitted, units};
 use super::totals::total_ratio;
 use super::workloads::Floors;
 use crate::comparison::{Contestant, Law, WeakPoint, WeakScaling, WeakSeries};
-use crate::stats::{Bootstrap, Interval, POINTS_MIN, Point, Sample, scalability};
+use crate::stats::{Interval, Point, Sample};
 use bench_record::Family;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -97,18 +97,7 @@ fn split<'g, 'a>(name: &str, members: Vec<Member<'g, 'a>>) -> Vec<(String, Vec<M
 /// A node count with its times of the common workloads.
 struct Size<'g, 'a> {
     member: Member<'g, 'a>,
-    samples: Vec<&'g Sample>,
-}
-
-impl Size<'_, '_> {
-    fn total(&self) -> Option<f64> {
-        (!self.samples.is_empty()).then(|| self.samples.iter().map(|s| s.median).sum())
-    }
-
-    fn resampled(&self) -> Option<Bootstrap> {
-        let all: Option<Vec<&Bootstrap>> = self.samples.iter().map(|s| s.bootstrap.as_ref()).collect();
-        Bootstrap::sum(all?.into_iter())
-    }
+    times: Times<'g>,
 }
 
 fn one(engine: String, members: &[Member<'_, '_>], family: Family, floor: Option<f64>) -> Option<WeakSeries> {
@@ -125,8 +114,8 @@ fn one(engine: String, members: &[Member<'_, '_>], family: Family, floor: Option
         run.iter().copied().filter(|workload| times.iter().all(|t| t.contains_key(workload))).collect();
     let sizes: Vec<Size<'_, '_>> = (members.iter().zip(&times))
         .map(|(member, times)| {
-            let samples = common.iter().filter_map(|workload| times.get(workload).copied()).collect();
-            Size { member: *member, samples }
+            let times = Times(common.iter().filter_map(|workload| times.get(workload).copied()).collect());
+            Size { member: *member, times }
         })
         .collect();
     let smallest = sizes.first()?;
@@ -154,8 +143,7 @@ fn samples<'g>(member: &Member<'g, '_>, family: Family) -> BTreeMap<&'g str, &'g
 fn point(size: &Size<'_, '_>, smallest: &Size<'_, '_>, slots_shared: bool, floor: Option<f64>) -> WeakPoint {
     let (c, base) = (size.member.contestant, smallest.member.contestant);
     let (scale, least) = (size.member.grown.scale, smallest.member.grown.scale);
-    let pairs: Vec<(&Sample, &Sample)> = size.samples.iter().copied().zip(smallest.samples.iter().copied()).collect();
-    let time = total_ratio(&pairs, floor).filter(|_| scale != least).map(|t| t.total);
+    let time = total_ratio(&size.times.beside(&smallest.times), floor).filter(|_| scale != least).map(|t| t.total);
     let data = f64::from(scale) / f64::from(least);
     let cluster = f64::from(units(c, slots_shared)) / f64::from(units(base, slots_shared));
     let efficiency = |time: f64| data / time / cluster;
@@ -163,8 +151,8 @@ fn point(size: &Size<'_, '_>, smallest: &Size<'_, '_>, slots_shared: bool, floor
         nodes: c.nodes,
         slots: c.slots,
         scale,
-        wall_ns_total: size.total(),
-        wall_ns_interval: size.resampled().map(|b| b.interval()),
+        wall_ns_total: size.times.total(),
+        wall_ns_interval: size.times.resampled().map(|b| b.interval()),
         time,
         efficiency: time.map(|t| efficiency(t.value)),
         efficiency_interval: time
@@ -177,11 +165,9 @@ fn point(size: &Size<'_, '_>, smallest: &Size<'_, '_>, slots_shared: bool, floor
 fn law(sizes: &[Size<'_, '_>], slots_shared: bool) -> Law {
     let point = |size: &Size<'_, '_>| {
         let data = f64::from(size.member.grown.scale);
-        let resampled = size.resampled()?.map(|ns| ns / 1e9 / data);
+        let resampled = size.times.resampled()?.map(|ns| ns / 1e9 / data);
         let nodes = units(size.member.contestant, slots_shared);
-        Some(Point { nodes, seconds: size.total()? / 1e9 / data, resampled })
+        Some(Point { nodes, seconds: size.times.total()? / 1e9 / data, resampled })
     };
-    let points: Vec<Point> = sizes.iter().filter_map(point).collect();
-    let measured = points.iter().map(|p| p.nodes).collect::<BTreeSet<_>>().len();
-    scalability(&points).map_or(Law::InsufficientPoints { measured, needed: POINTS_MIN }, Law::Fitted)
+    fitted(sizes.iter().filter_map(point))
 }

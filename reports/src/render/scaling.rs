@@ -13,7 +13,9 @@ pub(super) fn blocks(family: &FamilyReport) -> Vec<Block> {
     }
     let title = format!("{} strong scaling: the same workloads on more nodes", family.family.name());
     let mut blocks = vec![Block::Heading(3, title), Block::Sheet(sheet(all))];
-    blocks.extend(shared_lines(all.iter().map(|s| (s.engine.as_str(), line(s)))));
+    blocks.extend(shared_lines(
+        all.iter().map(|s| (s.engine.as_str(), line((s.common, s.cases), &s.law, s.slots_shared))),
+    ));
     blocks
 }
 
@@ -64,22 +66,22 @@ fn sheet(all: &[ScalingSeries]) -> Sheet {
     }
 }
 
-/// What a reader of one engine's rows must know.
-fn line(s: &ScalingSeries) -> String {
-    let over = match (s.common, s.cases) {
-        (0, _) => "no workload was completed at every node count, so there are no times".to_owned(),
-        (common, cases) => format!("total of the {common} of {cases} workloads completed at every node count"),
+/// What a reader of one engine's rows must know: which workloads are in them, and the law.
+pub(super) fn line((common, cases): (usize, usize), law: &Law, slots_shared: bool) -> String {
+    let over = match common {
+        0 => "no workload was completed at every node count, so there are no times".to_owned(),
+        common => format!("total of the {common} of {cases} workloads completed at every node count"),
     };
-    let shared = if s.slots_shared {
+    let shared = if slots_shared {
         "; slots per node were shared out, so efficiency is per slot of the whole cluster, not per node"
     } else {
         ""
     };
-    format!("{over}{shared}; {}", law(&s.law, s.slots_shared))
+    format!("{over}{shared}; {}", in_words(law, slots_shared))
 }
 
 /// The law in words, or how many points it lacks.
-pub(super) fn law(law: &Law, slots_shared: bool) -> String {
+fn in_words(law: &Law, slots_shared: bool) -> String {
     let units = if slots_shared { "slots" } else { "nodes" };
     match law {
         Law::InsufficientPoints { measured, needed } => {

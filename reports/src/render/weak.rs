@@ -2,7 +2,7 @@
 
 use super::layout::{Block, Kind, Row, Sheet, Tone};
 use super::scale::{Scale, ratio};
-use super::scaling::{law, shared_lines};
+use super::scaling::{line, shared_lines};
 use super::wording::{column, or_dash, range, ratio_text};
 use crate::comparison::{WeakScaling, WeakSeries};
 
@@ -17,7 +17,9 @@ pub(super) fn blocks(all: &[WeakScaling]) -> Vec<Block> {
         }
         let title = format!("{} weak scaling: as many times the data as there are nodes", weak.family.name());
         blocks.extend([Block::Heading(3, title), Block::Sheet(sheet(&weak.series))]);
-        blocks.extend(shared_lines(weak.series.iter().map(|s| (s.engine.as_str(), line(s)))));
+        blocks.extend(shared_lines(
+            weak.series.iter().map(|s| (s.engine.as_str(), line((s.common, s.cases), &s.law, s.slots_shared))),
+        ));
         blocks.push(Block::Item(
             "efficiency: growth of the data over growth of time and cluster; work that does not grow in step with its data, \
              such as sorting, counts against it"
@@ -62,18 +64,4 @@ fn sheet(all: &[WeakSeries]) -> Sheet {
             column("efficiency", Kind::Words),
         ],
     }
-}
-
-/// What a reader of one engine's rows must know.
-fn line(s: &WeakSeries) -> String {
-    let over = match (s.common, s.cases) {
-        (0, _) => "no workload was completed at every node count, so there are no times".to_owned(),
-        (common, cases) => format!("total of the {common} of {cases} workloads completed at every node count"),
-    };
-    let shared = if s.slots_shared {
-        "; slots per node were shared out, so efficiency is per slot of the whole cluster, not per node"
-    } else {
-        ""
-    };
-    format!("{over}{shared}; {}", law(&s.law, s.slots_shared))
 }

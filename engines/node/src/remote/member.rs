@@ -272,6 +272,7 @@ impl<S: Style> NodeRole<S> {
                 let now = host.clock.now();
                 host.lock().told_idle(now, kind);
             }
+            Frame::Trace(job) => host.lock().trace(job),
             Frame::Ping(number) => self.network.post_frame(link, Frame::Pong(number)),
             Frame::Account(number) => {
                 let (now, spent) = host.spent();

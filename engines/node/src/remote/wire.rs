@@ -44,6 +44,8 @@ pub(crate) enum Frame<M> {
     Messages(Batch<M>),
     /// Driver to node: what slots without work wait for from now on.
     Idle(SpanKind),
+    /// Driver to node: what each attempt of this job does is to be reported, from now on and of no other job.
+    Trace(JobId),
     /// Driver to node: answer at once.
     Ping(u64),
     /// Node to driver: the ping of that number was heard.
@@ -110,7 +112,7 @@ pub(crate) struct Batch<M> {
     /// Tasks that ran well on the sending node before it said this, and how much of a slot's time each took: the driver's
     /// host counts them for the answers of zero-work graphs, and for what faults waste.
     pub(crate) ran: Vec<(TaskId, Nanos)>,
-    /// What attempts did that ran well, where slots account for their time.
+    /// What attempts did that ran well, of a job that is traced.
     pub(crate) traces: Vec<TaskTrace>,
     /// What attempts at tasks of a job wrote out on the sending node because memory ran short.
     pub(crate) spilled: Vec<(JobId, Bytes)>,

@@ -20,6 +20,8 @@ pub(crate) enum Stage {
     Flight,
     /// It is here.
     Memory,
+    /// It could not be had, or was not what it should be. Known only until those who read it have let go of it.
+    Gone,
 }
 
 /// Where a block that is here lies.
@@ -134,17 +136,18 @@ impl Data {
 
     /// A block that a key reads or that this worker owns; asked for if it is not known. `true` if it is new here.
     pub(crate) fn expect(&mut self, block: &BlockRef, here: NodeId) -> (&mut Part, bool) {
-        let mut fresh = false;
-        let part = self.entry(&(block.id, block.attempt), || {
-            fresh = block.node != here;
-            let mut part = Part::new(Stage::Fetch, block.node, block.meta);
-            if !fresh {
-                // It should be here. If it is not, reading it will tell.
-                part.stage = Stage::Memory;
-                part.lies = Lies::OnDisk;
-            }
-            part
-        });
+        let part = self.entry(&(block.id, block.attempt), || Part::new(Stage::Gone, block.node, block.meta));
+        if part.stage != Stage::Gone {
+            return (part, false);
+        }
+        part.source = block.node;
+        if block.node == here {
+            // It should be here. If it is not, reading it will tell.
+            (part.stage, part.lies) = (Stage::Memory, Lies::OnDisk);
+        } else {
+            part.stage = Stage::Fetch;
+        }
+        let fresh = part.stage == Stage::Fetch;
         (part, fresh)
     }
 
@@ -232,15 +235,25 @@ impl Data {
         let Some(part) = self.get_mut(key).filter(|p| !p.has_reason()) else { return };
         match part.stage {
             Stage::Flight => return,
-            Stage::Fetch => {}
+            Stage::Fetch | Stage::Gone => {}
             Stage::Memory => out.push(Action::Release { block: key.0, attempt: key.1 }),
         }
         self.forget(key);
     }
 
-    /// Takes a block that could not be had from the books, with who waits for it.
-    pub(crate) fn lost(&mut self, key: &BlockKey) -> Vec<TaskId> {
-        self.forget(key).map(|p| p.waiting).unwrap_or_default()
+    /// A block could not be had, or is not what it should be: nobody counts on it any more. Who waits for it. The caller
+    /// ends those reads, and drops the block if there were none.
+    pub(crate) fn lost(&mut self, key: &BlockKey, out: &mut Out) -> Vec<TaskId> {
+        let Some(mut part) = self.forget(key) else { return Vec::new() };
+        if part.stage == Stage::Memory {
+            out.push(Action::Release { block: key.0, attempt: key.1 });
+        }
+        let waiting = std::mem::take(&mut part.waiting);
+        if part.users > 0 {
+            (part.stage, part.kept, part.owned) = (Stage::Gone, false, false);
+            self.entry(key, || part);
+        }
+        waiting
     }
 
     /// Ends a key's read of a block.

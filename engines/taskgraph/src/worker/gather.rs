@@ -1,9 +1,10 @@
 //! Gathering dependencies: a bounded number of blocks, and of bytes, at a time, the most urgent first.
 
 use super::data::{BlockKey, Stage};
+use super::work::{Phase, Work};
 use super::{Out, Worker};
 use crate::message::{Failed, Up};
-use bench_model::{Action, BlockRef, JobId, Storage, TaskFailure};
+use bench_model::{Action, BlockRef, JobId, Storage, TaskFailure, TaskId};
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap};
 
@@ -103,10 +104,15 @@ impl Worker {
 
     /// Whoever waits for the block is given back to the scheduler, which knows other copies or has it made again.
     fn cannot_be_had(&mut self, block: &BlockRef, failure: &TaskFailure, out: &mut Out) {
-        let mut waiting = self.data.lost(&(block.id, block.attempt));
+        let mut waiting = self.data.lost(&(block.id, block.attempt), out);
         waiting.sort_unstable();
         waiting.dedup();
-        for reader in waiting {
+        self.give_back(waiting, block, failure, out);
+        self.owned_lost(block);
+    }
+
+    fn give_back(&mut self, readers: Vec<TaskId>, block: &BlockRef, failure: &TaskFailure, out: &mut Out) {
+        for reader in readers {
             if let Some(work) = self.works.get(&reader) {
                 let attempt = work.order.attempt();
                 let failure = failure.clone();
@@ -115,6 +121,18 @@ impl Worker {
                 self.end_work(reader, out);
             }
         }
-        self.owned_lost(block);
+    }
+
+    /// What is here under that name is not what it should be. It goes, lest it be read or counted on again; keys that
+    /// have not begun to read it are given back to the scheduler, the others will find out themselves.
+    pub(super) fn spoilt(&mut self, block: &BlockRef, failure: &TaskFailure, out: &mut Out) {
+        self.data.lost(&(block.id, block.attempt), out);
+        let reads = |work: &Work| {
+            work.order.first.inputs.iter().flatten().any(|b| (b.id, b.attempt) == (block.id, block.attempt))
+        };
+        let idle = self.works.iter().filter(|(_, work)| work.phase != Phase::Executing && reads(work));
+        let mut readers: Vec<TaskId> = idle.map(|(task, _)| *task).collect();
+        readers.sort_unstable();
+        self.give_back(readers, block, failure, out);
     }
 }

@@ -153,6 +153,29 @@ fn a_dependency_that_cannot_be_had_gives_its_readers_back() {
 }
 
 #[test]
+fn a_copy_that_is_spoilt_is_gathered_again_and_not_counted_on_while_others_still_read_it() {
+    let mut node = Node::new(&[], None);
+    node.tell([1, 2, 3].map(|key| order(key, key, vec![block(0, 7)])));
+    node.fetched(block(0, 7), Ok(()));
+    assert_eq!(node.deeds(), ["fetch f0", "run f1", "run f2"]);
+    node.said.clear();
+    let corrupt = Err(TaskFailure::CorruptBlock(block(0, 7).id));
+    node.on(Event::TaskRan { task: task(1), attempt: Attempt(0), result: corrupt });
+    let given_back = |i: &Up| if let Up::Failed(f) = i { Some((f.task, f.lost)) } else { None };
+    let spoilt = Some(block(0, 0));
+    let failed: Vec<_> = node.said.iter().map(given_back).collect();
+    assert_eq!(failed, [Some((task(1), spoilt)), Some((task(3), spoilt))], "what has not begun to read is given back");
+    assert_eq!(node.deeds(), ["release f0"]);
+    node.said.clear();
+    node.tell([order(1, 1, vec![block(0, 7)])]);
+    assert_eq!((node.deeds(), node.said.len()), (vec!["fetch f0".to_owned()], 0), "the copy is not there to be added");
+    // The one that was reading all the while ends; the other's read is not taken for its own.
+    node.ran(2, 1);
+    node.fetched(block(0, 7), Ok(()));
+    assert_eq!(node.deeds(), ["run f1"]);
+}
+
+#[test]
 fn a_fused_key_runs_back_to_back_and_reports_its_last_task_only() {
     let mut node = Node::new(&[], None);
     let rest = vec![Assignment { inputs: vec![vec![]], ..assignment(1, vec![], 1) }];

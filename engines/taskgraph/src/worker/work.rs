@@ -1,6 +1,6 @@
 //! The keys a worker was given: waiting for inputs, ready, executing.
 
-use super::data::{BlockKey, Part, Scope, Stage};
+use super::data::Stage;
 use super::{Out, Worker};
 use crate::message::{Failed, Order, Up};
 use crate::stream::Shared;
@@ -188,17 +188,10 @@ impl Worker {
         {
             lost = Some(BlockRef { node: self.node, ..*block });
         }
-        self.tell(Up::Failed(Box::new(Failed { task, attempt, step, failure, lost })));
+        self.tell(Up::Failed(Box::new(Failed { task, attempt, step, failure: failure.clone(), lost })));
         self.end_work(task, out);
         if let Some(block) = lost {
-            // Whatever is here under that name is not what it should be.
-            let spoilt = |key: &BlockKey, part: &mut Part| {
-                if *key == (block.id, block.attempt) {
-                    part.kept = false;
-                    part.owned = false;
-                }
-            };
-            self.data.revise(Scope::Task(block.id.task), spoilt, out);
+            self.spoilt(&block, &failure, out);
         }
     }
 

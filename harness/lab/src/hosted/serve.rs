@@ -139,7 +139,7 @@ impl Server<'_> {
                 guarded(|| session.prepare(&datasets))?;
                 Ok(Reply::Loaded)
             }
-            Request::Run { workload, faults } => self.run(id, &workload, faults.as_ref()),
+            Request::Run { workload, faults, trace } => self.run(id, &workload, faults.as_ref(), trace),
             Request::Digest { check, keep, trace } => {
                 let answer = self.held.take();
                 let answer = answer.ok_or_else(|| failed(FailureKind::Protocol, "there is no answer to digest"))?;
@@ -170,12 +170,15 @@ impl Server<'_> {
         }
     }
 
-    fn run(&mut self, id: u64, workload: &Workload, faults: Option<&FaultPlan>) -> Result<Reply, Refusal> {
+    fn run(&mut self, id: u64, workload: &Workload, faults: Option<&FaultPlan>, trace: bool) -> Result<Reply, Refusal> {
         self.held = None;
         let stop = self.stop_flag_for(id);
         let session = started(&mut self.session)?;
         if let Some(faults) = faults {
             guarded(|| session.arm(faults))?;
+        }
+        if trace {
+            session.trace_next();
         }
         let (answer, wall) = guarded(|| {
             let started = Instant::now();

@@ -132,7 +132,8 @@ impl HostedSession {
     /// See [`Failure`]. A run over its time is cancelled, then killed after its grace.
     pub fn run(&mut self, workload: &Workload, limits: &Limits<'_>) -> Result<Measured, Failure> {
         self.struck.clear();
-        let request = Request::Run { workload: Box::new(untold(workload)), faults: limits.faults.cloned() };
+        let trace = limits.trace && self.origin == Origin::ThisBuild;
+        let request = Request::Run { workload: Box::new(untold(workload)), faults: limits.faults.cloned(), trace };
         let (id, message) = self.encode(request)?;
         let window = Window::open(self.process.pid(), &self.cgroup);
         let started = Instant::now();
@@ -258,7 +259,7 @@ impl HostedSession {
             name,
             id,
             &message,
-            &Limits { timeout: Some(patience), grace: Duration::ZERO, stop, faults: None },
+            &Limits { timeout: Some(patience), grace: Duration::ZERO, stop, faults: None, trace: false },
         )
     }
 

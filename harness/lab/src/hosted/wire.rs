@@ -51,6 +51,9 @@ pub enum Request {
         /// What goes wrong on purpose meanwhile.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         faults: Option<FaultPlan>,
+        /// Whether a digest will ask what each task did.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        trace: bool,
     },
     /// Stop the named run as soon as possible. Has no reply of its own: the run is answered, usually as cancelled.
     Cancel {

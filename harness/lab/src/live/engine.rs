@@ -39,6 +39,8 @@ pub struct Limits<'a> {
     pub stop: &'a AtomicBool,
     /// What goes wrong on purpose meanwhile.
     pub faults: Option<&'a FaultPlan>,
+    /// Whether what each task does will be asked for with the digest.
+    pub trace: bool,
 }
 
 /// A run that came to its end, as the harness measured it.

@@ -201,7 +201,7 @@ impl Runner<'_, '_> {
         let prepared = seat.prepare(self.plan, workload, self.provider, self.stop, &mut warming);
         (self.report)(RunEvent::TrialStarted { case, arm, trial: number });
         let started_at = Timestamp::now();
-        let measured = prepared.and_then(|()| seat.run(self.plan, workload, number, self.stop));
+        let measured = prepared.and_then(|()| seat.run(self.plan, workload, number, trace.is_some(), self.stop));
         let mut observation = Observation::new(case.clone(), arm, number, Outcome::Failed, started_at);
         let result = measured.and_then(|measured| {
             fill(&mut observation, &measured);

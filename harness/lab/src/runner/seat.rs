@@ -54,7 +54,10 @@ impl<'a> Seat<'a> {
             Protocol::Warm(times) if self.warm_for.as_ref() != Some(&workload.name) => {
                 for _ in 0..times {
                     warming();
-                    live.run(workload, &Limits { timeout: plan.timeout, grace: plan.grace, stop, faults: None })?;
+                    live.run(
+                        workload,
+                        &Limits { timeout: plan.timeout, grace: plan.grace, stop, faults: None, trace: false },
+                    )?;
                     // Held any longer, this answer would count as memory and CPU time of the timed run.
                     live.discard(stop)?;
                 }
@@ -69,7 +72,7 @@ impl<'a> Seat<'a> {
         Ok(())
     }
 
-    /// The timed run.
+    /// The timed run, `trace`d if what its tasks do is to be kept.
     ///
     /// # Errors
     /// See [`Failure`].
@@ -78,10 +81,11 @@ impl<'a> Seat<'a> {
         plan: &Plan,
         workload: &Workload,
         number: u32,
+        trace: bool,
         stop: &AtomicBool,
     ) -> Result<Measured, Failure> {
         let faults = plan.faults_of(number);
-        let limits = Limits { timeout: plan.timeout, grace: plan.grace, stop, faults: faults.as_ref() };
+        let limits = Limits { timeout: plan.timeout, grace: plan.grace, stop, faults: faults.as_ref(), trace };
         self.live()?.run(workload, &limits)
     }
 
