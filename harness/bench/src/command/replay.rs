@@ -6,7 +6,7 @@ use crate::cli::replay::ReplayArgs;
 use crate::engines;
 use anyhow::{Context, Result, bail};
 use bench_model::{Blocking, JobTrace, SpanKind, TRACE_SCHEMA};
-use bench_record::{CaseBlocking, Observation, Run};
+use bench_record::{CaseBlocking, Observation, Outcome, Run};
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::BufReader;
@@ -36,8 +36,8 @@ pub(super) fn replay_all(folder: &Path, observations: &[Observation]) -> Result<
     let mut cases = Vec::new();
     for path in bench_record::traces(folder)? {
         let key = path.file_stem().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-        // A trial that was cut short by a crash may have left its trace and no record: it is run again.
-        let Some(trial) = observations.iter().find(|o| o.key.to_string() == key) else { continue };
+        let of_case = |o: &&Observation| o.outcome == Outcome::Completed && o.key.to_string() == key;
+        let Some(trial) = observations.iter().find(of_case) else { continue };
         cases.push(replay_case(trial, &read(&path)?));
     }
     if !cases.is_empty() {

@@ -28,6 +28,11 @@ pub enum RunEvent<'a> {
         /// Which arm.
         arm: Arm,
     },
+    /// A completed case runs once more, untimed, to keep what its tasks do.
+    Tracing {
+        /// Which case.
+        case: &'a Case,
+    },
     /// A trial begins.
     TrialStarted {
         /// Which case.

@@ -10,7 +10,8 @@ use super::standing::Standings;
 use crate::live::{EngineProvider, Failure, Keep, Measured};
 use crate::machine::{free_bytes, memory_available_bytes};
 use bench_model::Workload;
-use bench_record::{Arm, Case, Observation, Outcome, Protocol, RecordError, Timestamp};
+use bench_record::{Arm, Case, CaseKey, Observation, Outcome, Protocol, RecordError, Timestamp};
+use std::collections::HashSet;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -75,6 +76,7 @@ pub fn run(
         seats,
         summary: RunSummary::default(),
         trials_done: 0,
+        traced: HashSet::new(),
         warned_of_memory: false,
     };
     runner.trials_done = runner.count_done();
@@ -106,6 +108,8 @@ struct Runner<'a, 'r> {
     seats: Vec<Seat<'a>>,
     summary: RunSummary,
     trials_done: u64,
+    /// Cases that were run once more to be traced.
+    traced: HashSet<CaseKey>,
     warned_of_memory: bool,
 }
 
@@ -179,7 +183,44 @@ impl Runner<'_, '_> {
             };
             observation.repeat = repeat;
             self.record(case, &observation)?;
+            if observation.outcome == Outcome::Completed && !self.trace(at, case, workload, reference)? {
+                return Ok(false);
+            }
         }
+    }
+
+    /// Runs a case that has completed once more, untimed, to keep what its tasks do: the first time it is asked of a case
+    /// whose slots account for their time. A run that is hurt on purpose tells nothing of the schedule. False if
+    /// interrupted.
+    fn trace(&mut self, at: usize, case: &Case, workload: &Workload, reference: &Reference) -> Result<bool, RunError> {
+        let Some(seat) = self.seats.get_mut(at) else { return Ok(true) };
+        if seat.arm != Arm::Main || !seat.engine.spans || !self.plan.faults.is_empty() {
+            return Ok(true);
+        }
+        let folder = self.sink.traces_folder()?;
+        let path = folder.map(|folder| folder.join(format!("{}.json", case.key()))).filter(|path| !path.exists());
+        let Some(path) = path.filter(|_| self.traced.insert(case.key())) else { return Ok(true) };
+        let report = &mut *self.report;
+        report(RunEvent::Tracing { case });
+        let mut warming = || report(RunEvent::WarmingUp { case, arm: Arm::Main });
+        let check = reference.check(&workload.check);
+        let prepared = seat.prepare(self.plan, workload, self.provider, self.stop, &mut warming);
+        let traced = prepared.and_then(|()| {
+            seat.run_traced(self.plan, workload, self.stop)?;
+            seat.live()?.digest(&check, Keep { result: None, trace: Some(&path) }, self.stop)
+        });
+        if !matches!(self.plan.protocol, Protocol::Warm(_)) {
+            seat.leave();
+        }
+        match traced {
+            Ok(_) => {}
+            Err(Failure::Interrupted) => return Ok(false),
+            Err(failure) => (self.report)(RunEvent::Warning(format!(
+                "{} on {}: what its tasks do is not known, because the run that should tell failed: {failure}",
+                case.workload, case.engine
+            ))),
+        }
+        Ok(!self.stop.load(Ordering::Relaxed))
     }
 
     /// Prepares, times, checks: one observation, or `None` if interrupted.
@@ -193,20 +234,18 @@ impl Runner<'_, '_> {
     ) -> Result<Option<Observation>, RunError> {
         let Some(seat) = self.seats.get_mut(at) else { return Ok(None) };
         let arm = seat.arm;
-        let spans = seat.engine.spans;
         let result = keep_path(self.plan, &*self.sink, case, arm)?;
-        let trace = trace_path(&*self.sink, case, arm, spans)?;
         let report = &mut *self.report;
         let mut warming = || report(RunEvent::WarmingUp { case, arm });
         let prepared = seat.prepare(self.plan, workload, self.provider, self.stop, &mut warming);
         (self.report)(RunEvent::TrialStarted { case, arm, trial: number });
         let started_at = Timestamp::now();
-        let measured = prepared.and_then(|()| seat.run(self.plan, workload, number, trace.is_some(), self.stop));
+        let measured = prepared.and_then(|()| seat.run(self.plan, workload, number, self.stop));
         let mut observation = Observation::new(case.clone(), arm, number, Outcome::Failed, started_at);
         let result = measured.and_then(|measured| {
             fill(&mut observation, &measured);
             let check = reference.check(&workload.check);
-            let keep = Keep { result: result.as_deref(), trace: trace.as_deref() };
+            let keep = Keep { result: result.as_deref(), trace: None };
             let digested = seat.live()?.digest(&check, keep, self.stop)?;
             observation.check_ns = Some(digested.check_ns);
             Ok((measured.wall_ns, digested.digest))
@@ -291,15 +330,6 @@ fn keep_path(plan: &Plan, sink: &dyn Sink, case: &Case, arm: Arm) -> Result<Opti
         return Ok(None);
     }
     let path = sink.results_folder()?.map(|folder| folder.join(format!("{}.parquet", case.key())));
-    Ok(path.filter(|path| !path.exists()))
-}
-
-/// Where what the tasks of this trial did is kept: of the first one of each case whose time is accounted for.
-fn trace_path(sink: &dyn Sink, case: &Case, arm: Arm, spans: bool) -> Result<Option<PathBuf>, RunError> {
-    if !spans || arm != Arm::Main {
-        return Ok(None);
-    }
-    let path = sink.traces_folder()?.map(|folder| folder.join(format!("{}.json", case.key())));
     Ok(path.filter(|path| !path.exists()))
 }
 

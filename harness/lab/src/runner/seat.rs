@@ -72,7 +72,7 @@ impl<'a> Seat<'a> {
         Ok(())
     }
 
-    /// The timed run, `trace`d if what its tasks do is to be kept.
+    /// The timed run.
     ///
     /// # Errors
     /// See [`Failure`].
@@ -81,12 +81,20 @@ impl<'a> Seat<'a> {
         plan: &Plan,
         workload: &Workload,
         number: u32,
-        trace: bool,
         stop: &AtomicBool,
     ) -> Result<Measured, Failure> {
         let faults = plan.faults_of(number);
-        let limits = Limits { timeout: plan.timeout, grace: plan.grace, stop, faults: faults.as_ref(), trace };
+        let limits = Limits { timeout: plan.timeout, grace: plan.grace, stop, faults: faults.as_ref(), trace: false };
         self.live()?.run(workload, &limits)
+    }
+
+    /// An untimed run whose tasks are traced.
+    ///
+    /// # Errors
+    /// See [`Failure`].
+    pub(super) fn run_traced(&mut self, plan: &Plan, workload: &Workload, stop: &AtomicBool) -> Result<(), Failure> {
+        let limits = Limits { timeout: plan.timeout, grace: plan.grace, stop, faults: None, trace: true };
+        self.live()?.run(workload, &limits).map(drop)
     }
 
     /// What came of the faults of a run that gave no answer, as far as the engine lived to tell.

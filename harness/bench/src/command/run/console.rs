@@ -27,6 +27,9 @@ impl Console {
             RunEvent::WarmingUp { case, .. } => {
                 self.bar.set_message(format!("{} on {}: warming up", case.workload, case.engine));
             }
+            RunEvent::Tracing { case } => {
+                self.bar.set_message(format!("{} on {}: tracing its tasks", case.workload, case.engine));
+            }
             RunEvent::TrialStarted { case, arm, trial } => {
                 self.bar.set_message(format!("{} on {} ({arm}), trial {trial}", case.workload, case.engine));
             }
