@@ -4,7 +4,8 @@
 
 mod program;
 
-use program::Program;
+use program::{Program, Ran};
+use std::os::unix::fs::PermissionsExt;
 use std::time::{Duration, Instant};
 
 const STYLES: &str = "actor,taskgraph,stagedag";
@@ -180,6 +181,37 @@ fn no_node_outlives_a_run_that_is_killed() {
     }
 }
 
+/// A hosts file of one machine that nobody reaches.
+fn hosts_file(p: &Program) {
+    let host = "[[host]]\nssh = \"far\"\naddress = \"10.99.0.1\"\nfolder = \"/var/tmp/bench\"\n";
+    std::fs::write(p.file("hosts.toml"), host).unwrap();
+}
+
+#[test]
+fn interrupting_a_run_that_waits_for_a_machine_ends_it_as_interrupted() {
+    let p = Program::new();
+    hosts_file(&p);
+    // An ssh that says that it has been asked, and nothing else.
+    let (tools, asked) = (p.file("tools"), p.file("asked"));
+    std::fs::create_dir(&tools).unwrap();
+    let ssh = tools.join("ssh");
+    std::fs::write(&ssh, format!("#!/bin/sh\n: >'{}'\nexec sleep 600\n", asked.display())).unwrap();
+    std::fs::set_permissions(&ssh, std::fs::Permissions::from_mode(0o755)).unwrap();
+    let path = format!("PATH={}:{}", tools.display(), std::env::var("PATH").unwrap());
+    let line =
+        ["run", "--suite", "smoke", "--workloads", "tpch-q06", "--engines", "stagedag", "--cluster", "hosts.toml"];
+    let mut child = p.spawn_by(&["env".to_owned(), path], &[&line[..], &["--out", "o"]].concat());
+    while !asked.exists() {
+        assert!(child.try_wait().unwrap().is_none(), "the run ended before it asked for the machine");
+        std::thread::yield_now();
+    }
+    p.signal(&child, "INT");
+    let ended = Ran::of(child.wait_with_output().unwrap());
+    ended.assert_code(130);
+    assert!(ended.stderr.contains("interrupted while machines were made ready"), "{}", ended.stderr);
+    assert!(!p.file("o").exists());
+}
+
 #[test]
 fn a_cluster_that_cannot_be_is_refused_before_any_work() {
     let p = Program::new();
@@ -194,6 +226,11 @@ fn a_cluster_that_cannot_be_is_refused_before_any_work() {
     refused(&["--cluster", "absent.toml"], &["absent.toml"]);
     refused(&["--scaling", "weak"], &["--nodes"]);
     refused(&["--cluster", "processes", "--nodes", "1,2,2"], &["--nodes names 2 twice"]);
+    hosts_file(&p);
+    let far = ["--cluster", "hosts.toml"];
+    refused(&[&far[..], &["--protocol", "cold-cache"]].concat(), &["page cache of this machine only", "cold-process"]);
+    refused(&[&far[..], &["--faults", "slow-cpu@50%"]].concat(), &["kill, pause and corrupt-block only"]);
+    refused(&["--cluster", "emulated", "--node-limits", "cpu=0.01"], &["at least 0.05 cores"]);
     let w = p.user_workload("select k, v from t", "k,v\n1,10\n2,20\n");
     let own = ["--workload-dir", w.as_str(), "--cluster", "processes", "--nodes", "1,2", "--scaling", "weak"];
     refused(&own, &["--scaling weak", "--workload-dir"]);

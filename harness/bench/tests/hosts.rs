@@ -9,8 +9,9 @@ mod lan;
 mod program;
 
 use lan::{FOLDER, Lan};
-use program::Program;
+use program::{Program, Ran};
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::panic::catch_unwind;
 use std::path::Path;
 use std::process::ExitCode;
@@ -43,6 +44,10 @@ fn every_style_answers_on_two_machines_and_programs_and_tables_are_copied_once()
     // Nine queries, three styles and one twin.
     p.assert_all_completed("first", 9 * 4);
     assert!(p.observations("first").iter().all(|o| o["case"]["cluster"] == "hosts" && o["case"]["nodes"] == 2));
+    // What the driver used is not what the engine used.
+    for counter in ["cpu_ns", "rss_bytes_peak", "read_bytes", "write_bytes", "pressure", "network"] {
+        assert!(p.observations("first").iter().all(|o| o[counter].is_null()), "{counter}");
+    }
     assert_eq!((copied(&first.stderr, "this program"), copied(&first.stderr, "table files")), (2, 1));
     assert!(lan.is_tidy());
     assert_eq!((lan.list(0, "programs").len(), lan.list(1, "programs").len()), (1, 0));
@@ -64,6 +69,67 @@ fn a_run_over_tls_answers_and_is_another_variant() {
     ran.assert_code(0);
     p.assert_all_completed("out", 2 * 4);
     assert!(p.observations("out").iter().all(|o| o["case"]["variant"] == "tls=on"));
+    assert!(lan.is_tidy());
+}
+
+fn machines_are_part_of_a_run_and_decide_how_many_slots_their_nodes_have() {
+    let p = Program::new();
+    let lan = Lan::start(&p);
+    lan.hosts_file(&p, "", "", "tables = \"copy\"");
+    let run = ["run", "--suite", "smoke", "--workloads", "tpch-q06", "--engines", "stagedag", "--trials", "1"];
+    let line = [&run[..], &["--cluster", "hosts.toml", "--out", "out"]].concat();
+    p.bench_by(&lan.prefix(), &line).assert_code(0);
+    let context =
+        || -> serde_json::Value { serde_json::from_slice(&fs::read(p.file("out/run.json")).unwrap()).unwrap() };
+    let machines = context()["cluster"]["machines"].as_array().unwrap().clone();
+    let addresses: Vec<&str> = machines.iter().filter_map(|m| m["address"].as_str()).collect();
+    assert_eq!(addresses, ["10.77.0.11", "10.77.0.12"]);
+    let cores = machines.iter().filter_map(|m| m["cores"].as_u64()).min();
+    assert!(machines.iter().all(|m| m["memory_bytes"].is_u64()) && cores.is_some());
+    assert!(p.observations("out").iter().all(|o| o["case"]["slots"].as_u64() == cores));
+    assert_eq!(context()["engines"][0]["slots"].as_u64(), cores);
+
+    // As if one of them had been exchanged for a larger one.
+    let resume = ["run", "--resume", "out"];
+    p.bench_by(&lan.prefix(), &resume).assert_code(0);
+    let mut other = context();
+    other["cluster"]["machines"][1]["cores"] = 999.into();
+    fs::write(p.file("out/run.json"), other.to_string()).unwrap();
+    let refused = p.bench_by(&lan.prefix(), &resume);
+    refused.assert_refused(&["the machine of node n1 was 10.77.0.12", "999 cores", "and now is 10.77.0.12"]);
+    assert!(lan.is_tidy());
+}
+
+fn a_block_that_is_damaged_on_another_machine_is_found() {
+    let p = Program::new();
+    let lan = Lan::start(&p);
+    lan.hosts_file(&p, "", "", "tables = \"copy\"");
+    let faults = ["--faults", "corrupt-block@random", "--seed", "1..3", "--engines", "stagedag"];
+    p.bench_by(&lan.prefix(), &run("out", "tpch-q09", &faults)).assert_code(0);
+    p.assert_all_completed("out", 1);
+    let fired = |o: &serde_json::Value| o["faults"][0]["fired_ns"].is_u64();
+    assert!(p.observations("out").iter().any(fired), "no block was damaged, so nothing was tested");
+    assert!(lan.is_tidy());
+}
+
+fn a_machine_that_is_lost_ends_the_run_and_is_no_failure_of_the_engine() {
+    let p = Program::new();
+    let mut lan = Lan::start(&p);
+    let child = long_run(&p, &lan);
+    lan.lose(1);
+    let ended = Ran::of(child.wait_with_output().unwrap());
+    ended.assert_refused(&["10.77.0.12 was lost", "--resume out", "not recorded"]);
+    assert!(p.observations("out").iter().all(|o| o["outcome"] == "completed"), "nothing is recorded without it");
+}
+
+fn a_folder_that_others_can_write_to_is_refused() {
+    let p = Program::new();
+    let lan = Lan::start(&p);
+    lan.hosts_file(&p, "", "", "tables = \"copy\"");
+    let folder = lan.on_machine(1, &p.file(FOLDER));
+    fs::set_permissions(folder, fs::Permissions::from_mode(0o1777)).unwrap();
+    let refused = p.bench_by(&lan.prefix(), &run("out", "tpch-q06", &["--engines", "stagedag"]));
+    refused.assert_refused(&["10.77.0.12: ", FOLDER, "writable by nobody else", "chmod go-w"]);
     assert!(lan.is_tidy());
 }
 
@@ -160,6 +226,10 @@ macro_rules! claims {
 const CLAIMS: &[(&str, fn())] = claims! {
     every_style_answers_on_two_machines_and_programs_and_tables_are_copied_once,
     a_run_over_tls_answers_and_is_another_variant,
+    machines_are_part_of_a_run_and_decide_how_many_slots_their_nodes_have,
+    a_block_that_is_damaged_on_another_machine_is_found,
+    a_machine_that_is_lost_ends_the_run_and_is_no_failure_of_the_engine,
+    a_folder_that_others_can_write_to_is_refused,
     a_node_that_is_killed_over_ssh_costs_time_and_nothing_else,
     nothing_is_left_of_a_run_that_is_killed_and_no_token_can_be_seen_while_it_lasts,
     nothing_is_left_of_a_run_that_is_interrupted,

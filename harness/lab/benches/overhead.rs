@@ -8,8 +8,8 @@ use bench_lab::live::{Digested, EngineProvider, EngineSpec, Failure, Keep, Limit
 use bench_lab::oracle::digest;
 use bench_lab::runner::{Plan, Twins, run};
 use bench_model::{
-    Answer, Capabilities, Check, Dataset, Digest, Engine, EngineError, EngineSetup, Explanation, Family, Program,
-    Query, Session, SortKey, Tuning, Workload,
+    Answer, Capabilities, Check, Dataset, Digest, Engine, EngineError, EngineSetup, Explanation, Family, FaultPlan,
+    Program, Query, Session, SortKey, Tuning, Workload,
 };
 use bench_record::{Build, ClusterContext, Journal, Machine, Observation, Protocol, RunContext, SCHEMA, Timestamp};
 use criterion::{BatchSize, Criterion, Throughput};
@@ -31,6 +31,9 @@ impl LiveEngine for Noop {
         "1"
     }
     fn load(&mut self, _data: &[Arc<Dataset>], _stop: &AtomicBool) -> Result<(), Failure> {
+        Ok(())
+    }
+    fn arm(&mut self, _faults: &FaultPlan, _stop: &AtomicBool) -> Result<(), Failure> {
         Ok(())
     }
     fn run(&mut self, _workload: &Workload, _limits: &Limits<'_>) -> Result<Measured, Failure> {
@@ -128,7 +131,7 @@ fn context(plan: &Plan) -> RunContext {
         trials: plan.trials,
         seed: plan.seed,
         timeout_ns: None,
-        cluster: ClusterContext { name: "local".into(), nodes: 1, emulated: None },
+        cluster: ClusterContext { name: "local".into(), nodes: 1, emulated: None, machines: vec![] },
         machine: Machine::default(),
         datasets: vec![],
         workloads: vec![],
@@ -176,13 +179,7 @@ fn hosted(c: &mut Criterion) {
     let (workload, engine) = (&plan.workloads[0], &plan.engines[0]);
     c.bench_function("hosted/start", |b| b.iter(|| provider.start(engine, &stop).map(|_| ()).unwrap()));
     let mut live = provider.start(engine, &stop).unwrap();
-    let limits = Limits {
-        timeout: Some(Duration::from_secs(10)),
-        grace: Duration::ZERO,
-        stop: &stop,
-        faults: None,
-        trace: false,
-    };
+    let limits = Limits { timeout: Some(Duration::from_secs(10)), grace: Duration::ZERO, stop: &stop, trace: false };
     c.bench_function("hosted/no-op trial", |b| {
         b.iter(|| {
             live.run(workload, &limits).unwrap();

@@ -11,8 +11,8 @@ use bench_lab::hosted::{HostedEngine, HostedProvider, HostedSession, Origin, ser
 use bench_lab::live::{EngineProvider, EngineSpec, Failure, Keep, Limits};
 use bench_lab::oracle::{compare, digest, digest_parquet};
 use bench_model::{
-    Answer, Capabilities, Check, Dataset, Digest, Engine, EngineError, EngineSetup, Explanation, Family, Fault,
-    FaultOutcome, FaultPlan, Format, Nanos, NodeId, Program, Query, Session, SortKey, Table, Tuning, Workload,
+    Answer, Capabilities, Check, ClusterSpec, Dataset, Digest, Engine, EngineError, EngineSetup, Explanation, Family,
+    Fault, FaultOutcome, FaultPlan, Format, Nanos, NodeId, Program, Query, Session, SortKey, Table, Tuning, Workload,
 };
 use std::ffi::OsString;
 use std::io::{BufRead, Write};
@@ -26,9 +26,22 @@ use std::time::{Duration, Instant};
 /// What an engine does wrong is its name; `good` does nothing wrong.
 struct Odd(&'static str);
 
-const ENGINES: [&str; 14] = [
-    "good", "burns", "unable", "panics", "dies", "aborts", "chatters", "floods", "polite", "expires", "deaf", "mute",
-    "hurt", "stuck",
+const ENGINES: [&str; 15] = [
+    "good",
+    "burns",
+    "unable",
+    "panics",
+    "dies",
+    "aborts",
+    "chatters",
+    "floods",
+    "polite",
+    "expires",
+    "deaf",
+    "mute",
+    "hurt",
+    "stuck",
+    "slow-to-arm",
 ];
 
 struct OddSession {
@@ -109,6 +122,9 @@ impl Session for OddSession {
     }
 
     fn arm(&mut self, faults: &FaultPlan) -> Result<(), EngineError> {
+        if self.behavior == "slow-to-arm" {
+            burn(Duration::from_secs(1));
+        }
         let fired = |fault: &Fault| FaultOutcome {
             fault: fault.to_string(),
             node: NodeId(2),
@@ -178,7 +194,7 @@ static NEVER: AtomicBool = AtomicBool::new(false);
 
 fn limits(timeout_ms: u64, grace_ms: u64) -> Limits<'static> {
     let grace = Duration::from_millis(grace_ms);
-    Limits { timeout: Some(Duration::from_millis(timeout_ms)), grace, stop: &NEVER, faults: None, trace: false }
+    Limits { timeout: Some(Duration::from_millis(timeout_ms)), grace, stop: &NEVER, trace: false }
 }
 
 const PATIENT: u64 = 20_000;
@@ -247,6 +263,27 @@ fn a_good_engine_answers_and_is_measured() {
     assert!(is_gone(pid) && !session.is_alive());
 }
 
+fn what_the_driver_used_is_not_taken_for_what_nodes_on_other_machines_used() {
+    let mut argv = host();
+    argv.push("burns".into());
+    let elsewhere = EngineSetup { cluster: ClusterSpec::Hosts { hosts: vec![], tls: None }, ..setup() };
+    let engine = HostedEngine { argv, origin: Origin::ThisBuild, environment: vec![] };
+    let measured = engine.start(&elsewhere, &NEVER).unwrap().run(&workload(), &limits(PATIENT, 0)).unwrap();
+    assert_eq!(measured.usage, None);
+    assert_eq!(measured.spilled_bytes, Some(4096), "what the engine counts is its own");
+    assert!(measured.contamination.is_some(), "others can disturb the driver");
+}
+
+fn getting_ready_for_faults_is_neither_timed_nor_counted() {
+    let mut session = started("slow-to-arm");
+    let plan = FaultPlan { faults: vec!["kill@50%".parse().unwrap()], seed: 1 };
+    session.arm(&plan, &NEVER).unwrap();
+    // Arming takes longer than the run may.
+    let measured = session.run(&workload(), &limits(900, 0)).unwrap();
+    let cpu_ns = measured.usage.and_then(|usage| usage.cpu_ns).unwrap();
+    assert!(measured.wall_ns < 900_000_000 && cpu_ns < 900_000_000, "{measured:?}");
+}
+
 fn cpu_time_is_counted_for_the_run_alone() {
     let mut session = started("burns");
     let measured = session.run(&workload(), &limits(PATIENT, 0)).unwrap();
@@ -301,7 +338,8 @@ fn an_engine_that_cannot_says_so_and_lives_on() {
 fn a_fault_that_ends_a_run_is_told_with_its_failure() {
     let plan = FaultPlan { faults: vec!["kill@50%".parse().unwrap()], seed: 1 };
     let mut session = started("hurt");
-    let failure = session.run(&workload(), &Limits { faults: Some(&plan), ..limits(PATIENT, 0) }).unwrap_err();
+    session.arm(&plan, &NEVER).unwrap();
+    let failure = session.run(&workload(), &limits(PATIENT, 0)).unwrap_err();
     assert_eq!(failure, Failure::Failed("no node is left".into()));
     let struck = session.struck();
     assert_eq!((struck[0].fault.as_str(), struck[0].fired_ns), ("kill@50%", Some(Nanos::new(40))));
@@ -313,7 +351,8 @@ fn a_fault_that_ends_a_run_is_told_with_its_failure() {
 fn a_fault_that_a_run_hangs_on_is_told_when_it_is_cancelled() {
     let plan = FaultPlan { faults: vec!["cut@10%".parse().unwrap()], seed: 1 };
     let mut session = started("stuck");
-    let failure = session.run(&workload(), &Limits { faults: Some(&plan), ..limits(30, PATIENT) }).unwrap_err();
+    session.arm(&plan, &NEVER).unwrap();
+    let failure = session.run(&workload(), &limits(30, PATIENT)).unwrap_err();
     assert!(matches!(failure, Failure::TimedOut { .. }), "{failure:?}");
     assert_eq!(session.struck().iter().map(|f| f.fault.as_str()).collect::<Vec<_>>(), ["cut@10%"]);
 }
@@ -382,7 +421,7 @@ fn an_interrupt_kills_the_run_in_flight() {
     let pid = session.pid();
     let waiter = std::thread::spawn(move || raised.store(true, Ordering::Relaxed));
     let failure = session
-        .run(&workload(), &Limits { timeout: None, grace: Duration::ZERO, stop: &stop, faults: None, trace: false })
+        .run(&workload(), &Limits { timeout: None, grace: Duration::ZERO, stop: &stop, trace: false })
         .unwrap_err();
     waiter.join().unwrap();
     assert_eq!(failure, Failure::Interrupted);
@@ -556,6 +595,8 @@ macro_rules! claims {
 
 const CLAIMS: &[(&str, fn())] = claims! {
     a_good_engine_answers_and_is_measured,
+    what_the_driver_used_is_not_taken_for_what_nodes_on_other_machines_used,
+    getting_ready_for_faults_is_neither_timed_nor_counted,
     cpu_time_is_counted_for_the_run_alone,
     an_answer_out_of_order_is_a_mismatch_and_a_kept_result_is_whole,
     a_discarded_answer_is_gone_and_discarding_nothing_is_fine,

@@ -120,6 +120,59 @@ fn failures_that_cannot_change_are_recorded_once_and_others_twice() {
 }
 
 #[test]
+fn every_trial_under_faults_is_made_unless_the_engine_or_the_program_cannot() {
+    let crash = || Act::Fail(Failure::Failed("no node is left".into()));
+    let late = || Act::Fail(Failure::TimedOut { request: "run", after: Duration::from_secs(1) });
+    let wrong = || Act::Answer { answer: 41, ms: 1 };
+    let unsupported = || Act::Fail(Failure::Unsupported("one process".into()));
+    let data = || Act::Fail(Failure::Data("truncated".into()));
+    let hurt = |trials| Plan {
+        faults: vec!["kill@50%".parse().unwrap()],
+        protocol: Protocol::ColdProcess,
+        ..plan(vec![workload("q")], &["a"], trials)
+    };
+    let acts = [crash(), crash(), late(), wrong(), late(), right(1)];
+    let (observations, _) = check(&hurt(6), &Fake::default().script("a", "q", acts.clone()));
+    let all = ["failed", "failed", "timed_out", "wrong_answer", "timed_out", "completed"];
+    assert_eq!(outcomes(&observations), all);
+    // A resumed run goes on where the first one was, however often it had failed.
+    let rest = Fake::default().script("a", "q", acts[4..].to_vec());
+    let (observations, _) = resume(&hurt(6), &rest, observations[..4].to_vec());
+    assert_eq!(outcomes(&observations), all);
+    for (act, outcome) in [(unsupported(), "unsupported"), (data(), "failed")] {
+        let (observations, _) = check(&hurt(6), &Fake::default().script("a", "q", [act]));
+        assert_eq!(outcomes(&observations), [outcome]);
+    }
+}
+
+#[test]
+fn nodes_are_made_ready_for_faults_before_they_are_warm_and_again_before_each_trial() {
+    let fake = Fake::default();
+    let faults = vec!["disk-full@0%".parse().unwrap()];
+    check(&Plan { faults, ..plan(vec![workload("q")], &["a"], 2) }, &fake);
+    let log: Vec<String> =
+        fake.log().into_iter().filter(|line| line.starts_with("arm") || line.starts_with("run")).collect();
+    let armed = "arm a [disk-full@0%]";
+    assert_eq!(log, [armed, "arm a []", "run a q", armed, "run a q", armed, "run a q"]);
+}
+
+#[test]
+fn a_lost_machine_ends_the_run_and_nothing_is_recorded_of_the_trial_in_flight() {
+    let failed = Act::Fail(Failure::Failed("node n1 is down".into()));
+    for act in [failed, right(1)] {
+        let fake = Fake::default().script("a", "q", [right(1), right(1), Act::Lose(Box::new(act))]);
+        let (mut sink, stop) = (Vec::new(), AtomicBool::new(false));
+        let three = plan(vec![workload("q")], &["a"], 3);
+        let error = run(&three, &fake, &[], &mut sink, &stop, &mut |_| {}).unwrap_err();
+        assert!(matches!(error, RunError::MachineLost(_)) && error.to_string().starts_with("far was lost"), "{error}");
+        assert_eq!(outcomes(&sink), ["completed"], "a warm-up and a trial went before");
+        let again = run(&three, &fake, &sink.clone(), &mut sink, &stop, &mut |_| {}).unwrap_err();
+        assert!(matches!(again, RunError::MachineLost(_)), "no trial begins without its machines");
+        assert_eq!((sink.len(), fake.count("run a q")), (1, 3));
+    }
+}
+
+#[test]
 fn a_trial_that_a_fault_ended_records_what_came_of_the_fault() {
     let fault = r#"{"fault":"kill@50%","node":2,"fired_ns":40,"tasks_done":5,"detected_ns":45,"tasks_repeated":0}"#;
     let outcome: bench_model::FaultOutcome = serde_json::from_str(fault).unwrap();

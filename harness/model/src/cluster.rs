@@ -100,6 +100,12 @@ pub struct HostSite {
     pub folder: PathBuf,
 }
 
+impl NodeLimits {
+    /// The least CPU time a node can be limited to, in thousandths of a core: the kernel grants a millisecond of every 20 or
+    /// nothing.
+    pub const CPU_MILLI_MIN: u32 = 50;
+}
+
 impl ClusterSpec {
     /// Its kind as commands and records name it.
     #[must_use]

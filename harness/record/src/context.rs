@@ -1,7 +1,7 @@
 //! What was asked for, and of what: the contents of `run.json`.
 
 use crate::case::{Protocol, is_once, once};
-use crate::machine::Machine;
+use crate::machine::{Machine, NodeMachine};
 use crate::time::Timestamp;
 use bench_model::{Family, Tuning};
 use serde::{Deserialize, Serialize};
@@ -94,6 +94,9 @@ pub struct ClusterContext {
     /// For nodes that are not machines: how they were made, such as `emulated: 4 nodes on 2 cores`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub emulated: Option<String>,
+    /// For nodes on other machines: what each of them runs on, in node order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub machines: Vec<NodeMachine>,
 }
 
 /// One dataset that was read.
@@ -136,11 +139,21 @@ pub enum Difference {
     /// A workload.
     #[error("workload `{0}` has another program or another expected answer")]
     Workload(String),
+    /// What a node runs on.
+    #[error("node n{node} ran on another machine ({ours}, not {theirs})")]
+    Machine {
+        /// Which node.
+        node: usize,
+        /// What it ran on in the first run.
+        ours: String,
+        /// What it ran on in the other.
+        theirs: String,
+    },
 }
 
 impl RunContext {
-    /// The first dataset or workload that both runs name and that is not the same in both: times of the two do not belong
-    /// in one table. What only one of them names is no difference.
+    /// The first dataset, workload or machine of a node that both runs name and that is not the same in both: times of the
+    /// two do not belong in one table. What only one of them names is no difference.
     #[must_use]
     pub fn difference(&self, other: &Self) -> Option<Difference> {
         let data =
@@ -148,7 +161,35 @@ impl RunContext {
         let is_same = |a: &WorkloadContext, b: &WorkloadContext| (&a.name, a.scale) == (&b.name, b.scale);
         let work =
             self.workloads.iter().find(|w| other.workloads.iter().any(|o| is_same(o, w) && o.checksum != w.checksum));
-        data.map(|d| Difference::Dataset(d.name.clone())).or_else(|| work.map(|w| Difference::Workload(w.name.clone())))
+        // Clusters of fewer nodes are the first of the same machines.
+        let mut nodes = self.cluster.machines.iter().zip(&other.cluster.machines).enumerate();
+        let node = nodes.find(|(_, (ours, theirs))| !ours.is_like(theirs));
+        let machine = |(node, (ours, theirs)): (usize, (&NodeMachine, &NodeMachine))| Difference::Machine {
+            node,
+            ours: ours.to_string(),
+            theirs: theirs.to_string(),
+        };
+        data.map(|d| Difference::Dataset(d.name.clone()))
+            .or_else(|| work.map(|w| Difference::Workload(w.name.clone())))
+            .or_else(|| node.map(machine))
+    }
+
+    /// One line for the foot of a report: this machine, and those that nodes ran on.
+    #[must_use]
+    pub fn machine_summary(&self) -> String {
+        let mut line = self.machine.summary();
+        let mut nodes: Vec<(&NodeMachine, usize)> = Vec::new();
+        for machine in &self.cluster.machines {
+            match nodes.iter_mut().find(|(known, _)| known.is_like(machine)) {
+                Some((_, times)) => *times += 1,
+                None => nodes.push((machine, 1)),
+            }
+        }
+        for (machine, times) in nodes {
+            let nodes = if times == 1 { "node" } else { "nodes" };
+            line.push_str(&format!("; {times} {nodes} on {machine}"));
+        }
+        line
     }
 
     /// The engine of a case, if the context knows it.

@@ -36,7 +36,7 @@ pub use case::{Arm, Case, CaseKey, Protocol, ProtocolError};
 pub use context::{Build, ClusterContext, DatasetContext, Difference, EngineContext, RunContext, WorkloadContext};
 pub use error::RecordError;
 pub use journal::{Journal, Resumed, Torn};
-pub use machine::Machine;
+pub use machine::{Machine, NodeMachine};
 pub use observation::{Contamination, Invalid, Observation, Outcome, TrialId};
 pub use reader::{MAX_CONTEXT_BYTES, MAX_LINE_BYTES, Run};
 pub use resources::{NetworkBytes, Pressure, PressureOf};

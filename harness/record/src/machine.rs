@@ -1,6 +1,8 @@
 //! The machine a run was on. Filled in by whoever can look at the live system; this crate only records it.
 
 use serde::{Deserialize, Serialize};
+use std::fmt;
+use std::net::IpAddr;
 use twox_hash::XxHash3_64;
 
 /// What was read from the live system. A field nobody could read is absent, never empty or zero.
@@ -38,12 +40,13 @@ pub struct Machine {
     pub hypervisor: Option<String>,
 }
 
+const GIB: u64 = 1 << 30;
+
 impl Machine {
     /// Sixteen hex digits that are equal when times may share a table: processor, instruction set, cores, memory to the
     /// GiB and the limits in force. Kernel, disk and settings are shown but may change without making another machine.
     #[must_use]
     pub fn key(&self) -> String {
-        const GIB: u64 = 1 << 30;
         let stable = format!(
             "{}\n{}\n{}\n{}\n{:?}\n{:?}",
             self.cpu_model.split_whitespace().collect::<Vec<_>>().join(" "),
@@ -77,6 +80,37 @@ impl Machine {
     }
 }
 
+/// A machine that a node runs on, other than the one above, as it says itself.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NodeMachine {
+    /// The address that its node listens on.
+    pub address: IpAddr,
+    /// The processor's model name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cpu_model: Option<String>,
+    /// Logical cores that a process there may use.
+    pub cores: u32,
+    /// Physical memory.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub memory_bytes: Option<u64>,
+}
+
+impl NodeMachine {
+    /// Whether times may share a table: processor, cores and memory to the GiB agree. The address may be another one.
+    #[must_use]
+    pub fn is_like(&self, other: &Self) -> bool {
+        let memory = |m: &Self| m.memory_bytes.map(|bytes| bytes.div_ceil(GIB));
+        (&self.cpu_model, self.cores, memory(self)) == (&other.cpu_model, other.cores, memory(other))
+    }
+}
+
+impl fmt::Display for NodeMachine {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}, {} cores", self.cpu_model.as_deref().unwrap_or("unknown processor"), self.cores)?;
+        self.memory_bytes.map_or(Ok(()), |bytes| write!(f, ", {:.1} GiB", bytes as f64 / GIB as f64))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -104,5 +138,20 @@ mod tests {
     #[test]
     fn memory_reserved_by_a_kernel_does_not_make_another_machine() {
         assert_eq!(Machine { memory_bytes: (24 << 30) - 300_000_000, ..machine() }.key(), machine().key());
+    }
+
+    #[test]
+    fn a_node_s_machine_is_its_hardware_wherever_it_is_reached() {
+        let one = NodeMachine {
+            address: [10, 0, 0, 7].into(),
+            cpu_model: Some("Example".into()),
+            cores: 8,
+            memory_bytes: Some(32 << 30),
+        };
+        let moved = NodeMachine { address: [10, 0, 0, 9].into(), memory_bytes: Some((32 << 30) - 9), ..one.clone() };
+        assert!(moved.is_like(&one));
+        assert!(!NodeMachine { cores: 4, ..one.clone() }.is_like(&one));
+        assert!(!NodeMachine { cpu_model: None, ..one.clone() }.is_like(&one));
+        assert_eq!(one.to_string(), "Example, 8 cores, 32.0 GiB");
     }
 }

@@ -3,7 +3,8 @@
 mod run_fixture;
 
 use bench_record::{
-    Arm, CONTEXT_FILE, Difference, Invalid, Journal, MAX_LINE_BYTES, OBSERVATIONS_FILE, Outcome, RecordError, Run, Torn,
+    Arm, CONTEXT_FILE, ClusterContext, Difference, Invalid, Journal, MAX_LINE_BYTES, NodeMachine, OBSERVATIONS_FILE,
+    Outcome, RecordError, Run, RunContext, Torn,
 };
 use run_fixture::{case, completed, context};
 use std::fs;
@@ -204,4 +205,28 @@ fn runs_that_read_or_computed_something_else_under_one_name_differ() {
     other.workloads[0].name = "tpch-q02".into();
     other.datasets.clear();
     assert_eq!(context().difference(&other), None);
+}
+
+#[test]
+fn runs_on_other_machines_under_one_kind_of_cluster_differ() {
+    let machine = |last: u8, cores: u32| NodeMachine {
+        address: [10, 0, 0, last].into(),
+        cpu_model: Some("Example".into()),
+        cores,
+        memory_bytes: Some(1 << 35),
+    };
+    let on = |machines: Vec<NodeMachine>| {
+        let mut context = context();
+        context.cluster = ClusterContext { name: "hosts".into(), nodes: 1, emulated: None, machines };
+        context
+    };
+    let two = on(vec![machine(1, 8), machine(2, 8)]);
+    let smaller = on(vec![machine(1, 8), machine(2, 4)]);
+    let said = smaller.difference(&two).map(|d| d.to_string()).unwrap();
+    assert_eq!(said, "node n1 ran on another machine (Example, 4 cores, 32.0 GiB, not Example, 8 cores, 32.0 GiB)");
+    assert_eq!(on(vec![machine(9, 8)]).difference(&two), None, "the first of equal machines, reached elsewhere");
+    assert_eq!(context().difference(&two), None, "a run without nodes elsewhere contradicts none with them");
+    assert!(two.machine_summary().ends_with("; 2 nodes on Example, 8 cores, 32.0 GiB"));
+    let text = serde_json::to_string(&two).unwrap();
+    assert_eq!(serde_json::from_str::<RunContext>(&text).unwrap(), two);
 }

@@ -98,7 +98,9 @@ impl Group<'_> {
     }
 
     pub(super) fn machine_summary(&self) -> String {
-        self.runs.first().map(|r| r.context.machine.summary()).unwrap_or_default()
+        let has_nodes = |r: &&&Run| !r.context.cluster.machines.is_empty();
+        let told = self.runs.iter().find(has_nodes).or(self.runs.first());
+        told.map(|r| r.context.machine_summary()).unwrap_or_default()
     }
 
     pub(super) fn started_at(&self) -> String {

@@ -40,7 +40,7 @@ pub(crate) fn run(name: &str, words: &[&str], observations: Vec<Observation>) ->
         }
     }
     context.command_line.extend(words.iter().map(|w| (*w).to_owned()));
-    context.cluster = ClusterContext { name: "processes".into(), nodes: 4, emulated: None };
+    context.cluster = ClusterContext { name: "processes".into(), nodes: 4, emulated: None, machines: vec![] };
     run
 }
 

@@ -21,19 +21,22 @@ pub(crate) struct Clusters {
     #[arg(long, value_name = "KIND|FILE")]
     pub(crate) cluster: Option<ClusterKind>,
     /// Measures each style on each of these node counts, such as 1,2,4 [default: 4; every machine of a hosts file].
-    /// Slots are per node; without --slots, the cores are shared out.
+    /// Slots are per node; without --slots, the cores are shared out, and a hosts file's machines get as many as the
+    /// smallest of them has cores.
     #[arg(long, value_name = "N,M", value_delimiter = ',', requires = "cluster")]
     pub(crate) nodes: Vec<Nodes>,
     /// Lets the data grow with the nodes (weak: a suite's tables times the node count, made where they are missing) or
     /// stay as it is (strong) [default: strong]. Weak scaling shows whether twice the machines do twice the work.
     #[arg(long, value_name = "HOW", requires = "nodes")]
     pub(crate) scaling: Option<Scaling>,
-    /// Limits each emulated node, such as cpu=0.4,memory=2GiB,link=1000 (cores, size, Mbit/s) [default: unlimited].
+    /// Limits each emulated node, such as cpu=0.4,memory=2GiB,link=1000 (cores from 0.05, size, Mbit/s) [default:
+    /// unlimited].
     #[arg(long, value_name = "LIMITS", requires = "cluster")]
     pub(crate) node_limits: Option<Limits>,
     /// Hurts the cluster on purpose in every trial: KIND@PERCENT%, KIND@random, or either with :nNODE. The percentage is
-    /// of the job's tasks; what is left open is drawn from --seed. Kinds: kill, pause, slow-cpu, corrupt-block; as
-    /// root disk-full; on emulated nodes cut, cut-one-way, rate, oom. One that cannot be done makes its trial void.
+    /// of the job's tasks; what is left open is drawn from --seed. Kinds: kill, pause, corrupt-block; on this machine
+    /// slow-cpu, as root disk-full; on emulated nodes cut, cut-one-way, rate, oom. One that cannot be done makes its
+    /// trial void. A failed trial ends no case here.
     #[arg(long, value_name = "FAULT", value_delimiter = ',', requires = "cluster")]
     pub(crate) faults: Vec<Fault>,
 }
@@ -94,8 +97,12 @@ impl FromStr for Limits {
             let (key, value) = part.split_once('=').ok_or(ValueError::Limits)?;
             match key {
                 "cpu" => {
-                    let cores = value.parse::<f64>().ok().filter(|c| (0.01..=1024.0).contains(c));
-                    limits.cpu_milli = Some((cores.ok_or(ValueError::Limits)? * 1000.0).round() as u32);
+                    let cores = value.parse::<f64>().ok().filter(|c| (0.0..=1024.0).contains(c));
+                    let milli = (cores.ok_or(ValueError::Limits)? * 1000.0).round() as u32;
+                    if milli < NodeLimits::CPU_MILLI_MIN {
+                        return Err(ValueError::LimitsCpu);
+                    }
+                    limits.cpu_milli = Some(milli);
                 }
                 "memory" => {
                     let memory = parse_bytes(value).filter(|m| *m >= Bytes::new(64 << 20));
@@ -157,11 +164,11 @@ impl Clusters {
     }
 }
 
-/// Whether a fault can be done to a process on another machine.
+/// Whether a fault can be done to a process on another machine: by a signal, or by the process itself.
 fn over_ssh(fault: &Fault) -> Result<()> {
     match fault.kind {
-        FaultKind::Kill | FaultKind::Pause => Ok(()),
-        other => bail!("--faults {}: over ssh, nodes can be hurt by kill and pause only", other.name()),
+        FaultKind::Kill | FaultKind::Pause | FaultKind::CorruptBlock => Ok(()),
+        other => bail!("--faults {}: over ssh, nodes can be hurt by kill, pause and corrupt-block only", other.name()),
     }
 }
 
@@ -208,6 +215,22 @@ mod tests {
         for bad in ["", "cpu", "cpu=0", "memory=1KiB", "link=0", "disk=1"] {
             assert!(bad.parse::<Limits>().is_err(), "{bad}");
         }
+    }
+
+    #[test]
+    fn a_cpu_limit_below_what_the_kernel_grants_is_refused_and_not_raised() {
+        assert_eq!("cpu=0.05".parse::<Limits>().map(|l| l.0.cpu_milli), Ok(Some(50)));
+        for little in ["cpu=0.049", "cpu=0.01", "cpu=0"] {
+            let said = little.parse::<Limits>().unwrap_err().to_string();
+            assert!(said.contains("at least 0.05"), "{little}: {said}");
+        }
+    }
+
+    #[test]
+    fn a_process_elsewhere_is_hurt_by_signals_and_by_itself() {
+        let fault = |kind: FaultKind| Fault { kind, trigger: bench_model::Trigger::Random, node: None };
+        let possible = FaultKind::ALL.into_iter().filter(|kind| over_ssh(&fault(*kind)).is_ok());
+        assert_eq!(possible.map(FaultKind::name).collect::<Vec<_>>(), ["kill", "pause", "corrupt-block"]);
     }
 
     #[test]

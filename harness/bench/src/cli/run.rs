@@ -45,7 +45,7 @@ pub(crate) struct RunArgs {
     #[arg(long, value_name = "N")]
     pub(crate) trials: Option<Trials>,
     /// Fixes what is warm when a trial starts: cold-process (a new engine process), cold-cache (also an empty page
-    /// cache; needs root) or warm-K (after K untimed runs) [default: warm-1]. Reports never mix protocols.
+    /// cache; needs root, no hosts file) or warm-K (after K untimed runs) [default: warm-1]. Reports never mix protocols.
     #[arg(long, value_name = "PROTOCOL")]
     pub(crate) protocol: Option<Protocol>,
     /// Stops a trial after this long, such as 90s or 5m, and records timed_out [default: 10m].
@@ -59,7 +59,7 @@ pub(crate) struct RunArgs {
     #[arg(long, value_name = "DIR")]
     pub(crate) out: Option<PathBuf>,
     /// Continues the run in this folder with the settings it was started with: unfinished trials only. The build, the
-    /// tables and the workloads must be the same as then.
+    /// machines, the tables and the workloads must be the same as then.
     #[arg(long, value_name = "DIR", conflicts_with_all = [
         "suite", "engines", "families", "workloads", "workload_dir", "slots", "memory", "set", "trials", "protocol",
         "timeout", "seed", "out", "spans", "keep_results", "cluster", "nodes", "scaling", "node_limits", "faults", "ablate",

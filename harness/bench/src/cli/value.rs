@@ -37,6 +37,9 @@ pub(crate) enum ValueError {
     /// Not limits of a node.
     #[error("give limits such as cpu=0.4,memory=2GiB,link=1000: cores, at least 64MiB, Mbit/s")]
     Limits,
+    /// Less CPU time than the kernel can grant.
+    #[error("a node can be limited to at least 0.05 cores; give more nodes or work instead of less CPU")]
+    LimitsCpu,
     /// Neither a seed nor a row of seeds.
     #[error("give a number, or a row of at most 1000 such as 1..20")]
     Seeds,

@@ -54,7 +54,7 @@ fn plans(args: &ExplainArgs, selection: &mut Selection, store: &DataStore) -> Re
     let scratch = setup::scratch_beside(store)?;
     let provider = HostedProvider::this_program(scratch.path().to_owned()).context("cannot find this program")?;
     let stop = interrupt::flag();
-    let limits = Limits { timeout: None, grace: Duration::ZERO, stop: &stop, faults: None, trace: false };
+    let limits = Limits { timeout: None, grace: Duration::ZERO, stop: &stop, trace: false };
     Ok(provider.start(&spec, &stop).and_then(|mut live| {
         live.load(&datasets, &stop)?;
         let explain = |workload: &bench_model::Workload| {

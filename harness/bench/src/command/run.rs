@@ -101,6 +101,7 @@ fn resume(folder: &Path, json: bool) -> Result<u8> {
     let stop = interrupt::flag();
     let Some(ready) = prepare(&args)?.ready(&args, &stop)? else { return Ok(exit::INTERRUPTED) };
     context::refuse_other_work(&context.datasets, &context.workloads, &ready.identity)?;
+    context::refuse_other_machines(&context.cluster.machines, &ready.machines.nodes)?;
     context.resumed_at.push(Timestamp::now());
     resumed.journal.write_context(&context)?;
     let recorded = Recorded { journal: resumed.journal, context, observations: resumed.observations };
@@ -121,12 +122,13 @@ fn carry_out(ready: &Ready, mut run: Recorded, json: bool) -> Result<u8> {
     let stop = interrupt::flag();
     let mut console = Console::new();
     let folder = run.journal.folder().to_owned();
+    let engines = ready.machines.watch(&ready.provider);
     for plan in &ready.plans {
         let mut show = |event: runner::RunEvent<'_>| console.show(&event);
         if ready.plans.len() > 1 {
             tell(&format!("data x {}:", plan.scale));
         }
-        let summary = runner::run(plan, &ready.provider, &run.observations, &mut run.journal, &stop, &mut show);
+        let summary = runner::run(plan, &engines, &run.observations, &mut run.journal, &stop, &mut show);
         let summary = summary.with_context(|| {
             format!("the run stopped; what is recorded is whole: bench run --resume {} continues it", folder.display())
         });

@@ -56,7 +56,8 @@ fn simulate<S: Style>(style: &S, args: &SimArgs) -> Result<u8> {
     }
     if report.seeds < total && report.failures.is_empty() {
         let (next, last) = (seeds.start + report.seeds, seeds.end - 1);
-        eprintln!("interrupted; the same command with --seeds {next}..{last} runs the rest");
+        let instead = if args.seed.is_some() { " and without --seed" } else { "" };
+        eprintln!("interrupted; the same command with --seeds {next}..{last}{instead} runs the rest");
         return Ok(exit::INTERRUPTED);
     }
     Ok(if report.failures.is_empty() { exit::FINE } else { exit::ERROR })

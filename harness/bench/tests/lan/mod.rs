@@ -63,11 +63,17 @@ impl Holder {
     }
 }
 
-impl Drop for Holder {
-    fn drop(&mut self) {
+impl Holder {
+    fn end(&mut self) {
         // It may have ended by itself.
         let _ = self.child.kill();
         let _ = self.child.wait();
+    }
+}
+
+impl Drop for Holder {
+    fn drop(&mut self) {
+        self.end();
     }
 }
 
@@ -83,7 +89,7 @@ const DRIVER: &str = "ip link set lo up && ip link add lan type bridge && ip add
      ip link set lan up && echo ready && cat >/dev/null";
 
 /// `$1` the sshd configuration, `$2` the machine's own disk, `$3` where it has no tables, if anywhere.
-const MACHINE: &str = "mount -t tmpfs tmpfs /run && mkdir /run/sshd && mount -t tmpfs tmpfs \"$2\" && \
+const MACHINE: &str = "mount -t tmpfs tmpfs /run && mkdir /run/sshd && mount -t tmpfs -o mode=700 tmpfs \"$2\" && \
      { [ -z \"$3\" ] || mount -t tmpfs tmpfs \"$3\"; } && ip link set lo up && echo ready && read connected && \
      exec /usr/sbin/sshd -D -e -f \"$1\" 2>>\"$1.log\" >/dev/null";
 
@@ -168,6 +174,11 @@ impl Lan {
         let folder = self.on_machine(machine, &self.folder.join(below));
         let entries = fs::read_dir(folder).into_iter().flatten();
         entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect()
+    }
+
+    /// A machine is gone, at once and for good.
+    pub(crate) fn lose(&mut self, machine: usize) {
+        self.machines[machine].end();
     }
 
     /// Processes of nodes, as `/proc` names them.

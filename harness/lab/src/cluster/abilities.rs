@@ -9,14 +9,13 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 
 /// Programs that clusters are made with, and for what.
-const TOOLS: [(&str, &str); 7] = [
+const TOOLS: [(&str, &str); 6] = [
     ("ssh", "a hosts file"),
     ("sshd", "tests of hosts files"),
     ("ip", "emulated nodes"),
     ("tc", "emulated nodes"),
     ("nsenter", "emulated nodes"),
     ("unshare", "tests of hosts files"),
-    ("nft", "nothing yet: links are cut with tc"),
 ];
 /// Where administrators' programs lie, whether or not users look there.
 const ALSO: &str = "/usr/local/sbin:/usr/sbin:/sbin";

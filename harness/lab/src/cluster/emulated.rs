@@ -77,7 +77,7 @@ impl Emulation {
             is_link_hurt: false,
             disk,
             child,
-            _group: group,
+            group,
             starving: None,
             network,
         }))
@@ -94,7 +94,7 @@ struct EmulatedNode {
     disk: Disk,
     child: NodeChild,
     // After the child: a group can be removed only when its process has ended.
-    _group: Option<NodeGroup>,
+    group: Option<NodeGroup>,
     /// The one in which it has no memory.
     starving: Option<NodeGroup>,
     network: Arc<Network>,
@@ -123,7 +123,10 @@ impl LaunchedNode for EmulatedNode {
                 self.is_link_hurt = true;
                 self.network.limit(self.node.0, self.child.pid(), SLOW_LINK_MBIT)
             }
-            FaultKind::Oom => self.starve(),
+            FaultKind::Oom => self.starve().map_err(|why| match self.feed() {
+                Ok(()) => why,
+                Err(also) => format!("{why}, and the node has lost its limits: {also}"),
+            }),
             FaultKind::DiskFull => self.disk.fill(self.child.pid()),
             _ => self
                 .hurt
@@ -134,11 +137,10 @@ impl LaunchedNode for EmulatedNode {
 
     fn relieve(&mut self) -> Result<(), String> {
         let (node, pid) = (self.node.0, self.child.pid());
+        let fed = self.feed();
         // Each of them, also when another one cannot be undone.
         let hurt = self.hurt.relieve(&mut self.child);
         let disk = self.disk.empty(pid);
-        // One that did not ask for memory meanwhile goes on there.
-        let fed = self.starving.as_ref().map_or(Ok(()), |group| group.set_memory(PLENTY));
         let is_link_hurt = std::mem::take(&mut self.is_link_hurt);
         let link = if is_link_hurt { self.network.restore(node, pid, self.limits.rate_mbit) } else { Ok(()) };
         hurt.and(disk).and(fed).and(link)
@@ -152,6 +154,18 @@ impl LaunchedNode for EmulatedNode {
 }
 
 impl EmulatedNode {
+    /// Puts a node that has survived back under the limits that it had.
+    fn feed(&mut self) -> Result<(), String> {
+        let Some(starving) = self.starving.take() else { return Ok(()) };
+        if !self.child.is_alive() {
+            return Ok(());
+        }
+        // It must not be killed on its way.
+        let fed = starving.set_memory(PLENTY);
+        let pid = self.child.pid();
+        fed.and(self.group.as_ref().map_or_else(|| starving.release(pid), |group| group.adopt(pid)))
+    }
+
     /// Leaves the node without memory until the kernel kills it.
     fn starve(&mut self) -> Result<(), String> {
         // A group of its own: lowering the limit of the one it is in may be refused.
@@ -175,5 +189,49 @@ impl EmulatedNode {
             std::thread::sleep(Duration::from_millis(1));
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// In which control groups a process is.
+    fn groups_of(pid: u32) -> String {
+        std::fs::read_to_string(format!("/proc/{pid}/cgroup")).unwrap()
+    }
+
+    #[test]
+    fn a_node_that_survives_a_lack_of_memory_has_its_own_limits_again() {
+        let limited = NodeLimits { cpu_milli: Some(500), memory: Some(Bytes::new(1 << 30)), rate_mbit: None };
+        for limits in [limited, NodeLimits::default()] {
+            let (Ok(network), Ok(starving)) = (Network::start(), NodeGroup::make("starving", &limited)) else {
+                eprintln!("NOT TESTED: no node can be emulated here");
+                return;
+            };
+            let argv: Vec<OsString> = vec!["sleep".into(), "600".into()];
+            let child = NodeChild::spawn(&argv, Isolation::Network, None).unwrap();
+            let pid = child.pid();
+            let group = NodeGroup::make("starved", &limits).unwrap();
+            group.iter().for_each(|group| group.adopt(pid).unwrap());
+            let before = groups_of(pid);
+            starving.iter().for_each(|group| group.adopt(pid).unwrap());
+            assert_ne!(groups_of(pid), before);
+            let mut node = EmulatedNode {
+                address: ([127, 0, 0, 1], 1).into(),
+                node: NodeId(0),
+                limits,
+                hurt: Hurt::default(),
+                is_link_hurt: false,
+                disk: Disk::Common,
+                child,
+                group,
+                starving,
+                network: Arc::new(network),
+            };
+            node.relieve().unwrap();
+            assert_eq!(groups_of(pid), before);
+            assert!(node.is_alive());
+        }
     }
 }

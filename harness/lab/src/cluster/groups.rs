@@ -74,6 +74,15 @@ impl NodeGroup {
         self.folders().into_iter().try_for_each(|folder| write(&folder.join("cgroup.procs"), &pid.to_string()))
     }
 
+    /// Puts a process where it would be without these limits.
+    ///
+    /// # Errors
+    /// The machine refuses.
+    pub(super) fn release(&self, pid: u32) -> Result<(), String> {
+        let mut parents = self.folders().into_iter().filter_map(Path::parent);
+        parents.try_for_each(|folder| write(&folder.join("cgroup.procs"), &pid.to_string()))
+    }
+
     /// Arranges that a child is under the limits before it becomes the program.
     pub(super) fn enter_with(&self, command: &mut Command) {
         // A path with a zero byte cannot have been made.
@@ -97,12 +106,12 @@ impl NodeGroup {
         }
     }
 
-    /// Limits CPU time to so many thousandths of a core.
+    /// Limits CPU time to so many thousandths of a core, at least [`NodeLimits::CPU_MILLI_MIN`].
     ///
     /// # Errors
     /// The machine refuses.
     pub(super) fn set_cpu(&self, milli: u32) -> Result<(), String> {
-        let quota = (u64::from(milli) * PERIOD_US / 1000).max(1_000);
+        let quota = u64::from(milli) * PERIOD_US / 1000;
         match &self.hierarchy {
             Hierarchy::V1 { cpu, .. } => {
                 write(&cpu.join("cpu.cfs_period_us"), &PERIOD_US.to_string())?;

@@ -1,9 +1,10 @@
 //! What a run holds on another machine: a folder, the program, and somebody there who tidies up.
 //!
-//! For as long as a run lasts, one ssh session per machine does nothing but wait for its input to end. That happens on
-//! every path: the run is over, has failed, was interrupted, or was killed. Then the script at the other end gives the
-//! run's nodes some seconds to end, kills those that have not, and removes the run's folder. A session that was cut off
-//! together with its script (a machine that was switched off) leaves a folder, which the next run there removes.
+//! For as long as a run lasts, one ssh session per machine says what it runs on, answers that it is still there, and waits
+//! for its input to end. That happens on every path: the run is over, has failed, was interrupted, or was killed. Then the
+//! script at the other end gives the run's nodes some seconds to end, kills those that have not, and removes the run's
+//! folder. A session that was cut off together with its script (a machine that was switched off) leaves a folder, which the
+//! next run there removes.
 //!
 //! ```text
 //! FOLDER/programs/bench-BUILD     the program, kept for the next run if the hosts file says so
@@ -12,38 +13,64 @@
 //!   node-PID                      a node's scratch folder: PID is the node's
 //! ```
 
-use super::ssh::{self, Input};
+use super::ssh;
 use crate::offspring::{Isolation, die_with_parent};
-use bench_model::{HostSite, SshHost};
-use std::fs;
-use std::io::{self, BufRead, BufReader, Read};
+use bench_model::SshHost;
+use bench_record::NodeMachine;
+use std::io::{BufRead, BufReader, Read, Write};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStderr, ChildStdin, ChildStdout, Command, Stdio};
-use std::sync::mpsc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::time::{Duration, Instant};
-use twox_hash::XxHash3_64;
 
 /// How long a machine may take until it is ready.
 const START_PATIENCE: Duration = Duration::from_secs(30);
+/// How long it may take to answer: longer than ssh needs to notice that the other machine is gone.
+const ANSWER_PATIENCE: Duration = Duration::from_secs(10);
+/// How often somebody who waits looks at the interrupt flag.
+const INTERRUPT_LATENCY: Duration = Duration::from_millis(50);
+/// The longest line that is listened to in one piece.
+const LINE_BYTES: u64 = 4096;
 /// How long tidying up may take.
 const END_PATIENCE: Duration = Duration::from_secs(20);
 /// Tenths of a second that nodes get of it to end by themselves.
 const NODE_GRACE: &str = "60";
 
-/// Makes the run's folder, removes those of dead runs, says where it is and waits for the end.
+/// Makes the run's folder, removes those of dead runs, says where it is and on what machine, repeats what it is told and
+/// waits for the end.
 const HOLD: &str = r#"
 umask 077
 mkdir -p "$1/programs" && cd "$1" || exit 3
+me=$(id -u)
+for folder in "$1" "$1/programs"; do
+    # Of a link, whose it is and what it leads to.
+    if [ -z "$(find "$folder" -prune -user "$me")" ] ||
+        [ -z "$(find "$folder/." -prune -user "$me" ! -perm -020 ! -perm -002)" ]; then
+        echo "$folder must belong to $(id -un) and be writable by nobody else, because programs are started from it:" \
+            "name another folder in the hosts file, or take the right away (chmod go-w)" >&2
+        exit 3
+    fi
+done
 name=$(uname -n)
-for old in "run-$name"-* programs/*.part-*; do
-    if [ -e "$old" ] && [ ! -d "/proc/${old##*-}" ]; then rm -rf "$old"; fi
+# Only this machine's: its name may be the beginning of another one's that shares the folder.
+for old in "run-$name"-* "programs/"*".part-$name"-*; do
+    pid=${old##*-}
+    case $pid in "" | *[!0-9]*) continue ;; esac
+    if [ "$old" != "run-$name-$pid" ] && [ "${old#*.part-}" != "$name-$pid" ]; then continue; fi
+    if [ -e "$old" ] && [ ! -d "/proc/$pid" ]; then rm -rf "$old"; fi
 done
 run=$1/run-$name-$$
 mkdir "$run" || exit 3
 trap '' HUP INT TERM PIPE
 printf '%s\n' "$run"
-cat >/dev/null
+cores=$(nproc 2>/dev/null || getconf _NPROCESSORS_ONLN)
+memory=$(sed -n 's/^MemTotal: *\([0-9]*\) kB$/\1/p' /proc/meminfo)
+model=$(sed -n '/^model name/{s/^[^:]*: *//p;q;}' /proc/cpuinfo)
+[ -n "$model" ] || model=$(sed -n '/^CPU part/{s/^[^:]*: */ARM part /p;q;}' /proc/cpuinfo)
+printf '%s %s %s\n' "${cores:-0}" "${memory:-0}" "$model"
+while read -r word; do printf '%s\n' "$word"; done
 tries=0
 while [ "$tries" -lt $(($2 + 50)) ]; do
     alive=
@@ -58,21 +85,6 @@ done
 rm -rf "$run"
 "#;
 
-/// Says whether the program is there, whole.
-const LOOK: &str = r#"
-if [ -x "$1" ] && [ "$(wc -c <"$1")" -eq "$2" ]; then echo there; fi
-"#;
-
-/// Writes a file. One that was cut short has another name and is removed.
-const COPY: &str = r#"
-umask 022
-part=$1.part-$$
-trap 'rm -f "$part"' EXIT
-mkdir -p "${1%/*}" && cat >"$part" || exit 3
-if [ "$(wc -c <"$part")" -ne "$2" ]; then echo "only a part of $1 arrived" >&2; exit 3; fi
-chmod "$3" "$part" && mv "$part" "$1"
-"#;
-
 /// A run's hold on one machine. Dropping it tidies up there.
 #[derive(Debug)]
 pub(super) struct Hold {
@@ -80,54 +92,107 @@ pub(super) struct Hold {
     child: Child,
     /// Closed when the run is over.
     stdin: Option<ChildStdin>,
-    stdout: Option<ChildStdout>,
+    /// What the script says, line by line.
+    said: Receiver<String>,
     stderr: Option<ChildStderr>,
+    /// How often it was asked whether it is still there.
+    asked: u64,
+    is_ready: bool,
+    is_lost: bool,
 }
 
 impl Hold {
     /// Begins to connect. The calling thread must live as long as the hold.
     ///
     /// # Errors
-    /// There is no ssh here.
+    /// There is no ssh here, or no thread to be had.
     pub(super) fn begin(host: &SshHost) -> Result<Self, String> {
         let folder = utf8(&host.folder)?;
         let argv = ssh::argv(host, HOLD, &[folder, NODE_GRACE]);
         let (program, words) = argv.split_first().ok_or("an empty command")?;
         let mut command = Command::new(program);
-        command.args(words).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        command.args(words);
+        Self::start(host, command)
+    }
+
+    fn start(host: &SshHost, mut command: Command) -> Result<Self, String> {
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         // Ctrl-C is for this process alone: it lets go of the machines when it has ended its engines.
         command.process_group(0);
         die_with_parent(&mut command, Isolation::None);
         let mut child = command.spawn().map_err(|e| ssh::no_ssh(&e))?;
         let (stdin, stdout, stderr) = (child.stdin.take(), child.stdout.take(), child.stderr.take());
-        Ok(Self { host: host.clone(), child, stdin, stdout, stderr })
+        let (tell, said) = mpsc::channel();
+        let host = host.clone();
+        let hold = Self { host, child, stdin, said, stderr, asked: 0, is_ready: false, is_lost: false };
+        // Reading may block for ever; the thread ends with the session.
+        let reader = std::thread::Builder::new().name("hold".to_owned());
+        let reader = reader.spawn(move || stdout.into_iter().for_each(|stdout| pass_on(stdout, &tell)));
+        reader.map_err(|e| format!("cannot start a thread: {e}"))?;
+        Ok(hold)
     }
 
-    /// Waits for the run's folder.
+    /// Waits for the run's folder, and for what the machine is.
     ///
     /// # Errors
-    /// What ssh or the machine says, or its silence.
-    pub(super) fn folder(&mut self) -> Result<PathBuf, String> {
-        let stdout = self.stdout.take().ok_or("a hold begins once")?;
-        let (tell, told) = mpsc::channel();
-        // Reading may block for ever; the thread ends with the session.
-        let reader = std::thread::Builder::new().name("hold-start".to_owned()).spawn(move || {
-            let mut line = String::new();
-            let mut stdout = BufReader::new(stdout.take(4096));
-            let read = stdout.read_line(&mut line);
-            // The receiver may have given up.
-            let _ = tell.send(read.map(|_| line));
-            // ssh may take its closing for an end.
-            let _ = io::copy(&mut stdout.into_inner().into_inner(), &mut io::sink());
-        });
-        reader.map_err(|e| format!("cannot start a thread: {e}"))?;
-        match told.recv_timeout(START_PATIENCE) {
-            Ok(Ok(line)) if line.starts_with('/') => Ok(PathBuf::from(line.trim_end_matches('\n'))),
-            Ok(Ok(line)) if !line.is_empty() => {
-                Err(format!("{} said `{}` instead of where its folder is", self.host.ssh, line.trim()))
+    /// What ssh or the machine says, its silence, or an interruption.
+    pub(super) fn ready(&mut self, stop: &AtomicBool) -> Result<(PathBuf, NodeMachine), String> {
+        let folder = self.hear(START_PATIENCE, stop)?;
+        if !folder.starts_with('/') {
+            return Err(format!("{} said `{}` instead of where its folder is", self.host.ssh, folder.trim()));
+        }
+        let machine = self.hear(START_PATIENCE, stop)?;
+        let machine = node_machine(&self.host, &machine)
+            .ok_or_else(|| format!("{} said `{}` instead of what machine it is", self.host.ssh, machine.trim()))?;
+        self.is_ready = true;
+        Ok((PathBuf::from(folder), machine))
+    }
+
+    /// The next line.
+    fn hear(&mut self, patience: Duration, stop: &AtomicBool) -> Result<String, String> {
+        let by = Instant::now() + patience;
+        loop {
+            match self.said.recv_timeout(INTERRUPT_LATENCY) {
+                Ok(line) => return Ok(line),
+                Err(RecvTimeoutError::Disconnected) => return Err(self.last_words()),
+                Err(RecvTimeoutError::Timeout) if stop.load(Ordering::Relaxed) => return Err("interrupted".to_owned()),
+                Err(RecvTimeoutError::Timeout) if Instant::now() < by => {}
+                Err(RecvTimeoutError::Timeout) => {
+                    return Err(format!("{} did not answer within {} s", self.host.ssh, patience.as_secs()));
+                }
             }
-            Ok(_) => Err(self.last_words()),
-            Err(_) => Err(format!("{} was not ready within {} s", self.host.ssh, START_PATIENCE.as_secs())),
+        }
+    }
+
+    /// Asks whether the machine is still there. [`Hold::answer`] hears it: several machines are asked at the same time.
+    pub(super) fn ask(&mut self) {
+        self.asked += 1;
+        let question = format!("{}\n", self.asked);
+        // One that cannot be asked does not answer either.
+        let _ = self.stdin.as_mut().map(|stdin| stdin.write_all(question.as_bytes()).and_then(|()| stdin.flush()));
+    }
+
+    /// Hears that the machine is still there.
+    ///
+    /// # Errors
+    /// It is not, or nobody can say. Such a hold is beyond tidying up.
+    pub(super) fn answer(&mut self) -> Result<(), String> {
+        let (never, wanted) = (AtomicBool::new(false), self.asked.to_string());
+        let answered = loop {
+            match self.hear(ANSWER_PATIENCE, &never) {
+                Ok(line) if line == wanted => break Ok(()),
+                Ok(_) => {}
+                Err(why) => break Err(format!("{} was lost: {why}", self.host.ssh)),
+            }
+        };
+        self.is_lost |= answered.is_err();
+        answered
+    }
+
+    /// Gives up a machine that is not ready yet. What the script there has begun, it ends by itself.
+    pub(super) fn give_up(&mut self) {
+        if !self.is_ready {
+            self.kill();
         }
     }
 
@@ -154,6 +219,11 @@ impl Hold {
     /// It is not, or nobody can say.
     pub(super) fn end(&mut self) -> Result<(), String> {
         self.let_go();
+        if self.is_lost {
+            // Whoever asked has been told, and nobody is there to wait for.
+            self.kill();
+            return Ok(());
+        }
         let by = Instant::now() + END_PATIENCE;
         loop {
             match self.child.try_wait() {
@@ -183,46 +253,32 @@ impl Drop for Hold {
     }
 }
 
-/// A program as other machines name it: by its content.
-pub(super) struct Program<'a> {
-    path: &'a Path,
-    bytes: u64,
-    name: String,
-}
-
-impl<'a> Program<'a> {
-    /// Reads it.
-    ///
-    /// # Errors
-    /// It cannot be read.
-    pub(super) fn read(path: &'a Path) -> Result<Self, String> {
-        let content = fs::read(path).map_err(|e| format!("cannot read {}: {e}", path.display()))?;
-        let name = format!("bench-{:016x}", XxHash3_64::oneshot(&content));
-        Ok(Self { path, bytes: content.len() as u64, name })
-    }
-
-    /// Makes sure that it is on a machine, and says where. `told` hears of a copy.
-    ///
-    /// # Errors
-    /// What ssh or the machine says.
-    pub(super) fn install(&self, host: &SshHost, run: PathBuf, told: impl FnOnce()) -> Result<HostSite, String> {
-        let target = if host.keep_program { host.folder.join("programs").join(&self.name) } else { run.join("bench") };
-        let (word, size) = (utf8(&target)?, self.bytes.to_string());
-        if ssh::run(host, LOOK, &[word, &size], Input::Nothing)?.trim() != "there" {
-            told();
-            copy(host, self.path, &target, "700")?;
+/// Passes on what a script says, line by line, to its end or until nobody listens.
+fn pass_on(stdout: ChildStdout, tell: &Sender<String>) {
+    let mut stdout = BufReader::new(stdout);
+    loop {
+        let mut line = Vec::new();
+        let read = stdout.by_ref().take(LINE_BYTES).read_until(b'\n', &mut line);
+        let line = String::from_utf8_lossy(&line).trim_end_matches('\n').to_owned();
+        if !read.is_ok_and(|bytes| bytes > 0) || tell.send(line).is_err() {
+            return;
         }
-        Ok(HostSite { program: target, folder: run })
     }
 }
 
-/// Copies a file to a machine.
-///
-/// # Errors
-/// What ssh or the machine says.
-pub(super) fn copy(host: &SshHost, from: &Path, to: &Path, mode: &str) -> Result<(), String> {
-    let bytes = fs::metadata(from).map_err(|e| format!("cannot examine {}: {e}", from.display()))?.len();
-    ssh::run(host, COPY, &[utf8(to)?, &bytes.to_string(), mode], Input::File(from)).map(drop)
+/// What a machine says of itself: cores, kibibytes of memory, and the model of its processor. `None` if it does not say how
+/// many cores.
+fn node_machine(host: &SshHost, said: &str) -> Option<NodeMachine> {
+    let mut words = said.split_whitespace();
+    let cores = words.next()?.parse::<u32>().ok().filter(|cores| *cores > 0)?;
+    let memory = words.next()?.parse::<u64>().ok().filter(|kib| *kib > 0);
+    let model = words.collect::<Vec<_>>().join(" ");
+    Some(NodeMachine {
+        address: host.address,
+        cpu_model: Some(model).filter(|model| !model.is_empty()),
+        cores,
+        memory_bytes: memory.map(|kib| kib.saturating_mul(1024)),
+    })
 }
 
 /// A path as a word of a command.
@@ -236,39 +292,44 @@ pub(super) fn utf8(path: &Path) -> Result<&str, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::io::Write;
+    use bench_model::HostTables;
+    use std::fs;
+    use std::os::unix::fs::PermissionsExt;
 
-    /// Runs a script of this file as a host would.
-    fn sh(script: &str, arguments: &[&str]) -> Command {
+    static NEVER: AtomicBool = AtomicBool::new(false);
+
+    /// A hold on this machine: the script runs here, without ssh.
+    fn hold(folder: &Path) -> Hold {
+        let host = SshHost {
+            ssh: "here".to_owned(),
+            port: None,
+            identity: None,
+            known_hosts: None,
+            address: [10, 0, 0, 7].into(),
+            folder: folder.to_owned(),
+            keep_program: true,
+            tables: HostTables::Present,
+            site: None,
+        };
         let mut command = Command::new("/bin/sh");
-        command.args(["-c", script, "bench"]).args(arguments).stdin(Stdio::piped()).stdout(Stdio::piped());
-        command
+        command.args(["-c", HOLD, "bench", folder.to_str().unwrap(), "3"]);
+        Hold::start(&host, command).unwrap()
     }
 
-    fn feed(mut command: Command, input: &[u8]) -> std::process::Output {
-        let mut child = command.stderr(Stdio::piped()).spawn().unwrap();
-        child.stdin.take().unwrap().write_all(input).unwrap();
-        child.wait_with_output().unwrap()
+    /// What this machine calls itself.
+    fn name() -> String {
+        let said = Command::new("uname").arg("-n").output().unwrap().stdout;
+        String::from_utf8(said).unwrap().trim().to_owned()
     }
 
     #[test]
     fn a_hold_ends_what_is_left_of_its_run_and_removes_its_folder() {
         let home = tempfile::tempdir().unwrap();
         let folder = home.path().join("a b");
-        fs::create_dir_all(&folder).unwrap();
-        let name = Command::new("uname").arg("-n").output().unwrap().stdout;
-        let name = String::from_utf8(name).unwrap();
-        // No process has the highest number there is; this one is alive.
-        let dead = folder.join(format!("run-{}-4194999", name.trim()));
-        let living = folder.join(format!("run-{}-{}", name.trim(), std::process::id()));
-        fs::create_dir_all(dead.join("node-1")).unwrap();
-        fs::create_dir_all(&living).unwrap();
-        let mut hold = sh(HOLD, &[folder.to_str().unwrap(), "3"]).spawn().unwrap();
-        let mut line = String::new();
-        BufReader::new(hold.stdout.take().unwrap()).read_line(&mut line).unwrap();
-        let run = PathBuf::from(line.trim_end());
+        let mut hold = hold(&folder);
+        let (run, machine) = hold.ready(&NEVER).unwrap();
         assert!(run.starts_with(&folder) && run.is_dir());
-        assert!(!dead.exists() && living.exists());
+        assert!(machine.cores > 0 && machine.memory_bytes.is_some(), "{machine:?}");
         // A node that does not care for the end of anything, and has its folder on its command line.
         let mut node = Command::new("/bin/sh");
         let script = "mkdir \"$1/node-$$\" && exec /bin/sh -c 'read never' bench \"$1/node-$$\"";
@@ -281,23 +342,92 @@ mod tests {
         while !scratch.exists() || !named() {
             std::thread::yield_now();
         }
-        drop(hold.stdin.take());
-        assert!(hold.wait().unwrap().success());
+        hold.end().unwrap();
         assert!(!run.exists(), "the folder is gone");
         assert!(!node.wait().unwrap().success(), "the node was killed");
     }
 
     #[test]
-    fn a_copy_that_was_cut_short_leaves_nothing() {
+    fn what_dead_runs_of_this_machine_left_is_removed_and_nothing_else() {
         let home = tempfile::tempdir().unwrap();
-        let target = home.path().join("deep/bench-1");
-        let target = target.to_str().unwrap();
-        let cut = feed(sh(COPY, &[target, "10", "700"]), b"short");
-        assert!(!cut.status.success() && String::from_utf8_lossy(&cut.stderr).contains("only a part"));
-        assert_eq!(fs::read_dir(home.path().join("deep")).unwrap().count(), 0);
-        assert!(feed(sh(LOOK, &[target, "5"]), b"").stdout.is_empty());
-        assert!(feed(sh(COPY, &[target, "5", "700"]), b"whole").status.success());
-        assert_eq!(feed(sh(LOOK, &[target, "5"]), b"").stdout, b"there\n");
-        assert!(feed(sh(LOOK, &[target, "6"]), b"").stdout.is_empty());
+        let (name, living) = (name(), std::process::id());
+        // No process has the highest number there is.
+        let dead = 4_194_999;
+        let gone = [format!("run-{name}-{dead}"), format!("programs/bench-1.part-{name}-{dead}")];
+        let kept = [
+            format!("run-{name}-{living}"),
+            format!("programs/bench-1.part-{name}-{living}"),
+            "programs/bench-1".to_owned(),
+            // Of machines that share the folder, and whose names this one's is a part of.
+            format!("run-{name}-b-{dead}"),
+            format!("programs/bench-1.part-{name}-b-{dead}"),
+            format!("programs/bench-1.part-a-{name}-{dead}"),
+        ];
+        for left in gone.iter().chain(&kept) {
+            fs::create_dir_all(home.path().join(left).join("node-1")).unwrap();
+        }
+        let mut hold = hold(home.path());
+        hold.ready(&NEVER).unwrap();
+        let exists = |left: &String| home.path().join(left).exists();
+        assert!(!gone.iter().any(exists) && kept.iter().all(exists));
+        hold.end().unwrap();
+    }
+
+    #[test]
+    fn a_folder_that_others_could_put_programs_into_is_refused() {
+        let home = tempfile::tempdir().unwrap();
+        let programs = home.path().join("programs");
+        fs::create_dir(&programs).unwrap();
+        for folder in [home.path(), &programs] {
+            for mode in [0o770, 0o707] {
+                fs::set_permissions(folder, fs::Permissions::from_mode(mode)).unwrap();
+                let said = hold(home.path()).ready(&NEVER).unwrap_err();
+                assert!(said.contains("writable by nobody else") && said.contains("chmod go-w"), "{said}");
+            }
+            fs::set_permissions(folder, fs::Permissions::from_mode(0o755)).unwrap();
+        }
+        let link = home.path().join("link");
+        std::os::unix::fs::symlink(home.path(), &link).unwrap();
+        hold(&link).ready(&NEVER).unwrap();
+        // Only root can give folders away.
+        if std::os::unix::fs::chown(&programs, Some(12_345), None).is_ok() {
+            let said = hold(home.path()).ready(&NEVER).unwrap_err();
+            assert!(said.contains("programs must belong to"), "{said}");
+        }
+    }
+
+    #[test]
+    fn a_hold_whose_session_ends_is_lost_and_says_so() {
+        let home = tempfile::tempdir().unwrap();
+        let mut hold = hold(home.path());
+        hold.ready(&NEVER).unwrap();
+        for _ in 0..3 {
+            hold.ask();
+            hold.answer().unwrap();
+        }
+        hold.child.kill().unwrap();
+        hold.ask();
+        let said = hold.answer().unwrap_err();
+        assert!(said.starts_with("here was lost"), "{said}");
+        assert_eq!(hold.end(), Ok(()), "nobody is waited for who is not there");
+    }
+
+    #[test]
+    fn waiting_for_a_machine_can_be_interrupted() {
+        let home = tempfile::tempdir().unwrap();
+        let mut hold = hold(home.path());
+        hold.ready(&NEVER).unwrap();
+        // It has nothing more to say.
+        assert_eq!(hold.hear(START_PATIENCE, &AtomicBool::new(true)), Err("interrupted".to_owned()));
+    }
+
+    #[test]
+    fn a_machine_is_what_it_says_it_is() {
+        let home = tempfile::tempdir().unwrap();
+        let host = &hold(home.path()).host;
+        let machine = node_machine(host, "8 32768000 Example  CPU").unwrap();
+        assert_eq!(machine.to_string(), "Example CPU, 8 cores, 31.2 GiB");
+        assert_eq!(node_machine(host, "2 0 ").unwrap().to_string(), "unknown processor, 2 cores");
+        assert_eq!(node_machine(host, "0 5 x"), None);
     }
 }

@@ -18,10 +18,14 @@ use std::time::Duration;
 /// Seconds after which a node ends that no driver has.
 const ALONE_S: &str = "60";
 
-/// Becomes the node, in a scratch folder that is named after it.
+/// Becomes the node, in a scratch folder that is named after it. Removes those of nodes that were killed: what they hold is
+/// nobody's any more, and a disk would fill up with it.
 const START: &str = r#"
 umask 077
 program=$1 node=$2/node-$$
+for old in "$2"/node-*; do
+    if [ "$old" = "$node" ] || [ ! -d "/proc/${old##*-}" ]; then rm -rf "$old"; fi
+done
 shift 2
 mkdir "$node" || exit 3
 exec "$program" "$@" --scratch "$node"
@@ -98,5 +102,26 @@ impl LaunchedNode for RemoteNode {
         // A stopped process cannot end by itself; if even that fails, it is killed at the end of the hold.
         let _ = self.relieve();
         self.child.stop(patience);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs;
+    use std::process::Command;
+
+    #[test]
+    fn a_node_removes_the_scratch_of_killed_ones_and_no_other() {
+        let run = tempfile::tempdir().unwrap();
+        // No process has the highest number there is; this one is alive.
+        let (dead, living) = (run.path().join("node-4194999"), run.path().join(format!("node-{}", std::process::id())));
+        fs::create_dir_all(dead.join("blocks")).unwrap();
+        fs::create_dir(&living).unwrap();
+        let mut node = Command::new("/bin/sh");
+        node.args(["-c", START, "bench", "/bin/echo"]).arg(run.path()).args(["node", "--listen", "here"]);
+        let said = String::from_utf8(node.output().unwrap().stdout).unwrap();
+        let scratch = said.trim_end().strip_prefix("node --listen here --scratch ").unwrap();
+        assert!(Path::new(scratch).is_dir() && !dead.exists() && living.exists());
     }
 }

@@ -13,6 +13,7 @@
 //! | `emulated` | nodes with a link, a CPU quota and a memory limit each |
 //! | `hosts_file` | the file that names other machines |
 //! | `ssh` | commands on other machines |
+//! | `deliver` | files brought to other machines: the program, tables |
 //! | `hold` | what a run holds on another machine, and who tidies up there |
 //! | `ready` | makes machines ready for a run: the program and the tables are there |
 //! | `signals` | signals to processes on other machines |
@@ -25,6 +26,7 @@
 
 mod abilities;
 mod child;
+mod deliver;
 mod disk;
 mod emulated;
 mod groups;
@@ -41,7 +43,7 @@ mod ssh;
 pub use abilities::ClusterAbilities;
 pub use hosts_file::{Hosts, HostsError};
 pub(crate) use network::SWITCH;
-pub use ready::{Holds, TableFiles, make_ready};
+pub use ready::{Holds, ReadyHost, TableFiles, make_ready};
 
 use bench_model::{ClusterSpec, FaultKind, LaunchedNode, Launcher, NodeId};
 use emulated::Emulation;

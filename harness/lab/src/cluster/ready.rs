@@ -2,14 +2,17 @@
 //!
 //! Everything that can be missing is found before the first trial. Machines are made ready at the same time.
 
-use super::hold::{self, Hold, Program, utf8};
+use super::deliver::{Program, copy};
+use super::hold::{Hold, utf8};
 use super::hosts_file::HostsError;
 use super::ssh::{self, Input};
 use bench_model::{HostSite, HostTables, SshHost};
+use bench_record::NodeMachine;
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 /// Says which files are not there, or not as long as they should be.
 const MISSING: &str = r#"
@@ -30,11 +33,29 @@ pub struct TableFiles {
     pub manifests: Vec<PathBuf>,
 }
 
+/// A machine that nodes can be started on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ReadyHost {
+    /// Where things lie there.
+    pub site: HostSite,
+    /// What it is.
+    pub machine: NodeMachine,
+}
+
 /// What a run holds on other machines. Dropping it tidies up there.
 #[derive(Debug)]
 pub struct Holds(Vec<Hold>);
 
 impl Holds {
+    /// Whether all machines are still there.
+    ///
+    /// # Errors
+    /// The first one that is not, with what ssh says. Whatever fails there from now on is no engine's fault.
+    pub fn check(&mut self) -> Result<(), String> {
+        self.0.iter_mut().for_each(Hold::ask);
+        self.0.iter_mut().try_for_each(Hold::answer)
+    }
+
     /// The run is over: waits until all machines are tidy. Returns what to look after by hand.
     #[must_use]
     pub fn end(mut self) -> Vec<String> {
@@ -50,8 +71,9 @@ impl Drop for Holds {
     }
 }
 
-/// Makes every machine ready: `program` is there (copied unless it is already), and so are the tables. Returns where things
-/// lie on each. `tell` hears of what takes long. The calling thread must live as long as the holds.
+/// Makes every machine ready: `program` is there (copied unless it is already), and so are the tables. Returns what each is
+/// and where things lie there; `None` if `stop` was raised meanwhile. `tell` hears of what takes long. The calling thread
+/// must live as long as the holds.
 ///
 /// # Errors
 /// The first machine, in their order, that cannot be reached or lacks something, with what to do about it.
@@ -60,31 +82,52 @@ pub fn make_ready(
     program: &Path,
     tables: &TableFiles,
     tell: &(dyn Fn(&str) + Sync),
-) -> Result<(Vec<HostSite>, Holds), HostsError> {
+    stop: &AtomicBool,
+) -> Result<Option<(Vec<ReadyHost>, Holds)>, HostsError> {
     let holds = hosts.iter().map(Hold::begin).collect::<Result<Vec<_>, _>>().map_err(HostsError::Unready)?;
     let mut holds = Holds(holds);
-    let folders = holds.0.iter_mut().map(Hold::folder).collect::<Result<Vec<_>, _>>().map_err(HostsError::Unready)?;
-    let program = Program::read(program).map_err(HostsError::Unready)?;
-    let sites: Vec<Result<HostSite, String>> = std::thread::scope(|scope| {
+    let ready = begin(&mut holds, stop).and_then(|begun| furnish(hosts, begun, program, tables, tell, stop));
+    if stop.load(Ordering::Relaxed) {
+        // What failed failed because of it.
+        holds.0.iter_mut().for_each(Hold::give_up);
+        return Ok(None);
+    }
+    Ok(Some((ready.map_err(HostsError::Unready)?, holds)))
+}
+
+/// Where each run's folder is, and what the machine is.
+fn begin(holds: &mut Holds, stop: &AtomicBool) -> Result<Vec<(PathBuf, NodeMachine)>, String> {
+    holds.0.iter_mut().map(|hold| hold.ready(stop)).collect()
+}
+
+/// Makes sure that program and tables are on all machines.
+fn furnish(
+    hosts: &[SshHost],
+    begun: Vec<(PathBuf, NodeMachine)>,
+    program: &Path,
+    tables: &TableFiles,
+    tell: &(dyn Fn(&str) + Sync),
+    stop: &AtomicBool,
+) -> Result<Vec<ReadyHost>, String> {
+    let program = Program::read(program)?;
+    std::thread::scope(|scope| {
         let program = &program;
-        let ready = hosts.iter().zip(folders).map(|(host, folder)| {
+        let ready = hosts.iter().zip(begun).map(|(host, (folder, machine))| {
             scope.spawn(move || {
                 let copying = || tell(&format!("copying this program to {}", host.ssh));
-                let site = program.install(host, folder, copying)?;
-                provide(host, tables, tell).map(|()| site)
+                let site = program.install(host, folder, copying, stop)?;
+                provide(host, tables, tell, stop).map(|()| ReadyHost { site, machine })
             })
         });
         let ready: Vec<_> = ready.collect();
         let lost = |_| Err("a machine could not be made ready: this is a defect of bench".to_owned());
         ready.into_iter().map(|thread| thread.join().unwrap_or_else(lost)).collect()
-    });
-    let sites = sites.into_iter().collect::<Result<Vec<_>, _>>().map_err(HostsError::Unready)?;
-    Ok((sites, holds))
+    })
 }
 
 /// Makes sure that the tables are on a machine.
-fn provide(host: &SshHost, tables: &TableFiles, tell: &dyn Fn(&str)) -> Result<(), String> {
-    let missing = missing(host, tables)?;
+fn provide(host: &SshHost, tables: &TableFiles, tell: &dyn Fn(&str), stop: &AtomicBool) -> Result<(), String> {
+    let missing = missing(host, tables, stop)?;
     let Some(example) = missing.files.first().or(missing.manifests.first()) else { return Ok(()) };
     if host.tables == HostTables::Present {
         return Err(format!(
@@ -98,11 +141,11 @@ fn provide(host: &SshHost, tables: &TableFiles, tell: &dyn Fn(&str)) -> Result<(
     }
     tell(&format!("copying {} table files to {}", missing.files.len(), host.ssh));
     // Manifests last: what has none is not taken for whole.
-    missing.files.iter().chain(&missing.manifests).try_for_each(|file| hold::copy(host, file, file, "644"))
+    missing.files.iter().chain(&missing.manifests).try_for_each(|file| copy(host, file, file, "644", stop))
 }
 
 /// What is not there, or not the same.
-fn missing(host: &SshHost, tables: &TableFiles) -> Result<TableFiles, String> {
+fn missing(host: &SshHost, tables: &TableFiles, stop: &AtomicBool) -> Result<TableFiles, String> {
     let mut list = String::new();
     for file in &tables.files {
         let bytes = fs::metadata(file).map_err(|e| format!("cannot examine {}: {e}", file.display()))?.len();
@@ -113,12 +156,12 @@ fn missing(host: &SshHost, tables: &TableFiles) -> Result<TableFiles, String> {
         // Writing to a string cannot fail.
         let _ = writeln!(list, "{bytes} {path}");
     }
-    let said = ssh::run(host, MISSING, &[], Input::Text(&list))?;
+    let said = ssh::run(host, MISSING, &[], Input::Text(&list), stop)?;
     let mut missing: BTreeSet<PathBuf> = said.lines().map(PathBuf::from).collect();
     let mut manifests = Vec::new();
     for manifest in &tables.manifests {
         let ours = fs::read_to_string(manifest).map_err(|e| format!("cannot read {}: {e}", manifest.display()))?;
-        if ssh::run(host, SHOW, &[utf8(manifest)?], Input::Nothing)? != ours {
+        if ssh::run(host, SHOW, &[utf8(manifest)?], Input::Nothing, stop)? != ours {
             manifests.push(manifest.clone());
             // Files of the same length may hold something else.
             let folder = manifest.parent().unwrap_or(Path::new("/"));

@@ -7,10 +7,16 @@ use crate::offspring::{Isolation, die_with_parent};
 use bench_model::SshHost;
 use std::ffi::OsString;
 use std::fs::File;
-use std::io::Write;
+use std::io::{Read, Write};
+use std::os::unix::process::CommandExt;
 use std::path::Path;
-use std::process::{ChildStdin, Command, Stdio};
+use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
+use std::time::Duration;
+
+/// How often it is looked whether a script has ended, or is no longer wanted.
+const LOOK: Duration = Duration::from_millis(5);
 
 /// What a command reads.
 pub(super) enum Input<'a> {
@@ -66,11 +72,17 @@ fn quoted(word: &str) -> String {
     format!("'{}'", word.replace('\'', r"'\''"))
 }
 
-/// Runs a script on a host to its end and returns what it says.
+/// Runs a script on a host to its end, or until `stop` is raised, and returns what it says.
 ///
 /// # Errors
-/// No ssh here, no connection, or a script that failed: with what it complained about.
-pub(super) fn run(host: &SshHost, script: &str, arguments: &[&str], input: Input<'_>) -> Result<String, String> {
+/// No ssh here, no connection, a script that failed (with what it complained about), or an interruption.
+pub(super) fn run(
+    host: &SshHost,
+    script: &str,
+    arguments: &[&str],
+    input: Input<'_>,
+    stop: &AtomicBool,
+) -> Result<String, String> {
     let argv = argv(host, script, arguments);
     let (program, words) = argv.split_first().ok_or("an empty command")?;
     let mut command = Command::new(program);
@@ -82,30 +94,63 @@ pub(super) fn run(host: &SshHost, script: &str, arguments: &[&str], input: Input
             command.stdin(File::open(path).map_err(|e| format!("cannot read {}: {e}", path.display()))?)
         }
     };
+    // Ctrl-C is for this process alone: what it interrupts is ended below, and not taken for a failure.
+    command.process_group(0);
     die_with_parent(&mut command, Isolation::None);
     let mut child = command.spawn().map_err(|e| no_ssh(&e))?;
+    let (stdout, stderr) = (child.stdout.take(), child.stderr.take());
+    let (said, complained) = (beside(move || all_of(stdout))?, beside(move || all_of(stderr))?);
     let feeder = match (input, child.stdin.take()) {
         (Input::Text(text), Some(stdin)) => Some(feed(stdin, text.to_owned())?),
         _ => None,
     };
-    let output = child.wait_with_output().map_err(|e| format!("cannot hear from ssh: {e}"))?;
+    let status = await_end(&mut child, stop)?;
     if let Some(feeder) = feeder {
         // It cannot panic.
         let _ = feeder.join();
     }
-    if output.status.success() {
-        return Ok(String::from_utf8_lossy(&output.stdout).into_owned());
+    // Nor can these.
+    let (said, complained) = (said.join().unwrap_or_default(), complained.join().unwrap_or_default());
+    if status.success() { Ok(said) } else { Err(complaint(host, status.code(), &complained)) }
+}
+
+/// Waits for ssh to end, or ends it when `stop` is raised.
+fn await_end(child: &mut Child, stop: &AtomicBool) -> Result<ExitStatus, String> {
+    loop {
+        match child.try_wait() {
+            Ok(Some(status)) => return Ok(status),
+            Ok(None) if !stop.load(Ordering::Relaxed) => std::thread::sleep(LOOK),
+            Ok(None) => {
+                // It may have ended by itself this very moment.
+                let _ = child.kill();
+                let _ = child.wait();
+                return Err("interrupted".to_owned());
+            }
+            Err(e) => return Err(format!("cannot hear from ssh: {e}")),
+        }
     }
-    Err(complaint(host, output.status.code(), &String::from_utf8_lossy(&output.stderr)))
+}
+
+/// Everything that a pipe brings, as far as it is text.
+fn all_of(pipe: Option<impl Read>) -> String {
+    let mut bytes = Vec::new();
+    if let Some(mut pipe) = pipe {
+        // What came before it broke is what was said.
+        let _ = pipe.read_to_end(&mut bytes);
+    }
+    String::from_utf8_lossy(&bytes).into_owned()
 }
 
 /// Writes beside whoever reads: a script may answer before it has read everything.
 fn feed(mut stdin: ChildStdin, text: String) -> Result<JoinHandle<()>, String> {
-    let write = move || {
+    beside(move || {
         // A script that ends early says itself why.
         let _ = stdin.write_all(text.as_bytes());
-    };
-    let thread = std::thread::Builder::new().name("ssh-input".to_owned()).spawn(write);
+    })
+}
+
+fn beside<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<JoinHandle<T>, String> {
+    let thread = std::thread::Builder::new().name("ssh".to_owned()).spawn(work);
     thread.map_err(|e| format!("cannot start a thread: {e}"))
 }
 
@@ -156,6 +201,13 @@ mod tests {
             assert!(argv.windows(2).any(|w| w == ["-o", option]), "{option} is missing in {argv:?}");
         }
         assert!(argv.windows(2).any(|w| w == ["-i", "/keys/a b"]));
+    }
+
+    #[test]
+    fn a_script_that_is_no_longer_wanted_is_ended() {
+        let mut child = Command::new("sleep").arg("600").spawn().unwrap();
+        assert_eq!(await_end(&mut child, &AtomicBool::new(true)), Err("interrupted".to_owned()));
+        assert!(child.try_wait().unwrap().is_some_and(|status| !status.success()));
     }
 
     proptest! {

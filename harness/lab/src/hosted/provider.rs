@@ -3,7 +3,7 @@
 use super::session::{HostedEngine, HostedSession, Origin};
 use crate::cluster::remove_leftovers;
 use crate::live::{Digested, EngineProvider, EngineSpec, Failure, Keep, Limits, LiveEngine, Measured};
-use bench_model::{Check, ClusterSpec, Dataset, EngineSetup, FaultOutcome, Workload};
+use bench_model::{Check, ClusterSpec, Dataset, EngineSetup, FaultOutcome, FaultPlan, Workload};
 use std::ffi::OsString;
 use std::fs;
 use std::path::PathBuf;
@@ -50,8 +50,9 @@ impl EngineProvider for HostedProvider {
         };
         let mut argv = self.host.clone();
         argv.push(engine.name.clone().into());
-        let session = HostedEngine { argv, environment: Vec::new(), origin: self.origin }.start(&setup, stop)?;
+        // Before the engine starts: one that is killed while it starts its nodes leaves something too.
         let traces = (engine.cluster != ClusterSpec::Local).then_some(Traces);
+        let session = HostedEngine { argv, environment: Vec::new(), origin: self.origin }.start(&setup, stop)?;
         Ok(Box::new(Hosted { session, _traces: traces, _scratch: scratch }))
     }
 }
@@ -97,6 +98,10 @@ impl LiveEngine for Hosted {
 
     fn load(&mut self, data: &[Arc<Dataset>], stop: &AtomicBool) -> Result<(), Failure> {
         self.session.load(data, stop)
+    }
+
+    fn arm(&mut self, faults: &FaultPlan, stop: &AtomicBool) -> Result<(), Failure> {
+        self.session.arm(faults, stop)
     }
 
     fn run(&mut self, workload: &Workload, limits: &Limits<'_>) -> Result<Measured, Failure> {

@@ -2,7 +2,7 @@
 
 use super::wire::{Envelope, FailureKind, Hello, MAX_MESSAGE_BYTES, PROTOCOL, Ran, Reply, Request};
 use crate::oracle;
-use bench_model::{Answer, Check, Engine, EngineError, EngineSetup, FaultPlan, JobTrace, Session, Workload};
+use bench_model::{Answer, Check, Engine, EngineError, EngineSetup, JobTrace, Session, Workload};
 use parquet::arrow::ArrowWriter;
 use std::fs::{self, File};
 use std::io::{self, BufRead, BufReader, Read, Write};
@@ -139,7 +139,12 @@ impl Server<'_> {
                 guarded(|| session.prepare(&datasets))?;
                 Ok(Reply::Loaded)
             }
-            Request::Run { workload, faults, trace } => self.run(id, &workload, faults.as_ref(), trace),
+            Request::Arm { faults } => {
+                let session = started(&mut self.session)?;
+                guarded(|| session.arm(&faults))?;
+                Ok(Reply::Armed)
+            }
+            Request::Run { workload, trace } => self.run(id, &workload, trace),
             Request::Digest { check, keep, trace } => {
                 let answer = self.held.take();
                 let answer = answer.ok_or_else(|| failed(FailureKind::Protocol, "there is no answer to digest"))?;
@@ -170,13 +175,10 @@ impl Server<'_> {
         }
     }
 
-    fn run(&mut self, id: u64, workload: &Workload, faults: Option<&FaultPlan>, trace: bool) -> Result<Reply, Refusal> {
+    fn run(&mut self, id: u64, workload: &Workload, trace: bool) -> Result<Reply, Refusal> {
         self.held = None;
         let stop = self.stop_flag_for(id);
         let session = started(&mut self.session)?;
-        if let Some(faults) = faults {
-            guarded(|| session.arm(faults))?;
-        }
         if trace {
             session.trace_next();
         }

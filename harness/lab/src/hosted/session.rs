@@ -8,7 +8,7 @@ use crate::counters::Window;
 use crate::live::{Digested, Failure, Keep, Limits, Measured};
 use crate::machine::Cgroup;
 use crate::oracle::{DigestFileError, digest_parquet};
-use bench_model::{Check, Dataset, EngineSetup, FaultOutcome, Workload};
+use bench_model::{Check, ClusterSpec, Dataset, EngineSetup, FaultOutcome, FaultPlan, Workload};
 use std::ffi::OsString;
 use std::path::Path;
 use std::sync::Arc;
@@ -19,6 +19,8 @@ use std::time::{Duration, Instant};
 const START_PATIENCE: Duration = Duration::from_secs(120);
 /// How long making datasets known may take: footers and statistics, not rows.
 const LOAD_PATIENCE: Duration = Duration::from_secs(600);
+/// How long getting ready for faults may take: nodes are started again.
+const ARM_PATIENCE: Duration = Duration::from_secs(120);
 /// How long digesting an answer may take.
 const DIGEST_PATIENCE: Duration = Duration::from_secs(3600);
 /// How long dropping an answer may take.
@@ -55,6 +57,8 @@ pub struct HostedSession {
     version: String,
     next_id: u64,
     dead: bool,
+    /// Whether its nodes are on other machines, where nobody counts what they use.
+    is_elsewhere: bool,
     /// What came of the faults of the last run, if that gave no answer.
     struck: Vec<FaultOutcome>,
 }
@@ -76,6 +80,7 @@ impl HostedEngine {
             version: String::new(),
             next_id: 1,
             dead: false,
+            is_elsewhere: matches!(setup.cluster, ClusterSpec::Hosts { .. }),
             struck: Vec::new(),
         };
         let deadline = Instant::now() + START_PATIENCE;
@@ -125,6 +130,17 @@ impl HostedSession {
         }
     }
 
+    /// Plans faults for the next run, in place of those of an earlier call, and brings up every node so that they can be done.
+    ///
+    /// # Errors
+    /// See [`Failure`]. An engine without nodes is unable to.
+    pub fn arm(&mut self, faults: &FaultPlan, stop: &AtomicBool) -> Result<(), Failure> {
+        match self.ask("arm", Request::Arm { faults: faults.clone() }, ARM_PATIENCE, stop)? {
+            Reply::Armed => Ok(()),
+            other => Err(self.unexpected("arm", &other)),
+        }
+    }
+
     /// Runs a workload; the process then holds the answer until it is digested or discarded, or the next run begins. What
     /// the answer should be is not told.
     ///
@@ -133,7 +149,7 @@ impl HostedSession {
     pub fn run(&mut self, workload: &Workload, limits: &Limits<'_>) -> Result<Measured, Failure> {
         self.struck.clear();
         let trace = limits.trace && self.origin == Origin::ThisBuild;
-        let request = Request::Run { workload: Box::new(untold(workload)), faults: limits.faults.cloned(), trace };
+        let request = Request::Run { workload: Box::new(untold(workload)), trace };
         let (id, message) = self.encode(request)?;
         let window = Window::open(self.process.pid(), &self.cgroup);
         let started = Instant::now();
@@ -155,7 +171,8 @@ impl HostedSession {
                 Ok(Measured {
                     wall_ns,
                     rows: ran.rows,
-                    usage: Some(usage),
+                    // What the driver used is not what the engine used.
+                    usage: (!self.is_elsewhere).then_some(usage),
                     contamination: Some(interference.record()),
                     spans: ran.spans,
                     notes: ran.notes,
@@ -259,7 +276,7 @@ impl HostedSession {
             name,
             id,
             &message,
-            &Limits { timeout: Some(patience), grace: Duration::ZERO, stop, faults: None, trace: false },
+            &Limits { timeout: Some(patience), grace: Duration::ZERO, stop, trace: false },
         )
     }
 

@@ -44,13 +44,15 @@ pub enum Request {
         /// The datasets.
         datasets: Vec<WireDataset>,
     },
+    /// Get ready for what goes wrong on purpose during the next run; replaces what an earlier request planned for it.
+    Arm {
+        /// What goes wrong.
+        faults: FaultPlan,
+    },
     /// Run a workload and hold its whole answer.
     Run {
         /// What to compute.
         workload: Box<Workload>,
-        /// What goes wrong on purpose meanwhile.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        faults: Option<FaultPlan>,
         /// Whether a digest will ask what each task did.
         #[serde(default, skip_serializing_if = "std::ops::Not::not")]
         trace: bool,
@@ -94,6 +96,8 @@ pub enum Reply {
     Started,
     /// The datasets are known.
     Loaded,
+    /// Every node is up, in such a way that the faults can be done to it.
+    Armed,
     /// The whole answer is held. Sent before anything else is done with it.
     Ran(Ran),
     /// The fingerprint, or what to make it of.

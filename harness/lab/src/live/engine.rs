@@ -37,8 +37,6 @@ pub struct Limits<'a> {
     pub grace: Duration,
     /// Turns true when the user wants out: the engine is killed at once.
     pub stop: &'a AtomicBool,
-    /// What goes wrong on purpose meanwhile.
-    pub faults: Option<&'a FaultPlan>,
     /// Whether what each task does will be asked for with the digest.
     pub trace: bool,
 }
@@ -50,7 +48,7 @@ pub struct Measured {
     pub wall_ns: u64,
     /// Rows of the answer.
     pub rows: u64,
-    /// What the engine's processes used; absent where nobody could count it.
+    /// What the engine's processes used; absent where nobody could count it, as on other machines.
     pub usage: Option<Usage>,
     /// What others did meanwhile; reasons make the trial a contaminated one.
     pub contamination: Option<Contamination>,
@@ -89,6 +87,13 @@ pub trait EngineProvider {
     /// # Errors
     /// See [`Failure`].
     fn start(&self, engine: &EngineSpec, stop: &AtomicBool) -> Result<Box<dyn LiveEngine>, Failure>;
+    /// Whether the machines that engines are started on are still there.
+    ///
+    /// # Errors
+    /// Which one is not: whatever fails from now on is no engine's fault.
+    fn check(&self) -> Result<(), String> {
+        Ok(())
+    }
 }
 
 /// A started engine. Dropping it ends it by force.
@@ -100,6 +105,12 @@ pub trait LiveEngine {
     /// # Errors
     /// See [`Failure`].
     fn load(&mut self, data: &[Arc<Dataset>], stop: &AtomicBool) -> Result<(), Failure>;
+    /// Plans faults for the next run, in place of those of an earlier call. Nodes that were lost are started again, and those
+    /// that were not started for such faults too: here, because the run's time and counters are the run's alone.
+    ///
+    /// # Errors
+    /// See [`Failure`].
+    fn arm(&mut self, faults: &FaultPlan, stop: &AtomicBool) -> Result<(), Failure>;
     /// Runs a workload; the answer is held until it is digested or discarded, or the next run begins.
     ///
     /// # Errors

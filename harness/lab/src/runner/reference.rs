@@ -37,7 +37,7 @@ impl Reference {
         let name = &oracle.engine.name;
         report(RunEvent::AskingOracle { workload: &workload.name, engine: name });
         let dataset = workload.dataset.as_ref().and_then(|name| plan.dataset(name));
-        let limits = Limits { timeout: oracle.timeout, grace: plan.grace, stop, faults: None, trace: false };
+        let limits = Limits { timeout: oracle.timeout, grace: plan.grace, stop, trace: false };
         let asked = provider.start(&oracle.engine, stop).and_then(|mut engine| {
             let answer = ask(engine.as_mut(), workload, dataset, &limits);
             let version = engine.version().to_owned();

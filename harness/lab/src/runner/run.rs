@@ -37,6 +37,9 @@ pub enum RunError {
         /// What is free.
         free_bytes: u64,
     },
+    /// A machine that nodes run on is gone.
+    #[error("{0}; the trial that was to be next or in flight is not recorded")]
+    MachineLost(String),
     /// The harness's own work around a trial failed.
     #[error("workload {workload}, engine {engine}: {message}")]
     Harness {
@@ -63,7 +66,7 @@ pub fn run(
     report: &mut dyn FnMut(RunEvent<'_>),
 ) -> Result<RunSummary, RunError> {
     plan.validate()?;
-    let standings = Standings::of(recorded);
+    let standings = Standings::of(recorded, !plan.faults.is_empty());
     let seats = plan.participants().into_iter().filter_map(|p| Seat::new(plan, p)).collect();
     let mut runner = Runner {
         plan,
@@ -182,6 +185,8 @@ impl Runner<'_, '_> {
                 return Ok(false);
             };
             observation.repeat = repeat;
+            // What a trial came to on machines that are not there any more says nothing about its engine.
+            self.provider.check().map_err(RunError::MachineLost)?;
             self.record(case, &observation)?;
             if observation.outcome == Outcome::Completed && !self.trace(at, case, workload, reference)? {
                 return Ok(false);
@@ -294,6 +299,7 @@ impl Runner<'_, '_> {
 
     /// What must hold before a trial begins.
     fn guard(&mut self) -> Result<(), RunError> {
+        self.provider.check().map_err(RunError::MachineLost)?;
         if let Some(path) = self.sink.folder() {
             let free = free_bytes(path).ok().filter(|free| *free < DISK_FLOOR_BYTES);
             if let Some(free_bytes) = free {

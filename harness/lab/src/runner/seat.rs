@@ -3,7 +3,7 @@
 use super::plan::{Participant, Plan};
 use crate::live::{EngineProvider, EngineSpec, Failure, Limits, LiveEngine, Measured};
 use crate::machine::drop_page_cache;
-use bench_model::{FaultOutcome, Workload};
+use bench_model::{FaultOutcome, FaultPlan, Workload};
 use bench_record::{Arm, Protocol};
 use std::sync::atomic::AtomicBool;
 
@@ -52,12 +52,15 @@ impl<'a> Seat<'a> {
         }
         match plan.protocol {
             Protocol::Warm(times) if self.warm_for.as_ref() != Some(&workload.name) => {
+                if let Some(faults) = plan.faults_of(0) {
+                    // Nodes that are started in another way for a fault are so before they are warm, and nothing is
+                    // done to the runs that warm them.
+                    live.arm(&faults, stop)?;
+                    live.arm(&FaultPlan::default(), stop)?;
+                }
                 for _ in 0..times {
                     warming();
-                    live.run(
-                        workload,
-                        &Limits { timeout: plan.timeout, grace: plan.grace, stop, faults: None, trace: false },
-                    )?;
+                    live.run(workload, &Limits { timeout: plan.timeout, grace: plan.grace, stop, trace: false })?;
                     // Held any longer, this answer would count as memory and CPU time of the timed run.
                     live.discard(stop)?;
                 }
@@ -83,9 +86,11 @@ impl<'a> Seat<'a> {
         number: u32,
         stop: &AtomicBool,
     ) -> Result<Measured, Failure> {
-        let faults = plan.faults_of(number);
-        let limits = Limits { timeout: plan.timeout, grace: plan.grace, stop, faults: faults.as_ref(), trace: false };
-        self.live()?.run(workload, &limits)
+        let live = self.live()?;
+        if let Some(faults) = plan.faults_of(number) {
+            live.arm(&faults, stop)?;
+        }
+        live.run(workload, &Limits { timeout: plan.timeout, grace: plan.grace, stop, trace: false })
     }
 
     /// An untimed run whose tasks are traced.
@@ -93,7 +98,7 @@ impl<'a> Seat<'a> {
     /// # Errors
     /// See [`Failure`].
     pub(super) fn run_traced(&mut self, plan: &Plan, workload: &Workload, stop: &AtomicBool) -> Result<(), Failure> {
-        let limits = Limits { timeout: plan.timeout, grace: plan.grace, stop, faults: None, trace: true };
+        let limits = Limits { timeout: plan.timeout, grace: plan.grace, stop, trace: true };
         self.live()?.run(workload, &limits).map(drop)
     }
 

@@ -6,12 +6,17 @@ use crate::live::Failure;
 use bench_record::{Arm, CaseKey, Observation, Outcome};
 use std::collections::BTreeMap;
 
-/// A case that failed this often in an arm is not tried again there: it has failed, whatever else it does.
+/// A case that failed this often in an arm is not tried again there: it has failed, whatever else it does. Where faults are
+/// planned, every trial is another try: how many of them survive is what is asked.
 const STRIKES: u32 = 2;
 
 /// The standings of a whole run.
 #[derive(Debug, Default)]
-pub(super) struct Standings(BTreeMap<(CaseKey, Arm), Standing>);
+pub(super) struct Standings {
+    of: BTreeMap<(CaseKey, Arm), Standing>,
+    /// Whether something goes wrong on purpose in each trial.
+    hurt: bool,
+}
 
 /// One case in one arm.
 #[derive(Clone, Debug, Default)]
@@ -30,8 +35,9 @@ struct Attempts {
 }
 
 impl Standings {
-    pub(super) fn of<'a>(observations: impl IntoIterator<Item = &'a Observation>) -> Self {
-        let mut all = Self::default();
+    /// `hurt`: whether faults are planned for each trial.
+    pub(super) fn of<'a>(observations: impl IntoIterator<Item = &'a Observation>, hurt: bool) -> Self {
+        let mut all = Self { hurt, ..Self::default() };
         for observation in observations {
             all.note(observation);
         }
@@ -39,16 +45,16 @@ impl Standings {
     }
 
     pub(super) fn note(&mut self, observation: &Observation) {
-        self.0.entry((observation.key.clone(), observation.arm)).or_default().note(observation);
+        self.of.entry((observation.key.clone(), observation.arm)).or_default().note(observation, self.hurt);
     }
 
     pub(super) fn get(&self, key: &CaseKey, arm: Arm) -> Standing {
-        self.0.get(&(key.clone(), arm)).cloned().unwrap_or_default()
+        self.of.get(&(key.clone(), arm)).cloned().unwrap_or_default()
     }
 }
 
 impl Standing {
-    fn note(&mut self, observation: &Observation) {
+    fn note(&mut self, observation: &Observation, hurt: bool) {
         let attempts = self.attempts.entry(observation.repeat.unwrap_or(observation.trial)).or_default();
         attempts.count += 1;
         // Only a time can be spoilt by others: a failure stands however busy the machine was.
@@ -57,7 +63,12 @@ impl Standing {
         if observation.outcome != Outcome::Completed {
             self.strikes += 1;
             let reason = observation.reason.as_deref().unwrap_or_default();
-            self.over |= self.strikes >= STRIKES || Failure::is_final(observation.outcome, reason);
+            let is_final = Failure::is_final(observation.outcome, reason);
+            self.over |= match hurt {
+                // A fault may be why it took too long.
+                true => is_final && observation.outcome != Outcome::TimedOut,
+                false => is_final || self.strikes >= STRIKES,
+            };
         }
     }
 

@@ -4,9 +4,9 @@ use arrow::array::{ArrayRef, Int64Array, RecordBatch};
 use bench_lab::live::{Digested, EngineProvider, EngineSpec, Failure, Keep, Limits, LiveEngine, Measured};
 use bench_lab::oracle;
 use bench_lab::runner::{OracleEngine, Plan, Twins};
-use bench_model::{Check, Dataset, Digest, Family, FaultOutcome, Program, Query, Tuning, Workload};
+use bench_model::{Check, Dataset, Digest, Family, FaultOutcome, FaultPlan, Program, Query, Tuning, Workload};
 use bench_record::{Contamination, Protocol};
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, VecDeque};
 use std::rc::Rc;
 use std::sync::Arc;
@@ -26,6 +26,8 @@ pub(crate) enum Act {
     Struck(Failure, FaultOutcome),
     /// Answers, and the user presses Ctrl-C meanwhile.
     Interrupt,
+    /// A machine that its nodes run on is lost meanwhile.
+    Lose(Box<Act>),
 }
 
 pub(crate) fn right(ms: u64) -> Act {
@@ -40,6 +42,8 @@ pub(crate) struct Fake {
     scripts: BTreeMap<(String, String), Acts>,
     /// What happened, in order.
     log: Rc<RefCell<Vec<String>>>,
+    /// Whether a machine was lost.
+    lost: Rc<Cell<bool>>,
 }
 
 impl Fake {
@@ -66,6 +70,7 @@ struct FakeLive {
     answer: Option<i64>,
     alive: bool,
     struck: Vec<FaultOutcome>,
+    lost: Rc<Cell<bool>>,
 }
 
 impl EngineProvider for Fake {
@@ -79,7 +84,12 @@ impl EngineProvider for Fake {
             answer: None,
             alive: true,
             struck: Vec::new(),
+            lost: Rc::clone(&self.lost),
         }))
+    }
+
+    fn check(&self) -> Result<(), String> {
+        if self.lost.get() { Err("far was lost".to_owned()) } else { Ok(()) }
     }
 }
 
@@ -91,6 +101,12 @@ impl LiveEngine for FakeLive {
     fn load(&mut self, data: &[Arc<Dataset>], _stop: &AtomicBool) -> Result<(), Failure> {
         let names: Vec<&str> = data.iter().map(|d| d.name.as_str()).collect();
         self.log.borrow_mut().push(format!("load {} {}", self.engine, names.join(" ")));
+        Ok(())
+    }
+
+    fn arm(&mut self, faults: &FaultPlan, _stop: &AtomicBool) -> Result<(), Failure> {
+        let faults: Vec<String> = faults.faults.iter().map(|fault| fault.to_string()).collect();
+        self.log.borrow_mut().push(format!("arm {} [{}]", self.engine, faults.join(",")));
         Ok(())
     }
 
@@ -113,7 +129,15 @@ impl LiveEngine for FakeLive {
             contamination: Some(Contamination { reasons, ..Contamination::default() }),
             ..Measured::default()
         };
+        let act = match act {
+            Act::Lose(act) => {
+                self.lost.set(true);
+                *act
+            }
+            other => other,
+        };
         match act {
+            Act::Lose(_) => Err(Failure::Harness("a machine is lost once".to_owned())),
             Act::Answer { answer, ms } => {
                 self.answer = Some(answer);
                 Ok(measured(ms, vec![]))

@@ -9,7 +9,9 @@ use bench_lab::live::{EngineProvider, EngineSpec, Failure};
 use bench_lab::machine::Doctor;
 use bench_lab::runner::Plan;
 use bench_model::{ClusterSpec, Family};
-use bench_record::{ClusterContext, DatasetContext, EngineContext, RunContext, SCHEMA, Timestamp, WorkloadContext};
+use bench_record::{
+    ClusterContext, DatasetContext, EngineContext, NodeMachine, RunContext, SCHEMA, Timestamp, WorkloadContext,
+};
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -38,7 +40,7 @@ pub(super) fn describe(
         trials: first.trials,
         seed: first.seed,
         timeout_ns: first.timeout.map(|t| u64::try_from(t.as_nanos()).unwrap_or(u64::MAX)),
-        cluster: cluster_context(&largest),
+        cluster: cluster_context(&largest, &ready.machines.nodes),
         machine: doctor.machine,
         datasets: ready.identity.datasets.clone(),
         workloads: ready.identity.workloads.clone(),
@@ -50,10 +52,10 @@ pub(super) fn describe(
 }
 
 /// A cluster as the record describes it. An emulated one says on how few cores: nobody may take it for the real thing.
-fn cluster_context(cluster: &ClusterSpec) -> ClusterContext {
+fn cluster_context(cluster: &ClusterSpec, nodes: &[NodeMachine]) -> ClusterContext {
     let emulated = matches!(cluster, ClusterSpec::Emulated { .. })
         .then(|| format!("{} nodes emulated on {} cores", cluster.nodes(), crate::command::data::all_cores()));
-    ClusterContext { name: cluster.name().to_owned(), nodes: cluster.nodes(), emulated }
+    ClusterContext { name: cluster.name().to_owned(), nodes: cluster.nodes(), emulated, machines: nodes.to_vec() }
 }
 
 /// A run is one build's: another one is another contestant in every report.
@@ -90,6 +92,28 @@ pub(super) fn refuse_other_work(
     }
     if let Some(w) = difference(workloads, &now.workloads) {
         bail!("workload {} is not the one this run was started with; restore it, or start a new run", w.name);
+    }
+    Ok(())
+}
+
+/// Every trial of a run is on the same machines.
+///
+/// # Errors
+/// A node that runs on something else than it did.
+pub(super) fn refuse_other_machines(before: &[NodeMachine], now: &[NodeMachine]) -> Result<()> {
+    let name =
+        |machine: Option<&NodeMachine>| machine.map_or_else(|| "none".to_owned(), |m| format!("{} ({m})", m.address));
+    let is_same = |was: &NodeMachine, is: &NodeMachine| was.address == is.address && was.is_like(is);
+    for node in 0..before.len().max(now.len()) {
+        let (was, is) = (before.get(node), now.get(node));
+        if !was.zip(is).is_some_and(|(was, is)| is_same(was, is)) {
+            bail!(
+                "the machine of node n{node} was {} when this run was started, and now is {}; trials on two clusters do not \
+                 belong in one run: restore it, or start a new run",
+                name(was),
+                name(is)
+            );
+        }
     }
     Ok(())
 }
@@ -137,6 +161,25 @@ mod tests {
 
     fn work(name: &str, checksum: &str) -> WorkloadContext {
         WorkloadContext { name: name.into(), checksum: checksum.into(), scale: 1 }
+    }
+
+    #[test]
+    fn a_run_goes_on_only_on_the_same_machines() {
+        let machine = |last: u8, cores: u32| NodeMachine {
+            address: [10, 0, 0, last].into(),
+            cpu_model: Some("Example".into()),
+            cores,
+            memory_bytes: Some(1 << 35),
+        };
+        let before = [machine(1, 8), machine(2, 8)];
+        assert!(refuse_other_machines(&before, &before.clone()).is_ok());
+        let said = |now: &[NodeMachine]| refuse_other_machines(&before, now).unwrap_err().to_string();
+        assert!(said(&[machine(1, 8), machine(2, 4)]).starts_with(
+            "the machine of node n1 was 10.0.0.2 (Example, 8 cores, 32.0 GiB) when this run was started, and now is \
+             10.0.0.2 (Example, 4 cores, 32.0 GiB)"
+        ));
+        assert!(said(&[machine(9, 8), machine(2, 8)]).contains("n0 was 10.0.0.1 ("), "an address is part of it");
+        assert!(said(&before[..1]).contains("now is none"));
     }
 
     #[test]

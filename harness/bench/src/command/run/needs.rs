@@ -2,6 +2,7 @@
 
 use super::super::{say, say_json};
 use super::PROTOCOL;
+use super::machines::hosts;
 use super::parts::{Part, Prepared, plan, trials, twins};
 use crate::cli::exit;
 use crate::cli::run::RunArgs;
@@ -85,6 +86,11 @@ pub(super) fn dry_run(args: &RunArgs, prepared: &Prepared, doctor: &Doctor, out:
     let cases: Vec<Case> = plans.iter().flat_map(Plan::cases).collect();
     let trials: u64 = plans.iter().map(Plan::trials_total).sum();
     let needed = needs(args, prepared, machine(doctor).cores);
+    if args.resources.slots.is_none() && plans.iter().any(|p| hosts(&p.largest_cluster()).is_some()) {
+        tell(
+            "slots of nodes on other machines are this machine's here; a run takes as many as the smallest of them has cores",
+        );
+    }
     if args.json {
         say_json(&serde_json::json!({
             "cases": cases,

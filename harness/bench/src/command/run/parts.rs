@@ -4,7 +4,7 @@
 use super::super::identity::Identity;
 use super::super::selection::{Filter, Selection, select, select_scaled};
 use super::super::{data, setup};
-use super::machines::Machines;
+use super::machines::{Machines, hosts};
 use super::{GRACE, PROTOCOL, REPEATS, TIMEOUT, TRIALS};
 use crate::cli::cluster::Scaling;
 use crate::cli::run::RunArgs;
@@ -41,7 +41,7 @@ pub(super) struct Ready {
     pub(super) plans: Vec<Plan>,
     pub(super) identity: Identity,
     pub(super) provider: HostedProvider,
-    machines: Machines,
+    pub(super) machines: Machines,
     /// Where engines keep their files; removed when the run is over.
     _scratch: ScratchRoot,
 }
@@ -57,6 +57,15 @@ pub(super) fn prepare(args: &RunArgs) -> Result<Prepared> {
     let filter = Filter { families: &args.families, names: &args.workloads };
     let clusters = args.clusters.specs()?;
     let specs = setup::engine_specs(&args.engines, &args.resources, args.spans, &clusters, args.ablate)?;
+    if args.protocol == Some(Protocol::ColdCache) {
+        if specs.iter().any(|spec| hosts(&spec.cluster).is_some()) {
+            bail!(
+                "--protocol cold-cache empties the page cache of this machine only, and nodes read tables through those of \
+                 theirs: give --protocol cold-process, or another --cluster"
+            );
+        }
+        may_drop_page_cache()?;
+    }
     let parts = match args.clusters.scaling.unwrap_or_default() {
         Scaling::Strong => {
             let selection = select(args.suite.as_deref(), args.workload_dir.as_deref(), filter)?;
@@ -76,9 +85,6 @@ pub(super) fn prepare(args: &RunArgs) -> Result<Prepared> {
             scales.into_iter().map(part).collect::<Result<_>>()?
         }
     };
-    if args.protocol == Some(Protocol::ColdCache) {
-        may_drop_page_cache()?;
-    }
     Ok(Prepared { parts, store: DataStore::new(&args.data.path) })
 }
 
@@ -109,7 +115,11 @@ impl Prepared {
             identity.extend(known);
             opened.push(datasets);
         }
-        let machines = Machines::make_ready(&mut self.parts, &opened.concat())?;
+        let slots = args.resources.slots.map(|slots| slots.get());
+        let Some(machines) = Machines::make_ready(&mut self.parts, &opened.concat(), slots, stop)? else {
+            eprintln!("interrupted while machines were made ready; nothing was recorded");
+            return Ok(None);
+        };
         let plans = self.parts.iter().zip(opened).map(|(part, datasets)| plan(args, part, datasets)).collect();
         let scratch = setup::scratch_beside(&self.store)?;
         let provider = HostedProvider::this_program(scratch.path().to_owned()).context("cannot find this program")?;
