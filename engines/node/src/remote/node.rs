@@ -92,6 +92,8 @@ struct Inner {
     styles: NodeStyles,
     ground: Ground,
     member: Arc<Mutex<Option<Arc<dyn Member>>>>,
+    /// The threads of an incarnation that is no member any more are about to end.
+    departing: AtomicBool,
     /// Held by the driver that is being introduced.
     introducing: Mutex<()>,
     /// The node was asked to leave, by its driver or by [`Node::drain`].
@@ -123,6 +125,7 @@ impl Node {
             styles,
             ground,
             member: Arc::clone(&member),
+            departing: AtomicBool::new(false),
             introducing: Mutex::new(()),
             leaving: AtomicBool::new(false),
             left: AtomicBool::new(false),
@@ -217,9 +220,11 @@ impl Inner {
                 over |= present.as_ref().is_none_or(|m| m.is_idle()) || Instant::now() >= by;
             }
             if over {
-                // Whoever still serves its blocks holds it a little longer.
+                self.departing.store(true, Ordering::Release);
                 drop(self.member().take());
+                // Waits for its tasks.
                 drop(present);
+                self.departing.store(false, Ordering::Release);
                 if self.leaving.load(Ordering::Acquire) {
                     self.left.store(true, Ordering::Release);
                 }
@@ -310,7 +315,8 @@ impl Inner {
         let mut seen = 0;
         loop {
             match self.member().as_ref() {
-                None => return Ok(()),
+                None if !self.departing.load(Ordering::Acquire) => return Ok(()),
+                None => {}
                 Some(present) => present.ending().abandon(),
             }
             if Instant::now() >= by {
