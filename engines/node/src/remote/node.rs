@@ -280,7 +280,6 @@ impl Inner {
         let address = stream.peer_addr().map_or_else(|_| "the driver".to_owned(), |a| a.to_string());
         let broke = |e: std::io::Error| RemoteError::Handshake { address: address.clone(), reason: e.to_string() };
         let _turn = self.introducing.lock().unwrap_or_else(PoisonError::into_inner);
-        self.vacate(patience).map_err(|reason| RemoteError::Unfit { address: address.clone(), reason })?;
         stream.set_read_timeout(Some(patience)).map_err(broke)?;
         stream.set_write_timeout(Some(patience)).map_err(broke)?;
         let frame = read_frame::<Frame<()>>(&mut &stream).map_err(broke)?;
@@ -293,6 +292,12 @@ impl Inner {
             return Err(RemoteError::Handshake { address, reason: "it confuses its sessions".to_owned() });
         }
         let answer = stream.try_clone().map_err(broke)?;
+        // Another driver may have had its turn since this one was let in.
+        if let Err(reason) = self.admit(caller) {
+            write_frame(&mut &answer, &Frame::<()>::Unfit { reason: reason.clone() }).map_err(broke)?;
+            return Err(RemoteError::Unfit { address, reason });
+        }
+        self.vacate(patience).map_err(|reason| RemoteError::Unfit { address: address.clone(), reason })?;
         match self.styles.begin(configure, stream, &self.ground) {
             Ok(member) => {
                 *self.member() = Some(member);
