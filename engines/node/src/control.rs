@@ -112,6 +112,10 @@ pub(crate) struct Control<S: Style> {
     noted: (JobId, usize),
     /// The job whose attempts this node reports one by one, and how many of them it has begun.
     traced: Option<(JobId, usize)>,
+    /// How many threads run a task or do a chore, and how many may at a time: one has to be left to listen where there is
+    /// anything to hear.
+    away: usize,
+    away_max: usize,
     /// Which slots sleep.
     pub(crate) sleepers: Sleepers,
     /// The job that runs.
@@ -158,6 +162,8 @@ impl<S: Style> Control<S> {
             held: None,
             noted: (JobId(0), 0),
             traced: None,
+            away: 0,
+            away_max: usize::MAX,
             sleepers: Sleepers::default(),
             job: None,
             phase: Phase::Vacant,
@@ -263,7 +269,8 @@ impl<S: Style> Control<S> {
                     self.noted = (job, 0);
                 }
                 self.noted.1 += 1;
-                if self.noted.1 <= NOTES_MAX {
+                // What a fault came to is told however much else there was to tell.
+                if self.noted.1 <= NOTES_MAX || matches!(note, Note::Damaged(_)) {
                     network.post_note(Addr::Driver, job, note);
                 }
             }
@@ -295,6 +302,8 @@ impl<S: Style> Control<S> {
     /// A node of another process is gone.
     pub(crate) fn lost_node(&mut self, now: Nanos, node: NodeId) {
         if let Some(job) = &mut self.job {
+            // What the node did is lost with it, and its next incarnation is not asked.
+            job.log = None;
             job.note(Note::Did(format!("{node} went down")));
             if let Some(watch) = &mut job.watch {
                 watch.lost(now, node);
@@ -523,9 +532,26 @@ impl<S: Style> Control<S> {
         self.runs.is_empty() && !self.occupations.iter().any(|o| matches!(o, Occupation::Running(..)))
     }
 
+    /// From now on, so many threads at most run tasks and do chores at a time.
+    pub(crate) fn leave_one_listening(&mut self, threads: usize) {
+        self.away_max = threads.saturating_sub(1).max(1);
+    }
+
+    /// A thread takes the next chore, if another one is left to listen; it has to say when it is back.
+    pub(crate) fn take_chore_away(&mut self) -> Option<Chore> {
+        let chore = if self.away < self.away_max { self.take_chore() } else { None };
+        self.away += usize::from(chore.is_some());
+        chore
+    }
+
+    /// A thread has done what it took.
+    pub(crate) fn is_back(&mut self) {
+        self.away = self.away.saturating_sub(1);
+    }
+
     /// A thread takes the next task, on the slot it has or on a spare one. Where no slot is spare, tasks wait.
     pub(crate) fn take_run_on(&mut self, slot: &mut Option<Arc<Slot>>) -> Option<(Arc<Slot>, Assignment)> {
-        if self.runs.is_empty() {
+        if self.runs.is_empty() || self.away >= self.away_max {
             return None;
         }
         let held = match slot {
@@ -536,7 +562,9 @@ impl<S: Style> Control<S> {
                 Arc::clone(slot.insert(spare))
             }
         };
-        self.take_run(&held).map(|assignment| (held, assignment))
+        let assignment = self.take_run(&held)?;
+        self.away += 1;
+        Some((held, assignment))
     }
 
     /// A thread that has nothing to run gives its slot back.
@@ -600,7 +628,7 @@ impl<S: Style> Control<S> {
         }
         let chores = self.chores.len() + usize::from(self.ends.store.needs_sweep());
         let runs = self.spare.as_ref().map_or(self.runs.len(), |spare| self.runs.len().min(spare.len()));
-        let wanted = (runs + chores).min(2);
+        let wanted = (runs + chores).min(2).min(self.away_max.saturating_sub(self.away));
         self.sleepers.signal(wanted, self.timers.next())
     }
 

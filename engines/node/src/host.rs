@@ -257,6 +257,9 @@ impl<S: Style> Running<S> {
             Some(_) if slots == 0 => DRIVER_THREADS,
             Some(_) => slots + 1,
         };
+        if self.host.wire.is_some() {
+            self.host.lock().leave_one_listening(threads);
+        }
         for number in 0..threads {
             let host = Arc::clone(&self.host);
             let name = format!("{style}-{number}");

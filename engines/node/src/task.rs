@@ -115,7 +115,7 @@ impl TaskContext for Context<'_> {
             slot: Arc::clone(self.slot),
             node,
             store: Arc::clone(store),
-            remote: (!elsewhere.is_empty()).then(|| peers.read(elsewhere)),
+            remote: (!elsewhere.is_empty()).then(|| peers.read(elsewhere, self.memory_share, self.slot.stop())),
         }))
     }
 
@@ -130,8 +130,12 @@ impl TaskContext for Context<'_> {
     fn shipment(&mut self, key: &[u8]) -> Result<bytes::Bytes, TaskFailure> {
         match self.source.front {
             Some(front) => front.ship(key).ok_or_else(|| TaskFailure::Fatal("no such plan was made here".to_owned())),
-            None => self.slot.timed(SpanKind::FetchRemote, || self.source.peers.ship(key)),
+            None => self.slot.timed(SpanKind::FetchRemote, || self.source.peers.ship(key, self.slot.stop())),
         }
+    }
+
+    fn refuse_shipment(&mut self, key: &[u8]) {
+        self.source.peers.refuse(key);
     }
 
     fn flush(&mut self) -> Result<(), TaskFailure> {

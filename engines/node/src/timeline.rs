@@ -3,6 +3,7 @@
 //! A clock reading costs as much as everything else that accounting does for a zero-work task, so not every task that
 //! begins is worth one: see [`Pace`].
 
+use crate::remote::Account;
 use bench_model::{Nanos, NodeId, SpanKind, SpanReport};
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU8, AtomicU32, AtomicU64, Ordering, fence};
@@ -104,22 +105,23 @@ pub(crate) enum Books {
     /// The slots of this process.
     Here(Vec<Spent>),
     /// The slots of other processes, each node's on its own clock.
-    Nodes(BTreeMap<NodeId, (Nanos, Vec<Vec<u64>>)>),
+    Nodes(BTreeMap<NodeId, Account>),
 }
 
 impl Books {
-    /// What the slots spent between two readings, `makespan` apart on this process's clock. A node that was not there all
-    /// the time is left out. Clocks of several processes are read one after the other, so the makespan is then the mean
+    /// What the slots spent between two readings, `makespan` apart on this process's clock. A node of which one incarnation
+    /// was not there all the time is left out. Clocks of several processes are read one after the other, so the makespan is then the mean
     /// of theirs.
     pub(crate) fn until(&self, after: &Self, makespan: Nanos) -> Option<SpanReport> {
         match (self, after) {
             (Self::Here(before), Self::Here(after)) => Some(report(before, after, makespan)),
             (Self::Nodes(before), Self::Nodes(after)) => {
-                let both = || after.iter().filter_map(|(node, after)| Some((before.get(node)?, after)));
-                let slots = |spent: &[Vec<u64>]| spent.iter().map(|slot| padded(slot)).collect::<Vec<Spent>>();
-                let first: Vec<Spent> = both().flat_map(|((_, spent), _)| slots(spent)).collect();
-                let last: Vec<Spent> = both().flat_map(|(_, (_, spent))| slots(spent)).collect();
-                let elapsed: u64 = both().map(|((from, _), (to, _))| to.saturating_sub(*from).get()).sum();
+                let same = |node, after: &Account| before.get(node).filter(|b: &&Account| b.epoch == after.epoch);
+                let both = || after.iter().filter_map(|(node, after)| Some((same(node, after)?, after)));
+                let slots = |account: &Account| account.spent.iter().map(|slot| padded(slot)).collect::<Vec<Spent>>();
+                let first: Vec<Spent> = both().flat_map(|(before, _)| slots(before)).collect();
+                let last: Vec<Spent> = both().flat_map(|(_, after)| slots(after)).collect();
+                let elapsed: u64 = both().map(|(from, to)| to.now.saturating_sub(from.now).get()).sum();
                 let mean = elapsed.checked_div(both().count() as u64)?;
                 (first.len() == last.len()).then(|| report(&first, &last, Nanos::new(mean)))
             }
@@ -258,5 +260,20 @@ mod tests {
         let spent: u64 = timeline.spent(Nanos::new(120)).unwrap().iter().sum();
         assert_eq!(spent, 20);
         assert_eq!(timeline.spent(Nanos::new(99)), None);
+    }
+
+    #[test]
+    fn a_node_that_left_and_came_back_is_in_no_account() {
+        use bench_model::Epoch;
+        let account = |epoch, now, compute| {
+            let mut spent = vec![0; KINDS];
+            spent[SpanKind::Compute as usize] = compute;
+            Account { epoch: Epoch(epoch), now: Nanos::new(now), spent: vec![spent] }
+        };
+        let before = Books::Nodes([(NodeId(0), account(1, 100, 10)), (NodeId(1), account(2, 900, 500))].into());
+        let after = Books::Nodes([(NodeId(0), account(1, 160, 70)), (NodeId(1), account(3, 40, 30))].into());
+        let report = before.until(&after, Nanos::new(60)).unwrap();
+        assert_eq!((report.slots, report.makespan_ns), (1, Nanos::new(60)));
+        assert_eq!(report.by_kind_ns[&SpanKind::Compute], Nanos::new(60));
     }
 }

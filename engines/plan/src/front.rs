@@ -10,7 +10,8 @@ use crate::settings::{PlanSettings, task_config};
 use crate::store::{PlanKey, PlanStore};
 use crate::tables::Tables;
 use bench_model::{
-    Bytes, Dataset, EngineError, FragmentId, Front, JobId, Lowered, Planned, Program, StageStats, StyleEnv, Workload,
+    Bytes, Dataset, EngineError, FragmentId, Front, Input, JobId, Lowered, Planned, Program, Read, StageStats,
+    StyleEnv, Workload,
 };
 use datafusion::arrow::datatypes::Schema;
 use datafusion::error::DataFusionError;
@@ -50,13 +51,13 @@ struct Job {
 }
 
 impl Job {
-    /// The plans that tasks are about to need: of every fragment if nothing will be changed any more, else of those whose
-    /// inputs, and whatever they wait for, have finished.
+    /// The plans that tasks are about to need: of every fragment if nothing will be changed any more, else of those for
+    /// which no size is awaited: of an input that is read by partitions, or of what they wait for. Nobody tells of others.
     fn take_due(&mut self) -> Vec<PlanKey> {
         let finished = |id: &FragmentId| self.stats.contains_key(id);
+        let settled = |input: &Input| !matches!(input.read, Read::Aligned | Read::Slices(_)) || finished(&input.from);
         let is_due = |fragment: &&FragmentPlan| {
-            !self.settings.adaptive
-                || (fragment.inputs.iter().all(|i| finished(&i.from)) && fragment.waits_for.iter().all(finished))
+            !self.settings.adaptive || (fragment.inputs.iter().all(settled) && fragment.waits_for.iter().all(finished))
         };
         let keys = self.plan.fragments.values().filter(is_due).map(|f| self.plan.key(f.id));
         let new: Vec<PlanKey> = keys.filter(|key| !self.due.contains(key)).collect();

@@ -74,6 +74,10 @@ pub trait TaskContext {
         let _ = key;
         Err(TaskFailure::Fatal("this host ships nothing".to_owned()))
     }
+    /// What [`TaskContext::shipment`] gave for `key` is damaged: the next who needs it asks again.
+    fn refuse_shipment(&mut self, key: &[u8]) {
+        let _ = key;
+    }
     /// Sends rows on their way that were written and wait in memory for the place where blocks are kept; afterwards
     /// [`TaskContext::waiting`] is zero, or what cannot be sent before the task ends.
     ///

@@ -43,6 +43,7 @@ impl PlanKernel {
         let shipment = cx.shipment(&args)?;
         self.store.adopt(&key, &shipment).map_err(|error| {
             let message = error.to_string();
+            cx.refuse_shipment(&args);
             if error.is_transient() { TaskFailure::Transient(message) } else { TaskFailure::Fatal(message) }
         })
     }

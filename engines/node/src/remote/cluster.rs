@@ -40,8 +40,16 @@ pub(crate) struct NodeAddress {
     pub(crate) token: ClusterToken,
 }
 
-/// Time on a node's slots, as it reports it: when, and per slot by kind.
-pub(crate) type Account = (Nanos, Vec<Vec<u64>>);
+/// Time on a node's slots, as one incarnation of it reports it.
+#[derive(Clone, Debug)]
+pub(crate) struct Account {
+    /// Which incarnation.
+    pub(crate) epoch: Epoch,
+    /// When, on the node's clock.
+    pub(crate) now: Nanos,
+    /// Per slot, time by kind in the order of [`bench_model::SpanKind::ALL`].
+    pub(crate) spent: Vec<Vec<u64>>,
+}
 
 /// What every node is told to become, but for what is its own.
 #[derive(Clone, Debug)]
@@ -514,7 +522,7 @@ impl<S: Style> Role<S> for Cluster<S> {
                 }
                 Frame::Messages(_) => self.network.post_frame(link, Frame::Fenced { epoch: link.epoch() }),
                 Frame::Accounted { number, now, spent } => {
-                    self.state().accounts.insert((number, node), (now, spent));
+                    self.state().accounts.insert((number, node), Account { epoch: link.epoch(), now, spent });
                     self.changed.notify_all();
                 }
                 Frame::Damaged { job, fault, result } => {

@@ -1,8 +1,8 @@
 //! The threads of a host in several processes: one more than slots, all alike.
 //!
 //! Each of them drives machines, does chores, reads and writes control streams, and runs tasks as long as there is a free
-//! slot for it; an idle one sleeps with the poller. As at most `slots` of them run kernels, one is always left to listen,
-//! to answer pings and to stop attempts, and in the common case it is an idle one that reads a message, acts on it and
+//! slot for it; an idle one sleeps with the poller. At most `slots` of them run kernels and do chores at a time, as in one
+//! process, so one is always left to listen, to answer pings and to stop attempts, and in the common case it is an idle one that reads a message, acts on it and
 //! runs the task it brings, without a hop to another thread.
 
 use crate::control::Control;
@@ -51,15 +51,17 @@ pub(crate) fn drive<S: Style>(host: &Host<S>, wire: &Wire<S>) {
         if control.next_timer().is_some_and(|t| t <= control.now()) {
             let now = control.now();
             control.fire_timer(now);
-        } else if let Some(chore) = control.take_chore() {
+        } else if let Some(chore) = control.take_chore_away() {
             pace.interrupt();
             control = slot::do_chore(host, slot.as_deref(), control, chore);
+            control.is_back();
         } else if let Some((held, assignment)) = control.take_run_on(&mut slot) {
             let wake = control.sleepers_to_wake();
             let quiet = control.was_quiet();
             drop(control);
             host.wake(wake);
             control = slot::run(host, &held, &mut pace, quiet && wake == 0, &assignment);
+            control.is_back();
         } else {
             pace.interrupt();
             control = sleep(host, wire, &mut slot, control);

@@ -15,8 +15,8 @@ use crate::remote::token::ClusterToken;
 use crate::remote::wire::Configure;
 use arrow::array::RecordBatch;
 use bench_model::{
-    BlockRef, ClusterSpec, EngineError, EngineSetup, Epoch, FaultKind, FaultPlan, Front, JobId, LaunchedNode, Launcher,
-    NodeId, Registry, Style, TaskFailure,
+    BlockRef, Bytes, ClusterSpec, EngineError, EngineSetup, Epoch, FaultKind, FaultPlan, Front, JobId, LaunchedNode,
+    Launcher, NodeId, Registry, Style, TaskFailure,
 };
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -192,7 +192,7 @@ impl<S: Style> Fleet<S> {
     pub(crate) fn read(&self, host: &Host<S>, blocks: Vec<BlockRef>) -> Result<Vec<RecordBatch>, TaskFailure> {
         let blocks = blocks.into_iter().filter(|b| b.meta.rows.get() > 0).collect();
         let mut batches = Vec::new();
-        let read = self.cluster.reader().read(blocks).try_for_each(|block| {
+        let read = self.cluster.reader().read(blocks, Bytes::new(u64::MAX), &Arc::default()).try_for_each(|block| {
             for batch in block? {
                 batches.push(batch?);
             }

@@ -24,6 +24,9 @@ const IO_THREADS: usize = 1;
 const SERVING_MAX: usize = 16;
 /// Callers that may introduce themselves at a time.
 const CALLERS_MAX: usize = 64;
+/// Of these, on control streams: fewer than there are threads, so that callers that say nothing never keep blocks from
+/// being served.
+const INTRODUCTIONS_MAX: usize = SERVING_MAX / 2;
 /// Calls that one connection may have under way.
 const CALLS_MAX: u32 = 256;
 
@@ -90,7 +93,13 @@ pub(crate) fn open(
     }
     let router = server.add_service(FlightService::server(shelf, token));
     let (calls, incoming) = mpsc::channel::<std::io::Result<TcpStream>>(CALLERS_MAX);
-    let door = Door { calls, receive, callers: Arc::new(Semaphore::new(CALLERS_MAX)), options: options.clone() };
+    let door = Door {
+        calls,
+        receive,
+        callers: Arc::new(Semaphore::new(CALLERS_MAX)),
+        introductions: Arc::new(Semaphore::new(INTRODUCTIONS_MAX)),
+        options: options.clone(),
+    };
     let _runtime = runtime.enter();
     let listener = TcpListener::from_std(listener).map_err(failed)?;
     runtime.spawn(async move {
@@ -108,6 +117,7 @@ struct Door {
     calls: mpsc::Sender<std::io::Result<TcpStream>>,
     receive: Receive,
     callers: Arc<Semaphore>,
+    introductions: Arc<Semaphore>,
     options: NodeOptions,
 }
 
@@ -150,6 +160,7 @@ impl Door {
         }
         let plain = stream.into_std().and_then(|s| s.set_nonblocking(false).map(|()| s));
         if let Ok(plain) = plain {
+            let Ok(_turn) = self.introductions.acquire().await else { return };
             let receive = Arc::clone(&self.receive);
             // Its end is of no interest here; its panic was reported when it happened.
             let _ = tokio::task::spawn_blocking(move || receive(plain)).await;

@@ -9,7 +9,7 @@
 //! answers without TLS, so nobody in between can talk two of them out of it.
 
 use crate::remote::error::RemoteError;
-use crate::remote::stream::Stream;
+use crate::remote::stream::{Stream, left_until};
 use crate::remote::tls::Keys;
 use crate::remote::token::ClusterToken;
 use crate::remote::wire::decode;
@@ -88,10 +88,11 @@ pub(crate) fn call(
     let connect = |source| RemoteError::Connect { address: address.to_owned(), source };
     let socket = connect_to(address, deadline).map_err(connect)?;
     let hello = Hello { token: identity.token.reveal(), build: identity.build.clone(), caller };
-    let said = announce(socket, identity, deadline).and_then(|stream| {
-        hurry(&stream, deadline)?;
+    let by = Instant::now() + deadline;
+    let said = announce(socket, identity, by).and_then(|stream| {
+        hurry(&stream, by)?;
         write_small(&stream, &hello)?;
-        let reply = read_small(&stream)?;
+        let reply = read_small(&stream, by)?;
         relax(&stream).map(|()| (stream, reply))
     });
     let (stream, reply) = said.map_err(|e| broken(address, &e))?;
@@ -112,10 +113,9 @@ pub(crate) fn call(
 }
 
 /// Says what kind of stream this will be, and makes it one.
-fn announce(socket: TcpStream, identity: &Identity, deadline: Duration) -> io::Result<Stream> {
-    let by = Instant::now() + deadline;
+fn announce(socket: TcpStream, identity: &Identity, by: Instant) -> io::Result<Stream> {
     let socket = Stream::Plain(socket);
-    hurry(&socket, deadline)?;
+    hurry(&socket, by)?;
     (&socket).write_all(if identity.keys.is_some() { SECURE_MAGIC } else { MAGIC })?;
     match (&identity.keys, socket) {
         (Some(keys), Stream::Plain(plain)) => Stream::call(plain, keys, by),
@@ -135,9 +135,10 @@ pub(crate) fn answer(
     admit: impl FnOnce(&Caller) -> Result<(), String>,
 ) -> Result<(Caller, Stream), RemoteError> {
     let address = socket.peer_addr().map_or_else(|_| "a caller".to_owned(), |a| a.to_string());
-    let heard = listen(socket, identity, deadline).and_then(|stream| {
-        hurry(&stream, deadline)?;
-        read_small::<Hello>(&stream).map(|hello| (stream, hello))
+    let by = Instant::now() + deadline;
+    let heard = listen(socket, identity, by).and_then(|stream| {
+        hurry(&stream, by)?;
+        read_small::<Hello>(&stream, by).map(|hello| (stream, hello))
     });
     let (stream, hello) = heard.map_err(|e| broken(&address, &e))?;
     let in_clear = matches!(stream, Stream::Plain(_));
@@ -156,12 +157,11 @@ pub(crate) fn answer(
 }
 
 /// Hears what kind of stream a caller wants, and makes it one.
-fn listen(socket: TcpStream, identity: &Identity, deadline: Duration) -> io::Result<Stream> {
-    let by = Instant::now() + deadline;
+fn listen(socket: TcpStream, identity: &Identity, by: Instant) -> io::Result<Stream> {
     let socket = Stream::Plain(socket);
-    hurry(&socket, deadline)?;
+    hurry(&socket, by)?;
     let mut magic = [0; MAGIC.len()];
-    (&socket).read_exact(&mut magic)?;
+    read_exact_by(&socket, &mut magic, by)?;
     let foreign = |why| Err(io::Error::new(io::ErrorKind::InvalidData, why));
     match (&magic, &identity.keys, socket) {
         // A caller in clear is told later that it is refused: an answer that overtakes its words could be lost.
@@ -196,11 +196,26 @@ fn connect_to(address: &str, deadline: Duration) -> io::Result<TcpStream> {
     Err(last)
 }
 
-/// Sets a deadline for each read and write.
-fn hurry(stream: &Stream, deadline: Duration) -> io::Result<()> {
+/// Lets each read and write wait until then and no longer.
+fn hurry(stream: &Stream, by: Instant) -> io::Result<()> {
     stream.set_nodelay(true)?;
-    stream.set_read_timeout(Some(deadline))?;
-    stream.set_write_timeout(Some(deadline))
+    let left = left_until(by)?;
+    stream.set_read_timeout(Some(left))?;
+    stream.set_write_timeout(Some(left))
+}
+
+/// Fills the room by then, however slowly the bytes trickle in.
+fn read_exact_by(mut stream: &Stream, mut room: &mut [u8], by: Instant) -> io::Result<()> {
+    while !room.is_empty() {
+        stream.set_read_timeout(Some(left_until(by)?))?;
+        match stream.read(room) {
+            Ok(0) => return Err(io::ErrorKind::UnexpectedEof.into()),
+            Ok(read) => room = room.get_mut(read..).unwrap_or_default(),
+            Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
+            Err(e) => return Err(e),
+        }
+    }
+    Ok(())
 }
 
 /// Takes it off again.
@@ -219,15 +234,15 @@ fn write_small(mut stream: &Stream, value: &impl Serialize) -> io::Result<()> {
     stream.write_all(&bytes)
 }
 
-fn read_small<T: DeserializeOwned>(mut stream: &Stream) -> io::Result<T> {
+fn read_small<T: DeserializeOwned>(stream: &Stream, by: Instant) -> io::Result<T> {
     let mut len = [0; 2];
-    stream.read_exact(&mut len)?;
+    read_exact_by(stream, &mut len, by)?;
     let len = usize::from(u16::from_le_bytes(len));
     if len > HELLO_MAX {
         return Err(io::Error::new(io::ErrorKind::InvalidData, "its introduction is too long"));
     }
     let mut bytes = vec![0; len];
-    stream.read_exact(&mut bytes)?;
+    read_exact_by(stream, &mut bytes, by)?;
     decode(&bytes).map_err(|e| io::Error::new(io::ErrorKind::InvalidData, e.to_string()))
 }
 
@@ -389,5 +404,27 @@ mod tests {
             let refused = answer(stream, &identity("b"), Duration::from_millis(50), |_| Ok(()));
             assert!(matches!(refused, Err(RemoteError::Handshake { .. })), "{words:?}");
         }
+    }
+
+    #[test]
+    fn a_caller_that_trickles_is_shaken_off_in_time() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let mut slow = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        let (stream, _) = listener.accept().unwrap();
+        std::thread::scope(|scope| {
+            let answered = scope.spawn(move || {
+                let began = Instant::now();
+                let refused = answer(stream, &identity("b"), Duration::from_millis(200), |_| Ok(()));
+                (refused.is_err(), began.elapsed())
+            });
+            for byte in MAGIC.iter().chain([0xff, 0x0f].iter()).chain([0; 40].iter()) {
+                if slow.write_all(&[*byte]).is_err() {
+                    break;
+                }
+                std::thread::sleep(Duration::from_millis(50));
+            }
+            let (refused, took) = answered.join().unwrap();
+            assert!(refused && took < Duration::from_secs(2), "each byte came in time, but not all of them: {took:?}");
+        });
     }
 }

@@ -63,6 +63,8 @@ pub(crate) struct Link<M> {
     /// How often bytes have arrived that nobody has looked for yet.
     arrivals: AtomicU64,
     closed: AtomicBool,
+    /// The other side has said its last, and no other event will tell that there is nothing more.
+    ending: AtomicBool,
     /// Whether frames have arrived since it was last asked.
     heard: AtomicBool,
     /// When it was last asked and frames had arrived.
@@ -93,6 +95,7 @@ impl<M: Serialize + DeserializeOwned> Link<M> {
             inbound: Mutex::default(),
             arrivals: AtomicU64::new(0),
             closed: AtomicBool::new(false),
+            ending: AtomicBool::new(false),
             heard: AtomicBool::new(false),
             last_heard: Mutex::new(Instant::now()),
         })
@@ -275,6 +278,11 @@ impl<M: Serialize + DeserializeOwned> Link<M> {
         encode_batch(batch, bytes)
     }
 
+    /// From now on, reading goes on until the end is met: the other side has said its last.
+    pub(crate) fn read_to_end(&self) {
+        self.ending.store(true, Ordering::Release);
+    }
+
     /// Bytes have arrived: reads all there are and hands them over in order. At most one thread reads at a time; if one
     /// does already, it looks once more.
     ///
@@ -318,7 +326,7 @@ impl<M: Serialize + DeserializeOwned> Link<M> {
                     while let Some(frame) = inbound.next()? {
                         frames.push(frame);
                     }
-                    if n < offered && self.stream.is_drained() {
+                    if n < offered && self.stream.is_drained() && !self.ending.load(Ordering::Acquire) {
                         return Ok(true);
                     }
                 }
@@ -392,7 +400,7 @@ mod tests {
         let mut frames = Vec::new();
         while !enough(&frames) {
             match poller.wait(Some(Duration::from_secs(10))) {
-                Woken::Readable(1) => link.read(|mut new| frames.append(&mut new)).unwrap(),
+                Woken::Readable(1) | Woken::Ending(1) => link.read(|mut new| frames.append(&mut new)).unwrap(),
                 Woken::Writable(1) => link.writable().unwrap(),
                 other => panic!("{other:?} instead of frames"),
             }
@@ -470,9 +478,22 @@ mod tests {
     fn a_closed_connection_is_an_error_on_both_sides() {
         let [(_, near), (poller, far)] = pair();
         near.close();
-        assert_eq!(poller.wait(Some(Duration::from_secs(10))), Woken::Readable(1));
+        assert_eq!(poller.wait(Some(Duration::from_secs(10))), Woken::Ending(1));
         assert!(matches!(far.read(|_| ()), Err(LinkError::Io(_))));
         assert!(matches!(near.send(Frame::Stop), Err(LinkError::Closed)));
+    }
+
+    #[test]
+    fn last_words_and_the_end_that_comes_with_them_are_both_heard() {
+        let [(_, near), (poller, far)] = pair();
+        near.send(Frame::Ping(9)).unwrap();
+        near.close();
+        std::thread::sleep(Duration::from_millis(50));
+        assert_eq!(poller.wait(Some(Duration::from_secs(10))), Woken::Ending(1));
+        far.read_to_end();
+        let mut seen = Vec::new();
+        assert!(matches!(far.read(|mut frames| seen.append(&mut frames)), Err(LinkError::Io(_))));
+        assert_eq!(seen, [Frame::Ping(9)]);
     }
 
     #[test]

@@ -108,7 +108,7 @@ pub(crate) trait Member: Send + Sync {
     /// Whether no task runs.
     fn is_idle(&self) -> bool;
     /// Its blocks.
-    fn store(&self) -> &BlockStore;
+    fn store(&self) -> Arc<BlockStore>;
 }
 
 /// An incarnation of one style.
@@ -212,8 +212,8 @@ impl<S: Style> Member for Incarnation<S> {
         self.running.host.lock().is_idle()
     }
 
-    fn store(&self) -> &BlockStore {
-        &self.running.host.store
+    fn store(&self) -> Arc<BlockStore> {
+        Arc::clone(&self.running.host.store)
     }
 }
 
@@ -369,9 +369,14 @@ fn connect<S: Style>(
 pub(crate) struct NodeShelf(pub(crate) Arc<Mutex<Option<Arc<dyn Member>>>>);
 
 impl NodeShelf {
+    /// Only the store leaves the lock: whoever holds the incarnation last ends its threads, which must not happen on the
+    /// thread that brings them what they wait for.
     fn with<T>(&self, session: u64, ask: impl FnOnce(&BlockStore) -> T) -> Option<T> {
-        let member = self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()?;
-        (member.configured().session == session).then(|| ask(member.store()))
+        let store = {
+            let member = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+            member.as_ref().filter(|m| m.configured().session == session)?.store()
+        };
+        Some(ask(&store))
     }
 }
 

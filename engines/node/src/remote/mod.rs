@@ -52,6 +52,7 @@ mod wire;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use cluster::Account;
 pub(crate) use crew::Wire;
 pub use error::RemoteError;
 pub(crate) use fleet::Fleet;

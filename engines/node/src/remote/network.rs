@@ -252,6 +252,10 @@ impl<M: Serialize + DeserializeOwned> Network<M> {
             Woken::Signal => Woke::Signal,
             Woken::Timeout => Woke::Timeout,
             Woken::Readable(key) => link(key).map_or(Woke::Signal, Woke::Readable),
+            Woken::Ending(key) => link(key).map_or(Woke::Signal, |link| {
+                link.read_to_end();
+                Woke::Readable(link)
+            }),
             Woken::Writable(key) => link(key).map_or(Woke::Signal, Woke::Writable),
         }
     }

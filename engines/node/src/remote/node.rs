@@ -92,6 +92,8 @@ struct Inner {
     styles: NodeStyles,
     ground: Ground,
     member: Arc<Mutex<Option<Arc<dyn Member>>>>,
+    /// The threads of an incarnation that is no member any more are about to end.
+    departing: AtomicBool,
     /// Held by the driver that is being introduced.
     introducing: Mutex<()>,
     /// The node was asked to leave, by its driver or by [`Node::drain`].
@@ -123,6 +125,7 @@ impl Node {
             styles,
             ground,
             member: Arc::clone(&member),
+            departing: AtomicBool::new(false),
             introducing: Mutex::new(()),
             leaving: AtomicBool::new(false),
             left: AtomicBool::new(false),
@@ -217,9 +220,11 @@ impl Inner {
                 over |= present.as_ref().is_none_or(|m| m.is_idle()) || Instant::now() >= by;
             }
             if over {
-                // Whoever still serves its blocks holds it a little longer.
+                self.departing.store(true, Ordering::Release);
                 drop(self.member().take());
+                // Waits for its tasks.
                 drop(present);
+                self.departing.store(false, Ordering::Release);
                 if self.leaving.load(Ordering::Acquire) {
                     self.left.store(true, Ordering::Release);
                 }
@@ -275,7 +280,6 @@ impl Inner {
         let address = stream.peer_addr().map_or_else(|_| "the driver".to_owned(), |a| a.to_string());
         let broke = |e: std::io::Error| RemoteError::Handshake { address: address.clone(), reason: e.to_string() };
         let _turn = self.introducing.lock().unwrap_or_else(PoisonError::into_inner);
-        self.vacate(patience).map_err(|reason| RemoteError::Unfit { address: address.clone(), reason })?;
         stream.set_read_timeout(Some(patience)).map_err(broke)?;
         stream.set_write_timeout(Some(patience)).map_err(broke)?;
         let frame = read_frame::<Frame<()>>(&mut &stream).map_err(broke)?;
@@ -288,6 +292,12 @@ impl Inner {
             return Err(RemoteError::Handshake { address, reason: "it confuses its sessions".to_owned() });
         }
         let answer = stream.try_clone().map_err(broke)?;
+        // Another driver may have had its turn since this one was let in.
+        if let Err(reason) = self.admit(caller) {
+            write_frame(&mut &answer, &Frame::<()>::Unfit { reason: reason.clone() }).map_err(broke)?;
+            return Err(RemoteError::Unfit { address, reason });
+        }
+        self.vacate(patience).map_err(|reason| RemoteError::Unfit { address: address.clone(), reason })?;
         match self.styles.begin(configure, stream, &self.ground) {
             Ok(member) => {
                 *self.member() = Some(member);
@@ -310,7 +320,8 @@ impl Inner {
         let mut seen = 0;
         loop {
             match self.member().as_ref() {
-                None => return Ok(()),
+                None if !self.departing.load(Ordering::Acquire) => return Ok(()),
+                None => {}
                 Some(present) => present.ending().abandon(),
             }
             if Instant::now() >= by {

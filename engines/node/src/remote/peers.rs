@@ -8,9 +8,11 @@ use crate::remote::network::Network;
 use crate::remote::plans::Plans;
 use crate::remote::reader::{Reader, Rows, Share};
 use crate::remote::wire::Frame;
-use bench_model::{Addr, Attempt, BlockId, BlockRef, NodeId, Storage, Style, TaskFailure};
-use bytes::Bytes;
+use crate::task::panic_message;
+use bench_model::{Addr, Attempt, BlockId, BlockRef, Bytes, NodeId, Storage, Style, TaskFailure};
 use std::collections::BTreeMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak, mpsc};
 use std::time::Duration;
 
@@ -90,12 +92,22 @@ impl<S: Style> RemotePeers<S> {
     fn copy(&self, host: &Host<S>, node: NodeId, storage: Storage, blocks: Vec<BlockRef>) {
         // Only what is meant to be shared is mapped: the other styles' nodes read each other's blocks as hosts do.
         let boot = self.boot.clone().filter(|_| storage == Storage::Shared && host.zero_copy);
-        let from = self.reader.order(node, blocks.clone(), boot);
+        let stop = Arc::<AtomicBool>::default();
+        let (mut from, mut first) = (self.reader.order(node, blocks.clone(), boot.clone()), 0);
         let (mut fetched, mut failures) = (Vec::with_capacity(blocks.len()), Vec::new());
-        for (number, block) in blocks.into_iter().enumerate() {
-            let share = from.as_ref().map(|from| Share { block, number, from: Arc::clone(from) });
+        for (number, &block) in blocks.iter().enumerate() {
+            let share = from.as_ref().map(|from| Arc::clone(from));
+            let share = share.map(|from| Share { block, number: number - first, from, stop: Arc::clone(&stop) });
             let share = share.map_err(|_| TaskFailure::MissingBlock(block.id));
             let result = share.and_then(|share| bring(host, share, storage));
+            if matches!(result, Err(TaskFailure::CorruptBlock(_))) {
+                // Nothing after a garbled message is understood: the rest, which may be sound, is asked for anew.
+                first = number + 1;
+                let rest: Vec<BlockRef> = blocks.iter().skip(first).copied().collect();
+                if !rest.is_empty() {
+                    from = self.reader.order(node, rest, boot.clone());
+                }
+            }
             failures.extend(result.as_ref().err().cloned());
             let waiting = self.waiting().remove(&(block.id, block.attempt)).unwrap_or_default();
             fetched.extend(waiting.into_iter().map(|block| (block, result.clone())));
@@ -124,12 +136,16 @@ impl<S: Style> Peers for RemotePeers<S> {
         None
     }
 
-    fn read(&self, blocks: Vec<BlockRef>) -> Remote {
-        Box::new(self.reader.read(blocks))
+    fn read(&self, blocks: Vec<BlockRef>, memory: Bytes, stop: &Arc<AtomicBool>) -> Remote {
+        Box::new(self.reader.read(blocks, memory, stop))
     }
 
-    fn ship(&self, key: &[u8]) -> Result<Bytes, TaskFailure> {
-        self.plans.get(key, |key, again| {
+    fn refuse(&self, key: &[u8]) {
+        self.plans.refuse(key);
+    }
+
+    fn ship(&self, key: &[u8], stop: &AtomicBool) -> Result<bytes::Bytes, TaskFailure> {
+        self.plans.get(key, stop, |key, again| {
             self.network.post_frame_to(Addr::Driver, Frame::NeedPlan { key, again });
             if let Some(host) = self.host.get().and_then(Weak::upgrade) {
                 host.wake(0);
@@ -138,8 +154,17 @@ impl<S: Style> Peers for RemotePeers<S> {
     }
 }
 
-/// Brings one block here: maps it or copies it.
+/// Brings one block here: maps it or copies it. Decoding panics on some damaged bytes.
 fn bring<S: Style>(host: &Host<S>, share: Share, storage: Storage) -> Result<(), TaskFailure> {
+    let block = share.block;
+    let brought = catch_unwind(AssertUnwindSafe(|| bring_in(host, share, storage)));
+    brought.unwrap_or_else(|panic| {
+        tracing::warn!(%block.id, reason = panic_message(&*panic), "a block that arrived cannot be decoded");
+        Err(TaskFailure::CorruptBlock(block.id))
+    })
+}
+
+fn bring_in<S: Style>(host: &Host<S>, share: Share, storage: Storage) -> Result<(), TaskFailure> {
     let block = share.block;
     match share.begin()? {
         Parcel::Located(located) => host.store.adopt(&block, located),

@@ -8,11 +8,15 @@ use crate::remote::link::Link;
 use bench_model::TaskFailure;
 use bytes::Bytes;
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 /// Plans that a node holds encoded. A job has a few for each of its fragments; what is dropped is asked for again.
 const HELD_MAX: usize = 4096;
+
+/// How often a waiting task looks whether it was told to stop.
+const STOP_POLL: Duration = Duration::from_millis(25);
 
 /// The plans of the present job, as a node has them.
 pub(crate) struct Plans {
@@ -45,8 +49,9 @@ impl Plans {
     /// may have sent it before.
     ///
     /// # Errors
-    /// [`TaskFailure::Transient`] if it does not come in time, the driver is gone, or it knows no such plan.
-    pub(crate) fn get(&self, key: &[u8], ask: impl Fn(Bytes, bool)) -> Result<Bytes, TaskFailure> {
+    /// [`TaskFailure::Transient`] if it does not come in time, the driver is gone, or it knows no such plan;
+    /// [`TaskFailure::Cancelled`] once `stop` is raised.
+    pub(crate) fn get(&self, key: &[u8], stop: &AtomicBool, ask: impl Fn(Bytes, bool)) -> Result<Bytes, TaskFailure> {
         let by = Instant::now() + self.patience;
         let mut held = self.held();
         loop {
@@ -78,7 +83,18 @@ impl Plans {
                     "a plan did not arrive in time; the driver is busy or gone".to_owned(),
                 ));
             }
-            held = self.changed.wait_timeout(held, left).unwrap_or_else(PoisonError::into_inner).0;
+            if stop.load(Ordering::Relaxed) {
+                return Err(TaskFailure::Cancelled);
+            }
+            held = self.changed.wait_timeout(held, left.min(STOP_POLL)).unwrap_or_else(PoisonError::into_inner).0;
+        }
+    }
+
+    /// What has arrived for `key` cannot be used: the next who needs it asks for it again.
+    pub(crate) fn refuse(&self, key: &[u8]) {
+        let mut held = self.held();
+        if held.here.remove(key).is_some() {
+            held.dropped = true;
         }
     }
 
@@ -135,10 +151,11 @@ impl Sent {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::sync::atomic::AtomicUsize;
     use std::time::Duration;
 
     const KEY: &[u8] = b"key";
+    static GO: AtomicBool = AtomicBool::new(false);
     const LONG: Duration = Duration::from_secs(10);
 
     fn plan() -> Option<Bytes> {
@@ -155,7 +172,7 @@ mod tests {
         };
         let (plans, ask) = (&plans, &ask);
         let got: Vec<_> = std::thread::scope(|scope| {
-            let waiting: Vec<_> = (0..4).map(|_| scope.spawn(|| plans.get(KEY, ask))).collect();
+            let waiting: Vec<_> = (0..4).map(|_| scope.spawn(|| plans.get(KEY, &GO, ask))).collect();
             waiting.into_iter().map(|w| w.join().unwrap().unwrap()).collect()
         });
         assert!(got.iter().all(|g| Some(g) == plan().as_ref()));
@@ -166,10 +183,10 @@ mod tests {
     fn a_plan_that_was_sent_to_all_is_not_asked_for() {
         let plans = Plans::new(LONG);
         plans.arrived(Bytes::from_static(KEY), plan());
-        assert_eq!(plans.get(KEY, |_, _| panic!("it is here")).ok(), plan());
+        assert_eq!(plans.get(KEY, &GO, |_, _| panic!("it is here")).ok(), plan());
         plans.forget();
         let asked = AtomicUsize::new(0);
-        let unknown = plans.get(KEY, |key, _| {
+        let unknown = plans.get(KEY, &GO, |key, _| {
             asked.fetch_add(1, Ordering::Relaxed);
             plans.arrived(key, None);
         });
@@ -180,12 +197,28 @@ mod tests {
     #[test]
     fn whoever_waits_is_let_go_in_time_and_when_the_driver_is_gone() {
         let late = Plans::new(Duration::from_millis(1));
-        assert!(matches!(late.get(KEY, |_, _| ()), Err(TaskFailure::Transient(reason)) if reason.contains("in time")));
+        assert!(
+            matches!(late.get(KEY, &GO, |_, _| ()), Err(TaskFailure::Transient(reason)) if reason.contains("in time"))
+        );
         let seen = AtomicUsize::new(0);
-        let _ = late.get(KEY, |_, again| seen.store(1 + usize::from(again), Ordering::Relaxed));
+        let _ = late.get(KEY, &GO, |_, again| seen.store(1 + usize::from(again), Ordering::Relaxed));
         assert_eq!(seen.load(Ordering::Relaxed), 2, "the driver is told that it may have sent it before");
         let gone = Plans::new(LONG);
-        let closed = gone.get(KEY, |_, _| gone.close());
+        let closed = gone.get(KEY, &GO, |_, _| gone.close());
         assert!(matches!(closed, Err(TaskFailure::Transient(reason)) if reason.contains("gone")));
+    }
+
+    #[test]
+    fn a_cancelled_task_does_not_wait_and_a_damaged_plan_is_asked_for_again() {
+        let plans = Plans::new(LONG);
+        let stopped = AtomicBool::new(true);
+        assert_eq!(plans.get(KEY, &stopped, |_, _| ()), Err(TaskFailure::Cancelled));
+        plans.arrived(Bytes::from_static(KEY), plan());
+        plans.refuse(KEY);
+        let got = plans.get(KEY, &GO, |key, again| {
+            assert!(again, "the driver is told that it has sent it before");
+            plans.arrived(key, plan());
+        });
+        assert_eq!(got.ok(), plan());
     }
 }

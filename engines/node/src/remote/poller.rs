@@ -21,6 +21,8 @@ pub(crate) enum Woken {
     Timeout,
     /// The descriptor watched under this key can be read, or was closed.
     Readable(u64),
+    /// It can be read to its end, for the other side has said its last: no other event tells of that.
+    Ending(u64),
     /// The descriptor watched under this key can be written, or was closed.
     Writable(u64),
 }
@@ -28,6 +30,8 @@ pub(crate) enum Woken {
 /// The key of the wake-up descriptor. Keys of others have their top bit free: it is set in events of room to write.
 const SIGNAL: u64 = u64::MAX;
 const WRITE: u64 = 1 << 63;
+/// The events that tell of an end.
+const LAST: u32 = (libc::EPOLLRDHUP | libc::EPOLLHUP | libc::EPOLLERR).cast_unsigned();
 
 /// One `epoll` instance and the descriptor that wakes its sleepers.
 #[derive(Debug)]
@@ -99,6 +103,7 @@ impl Poller {
             0 => Woken::Timeout,
             1 if key == SIGNAL => Woken::Signal,
             1 if key & WRITE != 0 => Woken::Writable(key & !WRITE),
+            1 if event.events & LAST != 0 => Woken::Ending(key),
             1 => Woken::Readable(key),
             // Interrupted by a signal of the system: the caller looks and comes back.
             _ => Woken::Signal,
@@ -172,6 +177,21 @@ mod tests {
         }
         poller.forget(&far);
         near.write_all(b"x").unwrap();
+        assert_eq!(poller.wait(Some(Duration::ZERO)), Woken::Timeout);
+    }
+
+    #[test]
+    fn an_end_that_comes_with_the_last_bytes_is_told_with_them() {
+        let poller = Poller::new().unwrap();
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let mut near = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        let (far, _) = listener.accept().unwrap();
+        poller.watch_for_bytes(&far, 7).unwrap();
+        near.write_all(b"x").unwrap();
+        drop(near);
+        // Time for both to arrive: one event tells of the two.
+        std::thread::sleep(Duration::from_millis(50));
+        assert_eq!(poller.wait(LONG), Woken::Ending(7));
         assert_eq!(poller.wait(Some(Duration::ZERO)), Woken::Timeout);
     }
 }

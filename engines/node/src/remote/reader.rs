@@ -3,13 +3,16 @@
 use crate::remote::blocks::{Courier, Delivery, Parcel, Place};
 use crate::store::Arriving;
 use arrow::array::RecordBatch;
-use bench_model::{Batches, BlockRef, NodeId, TaskFailure};
+use bench_model::{Batches, BlockRef, Bytes, NodeId, TaskFailure};
 use std::collections::{BTreeMap, VecDeque};
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-/// Bytes of blocks that one task orders at a time; it may have twice as many on order (Spark's `maxSizeInFlight` is 48
-/// MiB). A single block may be larger.
+/// Bytes of blocks that one task orders at a time, if its share of memory allows; it may have twice as many on order
+/// (Spark's `maxSizeInFlight` is 48 MiB). A single block may be larger.
 const WINDOW_BYTES: u64 = 24 << 20;
+/// The part of its share of memory that a task may order at a time, for each of its inputs.
+const WINDOW_PART: u64 = 8;
 /// Blocks that one task orders at a time, however small they are.
 const WINDOW_BLOCKS: usize = 1024;
 
@@ -62,9 +65,11 @@ impl Reader {
     }
 
     /// Reads blocks in this order: one item per block, whose rows arrive while they are read. The next blocks are
-    /// ordered meanwhile, those of one node together.
-    pub(crate) fn read(self: &Arc<Self>, blocks: Vec<BlockRef>) -> Ahead {
-        Ahead { reader: Arc::clone(self), later: blocks.into(), ordered: VecDeque::new(), bytes: 0 }
+    /// ordered meanwhile, those of one node together, as many as `memory` has room for. Waiting ends when `stop` is raised.
+    pub(crate) fn read(self: &Arc<Self>, blocks: Vec<BlockRef>, memory: Bytes, stop: &Arc<AtomicBool>) -> Ahead {
+        let (reader, stop) = (Arc::clone(self), Arc::clone(stop));
+        let window = WINDOW_BYTES.min(memory.get() / WINDOW_PART).max(1);
+        Ahead { reader, stop, window, later: blocks.into(), ordered: VecDeque::new(), bytes: 0 }
     }
 }
 
@@ -77,9 +82,9 @@ pub(crate) struct Shared {
 
 impl Shared {
     /// The first part of block `number` of the delivery. What has not been read of earlier ones is passed over.
-    fn begin(&mut self, number: usize) -> Option<Result<Parcel, TaskFailure>> {
+    fn begin(&mut self, number: usize, stop: &AtomicBool) -> Option<Result<Parcel, TaskFailure>> {
         while self.begun <= number {
-            match self.delivery.next()? {
+            match self.delivery.next(stop)? {
                 Ok(parcel) if parcel.is_first() => {
                     self.begun += 1;
                     if self.begun > number {
@@ -94,8 +99,8 @@ impl Shared {
     }
 
     /// The next part of block `number`; none if a later one has been begun.
-    fn next(&mut self, number: usize) -> Option<Result<Parcel, TaskFailure>> {
-        if self.begun == number + 1 { self.delivery.next() } else { None }
+    fn next(&mut self, number: usize, stop: &AtomicBool) -> Option<Result<Parcel, TaskFailure>> {
+        if self.begun == number + 1 { self.delivery.next(stop) } else { None }
     }
 }
 
@@ -105,6 +110,8 @@ pub(crate) struct Share {
     /// Which one of the delivery.
     pub(crate) number: usize,
     pub(crate) from: Arc<Mutex<Shared>>,
+    /// Raised when it is not wanted any more.
+    pub(crate) stop: Arc<AtomicBool>,
 }
 
 impl Share {
@@ -113,14 +120,14 @@ impl Share {
     /// # Errors
     /// The other node's, or [`TaskFailure::MissingBlock`].
     pub(crate) fn begin(&self) -> Result<Parcel, TaskFailure> {
-        match self.lock().begin(self.number).unwrap_or(Err(TaskFailure::MissingBlock(self.block.id)))? {
+        match self.lock().begin(self.number, &self.stop).unwrap_or(Err(TaskFailure::MissingBlock(self.block.id)))? {
             Parcel::Failed(failure) => Err(failure),
             first => Ok(first),
         }
     }
 
     fn next(&self) -> Result<Parcel, TaskFailure> {
-        self.lock().next(self.number).unwrap_or(Err(TaskFailure::MissingBlock(self.block.id)))
+        self.lock().next(self.number, &self.stop).unwrap_or(Err(TaskFailure::MissingBlock(self.block.id)))
     }
 
     fn lock(&self) -> MutexGuard<'_, Shared> {
@@ -131,6 +138,9 @@ impl Share {
 /// Blocks that are read one after the other.
 pub(crate) struct Ahead {
     reader: Arc<Reader>,
+    stop: Arc<AtomicBool>,
+    /// Bytes that are ordered at a time.
+    window: u64,
     later: VecDeque<BlockRef>,
     ordered: VecDeque<(u64, Result<Share, TaskFailure>)>,
     /// Of the ordered blocks together.
@@ -141,7 +151,7 @@ impl Iterator for Ahead {
     type Item = Result<Batches, TaskFailure>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        if self.bytes <= WINDOW_BYTES && self.ordered.len() <= WINDOW_BLOCKS {
+        if self.bytes <= self.window && self.ordered.len() <= WINDOW_BLOCKS {
             self.order_window();
         }
         let (bytes, share) = self.ordered.pop_front()?;
@@ -154,7 +164,7 @@ impl Ahead {
     /// Orders the next blocks: one call for each node that holds some of them.
     fn order_window(&mut self) {
         let (mut bytes, mut window) = (0, Vec::new());
-        while bytes < WINDOW_BYTES
+        while bytes < self.window
             && window.len() < WINDOW_BLOCKS
             && let Some(block) = self.later.pop_front()
         {
@@ -171,7 +181,7 @@ impl Ahead {
                 Some((Ok(from), next)) => {
                     let number = *next;
                     *next += 1;
-                    Ok(Share { block, number, from: Arc::clone(from) })
+                    Ok(Share { block, number, from: Arc::clone(from), stop: Arc::clone(&self.stop) })
                 }
                 _ => Err(TaskFailure::MissingBlock(block.id)),
             };

@@ -198,7 +198,7 @@ impl Secure {
                 Err(e) if e.kind() != ErrorKind::WouldBlock => Err(e),
                 Err(_) if !blocking => self.take_some(connection),
                 Err(_) if filled > 0 => break,
-                Err(_) => take_record(&self.socket, connection).map(|()| true),
+                Err(_) => take_record(&self.socket, connection, None).map(|()| true),
             };
             match more {
                 Ok(true) => {}
@@ -244,12 +244,7 @@ fn introduce(socket: &TcpStream, connection: &mut Connection, by: Instant) -> io
     while connection.is_handshaking() || connection.wants_write() {
         push(socket, connection)?;
         if connection.is_handshaking() {
-            let left = by.saturating_duration_since(Instant::now());
-            if left.is_zero() {
-                return Err(ErrorKind::TimedOut.into());
-            }
-            socket.set_read_timeout(Some(left))?;
-            take_record(socket, connection)?;
+            take_record(socket, connection, Some(by))?;
         }
     }
     Ok(())
@@ -281,19 +276,44 @@ fn push(mut socket: &TcpStream, connection: &mut Connection) -> io::Result<()> {
     Ok(())
 }
 
-/// Reads one record, and not a byte more, from a socket that blocks.
-fn take_record(mut socket: &TcpStream, connection: &mut Connection) -> io::Result<()> {
+/// Reads one record, and not a byte more, from a socket that blocks; by then, if there is a deadline for all of it.
+fn take_record(socket: &TcpStream, connection: &mut Connection, by: Option<Instant>) -> io::Result<()> {
     let mut record = vec![0; RECORD_HEAD];
-    socket.read_exact(&mut record)?;
+    fill(socket, &mut record, by)?;
     let length = record.last_chunk::<2>().map_or(0, |length| u16::from_be_bytes(*length));
     record.resize(RECORD_HEAD + usize::from(length), 0);
-    socket.read_exact(record.get_mut(RECORD_HEAD..).unwrap_or_default())?;
+    fill(socket, record.get_mut(RECORD_HEAD..).unwrap_or_default(), by)?;
     let mut rest = record.as_slice();
     while !rest.is_empty() {
         connection.read_tls(&mut rest)?;
         understand(socket, connection)?;
     }
     Ok(())
+}
+
+/// Fills the room by then, however slowly the bytes trickle in.
+fn fill(mut socket: &TcpStream, mut room: &mut [u8], by: Option<Instant>) -> io::Result<()> {
+    while !room.is_empty() {
+        if let Some(by) = by {
+            socket.set_read_timeout(Some(left_until(by)?))?;
+        }
+        match socket.read(room) {
+            Ok(0) => return Err(ErrorKind::UnexpectedEof.into()),
+            Ok(read) => room = room.get_mut(read..).unwrap_or_default(),
+            Err(e) if e.kind() == ErrorKind::Interrupted => {}
+            Err(e) => return Err(e),
+        }
+    }
+    Ok(())
+}
+
+/// The time until then.
+///
+/// # Errors
+/// There is none left.
+pub(crate) fn left_until(by: Instant) -> io::Result<Duration> {
+    let left = by.saturating_duration_since(Instant::now());
+    if left.is_zero() { Err(ErrorKind::TimedOut.into()) } else { Ok(left) }
 }
 
 /// Decrypts what was read. The other side is told what is wrong with it.

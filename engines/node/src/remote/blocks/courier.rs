@@ -17,8 +17,11 @@ use bench_model::{BlockId, BlockRef, TaskFailure};
 use bytes::Bytes;
 use futures::FutureExt;
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::pin::pin;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, Wake, Waker};
+use std::thread::Thread;
 use std::time::Duration;
 use tokio::runtime::Handle;
 use tokio::sync::{mpsc, watch};
@@ -43,6 +46,8 @@ const PAUSE: Duration = Duration::from_millis(50);
 /// reads yet would use up what those that are read need.
 const STREAM_WINDOW: u32 = 4 << 20;
 const CONNECTION_WINDOW: u32 = (1 << 31) - 1;
+/// How often a waiting reader looks whether it was told to stop.
+const STOP_POLL: Duration = Duration::from_millis(25);
 /// What an extent's announced length may reserve before its bytes arrive.
 const RESERVED_MAX: u64 = 64 << 20;
 /// An extent beyond this is a lie: the store writes them a buffer at a time.
@@ -105,18 +110,41 @@ pub(crate) struct Delivery {
 }
 
 impl Delivery {
-    /// Waits for the next part; none after the last, or if the call came to a sudden end. Not to be called on the I/O
-    /// runtime.
-    pub(crate) fn next(&mut self) -> Option<Result<Parcel, TaskFailure>> {
+    /// Waits for the next part, but no longer than until `stop` is raised, which is [`TaskFailure::Cancelled`]; none after
+    /// the last, or if the call came to a sudden end. Not to be called on the I/O runtime.
+    pub(crate) fn next(&mut self, stop: &AtomicBool) -> Option<Result<Parcel, TaskFailure>> {
         loop {
             if let Some(parcel) = self.portion.next() {
                 return Some(parcel);
             }
-            // The caller may be inside a kernel's own runtime, where tokio refuses to block and counts how often a task
-            // is polled: this waits without either.
-            let portion = futures::executor::block_on(tokio::task::unconstrained(self.portions.recv()))?;
-            self.portion = portion.into_iter();
+            match wait(self.portions.recv(), stop) {
+                Some(portion) => self.portion = portion?.into_iter(),
+                None => return Some(Err(TaskFailure::Cancelled)),
+            }
         }
+    }
+}
+
+/// Waits on the calling thread; nothing once `stop` is raised. The caller may be inside a kernel's own runtime, where
+/// tokio refuses to block and counts how often a task is polled: this waits without either.
+fn wait<T>(what: impl Future<Output = T>, stop: &AtomicBool) -> Option<T> {
+    struct Unpark(Thread);
+    impl Wake for Unpark {
+        fn wake(self: Arc<Self>) {
+            self.0.unpark();
+        }
+    }
+    let mut what = pin!(tokio::task::unconstrained(what));
+    let waker = Waker::from(Arc::new(Unpark(std::thread::current())));
+    let mut context = Context::from_waker(&waker);
+    loop {
+        if let Poll::Ready(done) = what.as_mut().poll(&mut context) {
+            return Some(done);
+        }
+        if stop.load(Ordering::Relaxed) {
+            return None;
+        }
+        std::thread::park_timeout(STOP_POLL);
     }
 }
 
@@ -278,7 +306,10 @@ impl Courier {
         match decode(&first.app_metadata).map_err(|_| errand.garbled())? {
             Head::Located(located) => to.put(Parcel::Located(located)),
             Head::Failed(failure) => to.put(Parcel::Failed(failure)),
-            Head::Extents(count) => {
+            Head::Extents { schema, .. } if XxHash3_64::oneshot(&first.data_header) != schema => {
+                return Err(errand.garbled());
+            }
+            Head::Extents { count, .. } => {
                 to.put(Parcel::Schema(first.data_header, count));
                 for _ in 0..count {
                     let extent = self.extent(answer, to).await.map_err(|s| errand.unavailable(&s))?;

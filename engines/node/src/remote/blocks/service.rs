@@ -16,6 +16,7 @@ use futures::stream::{self, BoxStream, StreamExt};
 use std::collections::VecDeque;
 use std::sync::Arc;
 use tonic::{Request, Response, Status, Streaming};
+use twox_hash::XxHash3_64;
 
 /// Bytes of a block in one message: large enough to be cheap, small enough to flow.
 const PIECE: usize = 1 << 20;
@@ -206,7 +207,8 @@ fn blocks_of(packing: Packing) -> Answer {
 
 fn messages_of(encoded: Encoded) -> Vec<FlightData> {
     let count = u32::try_from(encoded.extents.len()).unwrap_or(u32::MAX);
-    let mut messages = vec![head(&Head::Extents(count), encoded.schema.into())];
+    let schema = XxHash3_64::oneshot(&encoded.schema);
+    let mut messages = vec![head(&Head::Extents { count, schema }, encoded.schema.into())];
     for Extent { bytes, hash } in encoded.extents {
         let extent = ExtentHead { len: bytes.len() as u64, hash };
         let first = messages.len();

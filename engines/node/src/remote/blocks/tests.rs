@@ -8,11 +8,13 @@ use crate::remote::token::ClusterToken;
 use crate::store::Located;
 use arrow::buffer::Buffer;
 use bench_model::{Attempt, BlockId, BlockMeta, BlockRef, FragmentId, JobId, NodeId, TaskFailure, TaskId};
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 use twox_hash::XxHash3_64;
 
 const SESSION: u64 = 11;
+static GO: AtomicBool = AtomicBool::new(false);
 
 /// More than any gRPC message may hold.
 static LONG: LazyLock<Extent> = LazyLock::new(|| extent(80 << 20));
@@ -80,7 +82,7 @@ impl Pair {
 
     fn fetch_all(&self, session: u64, blocks: Vec<BlockRef>) -> Vec<Result<Parcel, TaskFailure>> {
         let mut delivery = self.courier.order(self.place.clone(), session, blocks, boot_id());
-        std::iter::from_fn(|| delivery.next()).collect()
+        std::iter::from_fn(|| delivery.next(&GO)).collect()
     }
 }
 
@@ -156,8 +158,8 @@ fn a_process_that_is_gone_has_no_blocks() {
     let address = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string();
     let nobody = Place { address, ..pair.place.clone() };
     let mut delivery = pair.courier.order(nobody, SESSION, vec![block(1)], None);
-    assert_eq!(delivery.next().unwrap().unwrap_err(), TaskFailure::MissingBlock(block(1).id));
-    assert!(delivery.next().is_none());
+    assert_eq!(delivery.next(&GO).unwrap().unwrap_err(), TaskFailure::MissingBlock(block(1).id));
+    assert!(delivery.next(&GO).is_none());
 }
 
 #[test]
@@ -170,7 +172,7 @@ fn whoever_waits_for_a_process_that_went_down_is_told_at_once() {
     let mut delivery = pair.courier.order(place, SESSION, vec![block(1)], None);
     let _held = silent.accept().unwrap();
     pair.courier.forget(&address);
-    assert_eq!(delivery.next().unwrap().unwrap_err(), TaskFailure::MissingBlock(block(1).id));
+    assert_eq!(delivery.next(&GO).unwrap().unwrap_err(), TaskFailure::MissingBlock(block(1).id));
 }
 
 #[test]

@@ -19,8 +19,13 @@ pub(crate) struct Ticket {
 /// The head of a block in an answer, in the metadata of its first message.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) enum Head {
-    /// So many extents follow, after the schema in this message's header.
-    Extents(u32),
+    /// Extents follow, after the schema in this message's header.
+    Extents {
+        /// How many.
+        count: u32,
+        /// The schema's checksum.
+        schema: u64,
+    },
     /// The bytes are on this host: map them.
     Located(Located),
     /// The block is not to be had, and why; the next block follows.

@@ -156,7 +156,7 @@ fn links_carry_more_than_a_connection_holds_while_both_sides_write() {
                     // The other side may still wait for what this one has to write.
                     while done.load(Ordering::Acquire) < 2 {
                         match poller.wait(Some(Duration::from_millis(20))) {
-                            Woken::Readable(1) => {
+                            Woken::Readable(1) | Woken::Ending(1) => {
                                 if let Err(error) = link.read(&mut take) {
                                     // The other side may leave as soon as both have everything.
                                     assert_eq!(done.load(Ordering::Acquire), 2, "{error}");
