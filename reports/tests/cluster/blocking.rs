@@ -73,7 +73,7 @@ fn the_markdown_format_says_the_same() {
     | without | actor | taskgraph | stagedag |
     |---|---:|---:|---:|
     | scheduling | 1.2 | 1.0 | 1.0 |
-    | shuffle_write | 5.1 | - | 30.0 |
+    | shuffle\_write | 5.1 | - | 30.0 |
     | barrier | 10.0 | 10.1 | 10.0 |
     | replay's error | 2.0 | -3.0 | 0.0 |
     | largest of a case | 2.0 | 3.0 | 0.0 |
