@@ -6,7 +6,7 @@ use bench_record::{Blocking, CaseBlocking, Nanos, Run};
 use bench_reports::Format;
 
 /// Three styles on two workloads; one replay is far off, one fails.
-fn blocked() -> Run {
+pub(crate) fn blocked() -> Run {
     let mut all = Vec::new();
     let mut blocking = Vec::new();
     for (engine, writes, error) in [("actor", 5, 1.02), ("taskgraph", 0, 0.97), ("stagedag", 30, 1.0)] {

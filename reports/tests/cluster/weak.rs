@@ -10,7 +10,7 @@ fn at(case: Case, scale: u32) -> Case {
 
 /// `actor` and `stagedag` on as many nodes as the data are times the suite's own, and `datafusion` in one process over all
 /// of them. What a workload takes grows by a tenth with each node.
-fn grown(scales: &[u32]) -> Run {
+pub(crate) fn grown(scales: &[u32]) -> Run {
     let mut all = Vec::new();
     for scale in scales.iter().copied() {
         let slower = 1.0 + 0.1 * f64::from(scale - 1);
