@@ -28,7 +28,8 @@ struct Layers {
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Engines {
-    crates: Vec<String>,
+    folder: String,
+    shared: Vec<String>,
     named_by: Vec<String>,
 }
 
@@ -40,6 +41,7 @@ struct Row {
     may_use: Vec<String>,
     #[serde(default)]
     tests_may_use: Vec<String>,
+    foreign: Option<Vec<String>>,
     #[serde(default)]
     never_sees: Vec<String>,
     #[serde(default)]
@@ -94,27 +96,38 @@ fn judge_crate(row: &Row, id: &str, package: &Package, packages: &Packages) -> V
             problems.push(format!("{name} uses {used}, which its row does not allow ({because})"));
         }
     }
+    if let Some(foreign) = &row.foreign {
+        for used in packages.foreign_among(&package.uses).filter(|used| !listed(foreign, used)) {
+            problems.push(format!("{name} uses {used}, which is not among the foreign crates of its row ({because})"));
+        }
+    }
     for used in packages.ours_among(&package.tests_use) {
         if !listed(&row.may_use, used) && !listed(&row.tests_may_use, used) {
             problems.push(format!("tests of {name} use {used}, which its row does not allow ({because})"));
         }
     }
-    for (reached, path) in packages.reached(id) {
-        if listed(&row.never_sees, reached) {
+    for path in packages.reached(id).values() {
+        if let Some(reached) = path.last().filter(|reached| listed(&row.never_sees, reached)) {
             problems.push(format!("{name} sees {reached} by way of {} ({because})", path.join(" -> ")));
         }
     }
     problems
 }
 
-/// Who names a concrete engine without being allowed to, tests apart.
+/// Who names a concrete engine without being allowed to, tests apart. Whatever lies in the folder of engines is one, unless
+/// it is listed as shared by them.
 fn engines_named(layers: &Layers, packages: &Packages) -> Vec<String> {
+    let Engines { folder, shared, named_by } = &layers.engines;
+    let in_folder: BTreeSet<&str> =
+        packages.ours().filter(|(_, p)| p.lies_in(folder)).map(|(_, p)| p.name.as_str()).collect();
     let mut problems = Vec::new();
-    for (_, package) in packages.ours().filter(|(_, package)| !layers.engines.named_by.contains(&package.name)) {
-        for engine in packages.ours_among(&package.uses).filter(|used| layers.engines.crates.iter().any(|e| e == used))
-        {
-            let by = layers.engines.named_by.join(", ");
-            problems.push(format!("{} names the engine {engine}: only {by} may", package.name));
+    for listed in shared.iter().filter(|name| !in_folder.contains(name.as_str())) {
+        problems.push(format!("ci/layers.toml lists `{listed}` as shared by engines, and {folder}/ has no such crate"));
+    }
+    let is_engine = |name: &str| in_folder.contains(name) && !shared.iter().any(|s| s == name);
+    for (_, package) in packages.ours().filter(|(_, package)| !named_by.contains(&package.name)) {
+        for engine in packages.ours_among(&package.uses).filter(|used| is_engine(used)) {
+            problems.push(format!("{} names the engine {engine}: only {} may", package.name, named_by.join(", ")));
         }
     }
     problems
@@ -151,6 +164,9 @@ fn forbidden_names(row: &Row, package: &Package) -> Result<Vec<String>> {
         for path in source.paths_named() {
             if let Some(name) = row.never_names.iter().find(|name| under(name, &path)) {
                 problems.push(format!("{} names {name} ({})", file.display(), row.because));
+            } else if let Some(name) = row.never_names.iter().find(|name| under(&path, name)) {
+                let because = &row.because;
+                problems.push(format!("{} brings in {path}, and {name} with it ({because})", file.display()));
             }
         }
     }
@@ -194,8 +210,10 @@ mod tests {
     /// A workspace of crates, each with what it uses and what its tests use. Names with a dash are foreign.
     fn workspace(crates: &[(&str, &[&str], &[&str])]) -> Packages {
         let names = |list: &[&str]| list.iter().map(|name| (*name).to_owned()).collect();
+        let folder = |name: &str| if ["style", "shared"].contains(&name) { "engines" } else { "elsewhere" };
         let package = |(name, uses, tests): &(&str, &[&str], &[&str])| Package {
             name: (*name).to_owned(),
+            manifest: format!("/root/{}/{name}/Cargo.toml", folder(name)),
             ours: !name.contains('-'),
             uses: names(uses),
             tests_use: names(tests),
@@ -207,11 +225,12 @@ mod tests {
     fn layers() -> Layers {
         toml::from_str(
             r#"
-            engines = { crates = ["style"], named_by = ["binary"] }
+            engines = { folder = "engines", shared = ["shared"], named_by = ["binary"] }
             crate = [
                 { name = "model", because = "nouns", may_use = [] },
-                { name = "style", because = "pure", may_use = ["model"], never_sees = ["async-*"] },
-                { name = "host", because = "acts", may_use = ["model", "style"], tests_may_use = ["style"] },
+                { name = "style", because = "pure", may_use = ["model"], foreign = ["plain-data"], never_sees = ["async-*"] },
+                { name = "shared", because = "for all", may_use = ["model"] },
+                { name = "host", because = "acts", may_use = ["model", "style", "shared"], tests_may_use = ["style"] },
                 { name = "binary", because = "all", may_use = ["*"] },
             ]
             "#,
@@ -227,39 +246,66 @@ mod tests {
         }
     }
 
-    const BINARY: (&str, &[&str], &[&str]) = ("binary", &["host", "style", "model"], &[]);
-    const MODEL: (&str, &[&str], &[&str]) = ("model", &[], &[]);
+    type Crate = (&'static str, &'static [&'static str], &'static [&'static str]);
+    const BINARY: Crate = ("binary", &["host", "style", "model"], &[]);
+    const MODEL: Crate = ("model", &[], &[]);
+    const SHARED: Crate = ("shared", &["model"], &[]);
+    const STYLE: Crate = ("style", &["model"], &[]);
+    const HOST: Crate = ("host", &["model", "shared"], &["style"]);
 
     #[test]
     fn the_intended_layers_pass() {
-        check(&[MODEL, ("style", &["model"], &[]), ("host", &["model"], &["style"]), BINARY], &[]);
+        check(&[MODEL, SHARED, ("style", &["model", "plain-data"], &[]), HOST, BINARY], &[]);
     }
 
     #[test]
     fn a_style_sees_nothing_forbidden_however_indirectly() {
-        let crates: &[(&str, &[&str], &[&str])] = &[
+        let crates: &[Crate] = &[
             ("model", &["some-crate"], &[]),
             ("some-crate", &["async-runtime"], &[]),
             ("async-runtime", &[], &[]),
             ("style", &["model"], &["async-runtime"]),
-            ("host", &["model"], &[]),
+            SHARED,
+            HOST,
             BINARY,
         ];
         check(crates, &["style sees async-runtime by way of model -> some-crate -> async-runtime (pure)"]);
     }
 
     #[test]
+    fn a_style_uses_no_foreign_crate_that_its_row_does_not_list() {
+        let crates: &[Crate] = &[
+            MODEL,
+            SHARED,
+            ("style", &["model", "web-client"], &["web-test"]),
+            HOST,
+            BINARY,
+            ("web-client", &[], &[]),
+        ];
+        check(crates, &["style uses web-client, which is not among the foreign crates"]);
+    }
+
+    #[test]
     fn only_the_binary_names_an_engine_outside_tests() {
         check(
-            &[MODEL, ("style", &["model"], &[]), ("host", &["model", "style"], &[]), BINARY],
+            &[MODEL, SHARED, STYLE, ("host", &["model", "style"], &[]), BINARY],
             &["host names the engine style: only binary may"],
         );
     }
 
     #[test]
+    fn whatever_lies_among_the_engines_is_one_unless_it_is_listed_as_shared() {
+        let mut layers = layers();
+        layers.engines.shared = vec!["gone".to_owned()];
+        let problems = engines_named(&layers, &workspace(&[MODEL, SHARED, STYLE, HOST, BINARY]));
+        assert_eq!(problems.len(), 2, "{problems:?}");
+        assert!(problems[0].contains("lists `gone`") && problems[1].contains("host names the engine shared"));
+    }
+
+    #[test]
     fn every_crate_has_a_row_and_every_row_a_crate() {
         check(
-            &[MODEL, ("style", &["model"], &[]), ("extra", &[], &[]), ("binary", &[], &[])],
+            &[MODEL, SHARED, STYLE, ("extra", &[], &[]), ("binary", &[], &[])],
             &["extra has no row", "a row for `host`"],
         );
     }
@@ -267,7 +313,13 @@ mod tests {
     #[test]
     fn cycles_are_found_even_through_tests() {
         check(
-            &[("model", &[], &["binary"]), ("style", &[], &[]), ("host", &["model"], &[]), BINARY],
+            &[
+                ("model", &[], &["binary"]),
+                ("style", &[], &[]),
+                ("shared", &[], &[]),
+                ("host", &["model"], &[]),
+                BINARY,
+            ],
             &["tests of model use binary", "cycle among binary, host, model"],
         );
     }
@@ -285,5 +337,27 @@ mod tests {
     fn a_forbidden_module_covers_what_is_inside_it_and_nothing_else() {
         assert!(under("std::fs", "std::fs::File") && under("std::fs", "std::fs"));
         assert!(!under("std::fs", "std::fsx") && !under("std::fs", "std::fmt"));
+    }
+
+    #[test]
+    fn a_module_that_brings_in_a_forbidden_name_is_forbidden_too() {
+        let folder = std::env::temp_dir().join(format!("bench-ci-layers-{}", std::process::id()));
+        let manifest = folder.join("Cargo.toml").to_string_lossy().into_owned();
+        let problems = |code: &str| {
+            std::fs::create_dir_all(folder.join("src")).unwrap();
+            std::fs::write(folder.join("src/lib.rs"), code).unwrap();
+            let never_names = vec!["std::fs".to_owned(), "std::time::Instant".to_owned()];
+            let row = Row { because: "pure".to_owned(), never_names, ..Row::default() };
+            forbidden_names(&row, &Package { manifest: manifest.clone(), ..Package::default() }).unwrap()
+        };
+        for bypass in
+            ["use std::time;", "use std::time::*;", "use std::{time::{self}};", "use std::*;", "use std as s;"]
+        {
+            let found = problems(bypass);
+            assert!(found.len() == 1 && found[0].contains("brings in std"), "{bypass}: {found:?}");
+        }
+        assert!(problems("use std::fs as files;")[0].contains("names std::fs"));
+        assert_eq!(problems("use std::time::Duration;\nuse std::fmt;"), [""; 0]);
+        std::fs::remove_dir_all(&folder).unwrap();
     }
 }

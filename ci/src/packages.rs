@@ -26,6 +26,14 @@ pub(crate) struct Package {
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Packages(pub(crate) BTreeMap<String, Package>);
 
+impl Package {
+    /// Whether its folder is directly inside one of that name.
+    pub(crate) fn lies_in(&self, folder: &str) -> bool {
+        let own = Path::new(&self.manifest).parent();
+        own.and_then(Path::parent).and_then(Path::file_name).is_some_and(|name| name == folder)
+    }
+}
+
 impl Packages {
     /// Asks cargo, for the platform that compiles.
     pub(crate) fn read(root: &Path) -> Result<Self> {
@@ -66,7 +74,13 @@ impl Packages {
         ids.iter().filter_map(|id| self.0.get(id)).filter(|package| package.ours).map(|package| package.name.as_str())
     }
 
-    /// A path of names to every package that `from` reaches through normal and build dependencies, by name.
+    /// The packages from elsewhere among some ids, by name.
+    pub(crate) fn foreign_among<'a>(&'a self, ids: &'a BTreeSet<String>) -> impl Iterator<Item = &'a str> {
+        ids.iter().filter_map(|id| self.0.get(id)).filter(|package| !package.ours).map(|package| package.name.as_str())
+    }
+
+    /// A path of names to every package that `from` reaches through normal and build dependencies, by id: two versions of
+    /// one name are two packages, and each brings its own.
     pub(crate) fn reached(&self, from: &str) -> BTreeMap<&str, Vec<&str>> {
         let mut found: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
         let mut open = vec![(from, Vec::new())];
@@ -74,10 +88,10 @@ impl Packages {
             let Some(package) = self.0.get(id) else { continue };
             for next in &package.uses {
                 let Some(used) = self.0.get(next) else { continue };
-                if !found.contains_key(used.name.as_str()) {
+                if !found.contains_key(next.as_str()) {
                     let mut longer = path.clone();
                     longer.push(used.name.as_str());
-                    found.insert(&used.name, longer.clone());
+                    found.insert(next, longer.clone());
                     open.push((next, longer));
                 }
             }
@@ -170,6 +184,25 @@ mod tests {
         assert_eq!(packages.ours_among(&packages.0["c"].tests_use).collect::<Vec<_>>(), ["a"]);
         assert_eq!(packages.reached("a")["c"], ["b", "c"]);
         assert!(packages.reached("c").is_empty());
+    }
+
+    #[test]
+    fn two_versions_of_one_package_are_both_looked_into() {
+        let package = |name: &str, uses: &[&str]| Package {
+            name: name.to_owned(),
+            uses: uses.iter().map(|id| (*id).to_owned()).collect(),
+            ..Package::default()
+        };
+        let all = [
+            ("a", package("a", &["x 1", "x 2"])),
+            ("x 1", package("x", &["one"])),
+            ("x 2", package("x", &["two"])),
+            ("one", package("one", &[])),
+            ("two", package("two", &[])),
+        ];
+        let packages = Packages(all.into_iter().map(|(id, package)| (id.to_owned(), package)).collect());
+        let reached: Vec<&str> = packages.reached("a").into_keys().collect();
+        assert_eq!(reached, ["one", "two", "x 1", "x 2"]);
     }
 
     #[test]

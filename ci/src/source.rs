@@ -45,31 +45,53 @@ impl Source {
         whole_word.map(|at| at..block_end(&self.code, at)).filter(|f| self.code[f.clone()].ends_with('}')).collect()
     }
 
-    /// Every path below `std` that the code names, `use` groups expanded.
+    /// Every path below `std` that the code names, and `std` where it is brought in under a name of its own. `use` groups are
+    /// expanded; a module that is brought in whole (`std::time`, `std::time::{self}`, `std::time::*`) is the module.
     pub(crate) fn paths_named(&self) -> Vec<String> {
         let mut found = Vec::new();
-        for (at, _) in self.code.match_indices("std::") {
-            if !self.code[..at].ends_with(|c: char| c.is_alphanumeric() || c == '_') {
+        for (at, word) in self.code.match_indices("std") {
+            let (before, after) = (&self.code[..at], &self.code[at + word.len()..]);
+            if before.ends_with(is_word) {
+                continue;
+            }
+            if after.starts_with("::") {
                 expand("", &self.code[at..], &mut found);
+            } else if !after.starts_with(is_word) && brings_in(before) {
+                found.push(word.to_owned());
             }
         }
         found
     }
 }
 
-/// Expands the path at the start of `text` (`a::{b, c::d}` is `a::b` and `a::c::d`) and says how much text it took.
+fn is_word(c: char) -> bool {
+    c.is_alphanumeric() || c == '_'
+}
+
+/// Whether what ends here is the start of an import.
+fn brings_in(before: &str) -> bool {
+    let before = before.trim_end().trim_end_matches("::").trim_end();
+    ["use", "extern crate"].iter().any(|start| before.ends_with(start))
+}
+
+/// Expands the path at the start of `text` (`a::{b, c::d}` is `a::b` and `a::c::d`, `a::*` and `a::{self}` are `a`) and says
+/// how much text it took.
 fn expand(prefix: &str, text: &str, found: &mut Vec<String>) -> usize {
-    let is_name = |c: char| c.is_alphanumeric() || c == '_' || c == ':';
+    let is_name = |c: char| is_word(c) || c == ':';
+    let module = |path: &str| path.trim_end_matches("::self").trim_end_matches(':').to_owned();
     let end = text.find(|c| !is_name(c)).unwrap_or(text.len());
     let path = format!("{prefix}{}", &text[..end]);
     if !text[end..].starts_with('{') {
-        found.push(path.trim_end_matches(':').to_owned());
+        found.push(module(&path));
         return end;
     }
     let mut at = end + 1;
     while let Some(c) = text[at..].chars().next() {
         if c == '}' {
             return at + 1;
+        }
+        if c == '*' {
+            found.push(module(&path));
         }
         at += if is_name(c) || c == '{' { expand(&path, &text[at..], found).max(1) } else { c.len_utf8() };
     }
@@ -241,5 +263,19 @@ mod tests {
             Source::new("use std::{fs, time::{Duration, Instant}};\nfn f() { std::thread::sleep(x) }".to_owned());
         let expected = ["std::fs", "std::time::Duration", "std::time::Instant", "std::thread::sleep"];
         assert_eq!(source.paths_named(), expected);
+    }
+
+    #[test]
+    fn a_module_that_is_brought_in_whole_is_named() {
+        let named = |text: &str| Source::new(text.to_owned()).paths_named();
+        assert_eq!(named("use std::time;\nfn f() { time::Instant::now() }"), ["std::time"]);
+        assert_eq!(named("use ::std::time as clock;"), ["std::time"]);
+        assert_eq!(named("use std::time::*;"), ["std::time"]);
+        assert_eq!(named("use std::{fmt, time::{self, Duration}};"), ["std::fmt", "std::time", "std::time::Duration"]);
+        assert_eq!(named("use std::time::{*};"), ["std::time"]);
+        for whole in ["use std::*;", "use std::{*};", "use std as s;", "use ::std as s;", "extern crate std as s;"] {
+            assert_eq!(named(whole), ["std"], "{whole}");
+        }
+        assert_eq!(named("let std = f(my_std::x, stdin);"), [""; 0]);
     }
 }

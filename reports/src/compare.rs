@@ -2,6 +2,7 @@
 
 mod ablation;
 mod blocking;
+mod contamination;
 mod cost;
 mod faults;
 mod field;
@@ -13,7 +14,7 @@ mod totals;
 mod weak;
 mod workloads;
 
-use crate::comparison::{Comparison, Contamination, FamilyReport, Incident, REPORT_SCHEMA, Table};
+use crate::comparison::{Comparison, FamilyReport, Incident, REPORT_SCHEMA, Table};
 use bench_record::{Arm, Family, Outcome, Run};
 use field::Field;
 use group::Group;
@@ -34,6 +35,18 @@ pub enum CompareError {
     /// Nothing to compare.
     #[error("no run given; name one or more folders that `bench run` wrote")]
     NoRuns,
+    /// A run and itself, or a copy of it.
+    #[error(
+        "{first} and {again} are the same run, started {started_at}: its trials would count twice; give one of them"
+    )]
+    SameRun {
+        /// Its folder.
+        first: String,
+        /// Its folder, once more.
+        again: String,
+        /// When it began.
+        started_at: String,
+    },
     /// Nobody of that name took part.
     #[error("baseline `{given}` took part in none of the runs; it can be one of {known}")]
     UnknownBaseline {
@@ -47,11 +60,12 @@ pub enum CompareError {
 /// Compares everything recorded in `runs`. The same runs in the same order give the same comparison.
 ///
 /// # Errors
-/// No runs, or a baseline that did not take part.
+/// No runs, a run that is given twice, or a baseline that did not take part.
 pub fn compare(runs: &[Run], options: &Options) -> Result<Comparison, CompareError> {
     if runs.is_empty() {
         return Err(CompareError::NoRuns);
     }
+    group::all_different(runs)?;
     let groups = group::groups(runs);
     let tables: Vec<Table> = groups.iter().map(|g| table(g, options)).collect();
     if let Some(given) = &options.baseline
@@ -125,7 +139,7 @@ fn table(group: &Group<'_>, options: &Options) -> Table {
         emulated: group.runs.iter().find_map(|r| r.context.cluster.emulated.clone()),
         baseline: baseline.map(label),
         noise: floors.table.clone(),
-        contamination: contamination(&field),
+        contamination: contamination::count(&field),
         families: families.collect(),
         incidents: incidents(&field),
         warnings: group.warnings(),
@@ -141,15 +155,6 @@ fn baseline(field: &Field<'_>, options: &Options) -> Option<usize> {
     match &options.baseline {
         Some(name) => find(name),
         None => find("datafusion").or_else(|| field.compared().map(|(i, _)| i).next()),
-    }
-}
-
-fn contamination(field: &Field<'_>) -> Contamination {
-    let count = |of: fn(&field::Trial<'_>) -> bool| field.trials.iter().filter(|t| of(t)).count();
-    Contamination {
-        trials: field.trials.len(),
-        contaminated: count(|t| t.observation.contaminated),
-        excluded: count(|t| t.excluded),
     }
 }
 

@@ -5,6 +5,7 @@
 //!
 //! | module | idea |
 //! |---|---|
+//! | `contestant` | who takes part |
 //! | `scaling` | one engine on several node counts |
 //! | `weak` | one engine on several node counts over data that grow with them |
 //! | `faults` | what faults did to an engine, and what it took to recover |
@@ -14,6 +15,7 @@
 
 mod ablation;
 mod blocking;
+mod contestant;
 mod faults;
 mod scaling;
 mod spans;
@@ -21,6 +23,7 @@ mod weak;
 
 pub use ablation::{Ablation, AblationEntry, WorkloadEffect};
 pub use blocking::{BlockingCase, BlockingReport};
+pub use contestant::Contestant;
 pub use faults::{FaultCase, FaultEffect, FaultReport};
 pub use scaling::{Law, ScalingPoint, ScalingSeries};
 pub use spans::SpanBreakdown;
@@ -139,46 +142,11 @@ impl Table {
     pub fn suite_text(&self) -> String {
         if self.scale == 1 { self.suite.clone() } else { format!("{} x {}", self.suite, self.scale) }
     }
-}
 
-/// An engine as configured: a column of a table.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct Contestant {
-    /// Its name in this table, no longer than it takes to be unique.
-    pub label: String,
-    /// The engine.
-    pub engine: String,
-    /// `default`, or the settings that differ.
-    pub variant: String,
-    /// The cluster.
-    pub cluster: String,
-    /// Its nodes.
-    pub nodes: u32,
-    /// Slots per node.
-    pub slots: u32,
-    /// The version that the live engine reported; absent if the run's context does not list it.
-    pub version: Option<String>,
-    /// The build of this program it ran under.
-    pub build_id: String,
-    /// The faults planned for its trials, as `kill@50%,pause@random`; absent for one that nobody hurts. A contestant with
-    /// faults is in the sheet of faults and in no other: its times are not those of the engine as it runs.
-    pub faults: Option<String>,
-    /// The mechanism that is switched off for a study of what it is worth; absent unless it is one of several of the same
-    /// engine. Such a contestant wins nothing and beats nobody: it is there to be compared with the engine as it is.
-    pub ablates: Option<String>,
-}
-
-impl Contestant {
-    /// Whether it is one of those that are compared with each other.
+    /// What its times have in common and those of other tables have not.
     #[must_use]
-    pub const fn is_compared(&self) -> bool {
-        self.faults.is_none() && self.ablates.is_none()
-    }
-
-    /// Cores it could use.
-    #[must_use]
-    pub const fn cores(&self) -> u32 {
-        self.nodes.saturating_mul(self.slots)
+    pub fn title(&self) -> String {
+        format!("{}, {}, machine {}", self.suite_text(), self.protocol, self.machine)
     }
 }
 
@@ -189,7 +157,7 @@ pub struct NoiseFloor {
     pub cases: usize,
     /// The middle of their differences.
     pub median: Option<f64>,
-    /// 95 % of them differ by no more: the floor of this machine, and of cases without an arm of their own.
+    /// 95 % of them differ by no more: the least floor of every workload, for an A/A arm of one's own may be lucky.
     pub p95: Option<f64>,
 }
 
@@ -200,7 +168,7 @@ pub struct Contamination {
     pub trials: usize,
     /// Those that were contaminated.
     pub contaminated: usize,
-    /// Those left out of all statistics because they were repeated.
+    /// Those left out of all statistics: they were repeated, or enough clean trials of the same case and arm remain.
     pub excluded: usize,
 }
 
@@ -232,7 +200,8 @@ pub struct FamilyReport {
 pub struct WorkloadReport {
     /// Which.
     pub workload: String,
-    /// The largest A/A difference seen on it; absent without an A/A arm.
+    /// The largest A/A difference seen on it; absent without an A/A arm of clean trials. No effect is claimed that is not
+    /// above both this and [`NoiseFloor::p95`].
     pub noise_floor: Option<f64>,
     /// The contestant that is distinguishably faster than every other one that completed; absent if there is none.
     pub winner: Option<String>,
@@ -253,7 +222,7 @@ pub struct Cell {
     pub trials: usize,
     /// Those that completed.
     pub completed: usize,
-    /// Those that are contaminated and still count, because nobody repeated them.
+    /// Those that are contaminated and still count, because too few clean ones are left. Nothing is claimed of them.
     pub contaminated: usize,
     /// Contaminated trials that do not count.
     pub excluded: usize,
@@ -291,6 +260,8 @@ pub enum Verdict {
     Indistinguishable,
     /// Too few trials for an interval, or for any test to show a difference.
     Unresolved,
+    /// Contaminated trials had to be counted: what else the machine did may be the whole difference, or hide one.
+    Contaminated,
 }
 
 impl Verdict {

@@ -7,6 +7,7 @@
 //! | `compare` | recorded runs to a [`Comparison`] |
 //! | `render` | a [`Comparison`] as text, Markdown or JSON |
 //! | `plot` | a [`Comparison`] as SVG |
+//! | `plain` | text from engines and files that no terminal and no viewer obeys |
 //!
 //! Nothing here runs an engine, reads a clock or touches the machine.
 
@@ -15,6 +16,7 @@ pub mod stats;
 
 mod compare;
 mod comparison;
+mod plain;
 mod render;
 
 pub use compare::{CompareError, Options, compare};

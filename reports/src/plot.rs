@@ -1,11 +1,17 @@
-//! A [`Comparison`] as SVG: per workload the time of each contestant, on a logarithmic scale, with its interval.
+//! A [`Comparison`] as SVG: per workload the time of each contestant, on a logarithmic scale, with its interval. A case that
+//! did not complete has a cross and its outcome instead.
 
-use crate::comparison::{Comparison, FamilyReport, Table};
+use crate::comparison::{Cell, Comparison, FamilyReport, Table};
+use crate::plain::plain;
+use crate::render::crowds;
+use bench_record::Outcome;
 use plotters::coord::Shift;
 use plotters::prelude::*;
 
 const PANEL_WIDTH: u32 = 1000;
 const PANEL_HEIGHT: u32 = 420;
+/// The range of a panel without any time.
+const NO_TIMES: (f64, f64) = (0.1, 1.0);
 /// Distinguishable with the common color-vision deficiencies (Okabe and Ito 2008).
 const COLORS: [RGBColor; 7] = [
     RGBColor(0, 114, 178),
@@ -33,8 +39,8 @@ pub enum PlotError {
 /// # Errors
 /// A comparison in which nothing completed.
 pub fn svg(comparison: &Comparison) -> Result<String, PlotError> {
-    let panels: Vec<Panel<'_>> = comparison.tables.iter().flat_map(Panel::all).collect();
-    if panels.is_empty() {
+    let panels: Vec<Panel> = comparison.tables.iter().flat_map(Panel::all).collect();
+    if !panels.iter().any(Panel::has_times) {
         return Err(PlotError::Empty);
     }
     let mut text = String::new();
@@ -50,61 +56,84 @@ pub fn svg(comparison: &Comparison) -> Result<String, PlotError> {
     Ok(text)
 }
 
-/// A time to be drawn, in seconds.
+/// What is drawn of one case.
 struct Mark {
     workload: usize,
-    middle: f64,
-    ends: Option<(f64, f64)>,
+    shape: Shape,
+}
+
+enum Shape {
+    /// Its time in seconds, with the ends of its interval.
+    Time(f64, Option<(f64, f64)>),
+    /// How it ended instead.
+    Ended(&'static str),
 }
 
 /// One family of one table.
-struct Panel<'a> {
-    title: String,
-    workloads: Vec<&'a str>,
-    /// Contestants with at least one time.
-    series: Vec<(&'a str, Vec<Mark>)>,
+struct Panel {
+    /// What all of its times have in common, and on which machine that is not what it looks like.
+    titles: Vec<String>,
+    workloads: Vec<String>,
+    /// Contestants with their cases.
+    series: Vec<(String, Vec<Mark>)>,
 }
 
 type Area<'a> = DrawingArea<SVGBackend<'a>, Shift>;
 type Drawn<'a> = Result<(), DrawingAreaErrorKind<<SVGBackend<'a> as DrawingBackend>::ErrorType>>;
 
-impl<'a> Panel<'a> {
-    fn all(table: &'a Table) -> impl Iterator<Item = Self> {
+impl Panel {
+    fn all(table: &Table) -> impl Iterator<Item = Self> {
         table.families.iter().map(|f| Self::new(table, f)).filter(|p| !p.series.is_empty())
     }
 
-    fn new(table: &'a Table, family: &'a FamilyReport) -> Self {
-        let title = format!("{}, {}, {}", family.family.name(), table.suite, table.protocol);
+    fn new(table: &Table, family: &FamilyReport) -> Self {
+        let emulated = table.emulated.as_ref().map(|how| format!("emulated nodes: {how}"));
+        let titles = [format!("{}: {}", family.family.name(), table.title())];
         let compared = table.contestants.iter().filter(|c| c.is_compared());
-        let series = compared.map(|c| (c.label.as_str(), marks(family, &c.label)));
+        let series = compared.map(|c| (plain(&c.label), marks(family, &c.label)));
         Self {
-            title,
-            workloads: family.workloads.iter().map(|w| w.workload.as_str()).collect(),
+            titles: titles.into_iter().chain(emulated).chain(crowds(&table.contestants)).map(|t| plain(&t)).collect(),
+            workloads: family.workloads.iter().map(|w| plain(&w.workload)).collect(),
             series: series.filter(|(_, marks)| !marks.is_empty()).collect(),
         }
     }
 
+    fn has_times(&self) -> bool {
+        self.times().next().is_some()
+    }
+
+    fn times(&self) -> impl Iterator<Item = (f64, Option<(f64, f64)>)> {
+        self.series.iter().flat_map(|(_, marks)| marks).filter_map(Mark::time)
+    }
+
     /// The decades that hold every time and interval.
     fn range(&self) -> std::ops::Range<f64> {
-        let all = self.series.iter().flat_map(|(_, marks)| marks);
-        let ends = all.flat_map(|m| [m.middle, m.ends.map_or(m.middle, |e| e.0), m.ends.map_or(m.middle, |e| e.1)]);
-        let (low, high) = ends.fold((f64::INFINITY, 0.0f64), |(low, high), v| (low.min(v), high.max(v)));
+        let ends = self
+            .times()
+            .flat_map(|(middle, ends)| [middle, ends.map_or(middle, |e| e.0), ends.map_or(middle, |e| e.1)]);
+        let both = ends.map(|v| (v, v)).reduce(|(low, high), (v, _)| (low.min(v), high.max(v)));
+        let (low, high) = both.unwrap_or(NO_TIMES);
         // Whole decades, so that the axis has at least two labels; a little more, so that neither end loses its own.
         0.9 * 10f64.powf((low / 1.1).log10().floor())..1.1 * 10f64.powf((high * 1.1).log10().ceil())
     }
 
     fn draw<'b>(&self, area: &Area<'b>) -> Drawn<'b> {
         let count = self.workloads.len();
-        let mut chart = ChartBuilder::on(area)
-            .caption(&self.title, ("sans-serif", 18))
+        let mut area = area.clone();
+        for (i, title) in self.titles.iter().enumerate() {
+            area = area.titled(title, ("sans-serif", if i == 0 { 18 } else { 12 }))?;
+        }
+        let range = self.range();
+        let floor = range.start;
+        let mut chart = ChartBuilder::on(&area)
             .margin(12)
             .x_label_area_size(96)
             .y_label_area_size(64)
-            .build_cartesian_2d(-0.5..count as f64 - 0.5, self.range().log_scale())?;
+            .build_cartesian_2d(-0.5..count as f64 - 0.5, range.log_scale())?;
         let name = |x: &f64| {
             let at = x.round();
             let whole = (x - at).abs() < 1e-6 && at >= 0.0;
-            self.workloads.get(at as usize).filter(|_| whole).map_or_else(String::new, |w| (*w).to_owned())
+            self.workloads.get(at as usize).filter(|_| whole).cloned().unwrap_or_default()
         };
         chart
             .configure_mesh()
@@ -122,15 +151,37 @@ impl<'a> Panel<'a> {
             let style = if (i / COLORS.len()).is_multiple_of(2) { color.filled() } else { color.stroke_width(1) };
             let shift = (i as f64 - (self.series.len() - 1) as f64 / 2.0) * width;
             let at = |m: &Mark| m.workload as f64 + shift;
+            let times = || marks.iter().filter_map(|m| m.time().map(|(middle, ends)| (at(m), middle, ends)));
             chart
-                .draw_series(marks.iter().map(|m| Circle::new((at(m), m.middle), 3, style)))?
-                .label(*label)
+                .draw_series(times().map(|(x, middle, _)| Circle::new((x, middle), 3, style)))?
+                .label(label)
                 .legend(move |(x, y)| Circle::new((x + 8, y), 3, style));
-            let bars = marks.iter().filter_map(|m| m.ends.map(|(low, high)| vec![(at(m), low), (at(m), high)]));
+            let bars = times().filter_map(|(x, _, ends)| ends.map(|(low, high)| vec![(x, low), (x, high)]));
             chart.draw_series(bars.map(|bar| PathElement::new(bar, color.stroke_width(1))))?;
+            let ended = || marks.iter().filter_map(|m| m.ended().map(|word| (at(m), word)));
+            chart.draw_series(ended().map(|(x, _)| Cross::new((x, floor), 4, color.stroke_width(2))))?;
+            let font = ("sans-serif", 10).into_font().transform(FontTransform::Rotate270).color(color);
+            let word = |(x, word)| EmptyElement::at((x, floor)) + Text::new(word, (-5, -8), font.clone());
+            chart.draw_series(ended().map(word))?;
         }
         let legend = SeriesLabelPosition::UpperRight;
         chart.configure_series_labels().position(legend).background_style(WHITE.mix(0.8)).draw()
+    }
+}
+
+impl Mark {
+    const fn time(&self) -> Option<(f64, Option<(f64, f64)>)> {
+        match self.shape {
+            Shape::Time(middle, ends) => Some((middle, ends)),
+            Shape::Ended(_) => None,
+        }
+    }
+
+    const fn ended(&self) -> Option<&'static str> {
+        match self.shape {
+            Shape::Time(..) => None,
+            Shape::Ended(word) => Some(word),
+        }
     }
 }
 
@@ -140,13 +191,18 @@ fn seconds(y: f64) -> String {
 }
 
 fn marks(family: &FamilyReport, label: &str) -> Vec<Mark> {
-    const NS: f64 = 1e-9;
     let cells = family.workloads.iter().enumerate().flat_map(|(i, w)| w.cells.iter().map(move |c| (i, c)));
-    let timed = cells.filter(|(_, c)| c.contestant == label).filter_map(|(workload, c)| {
-        // A logarithm has no place for a time of zero.
-        let middle = c.wall_ns_median.filter(|m| *m > 0.0)? * NS;
-        let ends = c.wall_ns_interval.filter(|i| i.low > 0.0).map(|i| (i.low * NS, i.high * NS));
-        Some(Mark { workload, middle, ends })
-    });
-    timed.collect()
+    let own = cells.filter(|(_, c)| c.contestant == label);
+    own.filter_map(|(workload, c)| Some(Mark { workload, shape: shape(c)? })).collect()
+}
+
+/// None of a case whose time is zero: a logarithm has no place for it.
+fn shape(c: &Cell) -> Option<Shape> {
+    const NS: f64 = 1e-9;
+    if c.outcome != Outcome::Completed {
+        return Some(Shape::Ended(c.outcome.name()));
+    }
+    let middle = c.wall_ns_median.filter(|m| *m > 0.0)? * NS;
+    let ends = c.wall_ns_interval.filter(|i| i.low > 0.0).map(|i| (i.low * NS, i.high * NS));
+    Some(Shape::Time(middle, ends))
 }

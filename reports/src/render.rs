@@ -11,6 +11,8 @@ mod sheets;
 mod weak;
 mod wording;
 
+pub(crate) use wording::crowds;
+
 use crate::comparison::Comparison;
 use std::str::FromStr;
 

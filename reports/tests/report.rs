@@ -48,7 +48,7 @@ fn the_table_format_says_everything_within_its_width() {
 
     engine         completed        s  pen.  total ratio      geometric mean   over
     -------------------------------------------------------------------------------
-    stagedag       2 of 4     1200.61     2  1.20x 1.18–1.23  1.11x 1.09–1.13     2
+    stagedag       2 of 4     1200.61     2  1.20x 1.17–1.22  1.11x 1.09–1.13     2
     datafusion     4 of 4        2.35     0  baseline         baseline            -
     datafusion-1t  2 of 4     1200.92     2  1.82x 1.79–1.85  1.62x 1.60–1.65     2
 
@@ -75,16 +75,16 @@ fn the_table_format_says_everything_within_its_width() {
     dataframe: 1 workload
     ---------------------
 
-    workload     engine        ms      range   n  against the best  cpu ms  MiB
-    ---------------------------------------------------------------------------
-    groupby-q01  stagedag    60.1  59.8–60.6  5*  1.16x 1.14–1.17    108.2  280
-                 datafusion  52.0  51.5–52.5   5  best                93.6  280
+    workload     engine        ms      range  n  against the best  cpu ms  MiB
+    --------------------------------------------------------------------------
+    groupby-q01  stagedag    60.0  59.8–60.2  4  1.15x 1.14–1.17    108.1  280
+                 datafusion  52.0  51.5–52.5  5  best                93.6  280
 
     dataframe totals, ratios to datafusion
 
     engine         completed            ms  pen.  total ratio      geometric mean   over
     ------------------------------------------------------------------------------------
-    stagedag       1 of 1             60.1     0  1.16x 1.14–1.17  1.16x 1.14–1.17     1
+    stagedag       1 of 1             60.0     0  1.15x 1.14–1.17  1.15x 1.14–1.17     1
     datafusion     1 of 1             52.0     0  baseline         baseline            -
     datafusion-1t  0 of 1, 1 not run     -     0  -                -                   -
 
@@ -100,8 +100,9 @@ fn the_table_format_says_everything_within_its_width() {
 
     - A/A noise floor: the same engine measured twice differs by 1.0 % in the middle, 95 % of 2 cases by
       no more than 1.0 %
-    - contaminated: 2 of 77 trials, 1 repeated and left out, 1 counted all the same (*): not repeated,
-      or contaminated again when they were
+    - contaminated: 2 of 77 trials; 2 left out, for they were repeated or 2 clean ones of the same case
+      and arm remain
+    - contaminated and left out: groupby-q01 on stagedag (2)
     - warning: the CPU governor is unknown; pin it to `performance` for steadier times
     - machine 048219d77a3e3fb3: Example CPU @ 2.0 GHz, 2 cores, 24.0 GiB, Linux 6.18.0, disk vda ext4,
       tcp bbr
@@ -118,8 +119,9 @@ fn the_table_format_says_everything_within_its_width() {
       times are pairs of them (order statistics, at least 95 %), those of ratios and totals percentile
       bootstrap intervals (2000 resamples, fixed seed)
     - "indistinguishable": the interval of the ratio holds 1, or the difference is below the A/A floor
-      or the variation of either sample, or chance alone gives one as large in more than 5 % of cases
-      (rank test; for totals of few trials a permutation test)
+      (the larger of the workload's own and what 95 % of all stay within; for totals the latter) or the
+      variation of either sample, or chance alone gives one as large in more than 5 % of cases (rank
+      test; for totals of few trials a permutation test)
     - totals are sums of medians; a case that did not complete adds a penalty (pen.) of 2 x max(300 s,
       time limit, slowest median of that workload); ratios are over the cases that both completed
     - derived from TPC-H, not comparable with published TPC results
@@ -157,7 +159,7 @@ fn the_markdown_format_says_the_same() {
     insta::assert_snapshot!(render(&comparison(), Format::Markdown, Ink::Plain), @r#"
     # Wrong answers: 1
 
-    - sql tpch-q21 on stagedag: wrong_answer (5 trials): row 3 differs: expected 4 rows, found 5 [run-a]
+    - sql tpch-q21 on stagedag: wrong\_answer (5 trials): row 3 differs: expected 4 rows, found 5 \[run-a\]
 
     # 1gb, warm-1, machine 048219d77a3e3fb3
 
@@ -173,8 +175,8 @@ fn the_markdown_format_says_the_same() {
     | tpch-q02 | datafusion-1t | 130.0 | 128.7–131.3 | 5 | 1.38x 1.36–1.41 | 0.117 | 240 |
     | tpch-q18 | stagedag | - | - | 5 | failed, 4 of 5 completed | - | - |
     | tpch-q18 | datafusion | 1204.0 | 1192.0–1216.0 | 5 |  | 2.167 | 280 |
-    | tpch-q18 | datafusion-1t | - | - | 5 | timed_out | - | - |
-    | tpch-q21 | stagedag | - | - | 5 | wrong_answer | - | - |
+    | tpch-q18 | datafusion-1t | - | - | 5 | timed\_out | - | - |
+    | tpch-q21 | stagedag | - | - | 5 | wrong\_answer | - | - |
     | tpch-q21 | datafusion | 640.0 | 633.6–646.4 | 5 |  | 1.152 | 280 |
     | tpch-q21 | datafusion-1t | - | - | 1 | unsupported | - | - |
 
@@ -182,7 +184,7 @@ fn the_markdown_format_says_the_same() {
 
     | engine | completed | s | pen. | total ratio | geometric mean | over |
     |---|---|---:|---:|---|---|---:|
-    | stagedag | 2 of 4 | 1200.61 | 2 | 1.20x 1.18–1.23 | 1.11x 1.09–1.13 | 2 |
+    | stagedag | 2 of 4 | 1200.61 | 2 | 1.20x 1.17–1.22 | 1.11x 1.09–1.13 | 2 |
     | datafusion | 4 of 4 | 2.35 | 0 | baseline | baseline | - |
     | datafusion-1t | 2 of 4 | 1200.92 | 2 | 1.82x 1.79–1.85 | 1.62x 1.60–1.65 | 2 |
 
@@ -200,8 +202,8 @@ fn the_markdown_format_says_the_same() {
     | submit | 2.0 |
     | deserialize | 5.0 |
     | compute | 70.0 |
-    | shuffle_write | 13.0 |
-    | idle_barrier | 10.0 |
+    | shuffle\_write | 13.0 |
+    | idle\_barrier | 10.0 |
     | unknown | 0.0 |
     | slot seconds | 6.058 |
     | trials | 10 |
@@ -210,28 +212,29 @@ fn the_markdown_format_says_the_same() {
 
     | workload | engine | ms | range | n | against the best | cpu ms | MiB |
     |---|---|---:|---:|---:|---|---:|---:|
-    | groupby-q01 | stagedag | 60.1 | 59.8–60.6 | 5* | 1.16x 1.14–1.17 | 108.2 | 280 |
+    | groupby-q01 | stagedag | 60.0 | 59.8–60.2 | 4 | 1.15x 1.14–1.17 | 108.1 | 280 |
     | groupby-q01 | datafusion | 52.0 | 51.5–52.5 | 5 | best | 93.6 | 280 |
 
     ### dataframe totals, ratios to datafusion
 
     | engine | completed | ms | pen. | total ratio | geometric mean | over |
     |---|---|---:|---:|---|---|---:|
-    | stagedag | 1 of 1 | 60.1 | 0 | 1.16x 1.14–1.17 | 1.16x 1.14–1.17 | 1 |
+    | stagedag | 1 of 1 | 60.0 | 0 | 1.15x 1.14–1.17 | 1.15x 1.14–1.17 | 1 |
     | datafusion | 1 of 1 | 52.0 | 0 | baseline | baseline | - |
     | datafusion-1t | 0 of 1, 1 not run | - | 0 | - | - | - |
 
     ## Did not complete
 
-    - sql tpch-q18 on stagedag: failed: engine process ended with signal 9 [run-a]
-    - sql tpch-q18 on datafusion-1t: timed_out (5 trials): no answer after 60 s [run-a]
-    - sql tpch-q21 on datafusion-1t: unsupported: no correlated subqueries [run-a]
+    - sql tpch-q18 on stagedag: failed: engine process ended with signal 9 \[run-a\]
+    - sql tpch-q18 on datafusion-1t: timed\_out (5 trials): no answer after 60 s \[run-a\]
+    - sql tpch-q21 on datafusion-1t: unsupported: no correlated subqueries \[run-a\]
 
     ## How this was measured
 
     - A/A noise floor: the same engine measured twice differs by 1.0 % in the middle, 95 % of 2 cases by no more than 1.0 %
-    - contaminated: 2 of 77 trials, 1 repeated and left out, 1 counted all the same (*): not repeated, or contaminated again when they were
-    - warning: the CPU governor is unknown; pin it to `performance` for steadier times
+    - contaminated: 2 of 77 trials; 2 left out, for they were repeated or 2 clean ones of the same case and arm remain
+    - contaminated and left out: groupby-q01 on stagedag (2)
+    - warning: the CPU governor is unknown; pin it to \`performance\` for steadier times
     - machine 048219d77a3e3fb3: Example CPU @ 2.0 GHz, 2 cores, 24.0 GiB, Linux 6.18.0, disk vda ext4, tcp bbr
     - suite 1gb, protocol warm-1 (one engine process, 1 untimed run of the case before), 5 trials asked for, from 2026-11-22T19:04:05.123Z
     - runs: run-a; bench 0.1.0 (5f1c9a)
@@ -239,9 +242,9 @@ fn the_markdown_format_says_the_same() {
     - datafusion: datafusion 55.2.0, default settings, local, 1 x 2 slots
     - datafusion-1t: datafusion-1t 55.2.0, default settings, local, 1 x 1 slots
     - data tpch-sf1: 8661245 rows, 350 MiB, checksum 9e3779b9
-    - 10 cases have n < 6: ranges of the times are shown, not 95 % intervals, and none for n < 2; use --trials 10
+    - 10 cases have n \< 6: ranges of the times are shown, not 95 % intervals, and none for n \< 2; use --trials 10
     - times are medians of n trials, whose answers were checked outside the timer; 95 % intervals of times are pairs of them (order statistics, at least 95 %), those of ratios and totals percentile bootstrap intervals (2000 resamples, fixed seed)
-    - "indistinguishable": the interval of the ratio holds 1, or the difference is below the A/A floor or the variation of either sample, or chance alone gives one as large in more than 5 % of cases (rank test; for totals of few trials a permutation test)
+    - "indistinguishable": the interval of the ratio holds 1, or the difference is below the A/A floor (the larger of the workload's own and what 95 % of all stay within; for totals the latter) or the variation of either sample, or chance alone gives one as large in more than 5 % of cases (rank test; for totals of few trials a permutation test)
     - totals are sums of medians; a case that did not complete adds a penalty (pen.) of 2 x max(300 s, time limit, slowest median of that workload); ratios are over the cases that both completed
     - derived from TPC-H, not comparable with published TPC results
     "#);
@@ -262,7 +265,7 @@ fn the_json_format_is_stable() {
       ],
       "contamination": {
         "contaminated": 2,
-        "excluded": 1,
+        "excluded": 2,
         "trials": 77
       },
       "datasets": [
@@ -432,8 +435,8 @@ fn the_json_format_is_stable() {
           "of": 2,
           "total": {
             "interval": {
-              "high": 0.6702048991497421,
-              "low": 0.6467478260869565
+              "high": 0.6701550436990352,
+              "low": 0.64726364919136
             },
             "mann_whitney": null,
             "stratified_p": 0.0004997501249375312,
@@ -455,8 +458,8 @@ fn the_json_format_is_stable() {
           "of": 2,
           "total": {
             "interval": {
-              "high": 0.5581283900058814,
-              "low": 0.5396589433686229
+              "high": 0.5582166555945569,
+              "low": 0.5398857635521069
             },
             "mann_whitney": null,
             "stratified_p": 0.0004997501249375312,
@@ -535,6 +538,42 @@ fn the_plot_names_every_workload_and_contestant_that_has_a_time() {
         assert!(svg.contains(tick), "{tick:?}");
     }
     assert!(!svg.contains("0000000"), "a tick shows rounding errors");
+}
+
+#[test]
+fn the_plot_shows_every_case_that_did_not_complete_with_its_outcome() {
+    let svg = plot::svg(&comparison()).unwrap();
+    let count = |word: &str| svg.lines().filter(|line| line.trim() == word).count();
+    let outcomes = ["failed", "timed_out", "wrong_answer", "unsupported"];
+    assert_eq!(outcomes.map(count), [1; 4], "{svg}");
+    // An engine that completed nothing of a family is in its panel all the same.
+    let mut run = fixture::run();
+    run.observations.retain(|o| o.case.family == bench_record::Family::Sql);
+    let of = |workload: &str| fixture::case(bench_record::Family::Dataframe, workload, "stagedag");
+    run.observations.push(fixture::ended(&of("q"), 0, bench_record::Outcome::Failed, "out of memory"));
+    let svg = plot::svg(&compare(&[run], &Options::default()).unwrap()).unwrap();
+    assert!(svg.contains("dataframe: 1gb, warm-1"), "{svg}");
+}
+
+#[test]
+fn the_plot_has_the_title_of_the_table_and_says_what_is_no_cluster() {
+    let mut run = fixture::run();
+    run.context.cluster.emulated = Some("4 nodes emulated on 2 cores".into());
+    for o in &mut run.observations {
+        (o.case.scale, o.case.nodes) = (4, 4);
+        o.case.workload = format!("{}\u{1b}\u{202e}", o.case.workload);
+        o.key = o.case.key();
+    }
+    let comparison = compare(&[run], &Options::default()).unwrap();
+    let svg = plot::svg(&comparison).unwrap();
+    let title = comparison.tables[0].title();
+    assert_eq!(title, "1gb x 4, warm-1, machine 048219d77a3e3fb3");
+    assert!(render(&comparison, Format::Table, Ink::Plain).contains(&title));
+    let emulated = "emulated nodes: 4 nodes emulated on 2 cores";
+    for words in [format!("sql: {title}").as_str(), emulated, "4 nodes on 2 cores of one machine: "] {
+        assert!(svg.contains(words), "{words}: {svg}");
+    }
+    assert!(!svg.contains(['\u{1b}', '\u{202e}']));
 }
 
 #[test]

@@ -1,4 +1,6 @@
 //! The rules of measurement that a report must not break.
+//!
+//! Long because: each rule is a test, and they share what makes runs.
 
 #![expect(clippy::unwrap_used, reason = "a test may fail loudly")]
 
@@ -67,34 +69,54 @@ fn no_median_is_taken_over_survivors() {
 #[test]
 fn protocols_machines_data_and_programs_never_share_a_table() {
     let warm = fixture::run();
-    let mut cold = fixture::run();
+    let mut cold = fixture::later(1, fixture::run());
     for o in &mut cold.observations {
         o.case.protocol = Protocol::ColdProcess;
         o.key = o.case.key();
     }
-    let mut elsewhere = fixture::run();
+    let mut elsewhere = fixture::later(2, fixture::run());
     elsewhere.context.machine.cores = 64;
-    let mut other_bytes = fixture::run();
+    let mut other_bytes = fixture::later(3, fixture::run());
     other_bytes.context.datasets[0].checksum = "different".into();
-    let mut other_program = fixture::run();
+    let mut other_program = fixture::later(4, fixture::run());
     other_program.context.workloads[0].checksum = "different".into();
-    let comparison = compared(&[warm.clone(), cold, elsewhere, other_bytes, other_program]);
+    let runs = [warm, cold, elsewhere, other_bytes, other_program];
+    let comparison = compared(&runs);
     assert_eq!(comparison.tables.len(), 5);
-    for table in &comparison.tables {
-        assert_eq!(table.families, compared(std::slice::from_ref(&warm)).tables[0].families);
+    for (table, run) in comparison.tables.iter().zip(&runs) {
+        assert_eq!(table.families, compared(std::slice::from_ref(run)).tables[0].families);
     }
 }
 
 #[test]
 fn runs_of_the_same_engines_pool_their_trials_and_others_do_not() {
     let first = run_with(times(&sql("q", "datafusion"), Arm::Main, &[10.0, 11.0]));
-    let pooled = compared(&[first.clone(), first.clone()]);
+    let pooled = compared(&[first.clone(), fixture::later(1, first.clone())]);
     assert_eq!(cell(&pooled, "q", "datafusion").trials, 4);
     let mut rebuilt = first.clone();
     rebuilt.context.bench.build_id = "other".into();
     let apart = compared(&[first, rebuilt]);
     let labels: Vec<&str> = apart.tables[0].contestants.iter().map(|c| c.label.as_str()).collect();
     assert_eq!(labels, ["datafusion build 5f1c9a", "datafusion build other"]);
+}
+
+#[test]
+fn a_run_given_twice_is_refused_so_that_no_trial_counts_twice() {
+    let first = fixture::run();
+    let refused = |again: Run| compare(&[first.clone(), again], &Options::default()).map(|_| ()).unwrap_err();
+    assert_eq!(
+        refused(first.clone()).to_string(),
+        "results/run-a and results/run-a are the same run, started 2026-11-22T19:04:05.123Z: its trials would count twice; \
+         give one of them"
+    );
+    // A copy, and what it was before it was continued.
+    let mut copy = Run { path: "elsewhere/copy".into(), ..first.clone() };
+    copy.observations.truncate(10);
+    copy.context.finished_at = None;
+    assert!(matches!(refused(copy), CompareError::SameRun { again, .. } if again == "elsewhere/copy"));
+    let mut other_seed = first.clone();
+    other_seed.context.seed = 2;
+    assert_eq!(compared(&[first.clone(), other_seed, fixture::later(1, first.clone())]).tables.len(), 1);
 }
 
 #[test]
@@ -128,6 +150,22 @@ fn a_workload_without_an_arm_of_its_own_takes_the_floor_of_the_table() {
 }
 
 #[test]
+fn a_lucky_arm_of_its_own_does_not_replace_the_floor_of_the_table() {
+    let steady = [100.0, 100.1, 100.2, 99.9, 99.8];
+    let times_of = |workload, engine, arm, factor: f64| times(&sql(workload, engine), arm, &steady.map(|t| t * factor));
+    let mut observations = times_of("noisy", "datafusion", Arm::Main, 1.0);
+    observations.extend(times_of("noisy", "datafusion", Arm::Twin, 1.08));
+    observations.extend(times_of("q", "datafusion", Arm::Main, 1.0));
+    observations.extend(times_of("q", "datafusion", Arm::Twin, 1.0));
+    observations.extend(times_of("q", "stagedag", Arm::Main, 1.05));
+    let comparison = compared(&[run_with(observations)]);
+    assert_eq!(workload(&comparison, "q").noise_floor, Some(0.0));
+    assert_eq!(cell(&comparison, "q", "stagedag").against_best.unwrap().verdict, Verdict::Indistinguishable);
+    let text = render(&comparison, Format::Markdown, Ink::Plain);
+    assert!(text.contains("the larger of the workload's own and what 95 % of all stay within"), "{text}");
+}
+
+#[test]
 fn nothing_is_claimed_from_one_trial() {
     let mut observations = times(&sql("q", "datafusion"), Arm::Main, &[10.0]);
     observations.extend(times(&sql("q", "stagedag"), Arm::Main, &[30.0]));
@@ -149,15 +187,70 @@ fn nothing_below_the_variation_is_claimed() {
     assert_eq!(cell.against_best.unwrap().verdict, Verdict::Indistinguishable);
 }
 
+/// Five trials of `stagedag`, so many of them contaminated and five times as slow, beside five clean ones of `datafusion`.
+fn contaminated(count: usize) -> Run {
+    let mut slow = times(&sql("q", "stagedag"), Arm::Main, &around(200.0));
+    for o in slow.iter_mut().take(count) {
+        (o.contaminated, o.wall_ns) = (true, o.wall_ns.map(|ns| ns * 5));
+    }
+    slow.extend(times(&sql("q", "datafusion"), Arm::Main, &around(100.0)));
+    run_with(slow)
+}
+
 #[test]
-fn contaminated_trials_are_left_out_only_when_repeated() {
-    let comparison = compared(&[fixture::run()]);
-    let cell = cell(&comparison, "groupby-q01", "stagedag");
-    assert_eq!((cell.trials, cell.contaminated, cell.excluded), (5, 1, 1));
-    // The excluded trial took 500 ms; it is in no statistic.
-    assert!(cell.wall_ns_interval.unwrap().high < 61e6);
-    let seen = comparison.tables[0].contamination;
-    assert_eq!((seen.contaminated, seen.excluded), (2, 1));
+fn contaminated_trials_are_left_out_where_two_clean_ones_remain() {
+    for count in 1..=3 {
+        let comparison = compared(&[contaminated(count)]);
+        let cell = cell(&comparison, "q", "stagedag");
+        assert_eq!((cell.trials, cell.contaminated, cell.excluded), (5 - count, 0, count));
+        assert!(cell.wall_ns_interval.unwrap().high < 203e6, "{cell:?}");
+        let seen = comparison.tables[0].contamination;
+        assert_eq!((seen.trials, seen.contaminated, seen.excluded), (10, count, count));
+        let text = render(&comparison, Format::Markdown, Ink::Plain);
+        assert!(text.contains(&format!("contaminated and left out: q on stagedag ({count})")), "{text}");
+    }
+    assert_eq!(workload(&compared(&[contaminated(1)]), "q").winner.as_deref(), Some("datafusion"));
+}
+
+#[test]
+fn contaminated_trials_that_have_to_be_counted_show_no_winner_and_say_so() {
+    let comparison = compared(&[contaminated(4)]);
+    let cell = cell(&comparison, "q", "stagedag");
+    assert_eq!((cell.trials, cell.contaminated, cell.excluded), (5, 4, 0));
+    assert_eq!(cell.against_best.unwrap().verdict, Verdict::Contaminated);
+    assert_eq!(workload(&comparison, "q").winner, None);
+    let total = comparison.tables[0].families[0].totals[0].against_baseline.clone().unwrap();
+    assert_eq!((total.total.verdict, total.geometric_mean.verdict), (Verdict::Contaminated, Verdict::Contaminated));
+    let text = render(&comparison, Format::Table, Ink::Plain);
+    assert!(text.contains(" 5* ") && text.contains(", contaminated") && text.contains("no winner"), "{text}");
+    assert!(text.contains("contaminated and in use (*), for want of 2 clean ones: q on stagedag (4)"), "{text}");
+}
+
+#[test]
+fn a_contaminated_arm_shows_no_noise_floor() {
+    let mut run = contaminated(0);
+    let mut twin = times(&sql("q", "datafusion"), Arm::Twin, &around(150.0));
+    twin.iter_mut().for_each(|o| o.contaminated = true);
+    run.observations.extend(twin);
+    assert_eq!(compared(&[run]).tables[0].noise.cases, 0);
+}
+
+#[test]
+fn a_failure_stands_however_busy_the_machine_was() {
+    let mut run = contaminated(1);
+    let mut failed = fixture::ended(&sql("q", "stagedag"), 5, Outcome::Failed, "out of memory");
+    failed.contaminated = true;
+    run.observations.push(failed);
+    assert_eq!(cell(&compared(&[run]), "q", "stagedag").outcome, Outcome::Failed);
+}
+
+#[test]
+fn a_repeated_trial_is_left_out_even_where_no_clean_one_remains() {
+    let case = sql("q", "stagedag");
+    let mut all = times(&case, Arm::Main, &[500.0, 60.0]);
+    (all[0].contaminated, all[1].contaminated, all[1].repeat) = (true, true, Some(0));
+    let cell = cell(&compared(&[run_with(all)]), "q", "stagedag");
+    assert_eq!((cell.trials, cell.contaminated, cell.excluded, cell.wall_ns_median), (1, 1, 1, Some(60e6)));
 }
 
 #[test]
@@ -199,6 +292,7 @@ fn around(ms: f64) -> Vec<f64> {
 /// A run with a third engine: the stage-DAG style on four slots.
 fn with_four_slots(observations: Vec<Observation>) -> Run {
     let mut run = run_with(observations);
+    run.context.machine.cores = 4;
     let engine = EngineContext { slots: 4, ..run.context.engines[0].clone() };
     run.context.engines.push(engine);
     run
@@ -293,7 +387,7 @@ fn runs_that_share_no_table_are_told_why() {
         o.case.protocol = Protocol::ColdProcess;
         o.key = o.case.key();
     }
-    assert_eq!(compared(&[first.clone(), first.clone()]).notes, [""; 0]);
+    assert_eq!(compared(&[first.clone(), fixture::later(1, first.clone())]).notes, [""; 0]);
     let notes = compared(&[first, other]).notes;
     let [note] = notes.as_slice() else { panic!("one note: {notes:?}") };
     for part in [

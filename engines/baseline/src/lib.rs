@@ -1,7 +1,8 @@
 //! DataFusion's own execution as two engines: on all slots, and on one thread.
 //!
 //! They share tables, settings and programs with the styles, so that a difference is one of architecture. The single
-//! thread is the yardstick for how many cores an architecture needs before it pays (METHOD: COST).
+//! thread is the yardstick of COST: how many cores an architecture needs before it outperforms one thread (McSherry,
+//! Isard and Murray, HotOS 2015).
 //!
 //! | module | idea |
 //! |---|---|

@@ -61,7 +61,8 @@ impl FaultKind {
     }
 }
 
-/// When a fault fires: by the job's progress, so that fast and slow engines are hurt at the same point (METHOD rule 25).
+/// When a fault fires: by the job's progress and not by the time, at which a fast engine may be done and a slow one has
+/// hardly begun.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Trigger {

@@ -1,4 +1,5 @@
-//! COST: how many cores an engine needs to outperform the best single-threaded run.
+//! COST: how many cores an engine needs to outperform the best single-threaded run. Cores are those that are there: slots
+//! beyond them are more ways to use the same ones.
 
 use super::field::Field;
 use super::totals::total_ratio;
@@ -28,14 +29,14 @@ pub(super) fn report(
     floors: &Floors<'_>,
     family: Family,
 ) -> Option<CostReport> {
-    let single: Vec<usize> = with_cores(field, |cores| cores == 1).collect();
+    let single: Vec<usize> = with_slots(field, |slots| slots == 1).collect();
     let marks = marks(cases, &single);
     if marks.is_empty() {
         return None;
     }
-    let several = field.kinds(with_cores(field, |cores| cores > 1));
+    let several = field.kinds(with_slots(field, |slots| slots > 1));
     let entries = several.into_iter().filter_map(|kind| {
-        let cores = |who: &usize| field.contestants.get(*who).map(|c| (*who, c.cores()));
+        let cores = |who: &usize| field.contestants.get(*who).map(|c| (*who, c.cores_begun()));
         let sizes = kind.members.iter().filter_map(cores);
         let attempts = sizes.map(|(who, cores)| attempt(who, cores, cases, &marks, floors, family)).collect();
         entry(kind.name, attempts, marks.len(), floors.table.p95)
@@ -45,8 +46,8 @@ pub(super) fn report(
     Some(CostReport { single_thread, entries })
 }
 
-fn with_cores(field: &Field<'_>, wanted: fn(u32) -> bool) -> impl Iterator<Item = usize> {
-    field.compared().filter(move |(_, c)| wanted(c.cores())).map(|(i, _)| i)
+fn with_slots(field: &Field<'_>, wanted: fn(u32) -> bool) -> impl Iterator<Item = usize> {
+    field.compared().filter(move |(_, c)| wanted(c.slots_in_all())).map(|(i, _)| i)
 }
 
 /// Per workload the fastest single-threaded sample.
@@ -82,7 +83,7 @@ fn attempt<'m, 'a>(
 }
 
 fn entry(engine: String, mut attempts: Vec<Attempt<'_, '_>>, marks: usize, floor: Option<f64>) -> Option<CostEntry> {
-    // Nodes times slots can give the same cores twice; the faster way to use them is the one to judge by.
+    // Nodes and slots can make use of the same cores in several ways; the fastest is the one to judge by.
     let time = |a: &Attempt<'_, '_>| a.total.map_or(f64::INFINITY, |t| t.value);
     attempts.sort_by(|a, b| (a.cores, !a.complete).cmp(&(b.cores, !b.complete)).then(time(a).total_cmp(&time(b))));
     attempts.dedup_by_key(|a| a.cores);

@@ -1,7 +1,7 @@
 //! Engines under faults: which fired, what it took to recover, and what that cost.
 
 use super::field::Field;
-use super::measured::{Measured, seed_of};
+use super::measured::{Measured, sample};
 use super::totals::total_ratio;
 use super::workloads::{ByWorkload, Floors, ratio};
 use crate::comparison::{FaultCase, FaultEffect, FaultReport};
@@ -41,7 +41,7 @@ struct Hurt<'a> {
 }
 
 impl<'a> Hurt<'a> {
-    fn new(workload: &'a str, label: &str, m: &Measured<'a>) -> Option<Self> {
+    fn new(workload: &'a str, m: &Measured<'a>) -> Option<Self> {
         // What the engine refuses beforehand, such as to be hurt at all, is no trial of a fault.
         let asked = m.trials.iter().filter(|o| o.outcome != Outcome::Unsupported);
         let trials: Vec<(Fate, &Observation)> = asked.map(|o| (fate(o), *o)).collect();
@@ -51,8 +51,7 @@ impl<'a> Hurt<'a> {
         let mut hurt = Self { workload, outcome: m.outcome, trials, sample: None };
         let all_completed = hurt.completed() == hurt.count(Fate::Fired) && hurt.count(Fate::Unrecorded) == 0;
         if m.outcome != Outcome::WrongAnswer && all_completed {
-            let times = hurt.fired().filter_map(|o| o.wall_ns).map(|ns| ns as f64);
-            hurt.sample = Sample::new(times, seed_of(&[workload, label, "faults"]));
+            hurt.sample = sample(&hurt.fired().collect::<Vec<_>>(), m.seed);
         }
         Some(hurt)
     }
@@ -83,7 +82,7 @@ pub(super) fn reports(
         let mut cases: Vec<Hurt<'_>> = Vec::new();
         for (workload, of_case) in hurt {
             let of_this = of_case.iter().find(|(c, _)| *c == who);
-            cases.extend(of_this.and_then(|(_, m)| Hurt::new(workload, &contestant.label, m)));
+            cases.extend(of_this.and_then(|(_, m)| Hurt::new(workload, m)));
         }
         (!cases.is_empty()).then(|| report(field, (who, plan), &cases, whole, floors, family))
     });

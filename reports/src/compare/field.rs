@@ -3,8 +3,8 @@
 //! Trials with faults never meet those without: the faults planned for a trial are part of who its contestant is, and a
 //! contestant with faults is in the sheet of faults only.
 
-use super::ablation;
 use super::group::Group;
+use super::{ablation, contamination};
 use crate::comparison::Contestant;
 use bench_record::{Arm, Case, CaseKey, Observation, Run};
 use std::borrow::Cow;
@@ -16,7 +16,7 @@ pub(super) struct Trial<'a> {
     pub(super) observation: &'a Observation,
     /// Index into the contestants.
     pub(super) contestant: usize,
-    /// Contaminated and repeated: left out of all statistics.
+    /// Contaminated, and left out of all statistics.
     pub(super) excluded: bool,
 }
 
@@ -128,8 +128,9 @@ impl<'a> Field<'a> {
                 trials.push(Trial { run, observation: o, contestant, excluded });
             }
         }
+        contamination::leave_out(&mut trials);
         let identities: Vec<&Identity<'_>> = ranked.iter().map(|(_, id)| id).collect();
-        let mut contestants = contestants(&identities);
+        let mut contestants = contestants(&identities, group.cores());
         ablation::set_aside(&mut contestants);
         Self { contestants, trials }
     }
@@ -188,7 +189,8 @@ fn repeated(run: &Run) -> BTreeSet<(&CaseKey, Arm, u32)> {
     run.observations.iter().filter_map(|o| o.repeat.map(|trial| (&o.key, o.arm, trial))).collect()
 }
 
-fn contestants(identities: &[&Identity<'_>]) -> Vec<Contestant> {
+/// `usable` is how many cores the machine lets them use.
+fn contestants(identities: &[&Identity<'_>], usable: f64) -> Vec<Contestant> {
     let labels = labels(identities);
     let made = identities.iter().zip(labels).map(|(id, label)| Contestant {
         label,
@@ -197,12 +199,13 @@ fn contestants(identities: &[&Identity<'_>]) -> Vec<Contestant> {
         cluster: id.cluster.to_owned(),
         nodes: id.nodes,
         slots: id.slots,
+        cores: 0.0,
         version: id.version.map(str::to_owned),
         build_id: id.build_id.to_owned(),
         faults: id.faults.as_deref().map(str::to_owned),
         ablates: None,
     });
-    made.collect()
+    made.map(|c| c.with_cores(usable)).collect()
 }
 
 /// Slots per node in words.

@@ -1,5 +1,6 @@
 //! Which trials may share a table: those of one machine, suite, scale, protocol, data and programs.
 
+use super::CompareError;
 use bench_record::{Case, Protocol, Run};
 use std::collections::BTreeSet;
 
@@ -12,6 +13,26 @@ pub(super) struct Group<'a> {
     pub(super) machine: String,
     /// Runs that read other bytes or ran another program under the same name are not together in here.
     pub(super) runs: Vec<&'a Run>,
+}
+
+/// Refuses a run that is given twice, be it as a copy or as it was before it was continued: pooled with itself it would
+/// have twice the trials, and narrower intervals for nothing.
+pub(super) fn all_different(runs: &[Run]) -> Result<(), CompareError> {
+    for (at, again) in runs.iter().enumerate() {
+        if let Some(first) = runs.iter().take(at).find(|first| is_same(first, again)) {
+            let folder = |run: &Run| run.path.display().to_string();
+            let started_at = again.context.started_at.to_string();
+            return Err(CompareError::SameRun { first: folder(first), again: folder(again), started_at });
+        }
+    }
+    Ok(())
+}
+
+/// Whether one command began both, on one machine in one instant.
+fn is_same(a: &Run, b: &Run) -> bool {
+    let (a, b) = (&a.context, &b.context);
+    (a.started_at, &a.bench, a.seed, &a.suite) == (b.started_at, &b.bench, b.seed, &b.suite)
+        && a.machine.key() == b.machine.key()
 }
 
 /// Sorts runs into groups, in the order they are given.
@@ -95,6 +116,12 @@ impl Group<'_> {
     /// Whether a case belongs to this table.
     pub(super) fn holds(&self, case: &Case) -> bool {
         case.suite == self.suite && case.protocol == self.protocol && case.scale == self.scale
+    }
+
+    /// Cores of the machine that a process may use.
+    pub(super) fn cores(&self) -> f64 {
+        let machine = self.runs.first().map(|r| &r.context.machine);
+        machine.map_or(f64::INFINITY, |m| m.quota_cores.unwrap_or_else(|| f64::from(m.cores)))
     }
 
     pub(super) fn machine_summary(&self) -> String {

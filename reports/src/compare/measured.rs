@@ -1,8 +1,9 @@
 //! The trials of one contestant on one workload, reduced to what a comparison needs.
 
 use super::field::{Field, Trial};
+use crate::comparison::Contestant;
 use crate::stats::{Sample, median, sorted};
-use bench_record::{Arm, Family, Observation, Outcome};
+use bench_record::{Arm, CaseKey, Family, Observation, Outcome};
 use std::collections::BTreeMap;
 
 /// Which case: ordered by family, workload, contestant.
@@ -25,7 +26,9 @@ pub(super) struct Measured<'a> {
     pub(super) reason: Option<String>,
     /// Times; none unless every trial that counts completed.
     pub(super) sample: Option<Sample>,
-    /// How far the A/A twin's median lies from it.
+    /// What its times are resampled with.
+    pub(super) seed: u64,
+    /// How far the A/A twin's median lies from it; none where contaminated trials had to be counted.
     pub(super) noise: Option<f64>,
 }
 
@@ -37,8 +40,10 @@ pub(super) fn measure<'a>(field: &Field<'a>) -> BTreeMap<CaseAt<'a>, Measured<'a
         let at = CaseAt { family: case.family, workload: &case.workload, contestant: trial.contestant };
         trials.entry(at).or_default().push(trial);
     }
-    let measured =
-        trials.into_iter().map(|(at, trials)| (at, reduce(&trials, at.workload, field.label(at.contestant))));
+    let measured = trials.into_iter().filter_map(|(at, trials)| {
+        let contestant = field.contestants.get(at.contestant)?;
+        Some((at, reduce(&trials, seed_of(&trials.first()?.observation.key, contestant))))
+    });
     measured.filter(|(_, m)| !m.trials.is_empty() || m.outcome != Outcome::Completed).collect()
 }
 
@@ -54,7 +59,7 @@ pub(super) fn by_workload<'m, 'a>(
     out
 }
 
-fn reduce<'a>(all: &[&Trial<'a>], workload: &str, label: &str) -> Measured<'a> {
+fn reduce<'a>(all: &[&Trial<'a>], seed: u64) -> Measured<'a> {
     let counted = |arm: Arm| {
         let of_arm = all.iter().filter(move |t| t.observation.arm == arm && !t.excluded);
         of_arm.map(|t| t.observation).collect::<Vec<_>>()
@@ -66,26 +71,91 @@ fn reduce<'a>(all: &[&Trial<'a>], workload: &str, label: &str) -> Measured<'a> {
     let others = trials.iter().chain(&twins).copied().filter(|o| o.outcome != Outcome::Completed);
     let worst = wrong.chain(others).min_by_key(|o| o.outcome);
     let outcome = worst.map_or(Outcome::Completed, |o| o.outcome);
-    let seed = |arm: Arm| seed_of(&[workload, label, arm.name()]);
-    let times = |of: &[&Observation], arm| match outcome {
-        Outcome::Completed => Sample::new(of.iter().filter_map(|o| o.wall_ns).map(|ns| ns as f64), seed(arm)),
-        _ => None,
-    };
-    let sample = times(&trials, Arm::Main);
+    let sample = if outcome == Outcome::Completed { sample(&trials, seed) } else { None };
     let twin = median(&sorted(twins.iter().filter_map(|o| o.wall_ns).map(|ns| ns as f64)));
-    let noise = sample.as_ref().zip(twin).map(|(s, twin)| crate::stats::effect(s.median / twin));
+    let clean = sample.as_ref().filter(|s| !s.contaminated && twins.iter().all(|o| !o.contaminated));
+    let noise = clean.zip(twin).map(|(s, twin)| crate::stats::effect(s.median / twin));
     Measured {
         excluded: all.iter().filter(|t| t.excluded && t.observation.arm == Arm::Main).count(),
         reason: worst.and_then(|o| o.reason.clone()),
         trials,
         outcome,
         sample,
+        seed,
         noise: noise.filter(|n| n.is_finite()),
     }
 }
 
-/// A seed from names (FNV-1a), so that a case's interval does not depend on what else is in the report.
-pub(super) fn seed_of(names: &[&str]) -> u64 {
-    let bytes = names.iter().flat_map(|n| n.bytes().chain([0]));
+/// The times of trials that completed.
+pub(super) fn sample(trials: &[&Observation], seed: u64) -> Option<Sample> {
+    let sample = Sample::new(trials.iter().filter_map(|o| o.wall_ns).map(|ns| ns as f64), seed)?;
+    Some(Sample { contaminated: trials.iter().any(|o| o.contaminated), ..sample })
+}
+
+/// A seed (FNV-1a) from all that makes trials repetitions of each other: the case, the engine's version and build, and the
+/// faults planned. Samples that meet in a ratio differ in one of these, of the scale too where data grow with the nodes,
+/// and so draw independently. What else is in the report changes nothing.
+fn seed_of(key: &CaseKey, contestant: &Contestant) -> u64 {
+    let Contestant { version, build_id, faults, .. } = contestant;
+    let texts = [key.as_str(), version.as_deref().unwrap_or_default(), build_id, faults.as_deref().unwrap_or_default()];
+    let bytes = texts.iter().flat_map(|text| text.bytes().chain([0]));
     bytes.fold(0xcbf2_9ce4_8422_2325, |h, b| (h ^ u64::from(b)).wrapping_mul(0x0100_0000_01b3))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use bench_record::{Case, Protocol};
+
+    fn case(nodes: u32, scale: u32) -> Case {
+        Case {
+            suite: "1gb".into(),
+            family: Family::Sql,
+            workload: "q".into(),
+            engine: "actor".into(),
+            variant: Case::DEFAULT_VARIANT.into(),
+            cluster: "processes".into(),
+            nodes,
+            slots: 1,
+            protocol: Protocol::Warm(1),
+            scale,
+        }
+    }
+
+    fn contestant(build_id: &str, faults: Option<&str>) -> Contestant {
+        Contestant {
+            label: "actor".into(),
+            engine: "actor".into(),
+            variant: Case::DEFAULT_VARIANT.into(),
+            cluster: "processes".into(),
+            nodes: 1,
+            slots: 1,
+            cores: 1.0,
+            version: None,
+            build_id: build_id.into(),
+            faults: faults.map(str::to_owned),
+            ablates: None,
+        }
+    }
+
+    #[test]
+    fn scales_nodes_builds_and_faults_draw_differently() {
+        let plain = contestant("a", None);
+        let seeds = [
+            seed_of(&case(1, 1).key(), &plain),
+            seed_of(&case(1, 2).key(), &plain),
+            seed_of(&case(2, 1).key(), &plain),
+            seed_of(&case(1, 1).key(), &contestant("b", None)),
+            seed_of(&case(1, 1).key(), &contestant("a", Some("kill@50%"))),
+        ];
+        let times = [10.0, 11.0, 12.0, 13.0, 14.0, 15.0];
+        let drawn = |seed: u64| {
+            let bootstrap = Sample::new(times, seed).unwrap().bootstrap.unwrap();
+            (0..50).map(|i| bootstrap.draw(i).unwrap()).collect::<Vec<_>>()
+        };
+        for (i, a) in seeds.iter().enumerate() {
+            assert!(seeds[..i].iter().all(|b| drawn(*a) != drawn(*b)), "{i}");
+        }
+        assert_eq!(seed_of(&case(1, 1).key(), &Contestant { label: "actor/1".into(), ..plain }), seeds[0]);
+    }
 }

@@ -2,7 +2,7 @@
 //!
 //! Every node count is judged by the same workloads: those that all of them completed. A node count that was measured with
 //! several numbers of slots per node gives one series per number of slots; otherwise the slots are taken as they are, for
-//! the cores of one machine are shared out among its nodes.
+//! the cores of one machine are shared out among its nodes. Where they are more slots than cores, the cores count.
 
 use super::field::{Field, Kind, slots_text};
 use super::totals::total_ratio;
@@ -65,7 +65,7 @@ fn one(field: &Field<'_>, cases: &ByWorkload<'_, '_>, floors: &Floors<'_>, kind:
         kind.members.iter().filter_map(|i| Some((*i, field.contestants.get(*i)?))).collect();
     members.sort_by_key(|(_, c)| c.nodes);
     let (_, first) = *members.first().filter(|_| members.len() > 1)?;
-    let slots_shared = members.iter().any(|(_, c)| c.slots != first.slots);
+    let unit = Unit::of(members.iter().map(|(_, c)| *c));
     let common: Vec<Vec<&Sample>> = cases.values().filter_map(|of_case| completed_by_all(of_case, &members)).collect();
     let sizes: Vec<Size<'_, '_>> = (members.iter().enumerate())
         .map(|(at, (_, contestant))| {
@@ -79,9 +79,10 @@ fn one(field: &Field<'_>, cases: &ByWorkload<'_, '_>, floors: &Floors<'_>, kind:
         cluster: first.cluster.clone(),
         common: common.len(),
         cases: cases.len(),
-        slots_shared,
-        points: sizes.iter().map(|size| point(size, smallest, slots_shared, floors.table.p95)).collect(),
-        law: law(&sizes, slots_shared),
+        slots_shared: unit.slots_shared,
+        shared_cores: unit.shared_cores,
+        points: sizes.iter().map(|size| point(size, smallest, unit, floors.table.p95)).collect(),
+        law: law(&sizes, unit),
     })
 }
 
@@ -94,12 +95,41 @@ fn completed_by_all<'m>(
     members.iter().map(|(who, _)| sample(*who)).collect()
 }
 
-/// What a cluster is the size of: nodes, or slots if nodes differ in theirs.
-pub(super) fn units(contestant: &Contestant, slots_shared: bool) -> u32 {
-    if slots_shared { contestant.cores() } else { contestant.nodes }
+/// What the clusters of a series are measured in: nodes, or slots if nodes differ in theirs, or cores if some have more
+/// slots than there are cores for.
+#[derive(Clone, Copy)]
+pub(super) struct Unit {
+    pub(super) slots_shared: bool,
+    pub(super) shared_cores: Option<f64>,
 }
 
-fn point(size: &Size<'_, '_>, smallest: &Size<'_, '_>, slots_shared: bool, floor: Option<f64>) -> ScalingPoint {
+impl Unit {
+    pub(super) fn of<'c>(members: impl Iterator<Item = &'c Contestant>) -> Self {
+        let all: Vec<&Contestant> = members.collect();
+        let slots: BTreeSet<u32> = all.iter().map(|c| c.slots).collect();
+        let crowded = all.iter().filter(|c| c.is_crowded());
+        Self { slots_shared: slots.len() > 1, shared_cores: crowded.map(|c| c.cores).reduce(f64::max) }
+    }
+
+    /// How many times the other's size one is.
+    pub(super) fn growth(self, larger: &Contestant, smaller: &Contestant) -> f64 {
+        match self.shared_cores {
+            Some(_) => larger.cores / smaller.cores,
+            None => f64::from(self.count(larger)) / f64::from(self.count(smaller)),
+        }
+    }
+
+    /// The size that the law is over; none where slots share cores: what such nodes add is not what the law is about.
+    pub(super) fn of_law(self, contestant: &Contestant) -> Option<u32> {
+        (!contestant.is_crowded()).then(|| self.count(contestant))
+    }
+
+    fn count(self, contestant: &Contestant) -> u32 {
+        if self.slots_shared { contestant.slots_in_all() } else { contestant.nodes }
+    }
+}
+
+fn point(size: &Size<'_, '_>, smallest: &Size<'_, '_>, unit: Unit, floor: Option<f64>) -> ScalingPoint {
     let c = size.contestant;
     let is_smallest = c.label == smallest.contestant.label;
     let time = total_ratio(&size.times.beside(&smallest.times), floor).filter(|_| !is_smallest).map(|t| t.total);
@@ -108,7 +138,7 @@ fn point(size: &Size<'_, '_>, smallest: &Size<'_, '_>, slots_shared: bool, floor
         interval: t.interval.map(|i| Interval { low: 1.0 / i.high, high: 1.0 / i.low }),
         ..t
     });
-    let growth = f64::from(units(c, slots_shared)) / f64::from(units(smallest.contestant, slots_shared));
+    let growth = unit.growth(c, smallest.contestant);
     ScalingPoint {
         contestant: c.label.clone(),
         nodes: c.nodes,
@@ -123,10 +153,10 @@ fn point(size: &Size<'_, '_>, smallest: &Size<'_, '_>, slots_shared: bool, floor
     }
 }
 
-fn law(sizes: &[Size<'_, '_>], slots_shared: bool) -> Law {
+fn law(sizes: &[Size<'_, '_>], unit: Unit) -> Law {
     let point = |size: &Size<'_, '_>| {
         let resampled = size.times.resampled()?.map(|ns| ns / 1e9);
-        Some(Point { nodes: units(size.contestant, slots_shared), seconds: size.times.total()? / 1e9, resampled })
+        Some(Point { nodes: unit.of_law(size.contestant)?, seconds: size.times.total()? / 1e9, resampled })
     };
     fitted(sizes.iter().filter_map(point))
 }

@@ -3,7 +3,7 @@
 use super::field::Field;
 use super::measured::Measured;
 use super::workloads::{ByWorkload, Floors};
-use crate::comparison::{Ratio, Total, TotalRatio};
+use crate::comparison::{Ratio, Total, TotalRatio, Verdict};
 use crate::stats::{Bootstrap, Evidence, INTERVAL_TRIALS, Sample, Stratum, judge, least_p, median, sorted, stratified};
 use bench_record::Outcome;
 
@@ -92,12 +92,13 @@ pub(super) fn total_ratio(pairs: &[Pair<'_>], floor: Option<f64>) -> Option<Tota
         let logs: Vec<Bootstrap> = pairs.iter().map(|(a, b)| a.combine(b, |a, b| (a / b).ln())).collect();
         Some(Bootstrap::sum(logs.iter())?.map(|sum| (sum / n).exp()))
     });
+    let contaminated = pairs.iter().any(|(a, b)| a.contaminated || b.contaminated);
     // With enough trials everywhere an interval is evidence enough.
     let few = pairs.iter().any(|(a, b)| size(a).min(size(b)) < INTERVAL_TRIALS);
     let ratio = |value: f64, resampled: Option<Bootstrap>, weight: fn(&[f64]) -> f64| {
         let interval = resampled.map(|r| r.interval());
         let evidence = if few { evidence(pairs, value, weight) } else { Evidence { p: 0.0, least_p: 0.0 } };
-        let verdict = judge(value, interval, evidence, [floor]);
+        let verdict = if contaminated { Verdict::Contaminated } else { judge(value, interval, evidence, [floor]) };
         Ratio { value, interval, verdict, mann_whitney: None, stratified_p: few.then_some(evidence.p) }
     };
     // In a sum a workload counts as much as it takes, in a mean of ratios as much as any other.

@@ -7,7 +7,7 @@ use super::Cases;
 use super::field::{Field, alike};
 use super::group::Group;
 use super::measured::{by_workload, measure};
-use super::scaling::{Times, fitted, units};
+use super::scaling::{Times, Unit, fitted};
 use super::totals::total_ratio;
 use super::workloads::Floors;
 use crate::comparison::{Contestant, Law, WeakPoint, WeakScaling, WeakSeries};
@@ -102,7 +102,7 @@ struct Size<'g, 'a> {
 
 fn one(engine: String, members: &[Member<'_, '_>], family: Family, floor: Option<f64>) -> Option<WeakSeries> {
     let first = members.first().filter(|_| members.len() > 1)?.contestant;
-    let slots_shared = members.iter().any(|m| m.contestant.slots != first.slots);
+    let unit = Unit::of(members.iter().map(|m| m.contestant));
     let times: Vec<BTreeMap<&str, &Sample>> = members.iter().map(|m| samples(m, family)).collect();
     let run: BTreeSet<&str> = members
         .iter()
@@ -124,9 +124,10 @@ fn one(engine: String, members: &[Member<'_, '_>], family: Family, floor: Option
         cluster: first.cluster.clone(),
         common: common.len(),
         cases: run.len(),
-        slots_shared,
-        points: sizes.iter().map(|size| point(size, smallest, slots_shared, floor)).collect(),
-        law: law(&sizes, slots_shared),
+        slots_shared: unit.slots_shared,
+        shared_cores: unit.shared_cores,
+        points: sizes.iter().map(|size| point(size, smallest, unit, floor)).collect(),
+        law: law(&sizes, unit),
     })
 }
 
@@ -140,12 +141,12 @@ fn samples<'g>(member: &Member<'g, '_>, family: Family) -> BTreeMap<&'g str, &'g
     own.collect()
 }
 
-fn point(size: &Size<'_, '_>, smallest: &Size<'_, '_>, slots_shared: bool, floor: Option<f64>) -> WeakPoint {
+fn point(size: &Size<'_, '_>, smallest: &Size<'_, '_>, unit: Unit, floor: Option<f64>) -> WeakPoint {
     let (c, base) = (size.member.contestant, smallest.member.contestant);
     let (scale, least) = (size.member.grown.scale, smallest.member.grown.scale);
     let time = total_ratio(&size.times.beside(&smallest.times), floor).filter(|_| scale != least).map(|t| t.total);
     let data = f64::from(scale) / f64::from(least);
-    let cluster = f64::from(units(c, slots_shared)) / f64::from(units(base, slots_shared));
+    let cluster = unit.growth(c, base);
     let efficiency = |time: f64| data / time / cluster;
     WeakPoint {
         nodes: c.nodes,
@@ -162,11 +163,11 @@ fn point(size: &Size<'_, '_>, smallest: &Size<'_, '_>, slots_shared: bool, floor
 }
 
 /// The law of the work done per second: so much data in so much time.
-fn law(sizes: &[Size<'_, '_>], slots_shared: bool) -> Law {
+fn law(sizes: &[Size<'_, '_>], unit: Unit) -> Law {
     let point = |size: &Size<'_, '_>| {
         let data = f64::from(size.member.grown.scale);
         let resampled = size.times.resampled()?.map(|ns| ns / 1e9 / data);
-        let nodes = units(size.member.contestant, slots_shared);
+        let nodes = unit.of_law(size.member.contestant)?;
         Some(Point { nodes, seconds: size.times.total()? / 1e9 / data, resampled })
     };
     fitted(sizes.iter().filter_map(point))

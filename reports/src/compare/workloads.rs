@@ -2,7 +2,7 @@
 
 use super::field::Field;
 use super::measured::{CaseAt, Measured};
-use crate::comparison::{Cell, Contestant, NoiseFloor, Ratio, WorkloadReport};
+use crate::comparison::{Cell, Contestant, NoiseFloor, Ratio, Verdict, WorkloadReport};
 use crate::stats::{Evidence, Sample, judge, mann_whitney, median, quantile, sorted};
 use bench_record::{Family, Observation, Outcome};
 use std::collections::BTreeMap;
@@ -36,9 +36,10 @@ impl<'a> Floors<'a> {
         self.by_workload.get(&(family, workload)).copied()
     }
 
-    /// A workload's own floor, or else the table's.
+    /// The larger of a workload's own floor and the table's: one lucky draw of a single A/A arm does not make a machine
+    /// that steady.
     pub(super) fn of(&self, family: Family, workload: &str) -> Option<f64> {
-        self.own(family, workload).or(self.table.p95)
+        [self.own(family, workload), self.table.p95].into_iter().flatten().reduce(f64::max)
     }
 }
 
@@ -48,7 +49,11 @@ pub(super) fn ratio(a: &Sample, b: &Sample, floor: Option<f64>) -> Ratio {
     let interval = a.bootstrap.as_ref().zip(b.bootstrap.as_ref()).map(|(a, b)| a.ratio(b).interval());
     let test = mann_whitney(&a.ascending, &b.ascending);
     let evidence = Evidence::of_ranks(test, a.ascending.len(), b.ascending.len());
-    let verdict = judge(value, interval, evidence, [floor, a.cv, b.cv]);
+    let verdict = if a.contaminated || b.contaminated {
+        Verdict::Contaminated
+    } else {
+        judge(value, interval, evidence, [floor, a.cv, b.cv])
+    };
     Ratio { value, interval, verdict, mann_whitney: test, stratified_p: None }
 }
 

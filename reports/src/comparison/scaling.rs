@@ -18,6 +18,9 @@ pub struct ScalingSeries {
     /// Whether the slots per node differ, because the cores of one machine were shared out. Efficiency is then per slot of
     /// the whole cluster, not per node.
     pub slots_shared: bool,
+    /// The cores of the one machine, if some node count has more slots than those. Efficiency is then per core that is
+    /// there, and such node counts are left out of the law.
+    pub shared_cores: Option<f64>,
     /// Ascending by node count; the first is what the others are compared with.
     pub points: Vec<ScalingPoint>,
     /// The Universal Scalability Law.
@@ -40,7 +43,7 @@ pub struct ScalingPoint {
     /// Time at the smallest node count over time here, so above 1 is faster; absent for the smallest itself. Its verdict
     /// is about the time here: `faster` means that the added nodes helped.
     pub speedup: Option<Ratio>,
-    /// The speedup over the growth of the cluster: 1 is all that could be hoped for.
+    /// The speedup over the growth of the cluster, in nodes, slots or cores: 1 is all that could be hoped for.
     pub efficiency: Option<f64>,
     /// Its 95 % interval.
     pub efficiency_interval: Option<Interval>,

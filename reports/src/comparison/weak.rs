@@ -34,6 +34,9 @@ pub struct WeakSeries {
     /// Whether the slots per node differ, because the cores of one machine were shared out. Efficiency is then per slot of
     /// the whole cluster, not per node.
     pub slots_shared: bool,
+    /// The cores of the one machine, if some node count has more slots than those. Efficiency is then per core that is
+    /// there, and such node counts are left out of the law.
+    pub shared_cores: Option<f64>,
     /// Ascending by node count; the first is what the others are compared with.
     pub points: Vec<WeakPoint>,
     /// The Universal Scalability Law, of the work done per second: data over time.

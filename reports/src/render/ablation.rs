@@ -28,6 +28,7 @@ fn study(family: &FamilyReport, a: &Ablation) -> Vec<Block> {
     };
     blocks.extend(rest(Verdict::Indistinguishable, "indistinguishable with and without"));
     blocks.extend(rest(Verdict::Unresolved, "too few trials to say"));
+    blocks.extend(rest(Verdict::Contaminated, "too few clean trials to say"));
     blocks
 }
 

@@ -2,12 +2,13 @@
 
 use super::layout::Block;
 use super::scale::percent;
-use crate::comparison::{Contestant, Table};
+use crate::comparison::{Cell, Contestant, Table};
 use crate::stats::{INTERVAL_TRIALS, RESAMPLES};
 use bench_record::{Case, Protocol};
 
 pub(super) fn blocks(table: &Table) -> Vec<Block> {
-    let mut items = vec![noise(table), contamination(table)];
+    let mut items = vec![noise(table)];
+    items.extend(contamination(table));
     items.extend(table.warnings.iter().map(|w| format!("warning: {w}")));
     items.push(format!("machine {}: {}", table.machine, table.machine_summary));
     let trials: Vec<String> = table.trials_requested.iter().map(u32::to_string).collect();
@@ -45,9 +46,9 @@ pub(super) fn blocks(table: &Table) -> Vec<Block> {
          ({RESAMPLES} resamples, fixed seed)"
     ));
     items.push(
-        "\"indistinguishable\": the interval of the ratio holds 1, or the difference is below the A/A floor or the \
-         variation of either sample, or chance alone gives one as large in more than 5 % of cases (rank test; for totals of \
-         few trials a permutation test)"
+        "\"indistinguishable\": the interval of the ratio holds 1, or the difference is below the A/A floor (the larger of \
+         the workload's own and what 95 % of all stay within; for totals the latter) or the variation of either sample, or \
+         chance alone gives one as large in more than 5 % of cases (rank test; for totals of few trials a permutation test)"
             .to_owned(),
     );
     items.push(
@@ -87,17 +88,44 @@ fn noise(table: &Table) -> String {
     }
 }
 
-fn contamination(table: &Table) -> String {
+/// How many trials were disturbed, which of them are in no number, and which had to be counted.
+fn contamination(table: &Table) -> Vec<String> {
     let c = table.contamination;
-    let kept = c.contaminated.saturating_sub(c.excluded);
-    let kept_text = match kept {
-        0 => String::new(),
-        kept => format!(", {kept} counted all the same (*): not repeated, or contaminated again when they were"),
-    };
-    match c.contaminated {
-        0 => format!("no contamination seen in {} trials", c.trials),
-        n => format!("contaminated: {n} of {} trials, {} repeated and left out{kept_text}", c.trials, c.excluded),
+    if c.contaminated == 0 {
+        return vec![format!("no contamination seen in {} trials", c.trials)];
     }
+    let kept = c.contaminated.saturating_sub(c.excluded);
+    let kept = if kept > 0 { format!("; {kept} in use") } else { String::new() };
+    let mut items = vec![format!(
+        "contaminated: {} of {} trials; {} left out, for they were repeated or 2 clean ones of the same case and arm \
+         remain{kept}",
+        c.contaminated, c.trials, c.excluded
+    )];
+    items.extend(named(table, |cell| cell.excluded).map(|cases| format!("contaminated and left out: {cases}")));
+    items.extend(named(table, |cell| cell.contaminated).map(|cases| {
+        format!(
+            "contaminated and in use (*), for want of 2 clean ones: {cases}; nothing is claimed of these cases and of totals \
+             with them"
+        )
+    }));
+    items
+}
+
+/// So many cases are named; the JSON report has them all.
+const NAMED_MAX: usize = 12;
+
+/// The cases with such trials, and how many.
+fn named(table: &Table, of: impl Fn(&Cell) -> usize) -> Option<String> {
+    let cells = table.families.iter().flat_map(|f| &f.workloads).flat_map(|w| w.cells.iter().map(move |c| (w, c)));
+    let some = cells.filter(|(_, cell)| of(cell) > 0);
+    let mut cases: Vec<String> =
+        some.map(|(w, cell)| format!("{} on {} ({})", w.workload, cell.contestant, of(cell))).collect();
+    let more = cases.len().saturating_sub(NAMED_MAX);
+    if more > 0 {
+        cases.truncate(NAMED_MAX);
+        cases.push(format!("and {more} more cases"));
+    }
+    (!cases.is_empty()).then(|| cases.join(", "))
 }
 
 fn meaning(protocol: Protocol) -> String {

@@ -1,6 +1,7 @@
 //! Blocks of a document laid out as text within [`WIDTH`] columns, or as Markdown.
 
 use super::{Ink, WIDTH};
+use crate::plain::{self, plain};
 use std::fmt::Write;
 
 /// A part of a document.
@@ -88,9 +89,11 @@ pub(super) fn markdown(blocks: &[Block]) -> String {
         }
         after_item = is_item;
         match block {
-            Block::Heading(level, title) => line(&mut out, &format!("{} {}", "#".repeat(*level), plain(title))),
-            Block::Text(words) => line(&mut out, &plain(words)),
-            Block::Item(words) => line(&mut out, &format!("- {}", plain(words))),
+            Block::Heading(level, title) => {
+                line(&mut out, &format!("{} {}", "#".repeat(*level), plain::markdown_line(title)));
+            }
+            Block::Text(words) => line(&mut out, &plain::markdown_line(words)),
+            Block::Item(words) => line(&mut out, &format!("- {}", plain::markdown_line(words))),
             Block::Sheet(sheet) => sheet.markdown(&mut out),
         }
     }
@@ -100,11 +103,6 @@ pub(super) fn markdown(blocks: &[Block]) -> String {
 fn line(out: &mut String, text: &str) {
     out.push_str(text.trim_end());
     out.push('\n');
-}
-
-/// Text without control characters: names and reasons come from engines and files, and a terminal obeys them.
-fn plain(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
 }
 
 fn width(text: &str) -> usize {
@@ -230,7 +228,7 @@ impl Sheet {
 
     fn markdown(&self, out: &mut String) {
         let row = |cells: &[String]| {
-            let cells: Vec<String> = cells.iter().map(|c| plain(c).replace('|', "\\|")).collect();
+            let cells: Vec<String> = cells.iter().map(|c| plain::markdown(c)).collect();
             format!("| {} |", cells.join(" | "))
         };
         let titles: Vec<String> = self.columns.iter().map(|c| c.title.clone()).collect();
@@ -293,8 +291,11 @@ mod tests {
 
     #[test]
     fn a_reason_cannot_move_the_cursor_or_break_a_table() {
-        let shown = markdown(&[Block::Sheet(sheet(vec![vec!["a|b\n".into(), "\u{1b}[2J".into(), "1".into()]]))]);
-        assert!(shown.contains("| a\\|b  |  [2J | 1 |"), "{shown}");
+        let hostile = || sheet(vec![vec!["a|b\n".into(), "\u{1b}[2J\u{202e}<b>".into(), "1".into()]]);
+        let shown = markdown(&[Block::Sheet(hostile()), Block::Item("[x](y)".into())]);
+        assert!(shown.contains("| a\\|b  |  \\[2J\\<b\\> | 1 |") && shown.contains("- \\[x\\](y)"), "{shown}");
+        let shown = text(&[Block::Sheet(hostile()), Block::Item("[x](y)".into())], Ink::Plain);
+        assert!(shown.contains("a|b") && shown.contains(" [2J<b>") && shown.contains("- [x](y)"), "{shown}");
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use super::layout::{Block, Kind, Row, Sheet, Tone};
 use super::scale::{Scale, percent, ratio};
-use super::wording::{column, or_dash, range, ratio_text};
+use super::wording::{column, cores, or_dash, range, ratio_text};
 use crate::comparison::{FamilyReport, Law, ScalingSeries};
 use crate::stats::Scalability;
 
@@ -14,7 +14,7 @@ pub(super) fn blocks(family: &FamilyReport) -> Vec<Block> {
     let title = format!("{} strong scaling: the same workloads on more nodes", family.family.name());
     let mut blocks = vec![Block::Heading(3, title), Block::Sheet(sheet(all))];
     blocks.extend(shared_lines(
-        all.iter().map(|s| (s.engine.as_str(), line((s.common, s.cases), &s.law, s.slots_shared))),
+        all.iter().map(|s| (s.engine.as_str(), line((s.common, s.cases), &s.law, (s.slots_shared, s.shared_cores)))),
     ));
     blocks
 }
@@ -67,15 +67,25 @@ fn sheet(all: &[ScalingSeries]) -> Sheet {
 }
 
 /// What a reader of one engine's rows must know: which workloads are in them, and the law.
-pub(super) fn line((common, cases): (usize, usize), law: &Law, slots_shared: bool) -> String {
+pub(super) fn line(
+    (common, cases): (usize, usize),
+    law: &Law,
+    (slots_shared, shared_cores): (bool, Option<f64>),
+) -> String {
     let over = match common {
         0 => "no workload was completed at every node count, so there are no times".to_owned(),
         common => format!("total of the {common} of {cases} workloads completed at every node count"),
     };
-    let shared = if slots_shared {
-        "; slots per node were shared out, so efficiency is per slot of the whole cluster, not per node"
-    } else {
-        ""
+    let shared = match (shared_cores, slots_shared) {
+        (Some(all), _) => format!(
+            "; some node counts have more slots than the {} of the one machine, so efficiency is per core that is there, \
+             not per node or slot, and these counts are left out of the law",
+            cores(all)
+        ),
+        (None, true) => {
+            "; slots per node were shared out, so efficiency is per slot of the whole cluster, not per node".to_owned()
+        }
+        (None, false) => String::new(),
     };
     format!("{over}{shared}; {}", in_words(law, slots_shared))
 }
@@ -90,10 +100,11 @@ fn in_words(law: &Law, slots_shared: bool) -> String {
         }
         Law::Fitted(Scalability { sigma, sigma_interval, kappa, kappa_interval, peak_nodes, .. }) => {
             let share = |value: f64| percent(value);
-            let peak = peak_nodes.filter(|n| n.is_finite()).map_or_else(
-                || "throughput never falls with more of them".to_owned(),
-                |n| format!("throughput is highest at {n:.0} {units}"),
-            );
+            let peak = match peak_nodes.filter(|n| n.is_finite()).map(f64::round) {
+                None => "throughput never falls with more of them".to_owned(),
+                Some(1.0) => format!("throughput is highest with a single one, more {units} do not help"),
+                Some(n) => format!("throughput is highest at {n:.0} {units}"),
+            };
             format!(
                 "Universal Scalability Law over {units}: contention {} % ({}), coherency {} % ({}); {peak}",
                 share(*sigma),

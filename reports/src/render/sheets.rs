@@ -2,7 +2,7 @@
 
 use super::layout::{Block, Kind, Row, Sheet, Tone};
 use super::scale::{Scale, percent};
-use super::wording::{column, range, ratio_text};
+use super::wording::{column, cores, crowds, range, ratio_text};
 use super::{WIDTH, ablation, blocking, faults, footer, scaling, weak};
 use crate::comparison::{
     Cell, Comparison, CostAnswer, CostReport, FamilyReport, Incident, Ratio, SpanBreakdown, Table, Total,
@@ -39,15 +39,18 @@ pub(super) fn document(comparison: &Comparison) -> Vec<Block> {
 }
 
 fn table_blocks(table: &Table) -> Vec<Block> {
-    let mut blocks =
-        vec![Block::Heading(1, format!("{}, {}, machine {}", table.suite_text(), table.protocol, table.machine))];
+    let mut blocks = vec![Block::Heading(1, table.title())];
     if let Some(emulated) = &table.emulated {
         blocks.push(Block::Text(format!("Emulated nodes: {emulated}. Not a measurement of a cluster.")));
+    }
+    let crowds = crowds(&table.contestants);
+    if !crowds.is_empty() {
+        blocks.push(Block::Text(format!("{}. Not a measurement of so many cores.", crowds.join("; "))));
     }
     let baseline = table.baseline.as_deref().unwrap_or("the baseline");
     let aside: Aside<'_> = table.contestants.iter().filter(|c| c.ablates.is_some()).map(|c| c.label.as_str()).collect();
     for family in &table.families {
-        blocks.extend(family_blocks(family, baseline, &aside));
+        blocks.extend(family_blocks(family, baseline, &aside, &crowds));
     }
     let others: Vec<&Incident> = table.incidents.iter().filter(|i| i.outcome != Outcome::WrongAnswer).collect();
     if !others.is_empty() {
@@ -59,7 +62,7 @@ fn table_blocks(table: &Table) -> Vec<Block> {
     blocks
 }
 
-fn family_blocks(family: &FamilyReport, baseline: &str, aside: &Aside<'_>) -> Vec<Block> {
+fn family_blocks(family: &FamilyReport, baseline: &str, aside: &Aside<'_>, crowds: &[String]) -> Vec<Block> {
     let name = family.family.name();
     let count = family.workloads.len();
     let title = match count {
@@ -80,7 +83,7 @@ fn family_blocks(family: &FamilyReport, baseline: &str, aside: &Aside<'_>) -> Ve
         blocks.push(Block::Heading(3, format!("{name} totals, ratios to {baseline}")));
         blocks.push(totals(&family.totals, baseline, aside));
     }
-    blocks.extend(cost(family));
+    blocks.extend(cost(family, crowds));
     blocks.extend(scaling::blocks(family));
     blocks.extend(ablation::blocks(family));
     blocks.extend(faults::blocks(family));
@@ -219,7 +222,7 @@ fn totals(totals: &[Total], baseline: &str, aside: &Aside<'_>) -> Block {
     })
 }
 
-fn cost(family: &FamilyReport) -> Vec<Block> {
+fn cost(family: &FamilyReport, crowds: &[String]) -> Vec<Block> {
     let Some(CostReport { single_thread, entries }) = &family.cost else {
         return Vec::new();
     };
@@ -251,15 +254,17 @@ fn cost(family: &FamilyReport) -> Vec<Block> {
             column("COST", Kind::Words),
         ],
     };
-    vec![Block::Heading(3, title), Block::Sheet(sheet)]
+    let there = (!crowds.is_empty()).then(|| format!("cores tried are those that are there: {}", crowds.join("; ")));
+    [Block::Heading(3, title), Block::Sheet(sheet)].into_iter().chain(there.map(Block::Item)).collect()
 }
 
 fn answer(answer: CostAnswer) -> String {
+    let whole = |count: u32| cores(count.into());
     match answer {
-        CostAnswer::AtMost { cores } => format!("at most {cores} cores"),
-        CostAnswer::Between { above, at_most } => format!("more than {above}, at most {at_most} cores"),
-        CostAnswer::NotShown { up_to } => format!("not shown up to {up_to} cores"),
-        CostAnswer::Never { up_to } => format!("never: the last of {up_to} cores were no help"),
+        CostAnswer::AtMost { cores } => format!("at most {}", whole(cores)),
+        CostAnswer::Between { above, at_most } => format!("more than {above}, at most {}", whole(at_most)),
+        CostAnswer::NotShown { up_to } => format!("not shown up to {}", whole(up_to)),
+        CostAnswer::Never { up_to } => format!("never: the last of {} were no help", whole(up_to)),
     }
 }
 

@@ -18,7 +18,8 @@ pub(super) fn blocks(all: &[WeakScaling]) -> Vec<Block> {
         let title = format!("{} weak scaling: as many times the data as there are nodes", weak.family.name());
         blocks.extend([Block::Heading(3, title), Block::Sheet(sheet(&weak.series))]);
         blocks.extend(shared_lines(
-            weak.series.iter().map(|s| (s.engine.as_str(), line((s.common, s.cases), &s.law, s.slots_shared))),
+            (weak.series.iter())
+                .map(|s| (s.engine.as_str(), line((s.common, s.cases), &s.law, (s.slots_shared, s.shared_cores)))),
         ));
         blocks.push(Block::Item(
             "efficiency: growth of the data over growth of time and cluster; work that does not grow in step with its data, \

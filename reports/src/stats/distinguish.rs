@@ -16,6 +16,8 @@ pub struct Sample {
     pub cv: Option<f64>,
     /// Resampled medians, of two or more.
     pub bootstrap: Option<Bootstrap>,
+    /// Whether something else disturbed the machine during some of them.
+    pub contaminated: bool,
 }
 
 impl Sample {
@@ -26,7 +28,7 @@ impl Sample {
         let median = median(&ascending)?;
         let cv = coefficient_of_variation(&ascending);
         let bootstrap = Bootstrap::of_median(&ascending, seed);
-        Some(Self { ascending, median, cv, bootstrap })
+        Some(Self { ascending, median, cv, bootstrap, contaminated: false })
     }
 
     /// The interval of the median, of two or more: see [`median_interval`].

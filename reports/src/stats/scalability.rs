@@ -10,7 +10,7 @@ use super::{Interval, sorted};
 use serde::Serialize;
 use std::collections::BTreeSet;
 
-/// Fewer node counts fit any three parameters (METHOD rule 17).
+/// Fewer node counts fit any three parameters: an exact fit of three or four points says nothing about a fifth.
 pub const POINTS_MIN: usize = 6;
 
 /// A fitted law.
@@ -26,7 +26,7 @@ pub struct Scalability {
     pub kappa: f64,
     /// Its 95 % interval.
     pub kappa_interval: Interval,
-    /// The node count of the highest throughput, if it is finite.
+    /// The node count of the highest throughput, at least 1; absent if throughput never falls.
     pub peak_nodes: Option<f64>,
 }
 
@@ -63,9 +63,18 @@ pub fn scalability(points: &[Point]) -> Option<Scalability> {
         let at = |i: usize| ascending.get(i).copied().unwrap_or(f64::NAN);
         Interval { low: at(cut), high: at(ascending.len().saturating_sub(1 + cut)) }
     };
-    let peak_nodes = (kappa > 0.0 && sigma < 1.0).then(|| ((1.0 - sigma) / kappa).sqrt());
     let (sigma_interval, kappa_interval) = (interval(|d| d.1), interval(|d| d.2));
-    Some(Scalability { lambda, sigma, sigma_interval, kappa, kappa_interval, peak_nodes })
+    Some(Scalability { lambda, sigma, sigma_interval, kappa, kappa_interval, peak_nodes: peak(sigma, kappa) })
+}
+
+/// Where the law's derivative is zero: `sqrt((1 - sigma) / kappa)`. One node is the least there is, and the best where each
+/// further one costs as much as it brings (`sigma` of 1) or more. Without coherency throughput approaches a bound from
+/// below and never falls.
+fn peak(sigma: f64, kappa: f64) -> Option<f64> {
+    if sigma >= 1.0 {
+        return Some(1.0);
+    }
+    (kappa > 0.0).then(|| ((1.0 - sigma) / kappa).sqrt().max(1.0))
 }
 
 /// `(lambda, sigma, kappa)` of points `(nodes, seconds)`.
@@ -166,6 +175,17 @@ mod tests {
     fn perfect_scaling_has_neither_contention_nor_coherency() {
         let fit = scalability(&points(2.0, 0.0, 0.0, &[1, 2, 3, 4, 6, 8])).unwrap();
         assert!(fit.sigma.abs() < 1e-9 && fit.kappa.abs() < 1e-9 && fit.peak_nodes.is_none(), "{fit:?}");
+    }
+
+    #[test]
+    fn throughput_that_never_rises_is_highest_on_one_node() {
+        assert_eq!([peak(1.0, 0.0), peak(1.5, 0.0), peak(1.5, 0.01)], [Some(1.0); 3]);
+        // The root is below 1: the second node already costs more than it brings.
+        assert_eq!(peak(0.5, 0.9), Some(1.0));
+        assert!(peak(0.1, 0.1).is_some_and(|nodes| (nodes - 3.0).abs() < 1e-6));
+        assert_eq!(peak(0.5, 0.0), None, "bounded, but never falling");
+        let fitted = scalability(&points(1.0, 1.5, 0.0, &[1, 2, 3, 4, 6, 8])).unwrap();
+        assert_eq!(fitted.peak_nodes, Some(1.0), "{fitted:?}");
     }
 
     proptest! {

@@ -28,7 +28,7 @@ fn mechanisms_are_sorted_by_what_they_are_worth() {
     -----------------------------------------------------------------------------
     tpch-q01  stagedag     402.2    400.0–404.0  8  1.25x 1.24–1.26    362.0  240
               datafusion   321.8    320.0–323.2  8  best               579.2  280
-    tpch-q02  stagedag     100.5    100.0–101.0  8  1.25x 1.24–1.26     90.5  240
+    tpch-q02  stagedag     100.5    100.0–101.0  8  1.25x 1.25–1.26     90.5  240
               datafusion    80.4      80.0–80.8  8  best               144.8  280
     tpch-q18  stagedag    1206.6  1200.0–1212.0  8  1.25x 1.24–1.26   1085.9  240
               datafusion   965.3    960.0–969.6  8  best              1737.5  280
@@ -78,8 +78,8 @@ fn the_json_format_has_every_mechanism() {
       "total": {
         "value": 1.5794117652143316,
         "interval": {
-          "low": 1.57403775963646,
-          "high": 1.585047510461052
+          "low": 1.5739253767166799,
+          "high": 1.5851262402373771
         },
         "verdict": "slower",
         "mann_whitney": null,
@@ -92,7 +92,7 @@ fn the_json_format_has_every_mechanism() {
         "ratio": {
           "value": 1.80000000033151,
           "interval": {
-            "low": 1.7919722493392798,
+            "low": 1.7919563069281332,
             "high": 1.8080838323353294
           },
           "verdict": "slower",
@@ -109,8 +109,8 @@ fn the_json_format_has_every_mechanism() {
         "ratio": {
           "value": 1.050000000062158,
           "interval": {
-            "low": 1.044791666777757,
-            "high": 1.055229086292901
+            "low": 1.0453055154561668,
+            "high": 1.0547085202475193
           },
           "verdict": "slower",
           "mann_whitney": {

@@ -6,7 +6,7 @@ use bench_record::{Blocking, CaseBlocking, Nanos, Run};
 use bench_reports::Format;
 
 /// Three styles on two workloads; one replay is far off, one fails.
-fn blocked() -> Run {
+pub(crate) fn blocked() -> Run {
     let mut all = Vec::new();
     let mut blocking = Vec::new();
     for (engine, writes, error) in [("actor", 5, 1.02), ("taskgraph", 0, 0.97), ("stagedag", 30, 1.0)] {
@@ -73,7 +73,7 @@ fn the_markdown_format_says_the_same() {
     | without | actor | taskgraph | stagedag |
     |---|---:|---:|---:|
     | scheduling | 1.2 | 1.0 | 1.0 |
-    | shuffle_write | 5.1 | - | 30.0 |
+    | shuffle\_write | 5.1 | - | 30.0 |
     | barrier | 10.0 | 10.1 | 10.0 |
     | replay's error | 2.0 | -3.0 | 0.0 |
     | largest of a case | 2.0 | 3.0 | 0.0 |

@@ -104,8 +104,8 @@ fn the_json_format_has_every_workload_under_faults() {
         "total": {
           "value": 2.1428571433650614,
           "interval": {
-            "low": 2.1335519324413115,
-            "high": 2.1516721877122165
+            "low": 2.1337953091684434,
+            "high": 2.1522099299877078
           },
           "verdict": "slower",
           "mann_whitney": null,
@@ -114,8 +114,8 @@ fn the_json_format_has_every_workload_under_faults() {
         "geometric_mean": {
           "value": 2.142857143195755,
           "interval": {
-            "low": 2.134347396423024,
-            "high": 2.1503507230808285
+            "low": 2.1348753718336866,
+            "high": 2.1514149376922056
           },
           "verdict": "slower",
           "mann_whitney": null,
@@ -134,8 +134,8 @@ fn the_json_format_has_every_workload_under_faults() {
           "against_whole": {
             "value": 2.142857142857143,
             "interval": {
-              "low": 2.1321961620469083,
-              "high": 2.1535500392072997
+              "low": 2.131170762801898,
+              "high": 2.1546076039737927
             },
             "verdict": "slower",
             "mann_whitney": {
@@ -168,7 +168,7 @@ fn the_json_format_has_every_workload_under_faults() {
             "value": 2.1428571435343673,
             "interval": {
               "low": 2.1311649653958806,
-              "high": 2.1535607249892963
+              "high": 2.1546310832025117
             },
             "verdict": "slower",
             "mann_whitney": {

@@ -8,6 +8,7 @@
 //! | `faults` | what counts, what is void, and what never mixes |
 //! | `ablation` | what each mechanism is worth |
 //! | `blocking` | what would have been without one kind of blocking |
+//! | `schema` | the document names everything that the JSON report holds |
 
 #![expect(clippy::unwrap_used, reason = "a test may fail loudly")]
 
@@ -19,6 +20,7 @@ mod blocking;
 mod faults;
 mod nodes;
 mod runs;
+mod schema;
 mod weak;
 
 use bench_record::Run;

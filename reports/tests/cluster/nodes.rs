@@ -2,15 +2,26 @@
 
 use crate::{compared, family, fixture, part, runs, text};
 use bench_record::{Outcome, Run};
-use bench_reports::{Format, Law, ScalingSeries, Verdict, plot};
+use bench_reports::{CostAnswer, Format, Law, ScalingSeries, Verdict, plot};
 
 fn series(runs: &[Run], engine: &str) -> ScalingSeries {
     let all = family(runs).scaling.clone();
     all.into_iter().find(|s| s.engine == engine).unwrap()
 }
 
-/// One engine on node counts with slots, each taking so many milliseconds on two workloads.
+/// One engine on node counts with slots, each taking so many milliseconds on two workloads: all slots have a core.
 fn sizes(sizes: &[(u32, u32, f64)]) -> Run {
+    on_cores(64, sizes)
+}
+
+/// The same on a machine with so many cores.
+fn on_cores(cores: u32, sizes: &[(u32, u32, f64)]) -> Run {
+    let mut run = sized(sizes);
+    run.context.machine.cores = cores;
+    run
+}
+
+fn sized(sizes: &[(u32, u32, f64)]) -> Run {
     let of = |workload: &'static str| {
         sizes.iter().flat_map(move |(n, s, ms)| runs::trials(&runs::case(workload, "actor", *n, *s), 6, *ms))
     };
@@ -29,7 +40,7 @@ fn three_styles_on_three_node_counts_stay_within_the_page() {
     tpch-q01  actor/1       442.0    440.0–444.4  6  1.57x 1.56–1.58    795.6  280
               actor/2       508.3    506.0–511.1  6  1.81x 1.80–1.82    457.4  240
               actor/4       309.4    308.0–311.1  6  1.10x 1.09–1.11    278.4  240
-              taskgraph/1   482.2    480.0–484.8  6  1.71x 1.70–1.72    867.9  280
+              taskgraph/1   482.2    480.0–484.8  6  1.71x 1.71–1.72    867.9  280
               taskgraph/2   554.5    552.0–557.5  6  1.97x 1.96–1.98    499.0  240
               taskgraph/4   337.5    336.0–339.4  6  1.20x 1.19–1.21    303.8  240
               stagedag/1    401.8    400.0–404.0  6  1.43x 1.42–1.44    723.2  280
@@ -59,17 +70,18 @@ fn three_styles_on_three_node_counts_stay_within_the_page() {
     -------------------------------------------------------------------------------------
     actor      processes          1 x 2  1.88      1.87–1.88  1                1
                processes          2 x 1  2.16      2.15–2.17  0.87x 0.87–0.87  0.87 0.87–0.87
-               processes          4 x 1  1.31      1.31–1.32  1.43x 1.42–1.43  0.71 0.71–0.72
+               processes          4 x 1  1.31      1.31–1.32  1.43x 1.42–1.43  1.43 1.42–1.43
     taskgraph  processes          1 x 2  2.05      2.04–2.06  1                1
                processes          2 x 1  2.36      2.35–2.36  0.87x 0.87–0.87  0.87 0.87–0.87
-               processes          4 x 1  1.43      1.43–1.44  1.43x 1.42–1.43  0.71 0.71–0.72
+               processes          4 x 1  1.43      1.43–1.44  1.43x 1.42–1.43  1.43 1.42–1.43
     stagedag   processes          1 x 2  1.71      1.70–1.71  1                1
                processes          2 x 1  1.96      1.96–1.97  0.87x 0.87–0.87  0.87 0.87–0.87
-               processes          4 x 1  1.20      1.19–1.20  1.43x 1.42–1.43  0.71 0.71–0.72
+               processes          4 x 1  1.20      1.19–1.20  1.43x 1.42–1.43  1.43 1.42–1.43
 
-    - actor, taskgraph, stagedag: total of the 3 of 3 workloads completed at every node count; slots per
-      node were shared out, so efficiency is per slot of the whole cluster, not per node; Universal
-      Scalability Law: insufficient points: 2 of 6 different slot counts
+    - actor, taskgraph, stagedag: total of the 3 of 3 workloads completed at every node count; some node
+      counts have more slots than the 2 cores of the one machine, so efficiency is per core that is
+      there, not per node or slot, and these counts are left out of the law; Universal Scalability Law:
+      insufficient points: 1 of 6 different slot counts
 
     sql slot time by kind, %
 
@@ -101,15 +113,15 @@ fn the_markdown_format_says_the_same() {
     |---|---|---:|---:|---:|---|---|
     | actor | processes | 1 x 2 | 1.88 | 1.87–1.88 | 1 | 1 |
     | actor | processes | 2 x 1 | 2.16 | 2.15–2.17 | 0.87x 0.87–0.87 | 0.87 0.87–0.87 |
-    | actor | processes | 4 x 1 | 1.31 | 1.31–1.32 | 1.43x 1.42–1.43 | 0.71 0.71–0.72 |
+    | actor | processes | 4 x 1 | 1.31 | 1.31–1.32 | 1.43x 1.42–1.43 | 1.43 1.42–1.43 |
     | taskgraph | processes | 1 x 2 | 2.05 | 2.04–2.06 | 1 | 1 |
     | taskgraph | processes | 2 x 1 | 2.36 | 2.35–2.36 | 0.87x 0.87–0.87 | 0.87 0.87–0.87 |
-    | taskgraph | processes | 4 x 1 | 1.43 | 1.43–1.44 | 1.43x 1.42–1.43 | 0.71 0.71–0.72 |
+    | taskgraph | processes | 4 x 1 | 1.43 | 1.43–1.44 | 1.43x 1.42–1.43 | 1.43 1.42–1.43 |
     | stagedag | processes | 1 x 2 | 1.71 | 1.70–1.71 | 1 | 1 |
     | stagedag | processes | 2 x 1 | 1.96 | 1.96–1.97 | 0.87x 0.87–0.87 | 0.87 0.87–0.87 |
-    | stagedag | processes | 4 x 1 | 1.20 | 1.19–1.20 | 1.43x 1.42–1.43 | 0.71 0.71–0.72 |
+    | stagedag | processes | 4 x 1 | 1.20 | 1.19–1.20 | 1.43x 1.42–1.43 | 1.43 1.42–1.43 |
 
-    - actor, taskgraph, stagedag: total of the 3 of 3 workloads completed at every node count; slots per node were shared out, so efficiency is per slot of the whole cluster, not per node; Universal Scalability Law: insufficient points: 2 of 6 different slot counts
+    - actor, taskgraph, stagedag: total of the 3 of 3 workloads completed at every node count; some node counts have more slots than the 2 cores of the one machine, so efficiency is per core that is there, not per node or slot, and these counts are left out of the law; Universal Scalability Law: insufficient points: 1 of 6 different slot counts
     "#);
 }
 
@@ -123,6 +135,7 @@ fn the_json_format_has_every_point() {
       "common": 3,
       "cases": 3,
       "slots_shared": true,
+      "shared_cores": 2.0,
       "points": [
         {
           "contestant": "stagedag/1",
@@ -130,8 +143,8 @@ fn the_json_format_has_every_point() {
           "slots": 2,
           "wall_ns_total": 1707649999.0,
           "wall_ns_interval": {
-            "low": 1703249999.0,
-            "high": 1712799999.5
+            "low": 1703400000.0,
+            "high": 1712849999.0
           },
           "speedup": null,
           "efficiency": null,
@@ -143,14 +156,14 @@ fn the_json_format_has_every_point() {
           "slots": 1,
           "wall_ns_total": 1963797497.5,
           "wall_ns_interval": {
-            "low": 1958794998.0,
-            "high": 1969317498.0
+            "low": 1958737497.5,
+            "high": 1969259997.5
           },
           "speedup": {
             "value": 0.8695652179890814,
             "interval": {
-              "low": 0.8661142602784799,
-              "high": 0.8730599061957509
+              "low": 0.8661110350222848,
+              "high": 0.8729828789183692
             },
             "verdict": "slower",
             "mann_whitney": null,
@@ -158,8 +171,8 @@ fn the_json_format_has_every_point() {
           },
           "efficiency": 0.8695652179890814,
           "efficiency_interval": {
-            "low": 0.8661142602784799,
-            "high": 0.8730599061957509
+            "low": 0.8661110350222848,
+            "high": 0.8729828789183692
           }
         },
         {
@@ -169,28 +182,28 @@ fn the_json_format_has_every_point() {
           "wall_ns_total": 1195354999.5,
           "wall_ns_interval": {
             "low": 1192240000.0,
-            "high": 1198889999.5
+            "high": 1198819999.5
           },
           "speedup": {
             "value": 1.428571428332408,
             "interval": {
-              "low": 1.4228090390172203,
-              "high": 1.4344315470583722
+              "low": 1.4230264119668243,
+              "high": 1.4343174208457936
             },
             "verdict": "faster",
             "mann_whitney": null,
             "stratified_p": null
           },
-          "efficiency": 0.714285714166204,
+          "efficiency": 1.428571428332408,
           "efficiency_interval": {
-            "low": 0.7114045195086102,
-            "high": 0.7172157735291861
+            "low": 1.4230264119668243,
+            "high": 1.4343174208457936
           }
         }
       ],
       "law": {
         "is": "insufficient_points",
-        "measured": 2,
+        "measured": 1,
         "needed": 6
       }
     }
@@ -237,6 +250,49 @@ fn efficiency_is_per_node_where_nodes_are_alike_and_per_slot_where_they_share_co
     let split = series(&[sizes(&[(1, 2, 400.0), (2, 1, 500.0)])], "actor");
     assert!((split.points[1].efficiency.unwrap() - 0.8).abs() < 0.01);
     assert_eq!(split.points[1].speedup.unwrap().verdict, Verdict::Slower);
+}
+
+#[test]
+fn efficiency_and_the_law_count_no_core_that_is_not_there() {
+    // Four nodes of one slot have no more cores than two.
+    let of = |cores| series(&[on_cores(cores, &[(1, 1, 400.0), (2, 1, 200.0), (4, 1, 200.0)])], "actor");
+    let efficiencies = |s: &ScalingSeries| s.points[1..].iter().map(|p| p.efficiency.unwrap()).collect::<Vec<_>>();
+    let (shared, own) = (of(2), of(4));
+    assert_eq!((shared.shared_cores, own.shared_cores), (Some(2.0), None));
+    assert!(efficiencies(&shared).iter().all(|e| (e - 1.0).abs() < 0.01), "{shared:?}");
+    assert!((efficiencies(&own)[1] - 0.5).abs() < 0.01, "{own:?}");
+    assert_eq!(shared.law, Law::InsufficientPoints { measured: 2, needed: 6 });
+    assert_eq!(own.law, Law::InsufficientPoints { measured: 3, needed: 6 });
+    let shown = text(&[on_cores(2, &[(1, 1, 400.0), (4, 1, 200.0)])], Format::Markdown);
+    assert!(shown.contains("4 nodes on 2 cores of one machine: actor/4. Not a measurement"), "{shown}");
+    assert!(shown.contains("some node counts have more slots than the 2 cores of the one machine"), "{shown}");
+    let elsewhere = |run: &mut Run| run.observations.iter_mut().for_each(|o| o.case.cluster = "hosts".into());
+    let mut hosts = on_cores(2, &[(1, 1, 400.0), (4, 1, 200.0)]);
+    elsewhere(&mut hosts);
+    assert_eq!(series(std::slice::from_ref(&hosts), "actor").shared_cores, None, "machines bring their cores");
+    assert!(!text(&[hosts], Format::Table).contains("of one machine"));
+}
+
+#[test]
+fn an_engine_that_more_nodes_only_slow_down_is_never_said_not_to_fall() {
+    // Each further node costs 1.5 times what it brings.
+    let seconds = |n: f64| (1.0 + 1.5 * (n - 1.0)) / n;
+    let measured: Vec<(u32, u32, f64)> = [1, 2, 3, 4, 6, 8].map(|n| (n, 1, 1000.0 * seconds(f64::from(n)))).to_vec();
+    let Law::Fitted(law) = series(&[sizes(&measured)], "actor").law else { panic!("six are enough") };
+    assert_eq!(law.peak_nodes, Some(1.0));
+    let shown = text(&[sizes(&measured)], Format::Markdown);
+    assert!(shown.contains("throughput is highest with a single one, more nodes do not help"), "{shown}");
+}
+
+#[test]
+fn cost_counts_no_core_that_is_not_there() {
+    let mut run = on_cores(2, &[(2, 1, 150.0), (4, 1, 110.0)]);
+    run.observations.extend(runs::trials(&runs::case("a", "datafusion-1t", 1, 1), 6, 120.0));
+    let cost = family(std::slice::from_ref(&run)).cost.clone().unwrap();
+    let actor = cost.entries.iter().find(|e| e.engine == "actor").unwrap();
+    assert_eq!((actor.tried.clone(), actor.answer), (vec![2], CostAnswer::AtMost { cores: 2 }));
+    let shown = text(&[run], Format::Markdown);
+    assert!(shown.contains("- cores tried are those that are there: 4 nodes on 2 cores of one machine"), "{shown}");
 }
 
 #[test]

@@ -41,7 +41,7 @@ pub(crate) fn run(name: &str, words: &[&str], observations: Vec<Observation>) ->
     }
     context.command_line.extend(words.iter().map(|w| (*w).to_owned()));
     context.cluster = ClusterContext { name: "processes".into(), nodes: 4, emulated: None, machines: vec![] };
-    run
+    fixture::later(name.bytes().map(u64::from).sum(), run)
 }
 
 /// Three styles on 1, 2 and 4 nodes of a machine with two cores, which the nodes share, and `datafusion` in one process.

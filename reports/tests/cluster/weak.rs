@@ -10,7 +10,7 @@ fn at(case: Case, scale: u32) -> Case {
 
 /// `actor` and `stagedag` on as many nodes as the data are times the suite's own, and `datafusion` in one process over all
 /// of them. What a workload takes grows by a tenth with each node.
-fn grown(scales: &[u32]) -> Run {
+pub(crate) fn grown(scales: &[u32]) -> Run {
     let mut all = Vec::new();
     for scale in scales.iter().copied() {
         let slower = 1.0 + 0.1 * f64::from(scale - 1);
@@ -34,6 +34,7 @@ fn run(scales: &[u32], all: Vec<Observation>) -> Run {
     let checksum = |scale: u32| format!("{scale:04x}");
     let data_at = |scale| DatasetContext { name: named(scale), checksum: checksum(scale), scale, ..data.clone() };
     run.context.datasets = scales.iter().map(|scale| data_at(*scale)).collect();
+    run.context.machine.cores = 8;
     let work_at = |scale| WorkloadContext { checksum: checksum(scale), scale, ..work.clone() };
     run.context.workloads = scales.iter().map(|scale| work_at(*scale)).collect();
     run
@@ -53,7 +54,7 @@ fn series(runs: &[Run], engine: &str) -> WeakSeries {
 fn the_report_shows_efficiency_per_node_count_and_how_many_points_the_law_lacks() {
     let text = text(&[grown(&[1, 2, 4])], Format::Table);
     insta::assert_snapshot!(text[text.find("weak scaling\n").map(|i| text[..i].rfind('\n').unwrap() + 1).unwrap()..].trim_end(), @r#"
-    1gb, warm-1, machine 048219d77a3e3fb3: weak scaling
+    1gb, warm-1, machine b44c17b11d0ca518: weak scaling
     ===================================================
 
     sql weak scaling: as many times the data as there are nodes
@@ -62,10 +63,10 @@ fn the_report_shows_efficiency_per_node_count_and_how_many_points_the_law_lacks(
     ------------------------------------------------------------------------------------------
     actor     processes          1 x 1   x 1  1.88      1.87–1.88  1                1
               processes          2 x 1   x 2  2.07      2.06–2.07  1.10x 1.10–1.10  0.91 0.91–0.91
-              processes          4 x 1   x 4  2.44      2.44–2.45  1.30x 1.30–1.30  0.77 0.77–0.77
+              processes          4 x 1   x 4  2.44      2.44–2.45  1.30x 1.29–1.31  0.77 0.77–0.77
     stagedag  processes          1 x 1   x 1  1.71      1.70–1.71  1                1
               processes          2 x 1   x 2  1.88      1.87–1.88  1.10x 1.10–1.10  0.91 0.91–0.91
-              processes          4 x 1   x 4  2.22      2.21–2.23  1.30x 1.30–1.30  0.77 0.77–0.77
+              processes          4 x 1   x 4  2.22      2.21–2.23  1.30x 1.29–1.31  0.77 0.77–0.77
 
     - actor, stagedag: total of the 3 of 3 workloads completed at every node count; Universal
       Scalability Law: insufficient points: 3 of 6 node counts
@@ -84,10 +85,10 @@ fn the_markdown_format_says_the_same() {
     |---|---|---:|---:|---:|---:|---|---|
     | actor | processes | 1 x 1 | x 1 | 1.88 | 1.87–1.88 | 1 | 1 |
     | actor | processes | 2 x 1 | x 2 | 2.07 | 2.06–2.07 | 1.10x 1.10–1.10 | 0.91 0.91–0.91 |
-    | actor | processes | 4 x 1 | x 4 | 2.44 | 2.44–2.45 | 1.30x 1.30–1.30 | 0.77 0.77–0.77 |
+    | actor | processes | 4 x 1 | x 4 | 2.44 | 2.44–2.45 | 1.30x 1.29–1.31 | 0.77 0.77–0.77 |
     | stagedag | processes | 1 x 1 | x 1 | 1.71 | 1.70–1.71 | 1 | 1 |
     | stagedag | processes | 2 x 1 | x 2 | 1.88 | 1.87–1.88 | 1.10x 1.10–1.10 | 0.91 0.91–0.91 |
-    | stagedag | processes | 4 x 1 | x 4 | 2.22 | 2.21–2.23 | 1.30x 1.30–1.30 | 0.77 0.77–0.77 |
+    | stagedag | processes | 4 x 1 | x 4 | 2.22 | 2.21–2.23 | 1.30x 1.29–1.31 | 0.77 0.77–0.77 |
     "#);
 }
 
@@ -135,6 +136,27 @@ fn shared_cores_make_efficiency_one_per_slot() {
 }
 
 #[test]
+fn scales_draw_independently_so_that_no_interval_is_too_narrow() {
+    // The same times at both scales: were they drawn alike, every resampled ratio would be 1.
+    let of = |scale: u32| runs::trials(&at(runs::case("q", "actor", scale, 1), scale), 9, 100.0);
+    let series = series(&[run(&[1, 2], [of(1), of(2)].concat())], "actor");
+    let interval = series.points[1].time.unwrap().interval.unwrap();
+    assert!(interval.low < 1.0 && interval.high > 1.0, "{interval:?}");
+}
+
+#[test]
+fn nodes_without_a_core_of_their_own_make_efficiency_one_per_core() {
+    // Four nodes on two cores: four times the data in twice the time is all that the cores can do.
+    let all =
+        [(1, 100.0), (2, 100.0), (4, 200.0)].map(|(n, ms)| runs::trials(&at(runs::case("q", "actor", n, 1), n), 6, ms));
+    let mut run = run(&[1, 2, 4], all.concat());
+    run.context.machine.cores = 2;
+    let series = series(&[run], "actor");
+    assert_eq!(series.shared_cores, Some(2.0));
+    assert!(series.points[1..].iter().all(|p| (p.efficiency.unwrap() - 1.0).abs() < 1e-6), "{:?}", series.points);
+}
+
+#[test]
 fn the_law_is_fitted_from_six_node_counts_on() {
     let counts = [1, 2, 3, 4, 6, 8];
     let five = series(&[grown(&counts[..5])], "stagedag").law;
@@ -163,6 +185,8 @@ fn only_as_many_nodes_as_the_data_are_times_the_suite_s_own_make_a_point() {
         [of(1), of(4)].concat()
     });
     let weak = run(&[2], runs::trials(&at(runs::case("q", "actor", 2, 1), 2), 6, 110.0));
+    let mut ordinary = ordinary;
+    ordinary.context.machine.cores = weak.context.machine.cores;
     let both = [ordinary.clone(), weak];
     let points: Vec<(u32, u32)> = series(&both, "actor").points.iter().map(|p| (p.nodes, p.scale)).collect();
     assert_eq!(points, [(1, 1), (2, 2)]);

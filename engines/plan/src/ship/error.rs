@@ -27,9 +27,6 @@ pub enum ShipError {
         /// The operator as it would arrive.
         received: String,
     },
-    /// There was no thread to read or write it on.
-    #[error("cannot start a thread for a plan: {0}; lower the load or raise the limit of processes")]
-    Thread(std::io::Error),
     /// Deeper than a task's stack is good for.
     #[error("the plan is nested more than {0} levels deep and cannot run in another process")]
     Deep(u32),
@@ -47,6 +44,6 @@ impl ShipError {
     /// Whether another attempt may end better.
     #[must_use]
     pub fn is_transient(&self) -> bool {
-        matches!(self, Self::Damaged | Self::Thread(_))
+        matches!(self, Self::Damaged)
     }
 }

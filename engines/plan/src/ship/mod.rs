@@ -17,8 +17,8 @@
 //!   replanning can put operators that look at different containers into one fragment.
 //! - Dynamic filters stay behind: they hold what one task has seen so far, and every task makes its own.
 //!
-//! Both directions run on a thread of their own, whose stack is good for the deepest plan that is let through. A decoder
-//! that panics over strange bytes ends that thread and nothing else.
+//! Both directions run on a stack of their own, which is good for the deepest plan that is let through. A decoder that
+//! panics over strange bytes ends with its plan, and nothing else does.
 //!
 //! Plans are known by their content: bytes that were opened before are not opened again, neither where they arrive nor
 //! where they leave, so a job that is repeated costs what its first run did not prepare.
@@ -45,6 +45,7 @@ use datafusion::physical_plan::ExecutionPlan;
 use form::{FragmentForm, Letter};
 use sameness::{reading, same_plan};
 use std::collections::BTreeMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, PoisonError};
 use twox_hash::XxHash3_128;
 
@@ -150,13 +151,10 @@ fn split(bytes: &[u8]) -> Result<(Content, &[u8]), ShipError> {
     if content_of(body) == content { Ok((content, body)) } else { Err(ShipError::Damaged) }
 }
 
-/// Does `work` on a thread with a deep stack.
-fn aside<T: Send>(work: impl FnOnce() -> Result<T, ShipError> + Send) -> Result<T, ShipError> {
-    std::thread::scope(|scope| {
-        let thread = std::thread::Builder::new().name("plan-ship".to_owned()).stack_size(STACK_BYTES);
-        let running = thread.spawn_scoped(scope, work).map_err(ShipError::Thread)?;
-        running.join().unwrap_or(Err(ShipError::Foreign))
-    })
+/// Does `work` on a deep stack, which costs a mapping; a thread of its own would cost more than many a plan.
+fn aside<T>(work: impl FnOnce() -> Result<T, ShipError>) -> Result<T, ShipError> {
+    let done = stacker::grow(STACK_BYTES, || catch_unwind(AssertUnwindSafe(work)));
+    done.unwrap_or(Err(ShipError::Foreign))
 }
 
 /// Looks whether a packed plan opens as it was.

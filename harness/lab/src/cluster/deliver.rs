@@ -1,7 +1,6 @@
 //! Files brought to other machines: this program, and tables that are missing there.
 
-use super::hold::utf8;
-use super::ssh::{self, Input};
+use super::ssh::{self, Input, utf8};
 use bench_model::{HostSite, SshHost};
 use std::fs;
 use std::path::{Path, PathBuf};

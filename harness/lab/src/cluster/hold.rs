@@ -1,10 +1,9 @@
 //! What a run holds on another machine: a folder, the program, and somebody there who tidies up.
 //!
-//! For as long as a run lasts, one ssh session per machine says what it runs on, answers that it is still there, and waits
-//! for its input to end. That happens on every path: the run is over, has failed, was interrupted, or was killed. Then the
-//! script at the other end gives the run's nodes some seconds to end, kills those that have not, and removes the run's
-//! folder. A session that was cut off together with its script (a machine that was switched off) leaves a folder, which the
-//! next run there removes.
+//! For as long as a run lasts, one ssh session per machine answers that it is still there, until its input ends. That happens
+//! on every path: the run is over, has failed, was interrupted, or was killed. Then the script at the other end gives the
+//! run's nodes some seconds to end, kills those that have not, and removes the run's folder. A session that was cut off with
+//! its script (a machine that was switched off) leaves a folder, which the next run there removes.
 //!
 //! ```text
 //! FOLDER/programs/bench-BUILD     the program, kept for the next run if the hosts file says so
@@ -13,10 +12,9 @@
 //!   node-PID                      a node's scratch folder: PID is the node's
 //! ```
 
-use super::ssh;
+use super::ssh::{self, utf8};
 use crate::offspring::{Isolation, die_with_parent};
 use bench_model::SshHost;
-use bench_record::NodeMachine;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
@@ -132,18 +130,16 @@ impl Hold {
         Ok(hold)
     }
 
-    /// Waits for the run's folder, and for what the machine is.
+    /// Waits for the run's folder, and for what the machine says of itself.
     ///
     /// # Errors
     /// What ssh or the machine says, its silence, or an interruption.
-    pub(super) fn ready(&mut self, stop: &AtomicBool) -> Result<(PathBuf, NodeMachine), String> {
+    pub(super) fn ready(&mut self, stop: &AtomicBool) -> Result<(PathBuf, String), String> {
         let folder = self.hear(START_PATIENCE, stop)?;
         if !folder.starts_with('/') {
             return Err(format!("{} said `{}` instead of where its folder is", self.host.ssh, folder.trim()));
         }
         let machine = self.hear(START_PATIENCE, stop)?;
-        let machine = node_machine(&self.host, &machine)
-            .ok_or_else(|| format!("{} said `{}` instead of what machine it is", self.host.ssh, machine.trim()))?;
         self.is_ready = true;
         Ok((PathBuf::from(folder), machine))
     }
@@ -266,29 +262,6 @@ fn pass_on(stdout: ChildStdout, tell: &Sender<String>) {
     }
 }
 
-/// What a machine says of itself: cores, kibibytes of memory, and the model of its processor. `None` if it does not say how
-/// many cores.
-fn node_machine(host: &SshHost, said: &str) -> Option<NodeMachine> {
-    let mut words = said.split_whitespace();
-    let cores = words.next()?.parse::<u32>().ok().filter(|cores| *cores > 0)?;
-    let memory = words.next()?.parse::<u64>().ok().filter(|kib| *kib > 0);
-    let model = words.collect::<Vec<_>>().join(" ");
-    Some(NodeMachine {
-        address: host.address,
-        cpu_model: Some(model).filter(|model| !model.is_empty()),
-        cores,
-        memory_bytes: memory.map(|kib| kib.saturating_mul(1024)),
-    })
-}
-
-/// A path as a word of a command.
-///
-/// # Errors
-/// It is no text, and could not be said over ssh.
-pub(super) fn utf8(path: &Path) -> Result<&str, String> {
-    path.to_str().ok_or_else(|| format!("{} is not UTF-8, and cannot be named over ssh; rename it", path.display()))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -329,7 +302,8 @@ mod tests {
         let mut hold = hold(&folder);
         let (run, machine) = hold.ready(&NEVER).unwrap();
         assert!(run.starts_with(&folder) && run.is_dir());
-        assert!(machine.cores > 0 && machine.memory_bytes.is_some(), "{machine:?}");
+        let machine: Vec<&str> = machine.split(' ').collect();
+        assert!(machine.len() > 2 && machine[..2].iter().all(|n| n.parse::<u64>().unwrap() > 0), "{machine:?}");
         // A node that does not care for the end of anything, and has its folder on its command line.
         let mut node = Command::new("/bin/sh");
         let script = "mkdir \"$1/node-$$\" && exec /bin/sh -c 'read never' bench \"$1/node-$$\"";
@@ -401,10 +375,8 @@ mod tests {
         let home = tempfile::tempdir().unwrap();
         let mut hold = hold(home.path());
         hold.ready(&NEVER).unwrap();
-        for _ in 0..3 {
-            hold.ask();
-            hold.answer().unwrap();
-        }
+        hold.ask();
+        hold.answer().unwrap();
         hold.child.kill().unwrap();
         hold.ask();
         let said = hold.answer().unwrap_err();
@@ -417,17 +389,6 @@ mod tests {
         let home = tempfile::tempdir().unwrap();
         let mut hold = hold(home.path());
         hold.ready(&NEVER).unwrap();
-        // It has nothing more to say.
         assert_eq!(hold.hear(START_PATIENCE, &AtomicBool::new(true)), Err("interrupted".to_owned()));
-    }
-
-    #[test]
-    fn a_machine_is_what_it_says_it_is() {
-        let home = tempfile::tempdir().unwrap();
-        let host = &hold(home.path()).host;
-        let machine = node_machine(host, "8 32768000 Example  CPU").unwrap();
-        assert_eq!(machine.to_string(), "Example CPU, 8 cores, 31.2 GiB");
-        assert_eq!(node_machine(host, "2 0 ").unwrap().to_string(), "unknown processor, 2 cores");
-        assert_eq!(node_machine(host, "0 5 x"), None);
     }
 }

@@ -5,9 +5,8 @@
 //! leaves behind is removed by the run's [hold](super::hold) of the machine.
 
 use super::child::NodeChild;
-use super::hold::utf8;
 use super::signals::Signals;
-use super::ssh;
+use super::ssh::{self, utf8};
 use crate::offspring::Isolation;
 use bench_model::{FaultKind, LaunchedNode, SshHost};
 use std::ffi::OsString;

@@ -3,14 +3,15 @@
 //! Everything that can be missing is found before the first trial. Machines are made ready at the same time.
 
 use super::deliver::{Program, copy};
-use super::hold::{Hold, utf8};
+use super::hold::Hold;
 use super::hosts_file::HostsError;
-use super::ssh::{self, Input};
+use super::ssh::{self, Input, utf8};
 use bench_model::{HostSite, HostTables, SshHost};
 use bench_record::NodeMachine;
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::fs;
+use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -86,7 +87,7 @@ pub fn make_ready(
 ) -> Result<Option<(Vec<ReadyHost>, Holds)>, HostsError> {
     let holds = hosts.iter().map(Hold::begin).collect::<Result<Vec<_>, _>>().map_err(HostsError::Unready)?;
     let mut holds = Holds(holds);
-    let ready = begin(&mut holds, stop).and_then(|begun| furnish(hosts, begun, program, tables, tell, stop));
+    let ready = begin(hosts, &mut holds, stop).and_then(|begun| furnish(hosts, begun, program, tables, tell, stop));
     if stop.load(Ordering::Relaxed) {
         // What failed failed because of it.
         holds.0.iter_mut().for_each(Hold::give_up);
@@ -96,8 +97,29 @@ pub fn make_ready(
 }
 
 /// Where each run's folder is, and what the machine is.
-fn begin(holds: &mut Holds, stop: &AtomicBool) -> Result<Vec<(PathBuf, NodeMachine)>, String> {
-    holds.0.iter_mut().map(|hold| hold.ready(stop)).collect()
+fn begin(hosts: &[SshHost], holds: &mut Holds, stop: &AtomicBool) -> Result<Vec<(PathBuf, NodeMachine)>, String> {
+    let begun = hosts.iter().zip(&mut holds.0).map(|(host, hold)| {
+        let (folder, said) = hold.ready(stop)?;
+        let machine = node_machine(host.address, &said);
+        let machine = machine.ok_or_else(|| format!("{} said `{said}` instead of what machine it is", host.ssh))?;
+        Ok((folder, machine))
+    });
+    begun.collect()
+}
+
+/// What a machine says of itself: cores, kibibytes of memory, and the model of its processor. `None` if it does not say how
+/// many cores.
+fn node_machine(address: IpAddr, said: &str) -> Option<NodeMachine> {
+    let mut words = said.split_whitespace();
+    let cores = words.next()?.parse::<u32>().ok().filter(|cores| *cores > 0)?;
+    let memory = words.next()?.parse::<u64>().ok().filter(|kib| *kib > 0);
+    let model = words.collect::<Vec<_>>().join(" ");
+    Some(NodeMachine {
+        address,
+        cpu_model: Some(model).filter(|model| !model.is_empty()),
+        cores,
+        memory_bytes: memory.map(|kib| kib.saturating_mul(1024)),
+    })
 }
 
 /// Makes sure that program and tables are on all machines.
@@ -169,4 +191,17 @@ fn missing(host: &SshHost, tables: &TableFiles, stop: &AtomicBool) -> Result<Tab
         }
     }
     Ok(TableFiles { files: missing.into_iter().collect(), manifests })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_machine_is_what_it_says_it_is() {
+        let said = |text: &str| node_machine([10, 0, 0, 7].into(), text).map(|machine| machine.to_string());
+        assert_eq!(said("8 32768000 Example  CPU").as_deref(), Some("Example CPU, 8 cores, 31.2 GiB"));
+        assert_eq!(said("2 0 ").as_deref(), Some("unknown processor, 2 cores"));
+        assert_eq!(said("0 5 x"), None);
+    }
 }

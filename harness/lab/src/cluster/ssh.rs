@@ -72,6 +72,14 @@ fn quoted(word: &str) -> String {
     format!("'{}'", word.replace('\'', r"'\''"))
 }
 
+/// A path as a word of a command.
+///
+/// # Errors
+/// It is no text, and could not be said over ssh.
+pub(super) fn utf8(path: &Path) -> Result<&str, String> {
+    path.to_str().ok_or_else(|| format!("{} is not UTF-8, and cannot be named over ssh; rename it", path.display()))
+}
+
 /// Runs a script on a host to its end, or until `stop` is raised, and returns what it says.
 ///
 /// # Errors
