@@ -17,7 +17,7 @@ use crate::offspring::{Isolation, die_with_parent};
 use bench_model::SshHost;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::os::unix::process::CommandExt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Child, ChildStderr, ChildStdin, ChildStdout, Command, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
@@ -268,6 +268,7 @@ mod tests {
     use bench_model::HostTables;
     use std::fs;
     use std::os::unix::fs::PermissionsExt;
+    use std::path::Path;
 
     static NEVER: AtomicBool = AtomicBool::new(false);
 
