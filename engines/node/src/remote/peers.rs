@@ -96,7 +96,7 @@ impl<S: Style> RemotePeers<S> {
         let (mut from, mut first) = (self.reader.order(node, blocks.clone(), boot.clone()), 0);
         let (mut fetched, mut failures) = (Vec::with_capacity(blocks.len()), Vec::new());
         for (number, &block) in blocks.iter().enumerate() {
-            let share = from.as_ref().map(|from| Arc::clone(from));
+            let share = from.as_ref().map(Arc::clone);
             let share = share.map(|from| Share { block, number: number - first, from, stop: Arc::clone(&stop) });
             let share = share.map_err(|_| TaskFailure::MissingBlock(block.id));
             let result = share.and_then(|share| bring(host, share, storage));

@@ -5,6 +5,7 @@
 
 use super::service::MESSAGE_MAX;
 use super::ticket::{ExtentHead, Head, TOKEN, Ticket};
+use super::waiting::wait;
 use crate::remote::error::RemoteError;
 use crate::remote::options::NodeOptions;
 use crate::remote::token::ClusterToken;
@@ -17,11 +18,8 @@ use bench_model::{BlockId, BlockRef, TaskFailure};
 use bytes::Bytes;
 use futures::FutureExt;
 use std::collections::BTreeMap;
-use std::pin::pin;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::task::{Context, Poll, Wake, Waker};
-use std::thread::Thread;
 use std::time::Duration;
 use tokio::runtime::Handle;
 use tokio::sync::{mpsc, watch};
@@ -46,8 +44,6 @@ const PAUSE: Duration = Duration::from_millis(50);
 /// reads yet would use up what those that are read need.
 const STREAM_WINDOW: u32 = 4 << 20;
 const CONNECTION_WINDOW: u32 = (1 << 31) - 1;
-/// How often a waiting reader looks whether it was told to stop.
-const STOP_POLL: Duration = Duration::from_millis(25);
 /// What an extent's announced length may reserve before its bytes arrive.
 const RESERVED_MAX: u64 = 64 << 20;
 /// An extent beyond this is a lie: the store writes them a buffer at a time.
@@ -122,29 +118,6 @@ impl Delivery {
                 None => return Some(Err(TaskFailure::Cancelled)),
             }
         }
-    }
-}
-
-/// Waits on the calling thread; nothing once `stop` is raised. The caller may be inside a kernel's own runtime, where
-/// tokio refuses to block and counts how often a task is polled: this waits without either.
-fn wait<T>(what: impl Future<Output = T>, stop: &AtomicBool) -> Option<T> {
-    struct Unpark(Thread);
-    impl Wake for Unpark {
-        fn wake(self: Arc<Self>) {
-            self.0.unpark();
-        }
-    }
-    let mut what = pin!(tokio::task::unconstrained(what));
-    let waker = Waker::from(Arc::new(Unpark(std::thread::current())));
-    let mut context = Context::from_waker(&waker);
-    loop {
-        if let Poll::Ready(done) = what.as_mut().poll(&mut context) {
-            return Some(done);
-        }
-        if stop.load(Ordering::Relaxed) {
-            return None;
-        }
-        std::thread::park_timeout(STOP_POLL);
     }
 }
 

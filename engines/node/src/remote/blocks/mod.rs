@@ -15,10 +15,12 @@
 //! | `ticket` | what is asked for, and the heads of what comes back |
 //! | `service` | the serving side |
 //! | `courier` | the fetching side: runs on the I/O runtime, hands over to a slot's thread |
+//! | `waiting` | how that thread waits |
 
 mod courier;
 mod service;
 mod ticket;
+mod waiting;
 
 pub(crate) use courier::{Courier, Delivery, Parcel, Place};
 pub(crate) use service::{Encoded, Extent, FlightService, Shelf};
