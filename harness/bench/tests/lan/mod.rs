@@ -88,8 +88,12 @@ pub(crate) struct Lan {
 const DRIVER: &str = "ip link set lo up && ip link add lan type bridge && ip address add 10.77.0.1/24 dev lan && \
      ip link set lan up && echo ready && cat >/dev/null";
 
-/// `$1` the sshd configuration, `$2` the machine's own disk, `$3` where it has no tables, if anywhere.
+/// `$1` the sshd configuration, `$2` the machine's own disk, `$3` where it has no tables, if anywhere. Login scripts of
+/// whoever runs the tests are not the machine's: they may take long, and a machine that is switched off in the middle of
+/// one may leave a lock behind for the next.
 const MACHINE: &str = "mount -t tmpfs tmpfs /run && mkdir /run/sshd && mount -t tmpfs -o mode=700 tmpfs \"$2\" && \
+     for script in .bashrc .zshenv .cshrc .tcshrc .ssh/rc; do \
+     [ ! -e \"$HOME/$script\" ] || mount --bind /dev/null \"$HOME/$script\" || exit; done && \
      { [ -z \"$3\" ] || mount -t tmpfs tmpfs \"$3\"; } && ip link set lo up && echo ready && read connected && \
      exec /usr/sbin/sshd -D -e -f \"$1\" 2>>\"$1.log\" >/dev/null";
 
