@@ -1,6 +1,6 @@
 //! What a run's cases would have taken without one kind of blocking: the outcome of playing their traces again.
 //!
-//! A trace lies beside the trials, `traces/<key>.json` for the first trial of each case whose time is accounted for. What
+//! A trace lies beside the trials, `traces/<key>.json` of each case whose time is accounted for. What
 //! comes of playing all of them again is one file, written once when the run ends: times in it are predictions, never
 //! measurements.
 
