@@ -16,7 +16,7 @@ use crate::remote::wire::decode;
 use bench_model::{Addr, Epoch};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
-use std::io::{self, Read, Write};
+use std::io::{self, Write};
 use std::net::{TcpStream, ToSocketAddrs};
 use std::time::{Duration, Instant};
 
@@ -161,7 +161,7 @@ fn listen(socket: TcpStream, identity: &Identity, by: Instant) -> io::Result<Str
     let socket = Stream::Plain(socket);
     hurry(&socket, by)?;
     let mut magic = [0; MAGIC.len()];
-    read_exact_by(&socket, &mut magic, by)?;
+    socket.read_exact_by(&mut magic, by)?;
     let foreign = |why| Err(io::Error::new(io::ErrorKind::InvalidData, why));
     match (&magic, &identity.keys, socket) {
         // A caller in clear is told later that it is refused: an answer that overtakes its words could be lost.
@@ -204,20 +204,6 @@ fn hurry(stream: &Stream, by: Instant) -> io::Result<()> {
     stream.set_write_timeout(Some(left))
 }
 
-/// Fills the room by then, however slowly the bytes trickle in.
-fn read_exact_by(mut stream: &Stream, mut room: &mut [u8], by: Instant) -> io::Result<()> {
-    while !room.is_empty() {
-        stream.set_read_timeout(Some(left_until(by)?))?;
-        match stream.read(room) {
-            Ok(0) => return Err(io::ErrorKind::UnexpectedEof.into()),
-            Ok(read) => room = room.get_mut(read..).unwrap_or_default(),
-            Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
-            Err(e) => return Err(e),
-        }
-    }
-    Ok(())
-}
-
 /// Takes it off again.
 fn relax(stream: &Stream) -> io::Result<()> {
     stream.set_read_timeout(None)?;
@@ -236,13 +222,13 @@ fn write_small(mut stream: &Stream, value: &impl Serialize) -> io::Result<()> {
 
 fn read_small<T: DeserializeOwned>(stream: &Stream, by: Instant) -> io::Result<T> {
     let mut len = [0; 2];
-    read_exact_by(stream, &mut len, by)?;
+    stream.read_exact_by(&mut len, by)?;
     let len = usize::from(u16::from_le_bytes(len));
     if len > HELLO_MAX {
         return Err(io::Error::new(io::ErrorKind::InvalidData, "its introduction is too long"));
     }
     let mut bytes = vec![0; len];
-    read_exact_by(stream, &mut bytes, by)?;
+    stream.read_exact_by(&mut bytes, by)?;
     decode(&bytes).map_err(|e| io::Error::new(io::ErrorKind::InvalidData, e.to_string()))
 }
 

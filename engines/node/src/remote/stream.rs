@@ -102,6 +102,11 @@ impl Stream {
         self.socket().set_write_timeout(timeout)
     }
 
+    /// Fills the room by then, however slowly the bytes trickle in.
+    pub(crate) fn read_exact_by(&self, room: &mut [u8], by: Instant) -> io::Result<()> {
+        fill(self, room, Some(by), |left| self.set_read_timeout(Some(left)))
+    }
+
     pub(crate) fn peer_addr(&self) -> io::Result<SocketAddr> {
         self.socket().peer_addr()
     }
@@ -279,10 +284,11 @@ fn push(mut socket: &TcpStream, connection: &mut Connection) -> io::Result<()> {
 /// Reads one record, and not a byte more, from a socket that blocks; by then, if there is a deadline for all of it.
 fn take_record(socket: &TcpStream, connection: &mut Connection, by: Option<Instant>) -> io::Result<()> {
     let mut record = vec![0; RECORD_HEAD];
-    fill(socket, &mut record, by)?;
+    let limit = |left| socket.set_read_timeout(Some(left));
+    fill(socket, &mut record, by, limit)?;
     let length = record.last_chunk::<2>().map_or(0, |length| u16::from_be_bytes(*length));
     record.resize(RECORD_HEAD + usize::from(length), 0);
-    fill(socket, record.get_mut(RECORD_HEAD..).unwrap_or_default(), by)?;
+    fill(socket, record.get_mut(RECORD_HEAD..).unwrap_or_default(), by, limit)?;
     let mut rest = record.as_slice();
     while !rest.is_empty() {
         connection.read_tls(&mut rest)?;
@@ -291,13 +297,18 @@ fn take_record(socket: &TcpStream, connection: &mut Connection, by: Option<Insta
     Ok(())
 }
 
-/// Fills the room by then, however slowly the bytes trickle in.
-fn fill(mut socket: &TcpStream, mut room: &mut [u8], by: Option<Instant>) -> io::Result<()> {
+/// Fills the room; by then, however slowly the bytes trickle in, if there is a deadline, of which `limit` tells the socket.
+fn fill(
+    mut source: impl Read,
+    mut room: &mut [u8],
+    by: Option<Instant>,
+    limit: impl Fn(Duration) -> io::Result<()>,
+) -> io::Result<()> {
     while !room.is_empty() {
         if let Some(by) = by {
-            socket.set_read_timeout(Some(left_until(by)?))?;
+            limit(left_until(by)?)?;
         }
-        match socket.read(room) {
+        match source.read(room) {
             Ok(0) => return Err(ErrorKind::UnexpectedEof.into()),
             Ok(read) => room = room.get_mut(read..).unwrap_or_default(),
             Err(e) if e.kind() == ErrorKind::Interrupted => {}

@@ -3,6 +3,7 @@
 use super::*;
 use crate::remote::tls::certificates_of;
 use bench_model::NodeId;
+use std::io::Read;
 use std::net::TcpListener;
 
 const SOON: Duration = Duration::from_secs(5);
