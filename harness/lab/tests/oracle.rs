@@ -302,6 +302,39 @@ fn rows_that_tie_at_the_cut_are_compared_by_their_keys_only() {
 }
 
 #[test]
+fn a_digest_is_the_same_to_the_bit_on_any_number_of_cores() {
+    let answer = long_answer();
+    let on = |cores| {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(cores).build().unwrap();
+        pool.install(|| digested(std::slice::from_ref(&answer), &Check::default()))
+    };
+    assert_eq!(on(1), on(5));
+    let halves = [answer.slice(0, 70_001), answer.slice(70_001, answer.num_rows() - 70_001)];
+    assert_eq!(compare(&on(1), &digested(&halves, &Check::default()), &Check::default()), Ok(()));
+}
+
+#[test]
+fn a_wrong_value_in_any_piece_of_a_long_answer_is_found() {
+    let answer = long_answer();
+    let right = digested(std::slice::from_ref(&answer), &Check::default());
+    for lost in [0, 65_535, 65_536, 131_071, 199_999] {
+        let without = [answer.slice(0, lost), answer.slice(lost + 1, answer.num_rows() - lost - 1)];
+        let doubled = [answer.clone(), answer.slice(lost, 1)];
+        let swapped = [&without[0], &answer.slice((lost + 1) % answer.num_rows(), 1), &without[1]].map(Clone::clone);
+        for wrong in [&without[..], &doubled[..], &swapped[..]] {
+            assert!(compare(&right, &digested(wrong, &Check::default()), &Check::default()).is_err(), "row {lost}");
+        }
+    }
+}
+
+/// An answer of several pieces, with floats whose sum depends on the order of additions.
+fn long_answer() -> RecordBatch {
+    let floats: Float64Array = (0..200_000).map(|i| Some(f64::from(i).sin() * 10f64.powi(i % 12))).collect();
+    let integers: Int64Array = (0..200_000).map(|i| Some(i * 7919)).collect();
+    RecordBatch::try_from_iter([("i", Arc::new(integers) as ArrayRef), ("f", Arc::new(floats))]).unwrap()
+}
+
+#[test]
 fn mismatches_say_what_differs_and_what_to_do() {
     let check = Check::default();
     let base = digested(&[batch(&[(Some(1), Some("a".into()), 1, Some(1.0))])], &check);

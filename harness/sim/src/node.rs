@@ -28,6 +28,8 @@ pub(crate) struct SimNode<M, T> {
     pub(crate) machine: M,
     pub(crate) slots: u32,
     pub(crate) incarnation: u32,
+    /// The incarnation that the others are connected to: the last one that joined.
+    pub(crate) linked: u32,
     pub(crate) alive: bool,
     pub(crate) paused: bool,
     /// Whether the driver believes it is up.
@@ -54,6 +56,7 @@ impl<M, T> SimNode<M, T> {
             machine,
             slots,
             incarnation: 0,
+            linked: 0,
             alive: true,
             paused: false,
             known: false,

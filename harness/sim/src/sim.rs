@@ -29,12 +29,42 @@ use std::sync::Arc;
 enum Occurrence<M> {
     Submit(JobId),
     CancelJob(JobId),
-    Deliver { from: Addr, to: Addr, number: u64, msg: M },
-    Timer { at: Addr, incarnation: u32, id: TimerId, generation: u64 },
-    TaskEnds { node: NodeId, incarnation: u32, task: TaskId, attempt: Attempt, generation: u32 },
-    Fetched { node: NodeId, incarnation: u32, block: BlockRef },
-    Spilled { node: NodeId, incarnation: u32, block: BlockId, attempt: Attempt },
-    Memory { node: NodeId, incarnation: u32 },
+    /// `life` is the receiver's incarnation that the message was sent to: a connection ends with it.
+    Deliver {
+        from: Addr,
+        to: Addr,
+        life: u32,
+        number: u64,
+        msg: M,
+    },
+    Timer {
+        at: Addr,
+        incarnation: u32,
+        id: TimerId,
+        generation: u64,
+    },
+    TaskEnds {
+        node: NodeId,
+        incarnation: u32,
+        task: TaskId,
+        attempt: Attempt,
+        generation: u32,
+    },
+    Fetched {
+        node: NodeId,
+        incarnation: u32,
+        block: BlockRef,
+    },
+    Spilled {
+        node: NodeId,
+        incarnation: u32,
+        block: BlockId,
+        attempt: Attempt,
+    },
+    Memory {
+        node: NodeId,
+        incarnation: u32,
+    },
     Planned(Planned),
     Life(NodeId, Life),
 }
@@ -261,7 +291,11 @@ impl<'s, S: Style> Sim<'s, S> {
                 }
                 self.feed(Addr::Driver, Event::Cancel(job))
             }
-            Occurrence::Deliver { from, to, number, msg } => {
+            Occurrence::Deliver { from, to, life, number, msg } => {
+                if self.life_of(to) != life {
+                    self.write(|| format!("  {to} that it was sent to is gone"));
+                    return Ok(());
+                }
                 let last = self.delivered.entry((from, to)).or_default();
                 if number < *last {
                     self.faults.count(FaultKind::MessageReordered);
@@ -270,11 +304,7 @@ impl<'s, S: Style> Sim<'s, S> {
                 self.feed(to, Event::Message { from, msg })
             }
             Occurrence::Timer { at, incarnation, id, generation } => {
-                let same_life = match at {
-                    Addr::Driver => true,
-                    Addr::Node(node) => self.nodes[node.0 as usize].incarnation == incarnation,
-                };
-                if same_life && self.timers.get(&(at, id)) == Some(&generation) {
+                if self.life_of(at) == incarnation && self.timers.get(&(at, id)) == Some(&generation) {
                     self.timers.remove(&(at, id));
                     return self.feed(at, Event::Timer(id));
                 }
@@ -296,6 +326,14 @@ impl<'s, S: Style> Sim<'s, S> {
                 self.feed(Addr::Driver, Event::Planned(planned))
             }
             Occurrence::Life(node, life) => self.live_on(node, life),
+        }
+    }
+
+    /// Which incarnation there is. The driver has one.
+    fn life_of(&self, at: Addr) -> u32 {
+        match at {
+            Addr::Driver => 0,
+            Addr::Node(node) => self.nodes[node.0 as usize].incarnation,
         }
     }
 

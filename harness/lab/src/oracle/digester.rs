@@ -1,4 +1,4 @@
-//! From batches to a digest, one batch at a time.
+//! From batches to a digest: the order of rows is checked one batch after the other, values are hashed on all cores.
 
 use super::canonical::{self, NULL, ROW_START, fold, mix, widen};
 use super::compare::Mismatch;
@@ -9,6 +9,11 @@ use arrow::compute::cast;
 use arrow::datatypes::{DataType, Float64Type, Schema};
 use arrow::error::ArrowError;
 use bench_model::{Check, Checksum, ColumnDigest, Digest};
+use rayon::prelude::*;
+
+/// Rows that one core digests at a time. Sums are merged piece by piece in the order of the rows, so that the digest of the
+/// same batches is the same to the bit on any number of cores.
+const PIECE_ROWS: usize = 1 << 16;
 
 /// The digest of a whole answer.
 ///
@@ -33,9 +38,7 @@ use bench_model::{Check, Checksum, ColumnDigest, Digest};
 /// ```
 pub fn digest(schema: &Schema, batches: &[RecordBatch], check: &Check) -> Result<Digest, Mismatch> {
     let mut digester = Digester::new(schema, check)?;
-    for batch in batches {
-        digester.push(batch)?;
-    }
+    digester.push(batches)?;
     digester.finish()
 }
 
@@ -47,18 +50,29 @@ enum Part {
     Approx(usize),
 }
 
-/// Digests an answer that arrives batch by batch, in the engine's row order.
+/// Digests an answer that arrives in the engine's row order, some batches at a time.
 pub struct Digester {
     names: Vec<String>,
     parts: Vec<Part>,
-    rows: u64,
-    exact: Checksum,
-    sums: Vec<ColumnSums>,
+    total: Partial,
     order: OrderCheck,
     ties_at_cut: bool,
     /// The trailing rows that tie with the last one seen, held back until it is known whether they end the answer.
     held: Vec<RecordBatch>,
-    states: Vec<u64>,
+}
+
+/// What some of the rows add to the digest.
+#[derive(Clone)]
+struct Partial {
+    rows: u64,
+    exact: Checksum,
+    sums: Vec<ColumnSums>,
+}
+
+/// Rows whose place in the answer is known; of rows at the cut only the columns they are ordered by count.
+struct Piece {
+    rows: RecordBatch,
+    at_cut: bool,
 }
 
 impl Digester {
@@ -80,40 +94,23 @@ impl Digester {
         Ok(Self {
             names: schema.fields().iter().map(|f| f.name().clone()).collect(),
             parts,
-            rows: 0,
-            exact: Checksum::default(),
-            sums: vec![ColumnSums::default(); approx],
+            total: Partial::nothing(approx),
             ties_at_cut: check.ties_at_cut && !order.is_empty(),
             order,
             held: Vec::new(),
-            states: Vec::new(),
         })
     }
 
-    /// Adds the next rows of the answer.
+    /// Adds the next rows of the answer. The more of them at once, the more cores have something to do.
     ///
     /// # Errors
     /// They are out of order, have other columns than announced, or cannot be digested.
-    pub fn push(&mut self, batch: &RecordBatch) -> Result<(), Mismatch> {
-        if batch.num_rows() == 0 {
-            return Ok(());
+    pub fn push(&mut self, batches: &[RecordBatch]) -> Result<(), Mismatch> {
+        let mut pieces = Vec::new();
+        for batch in batches.iter().filter(|batch| batch.num_rows() > 0) {
+            self.place(batch, &mut pieces)?;
         }
-        if batch.num_columns() != self.parts.len() {
-            return Err(Mismatch::Columns { expected: self.parts.len(), actual: batch.num_columns() });
-        }
-        let ties = self.order.push(batch)?;
-        if !self.ties_at_cut {
-            return self.absorb(batch, false);
-        }
-        if !ties.continues {
-            self.release()?;
-        }
-        let cut = ties.from;
-        if cut > 0 {
-            self.absorb(&batch.slice(0, cut), false)?;
-        }
-        self.held.push(batch.slice(cut, batch.num_rows() - cut));
-        Ok(())
+        self.absorb(&pieces)
     }
 
     /// The digest of everything pushed.
@@ -121,58 +118,102 @@ impl Digester {
     /// # Errors
     /// The rows held back cannot be digested.
     pub fn finish(mut self) -> Result<Digest, Mismatch> {
-        for batch in std::mem::take(&mut self.held) {
-            self.absorb(&batch, true)?;
-        }
+        let mut pieces = Vec::new();
+        cut(std::mem::take(&mut self.held), true, &mut pieces);
+        self.absorb(&pieces)?;
         let mut exact_columns = Vec::new();
         let mut approx = Vec::new();
         for (name, part) in self.names.into_iter().zip(&self.parts) {
             match part {
                 Part::Exact => exact_columns.push(name),
-                Part::Approx(index) => approx.push(summary(name, self.sums[*index])),
+                Part::Approx(index) => approx.push(summary(name, self.total.sums[*index])),
             }
         }
-        Ok(Digest { rows: self.rows, exact_columns, exact: self.exact, approx })
+        Ok(Digest { rows: self.total.rows, exact_columns, exact: self.total.exact, approx })
     }
 
-    /// The rows held back turned out not to be the last ones.
-    fn release(&mut self) -> Result<(), Mismatch> {
-        for batch in std::mem::take(&mut self.held) {
-            self.absorb(&batch, false)?;
+    /// Checks where the next rows stand, and adds those whose place is known to `pieces`.
+    fn place(&mut self, batch: &RecordBatch, pieces: &mut Vec<Piece>) -> Result<(), Mismatch> {
+        if batch.num_columns() != self.parts.len() {
+            return Err(Mismatch::Columns { expected: self.parts.len(), actual: batch.num_columns() });
         }
+        let ties = self.order.push(batch)?;
+        if !self.ties_at_cut {
+            cut([batch.clone()], false, pieces);
+            return Ok(());
+        }
+        if !ties.continues {
+            // The rows held back turned out not to be the last ones.
+            cut(std::mem::take(&mut self.held), false, pieces);
+        }
+        cut([batch.slice(0, ties.from)], false, pieces);
+        self.held.push(batch.slice(ties.from, batch.num_rows() - ties.from));
         Ok(())
     }
 
-    /// Digests rows; of rows `at_cut` only the columns they are ordered by.
-    fn absorb(&mut self, batch: &RecordBatch, at_cut: bool) -> Result<(), Mismatch> {
-        self.rows += batch.num_rows() as u64;
-        let mut states = std::mem::take(&mut self.states);
+    fn absorb(&mut self, pieces: &[Piece]) -> Result<(), Mismatch> {
+        let partials: Vec<Partial> = match pieces {
+            [] => return Ok(()),
+            [piece] => vec![self.partial(&mut Vec::new(), piece)?],
+            _ => {
+                let partials = pieces.par_iter().map_init(Vec::new, |states, piece| self.partial(states, piece));
+                partials.collect::<Result<_, _>>()?
+            }
+        };
+        partials.iter().for_each(|partial| self.total.merge(partial));
+        Ok(())
+    }
+
+    /// Digests a piece; `states` is memory to work in.
+    fn partial(&self, states: &mut Vec<u64>, piece: &Piece) -> Result<Partial, Mismatch> {
+        let mut partial = Partial::nothing(self.total.sums.len());
+        partial.rows = piece.rows.num_rows() as u64;
         states.clear();
-        states.resize(batch.num_rows(), ROW_START);
+        states.resize(piece.rows.num_rows(), ROW_START);
         let mut approx: Vec<(usize, ArrayRef)> = Vec::new();
-        for (at, column) in batch.columns().iter().enumerate() {
+        for (at, column) in piece.rows.columns().iter().enumerate() {
             let named = |source| Mismatch::Type { column: self.names[at].clone(), why: text_of(&source) };
-            if at_cut && !self.order.contains(at) {
-                mix(&mut states, None, |_| NULL);
+            if piece.at_cut && !self.order.contains(at) {
+                mix(states, None, |_| NULL);
                 continue;
             }
             match self.parts[at] {
-                Part::Exact => canonical::mix_column(&mut states, column).map_err(named)?,
+                Part::Exact => canonical::mix_column(states, column).map_err(named)?,
                 Part::Approx(index) => {
                     let values = as_floats(column).map_err(named)?;
-                    mix_classes(&mut states, &values);
+                    mix_classes(states, &values);
                     approx.push((index, values));
                 }
             }
         }
-        for &row in &states {
-            self.exact = self.exact.merge(Checksum(widen(row)));
+        for &row in states.iter() {
+            partial.exact = partial.exact.merge(Checksum(widen(row)));
         }
         for (index, values) in approx {
-            add_values(&mut self.sums[index], &values, &states);
+            add_values(&mut partial.sums[index], &values, states);
         }
-        self.states = states;
-        Ok(())
+        Ok(partial)
+    }
+}
+
+impl Partial {
+    fn nothing(approx: usize) -> Self {
+        Self { rows: 0, exact: Checksum::default(), sums: vec![ColumnSums::default(); approx] }
+    }
+
+    fn merge(&mut self, other: &Self) {
+        self.rows += other.rows;
+        self.exact = self.exact.merge(other.exact);
+        self.sums.iter_mut().zip(&other.sums).for_each(|(sums, more)| sums.merge(more));
+    }
+}
+
+/// Cuts batches into pieces of at most [`PIECE_ROWS`] rows.
+fn cut(batches: impl IntoIterator<Item = RecordBatch>, at_cut: bool, pieces: &mut Vec<Piece>) {
+    for batch in batches {
+        let rows = batch.num_rows();
+        let slices = (0..rows).step_by(PIECE_ROWS).map(|from| batch.slice(from, PIECE_ROWS.min(rows - from)));
+        pieces.extend(slices.map(|rows| Piece { rows, at_cut }));
     }
 }
 

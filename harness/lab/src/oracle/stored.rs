@@ -7,6 +7,9 @@ use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 
+/// Batches that are read before they are digested together: enough for every core, little memory.
+const BATCHES_AT_ONCE: usize = 32;
+
 /// Why a file has no digest.
 #[derive(Debug, thiserror::Error)]
 pub enum DigestFileError {
@@ -47,8 +50,14 @@ pub fn digest_parquet(path: &Path, check: &Check) -> Result<Digest, DigestFileEr
     let file = File::open(path).map_err(open)?;
     let builder = ParquetRecordBatchReaderBuilder::try_new(file).map_err(read)?;
     let mut digester = Digester::new(builder.schema(), check).map_err(content)?;
+    let mut batches = Vec::with_capacity(BATCHES_AT_ONCE);
     for batch in builder.with_batch_size(8192).build().map_err(read)? {
-        digester.push(&batch.map_err(|e| read(e.into()))?).map_err(content)?;
+        batches.push(batch.map_err(|e| read(e.into()))?);
+        if batches.len() == BATCHES_AT_ONCE {
+            digester.push(&batches).map_err(content)?;
+            batches.clear();
+        }
     }
+    digester.push(&batches).map_err(content)?;
     digester.finish().map_err(content)
 }

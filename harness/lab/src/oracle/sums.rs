@@ -16,6 +16,12 @@ impl Compensated {
         self.total = sum;
     }
 
+    /// Adds a sum of other terms.
+    fn merge(&mut self, other: Self) {
+        self.add(other.total);
+        self.error += other.error;
+    }
+
     /// The sum, kept finite so that it survives JSON, which has no infinities.
     pub(super) fn value(self) -> f64 {
         // Once the total overflows, the error term is meaningless (infinity minus infinity).
@@ -45,6 +51,14 @@ impl ColumnSums {
         } else {
             self.non_finite += 1;
         }
+    }
+
+    pub(super) fn merge(&mut self, other: &Self) {
+        self.count += other.count;
+        self.non_finite += other.non_finite;
+        self.sum.merge(other.sum);
+        self.magnitude.merge(other.magnitude);
+        self.weighted.merge(other.weighted);
     }
 }
 

@@ -18,10 +18,7 @@ impl<S: Style> Sim<'_, S> {
             Action::Timer { id, after } => {
                 self.sent += 1;
                 self.timers.insert((at, id), self.sent);
-                let incarnation = match at {
-                    Addr::Driver => 0,
-                    Addr::Node(node) => self.nodes[node.0 as usize].incarnation,
-                };
+                let incarnation = self.life_of(at);
                 let timer = Occurrence::Timer { at, incarnation, id, generation: self.sent };
                 self.queue.push(self.now + after, timer);
             }
@@ -52,6 +49,11 @@ impl<S: Style> Sim<'_, S> {
     fn send(&mut self, from: Addr, to: Addr, msg: S::Msg) {
         self.sent += 1;
         let number = self.sent;
+        // Whoever has not been told of a restart still sends to what was there before.
+        let life = match to {
+            Addr::Node(node) if from != to => self.nodes[node.0 as usize].linked,
+            _ => self.life_of(to),
+        };
         if self.faults.strikes(&mut self.rng, FaultKind::MessageLost) {
             self.write(|| format!("  lost: {from} -> {to} {msg:?}"));
             return;
@@ -62,9 +64,9 @@ impl<S: Style> Sim<'_, S> {
         }
         if self.faults.strikes(&mut self.rng, FaultKind::MessageDuplicated) {
             let again = self.now + Nanos::new(latency + self.rng.below(2_000_000_000));
-            self.queue.push(again, Occurrence::Deliver { from, to, number, msg: msg.clone() });
+            self.queue.push(again, Occurrence::Deliver { from, to, life, number, msg: msg.clone() });
         }
-        self.queue.push(self.now + Nanos::new(latency), Occurrence::Deliver { from, to, number, msg });
+        self.queue.push(self.now + Nanos::new(latency), Occurrence::Deliver { from, to, life, number, msg });
     }
 
     fn run_task(&mut self, id: NodeId, assignment: &Assignment) -> Result<(), SimTrouble> {

@@ -129,6 +129,7 @@ impl<S: Style> Sim<'_, S> {
                     node.held().for_each(|(task, attempt)| self.oracle.may_be_replaced(task, attempt));
                 }
                 node.known = true;
+                node.linked = incarnation;
                 node.troubled = false;
                 let slots = node.slots;
                 self.feed(Addr::Driver, Event::NodeUp { node: id, slots })
