@@ -2,15 +2,20 @@
 
 mod ablation;
 mod blocking;
+pub(crate) mod claim_words;
+mod claims;
 mod faults;
 mod footer;
 mod layout;
+//mod recommend;
 mod scale;
 mod scaling;
 mod sheets;
 mod weak;
 mod wording;
 
+pub(crate) use claims::claims;
+//pub(crate) use recommend::recommendation;
 pub(crate) use wording::crowds;
 
 use crate::comparison::Comparison;

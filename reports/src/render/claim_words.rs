@@ -1,0 +1,98 @@
+//! What every format says of claims in the same words.
+
+use super::scale::{percent, ratio};
+use super::wording::range;
+use crate::claims::{ClaimVerdict, ClaimsReport, Compared, Remove};
+use crate::stats::RESAMPLES;
+
+/// Who claims it, and how it went.
+pub(crate) fn summary(report: &ClaimsReport) -> Vec<String> {
+    let c = report.counts;
+    let mut lines: Vec<String> = report
+        .sources
+        .iter()
+        .map(|s| {
+            let language = s.source.language.as_ref().map_or_else(String::new, |l| format!(", {l}"));
+            let url = s.source.url.as_ref().map_or_else(String::new, |u| format!(", {u}"));
+            format!("\"{}\", {}{language}{url} ({}, {} claims)", s.source.title, s.source.date, s.file, s.claims)
+        })
+        .collect();
+    let all = c.supported + c.contradicted + c.inconclusive + c.not_tested;
+    lines.push(format!(
+        "Of {all} claims: {} supported, {} contradicted, {} inconclusive, {} not tested here.",
+        c.supported, c.contradicted, c.inconclusive, c.not_tested
+    ));
+    lines
+}
+
+/// What evidence that does not decide leans to.
+pub(crate) const fn leaning(finding: ClaimVerdict) -> &'static str {
+    match finding {
+        ClaimVerdict::Supported => "would agree",
+        ClaimVerdict::Contradicted => "would disagree",
+        ClaimVerdict::Inconclusive | ClaimVerdict::NotTested => "open",
+    }
+}
+
+/// One comparison in a line.
+pub(crate) fn compared(c: &Compared) -> String {
+    let is_ratio = c.what.contains(" / ");
+    let show = |v: f64| if is_ratio { ratio(v) } else { value(v, &c.claimed) };
+    let times = if is_ratio { "x" } else { "" };
+    let interval = c.interval.map_or_else(|| ", no interval".to_owned(), |i| format!(" {}", range(i, show)));
+    let stated = c.stated.map_or_else(String::new, |s| format!(", stated {}x", ratio(s)));
+    let noise = c.noise.map_or_else(String::new, |n| format!(", noise {} %", percent(n)));
+    let plural = if c.workloads == 1 { "" } else { "s" };
+    format!(
+        "{} {}{times}{interval} over {} workload{plural}, claimed {}{stated}{noise}, p {} of its own and {} with all: {}",
+        c.what,
+        show(c.value),
+        c.workloads,
+        c.claimed,
+        probability(c.p),
+        probability(c.p_adjusted),
+        c.because
+    )
+}
+
+/// A value in the unit of its range.
+fn value(value: f64, claimed: &str) -> String {
+    let unit = claimed.rsplit(' ').next().unwrap_or_default();
+    let size = match unit {
+        "ms" | "MB" => 1e6,
+        "min" => 60e9,
+        _ => 1e9,
+    };
+    format!("{:.3} {unit}", value / size)
+}
+
+fn probability(p: f64) -> String {
+    if p < 0.001 { "< 0.001".to_owned() } else { format!("{p:.3}") }
+}
+
+/// What the words mean.
+pub(crate) fn foot(report: &ClaimsReport) -> Vec<String> {
+    let count = |remove: Remove| report.comparisons.get(&remove).copied().unwrap_or_default();
+    let mut lines = vec![
+        "A claim about a product is decided by runs of that product under the conditions of the claim, and by nothing else. \
+         Evidence at another scale, and of engine styles, which have a product's architecture and not its code, is shown \
+         beside it and decides nothing."
+            .to_owned(),
+        "supported: every relation of the claim was shown. contradicted: the opposite of one was shown. inconclusive: \
+         either is possible; wrong answers, failures, missing workloads and contaminated trials always lead here. not tested \
+         here: no run given could tell."
+            .to_owned(),
+        format!(
+            "Shown is a relation whose 95 % bootstrap interval ({RESAMPLES} resamples, fixed seed) excludes equality (or lies \
+             within the range, or outside it), whose effect is above the A/A noise floor, and which chance alone gives in \
+             less than 5 % of cases with all comparisons taken together (Holm): {} direct, {} at another scale, {} of \
+             architectures, each kind by itself.",
+            count(Remove::Direct),
+            count(Remove::OtherScale),
+            count(Remove::Architecture)
+        ),
+        format!("runs: {}", report.runs.join(", ")),
+    ];
+    lines.extend(report.notes.iter().cloned());
+    lines
+}
