@@ -39,6 +39,9 @@ pub use report::{
     Link, Remove, SourceUsed,
 };
 
+pub(crate) use select::{quoted, split};
+pub(crate) use verdict::holm;
+
 use crate::render::{Format, Ink};
 
 /// Why a claims file is refused. The message names the file and, where there is one, the line.

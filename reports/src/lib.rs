@@ -15,7 +15,7 @@
 
 pub mod claims;
 pub mod plot;
-//pub mod recommend;
+pub mod recommend;
 pub mod stats;
 
 mod compare;

@@ -7,7 +7,8 @@ mod claims;
 mod faults;
 mod footer;
 mod layout;
-//mod recommend;
+mod recommend;
+pub(crate) mod recommend_words;
 mod scale;
 mod scaling;
 mod sheets;
@@ -15,7 +16,7 @@ mod weak;
 mod wording;
 
 pub(crate) use claims::claims;
-//pub(crate) use recommend::recommendation;
+pub(crate) use recommend::recommendation;
 pub(crate) use wording::crowds;
 
 use crate::comparison::Comparison;

@@ -107,7 +107,8 @@ fn adjust(drafted: &mut [Drafted<'_>]) -> BTreeMap<Remove, usize> {
 }
 
 fn judge(Drafted { file, claim, tests }: Drafted<'_>, counts: &BTreeMap<Remove, usize>) -> AssessedClaim {
-    let tests: Vec<AssessedTest> = tests.into_iter().map(|(test, drafts)| of_test(file, test, drafts, counts)).collect();
+    let tests: Vec<AssessedTest> =
+        tests.into_iter().map(|(test, drafts)| of_test(file, test, drafts, counts)).collect();
     let verdicts: Vec<(ClaimVerdict, String)> = tests.iter().map(|t| (t.verdict, t.because.clone())).collect();
     let (verdict, because) = of_tests(&verdicts).unwrap_or_else(|| {
         let needs = claim.needs.clone().unwrap_or_default();

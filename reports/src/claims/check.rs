@@ -98,8 +98,12 @@ fn test(file: &ClaimsFile, test: &Test) -> Result<(), Wrong> {
         return wrong("`nodes` must be at least 1");
     }
     match &test.relation {
-        Relation::Less(tiers) if tiers.len() < 2 => wrong("`less` needs two or more, such as less = [\"a\", [\"b\", \"c\"]]"),
-        Relation::Less(tiers) if tiers.iter().any(|t| Tier::names(t).next().is_none()) => wrong("`less` has an empty place"),
+        Relation::Less(tiers) if tiers.len() < 2 => {
+            wrong("`less` needs two or more, such as less = [\"a\", [\"b\", \"c\"]]")
+        }
+        Relation::Less(tiers) if tiers.iter().any(|t| Tier::names(t).next().is_none()) => {
+            wrong("`less` has an empty place")
+        }
         Relation::Winner { among, .. } if among.is_empty() => wrong("`winner` needs others in `among`"),
         Relation::Ratio { low, high, .. } | Relation::Range { low, high, .. }
             if !(low.is_finite() && high.is_finite() && *low > 0.0 && low < high) =>

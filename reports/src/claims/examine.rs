@@ -45,7 +45,12 @@ struct Member<'t, 'a> {
     cases: Vec<&'t TestedCase<'a>>,
 }
 
-pub(super) fn examine<'t>(file: &'t ClaimsFile, test: &'t Test, selection: &'t Selection<'_, '_>, reading: Reading) -> Draft {
+pub(super) fn examine<'t>(
+    file: &'t ClaimsFile,
+    test: &'t Test,
+    selection: &'t Selection<'_, '_>,
+    reading: Reading,
+) -> Draft {
     let mut gaps = Vec::new();
     let (mut members, mut who) = (Vec::new(), Vec::new());
     for (subject, contestants) in &selection.members {
@@ -263,7 +268,18 @@ fn value_within(
     let interval = draws.as_ref().map(Bootstrap::interval);
     let (p, lean) = within(value, draws.as_ref(), bounds, None, few, contaminated);
     let (workloads, what) = (samples.len(), m.name.clone());
-    Some(DraftCompared { what, workloads, value, interval, claimed, stated: None, noise: None, p, p_adjusted: 1.0, lean })
+    Some(DraftCompared {
+        what,
+        workloads,
+        value,
+        interval,
+        claimed,
+        stated: None,
+        noise: None,
+        p,
+        p_adjusted: 1.0,
+        lean,
+    })
 }
 
 /// Whether a value is shown to lie in a range, or outside it. Shown is what the whole 95 % interval bears out, farther from

@@ -149,7 +149,6 @@ fn evidence(out: &mut String, e: &Evidence) {
     out.push_str("</details>");
 }
 
-
 #[cfg(test)]
 mod tests {
     use super::escape;

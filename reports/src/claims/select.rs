@@ -52,7 +52,11 @@ pub(super) fn select<'t, 'a>(file: &ClaimsFile, test: &Test, tables: &'t [Tested
                 let member = |subject: &&str| {
                     let wanted = file.subject.get(*subject).and_then(|s| engine(s, architecture));
                     let fits = |i: &&usize| {
-                        table.contestants.get(**i).zip(wanted).is_some_and(|(c, (engine, variant))| is(c, engine, variant))
+                        table
+                            .contestants
+                            .get(**i)
+                            .zip(wanted)
+                            .is_some_and(|(c, (engine, variant))| is(c, engine, variant))
                             && table.cases.iter().any(|c| c.contestant == **i && c.family.name() == test.family)
                     };
                     ((*subject).to_owned(), at.iter().filter(fits).copied().collect::<Vec<_>>())
@@ -163,7 +167,7 @@ pub(super) fn commands(file: &ClaimsFile, test: &Test) -> Vec<String> {
 }
 
 /// A word that a shell takes as one and obeys in nothing: it may come from a file of somebody else's.
-fn quoted(word: &str) -> String {
+pub(crate) fn quoted(word: &str) -> String {
     let safe = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.' | ',' | '=' | '/' | ':');
     if !word.is_empty() && !word.starts_with('-') && word.chars().all(safe) {
         return word.to_owned();

@@ -17,7 +17,7 @@ pub(super) enum Lean {
 
 /// Adjusts probabilities for being taken together, by Holm's step-down procedure (Holm 1979): the chance that any of
 /// those at or below 5 % is there by chance alone is 5 %. In the order given.
-pub(super) fn holm(p: &[f64]) -> Vec<f64> {
+pub(crate) fn holm(p: &[f64]) -> Vec<f64> {
     let mut order: Vec<usize> = (0..p.len()).collect();
     let at = |i: usize| p.get(i).copied().filter(|p| (0.0..=1.0).contains(p)).unwrap_or(1.0);
     order.sort_by(|a, b| at(*a).total_cmp(&at(*b)));

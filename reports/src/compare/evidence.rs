@@ -22,6 +22,8 @@ pub(crate) struct Tested<'a> {
     pub(crate) machine: String,
     /// Folders that the trials come from.
     pub(crate) runs: Vec<String>,
+    /// The largest of its datasets.
+    pub(crate) data_bytes: u64,
     pub(crate) contestants: Vec<Contestant>,
     pub(crate) cases: Vec<TestedCase<'a>>,
 }
@@ -54,18 +56,22 @@ pub(crate) fn tested(runs: &[Run]) -> Result<Vec<Tested<'_>>, CompareError> {
         return Err(CompareError::NoRuns);
     }
     group::all_different(runs)?;
-    let one = |group: &group::Group<'_>| -> (String, u32, Protocol, String, Vec<String>) {
-        let runs = group.runs.iter().map(|r| r.name()).collect();
-        (group.suite.clone(), group.scale, group.protocol, group.machine_summary(), runs)
-    };
-    let groups = group::groups(runs);
-    let mut tables = Vec::new();
-    for group in &groups {
-        let (suite, scale, protocol, machine, runs) = one(group);
-        let (cases, contestants) = cases_of(group);
-        tables.push(Tested { suite, protocol, scale, machine, runs, contestants, cases });
+    Ok(group::groups(runs).iter().map(table).collect())
+}
+
+fn table<'a>(group: &group::Group<'a>) -> Tested<'a> {
+    let (cases, contestants) = cases_of(group);
+    let datasets = group.runs.iter().flat_map(|r| &r.context.datasets).filter(|d| d.scale == group.scale);
+    Tested {
+        suite: group.suite.clone(),
+        protocol: group.protocol,
+        scale: group.scale,
+        machine: group.machine_summary(),
+        runs: group.runs.iter().map(|r| r.name()).collect(),
+        data_bytes: datasets.map(|d| d.bytes).max().unwrap_or_default(),
+        contestants,
+        cases,
     }
-    Ok(tables)
 }
 
 fn cases_of<'a>(group: &group::Group<'a>) -> (Vec<TestedCase<'a>>, Vec<Contestant>) {
@@ -82,20 +88,21 @@ fn cases_of<'a>(group: &group::Group<'a>) -> (Vec<TestedCase<'a>>, Vec<Contestan
             twins.entry(place).or_default().push(o);
         }
     }
-    let of_case = |(at, Measured { outcome, reason, trials, seed, .. }): (super::measured::CaseAt<'a>, Measured<'a>)| {
-        let place = (at.family, at.workload, at.contestant);
-        TestedCase {
-            family: at.family,
-            workload: at.workload,
-            contestant: at.contestant,
-            outcome,
-            reason,
-            trials,
-            twins: twins.remove(&place).unwrap_or_default(),
-            recorded: recorded.remove(&place).unwrap_or_default(),
-            seed,
-        }
-    };
+    let of_case =
+        |(at, Measured { outcome, reason, trials, seed, .. }): (super::measured::CaseAt<'a>, Measured<'a>)| {
+            let place = (at.family, at.workload, at.contestant);
+            TestedCase {
+                family: at.family,
+                workload: at.workload,
+                contestant: at.contestant,
+                outcome,
+                reason,
+                trials,
+                twins: twins.remove(&place).unwrap_or_default(),
+                recorded: recorded.remove(&place).unwrap_or_default(),
+                seed,
+            }
+        };
     let cases = measure(&field).into_iter().map(of_case).collect();
     (cases, field.contestants)
 }

@@ -55,10 +55,7 @@ fn sheet(claims: &[AssessedClaim]) -> Sheet {
 fn evidence(blocks: &mut Vec<Block>, claim: &AssessedClaim) {
     let cited: Vec<String> = claim.says.iter().map(|(who, what)| format!("{who}: {what}")).collect();
     let cited = if cited.is_empty() { String::new() } else { format!(" [{}]", cited.join("; ")) };
-    blocks.push(Block::Item(format!(
-        "{}, {}{cited}: {}; {}",
-        claim.id, claim.text, claim.verdict, claim.because
-    )));
+    blocks.push(Block::Item(format!("{}, {}{cited}: {}; {}", claim.id, claim.text, claim.verdict, claim.because)));
     for test in &claim.tests {
         for e in &test.evidence {
             blocks.push(Block::Item(told(claim, &test.reading, e)));
