@@ -59,7 +59,12 @@ pub(super) fn examine<'t>(
         who.extend(labels.map(|c| if c.label == *subject { name.clone() } else { format!("{} for {name}", c.label) }));
         match contestants.as_slice() {
             [] => gaps.push(format!("{name} was not run there")),
-            [one] => members.push(Member { subject, name, cases: selection.cases(test, *one).collect() }),
+            [one] => {
+                // What stands for a product must not bear its name.
+                let label = selection.table.contestants.get(*one).map(|c| c.label.clone());
+                let name = label.filter(|_| selection.remove == Remove::Architecture).unwrap_or(name);
+                members.push(Member { subject, name, cases: selection.cases(test, *one).collect() });
+            }
             several => gaps.push(format!("{} builds or versions of {name}; give the runs of one", several.len())),
         }
     }
@@ -136,7 +141,7 @@ fn relate(
         }
         Relation::Range { of, low, high, unit } => {
             let bounds = (low * unit.size(), high * unit.size());
-            let claimed = format!("{low} to {high} {}", unit.name());
+            let claimed = format!("{low}–{high} {}", unit.name());
             find(of).and_then(|m| value_within(test, m, reading, bounds, claimed)).into_iter().collect()
         }
         Relation::Completes(_) => Vec::new(),
@@ -191,7 +196,7 @@ fn two(
         workloads: pairs.len(),
         value: ratio.value,
         interval: ratio.interval,
-        claimed: "below 1".to_owned(),
+        claimed: "< 1".to_owned(),
         stated: stated(test, a.subject, b.subject),
         noise,
         p,
@@ -226,7 +231,7 @@ fn ratio_within(
         workloads: pairs.len(),
         value: ratio.value,
         interval: ratio.interval,
-        claimed: format!("{} to {}", bounds.0, bounds.1),
+        claimed: format!("{}–{}", bounds.0, bounds.1),
         stated: stated(test, a.subject, b.subject),
         noise,
         p,

@@ -128,17 +128,25 @@ fn evidence(out: &mut String, e: &Evidence) {
     };
     let _ = write!(
         out,
-        "<details><summary>{}: {} ({})</summary><p>{}</p><p class=\"claim-faint\">{}</p><ul>",
+        "<details><summary>{}: {} ({})</summary><p>{}</p><p class=\"claim-faint\">{}</p>",
         e.remove,
         escape(&finding),
         escape(&e.who.join(", ")),
         escape(&e.because),
         escape(&e.place)
     );
-    for c in &e.compared {
-        let _ = write!(out, "<li>{}</li>", escape(&words::compared(c)));
+    if !e.compared.is_empty() {
+        out.push_str("<table><thead><tr>");
+        words::COLUMNS.iter().for_each(|(title, _)| {
+            let _ = write!(out, "<th scope=\"col\">{title}</th>");
+        });
+        out.push_str("</tr></thead><tbody>");
+        for c in &e.compared {
+            let cells: String = words::cells(c).iter().map(|cell| format!("<td>{}</td>", escape(cell))).collect();
+            let _ = write!(out, "<tr>{cells}</tr>");
+        }
+        out.push_str("</tbody></table>");
     }
-    out.push_str("</ul>");
     if !e.links.is_empty() {
         out.push_str("<p class=\"claim-faint\">observations:</p><ul>");
         for link in &e.links {

@@ -182,7 +182,7 @@ pub struct Compared {
     pub value: f64,
     /// Its 95 % interval.
     pub interval: Option<Interval>,
-    /// What is claimed of it: below 1 for less, else a range.
+    /// What is claimed of it: `< 1` for less, else a range.
     pub claimed: String,
     /// The same ratio of the numbers that the source gives.
     pub stated: Option<f64>,

@@ -34,36 +34,59 @@ pub(crate) const fn leaning(finding: ClaimVerdict) -> &'static str {
     }
 }
 
-/// One comparison in a line.
-pub(crate) fn compared(c: &Compared) -> String {
+/// Whom it is evidence of, briefly.
+pub(crate) const fn brief(remove: Remove) -> &'static str {
+    match remove {
+        Remove::Direct => "direct",
+        Remove::OtherScale => "other scale",
+        Remove::Architecture => "architecture",
+    }
+}
+
+/// Titles of [`cells`], and whether they hold numbers.
+pub(crate) const COLUMNS: [(&str, bool); 8] = [
+    ("compared", false),
+    ("measured", true),
+    ("95 % interval", true),
+    ("claimed", true),
+    ("stated", true),
+    ("noise %", true),
+    ("p", true),
+    ("says", false),
+];
+
+/// One comparison as cells.
+pub(crate) fn cells(c: &Compared) -> Vec<String> {
     let is_ratio = c.what.contains(" / ");
     let show = |v: f64| if is_ratio { ratio(v) } else { value(v, &c.claimed) };
-    let times = if is_ratio { "x" } else { "" };
-    let interval = c.interval.map_or_else(|| ", no interval".to_owned(), |i| format!(" {}", range(i, show)));
-    let stated = c.stated.map_or_else(String::new, |s| format!(", stated {}x", ratio(s)));
-    let noise = c.noise.map_or_else(String::new, |n| format!(", noise {} %", percent(n)));
-    let plural = if c.workloads == 1 { "" } else { "s" };
-    format!(
-        "{} {}{times}{interval} over {} workload{plural}, claimed {}{stated}{noise}, p {} of its own and {} with all: {}",
-        c.what,
+    let or_dash = |text: Option<String>| text.unwrap_or_else(|| "-".to_owned());
+    let says = match c.finding {
+        ClaimVerdict::Supported => "as claimed",
+        ClaimVerdict::Contradicted => "not as claimed",
+        ClaimVerdict::Inconclusive | ClaimVerdict::NotTested => "open",
+    };
+    vec![
+        c.what.clone(),
         show(c.value),
-        c.workloads,
-        c.claimed,
-        probability(c.p),
+        or_dash(c.interval.map(|i| range(i, show))),
+        c.claimed.clone(),
+        or_dash(c.stated.map(ratio)),
+        or_dash(c.noise.map(percent)),
         probability(c.p_adjusted),
-        c.because
-    )
+        says.to_owned(),
+    ]
 }
 
 /// A value in the unit of its range.
 fn value(value: f64, claimed: &str) -> String {
+    // A range is written with its unit behind it.
     let unit = claimed.rsplit(' ').next().unwrap_or_default();
     let size = match unit {
         "ms" | "MB" => 1e6,
         "min" => 60e9,
         _ => 1e9,
     };
-    format!("{:.3} {unit}", value / size)
+    format!("{:.3}", value / size)
 }
 
 fn probability(p: f64) -> String {
@@ -86,7 +109,7 @@ pub(crate) fn foot(report: &ClaimsReport) -> Vec<String> {
             "Shown is a relation whose 95 % bootstrap interval ({RESAMPLES} resamples, fixed seed) excludes equality (or lies \
              within the range, or outside it), whose effect is above the A/A noise floor, and which chance alone gives in \
              less than 5 % of cases with all comparisons taken together (Holm): {} direct, {} at another scale, {} of \
-             architectures, each kind by itself.",
+             architectures, each kind by itself; p is adjusted for that.",
             count(Remove::Direct),
             count(Remove::OtherScale),
             count(Remove::Architecture)

@@ -24,7 +24,11 @@ fn blocks(report: &ClaimsReport) -> Vec<Block> {
     for group in &report.groups {
         blocks.push(Block::Heading(2, group.title.clone()));
         blocks.push(Block::Sheet(sheet(&group.claims)));
-        group.claims.iter().for_each(|c| evidence(&mut blocks, c));
+        let compared = comparisons(&group.claims);
+        if !compared.rows.is_empty() {
+            blocks.push(Block::Sheet(compared));
+        }
+        group.claims.iter().for_each(|c| reasons(&mut blocks, c));
     }
     blocks.push(Block::Heading(2, "How verdicts come about".to_owned()));
     blocks.extend(words::foot(report).into_iter().map(Block::Item));
@@ -51,41 +55,52 @@ fn sheet(claims: &[AssessedClaim]) -> Sheet {
     Sheet { columns, rows: claims.iter().map(row).collect() }
 }
 
+/// All comparisons of a group, those that decide first.
+fn comparisons(claims: &[AssessedClaim]) -> Sheet {
+    let mut columns = vec![column("claim", Kind::Name), column("evidence", Kind::Name)];
+    columns.extend(
+        words::COLUMNS.iter().map(|(title, number)| column(*title, if *number { Kind::Number } else { Kind::Name })),
+    );
+    let mut rows = Vec::new();
+    for claim in claims {
+        for e in claim.tests.iter().flat_map(|t| &t.evidence) {
+            for c in &e.compared {
+                let mut cells = vec![claim.id.clone(), words::brief(e.remove).to_owned()];
+                cells.extend(words::cells(c));
+                rows.push(Row { cells, tone: if e.remove == Remove::Direct { Tone::Plain } else { Tone::Faint } });
+            }
+        }
+    }
+    Sheet { columns, rows }
+}
+
 /// Each claim's verdict with its reason, then what was recorded, nearest first.
-fn evidence(blocks: &mut Vec<Block>, claim: &AssessedClaim) {
+fn reasons(blocks: &mut Vec<Block>, claim: &AssessedClaim) {
     let cited: Vec<String> = claim.says.iter().map(|(who, what)| format!("{who}: {what}")).collect();
     let cited = if cited.is_empty() { String::new() } else { format!(" [{}]", cited.join("; ")) };
     blocks.push(Block::Item(format!("{}, {}{cited}: {}; {}", claim.id, claim.text, claim.verdict, claim.because)));
     for test in &claim.tests {
-        for e in &test.evidence {
-            blocks.push(Block::Item(told(claim, &test.reading, e)));
-        }
+        blocks.extend(test.evidence.iter().map(|e| Block::Item(told(claim, &test.reading, e))));
     }
     for command in &claim.would_test {
         blocks.push(Block::Item(format!("{}: would test it: {command}", claim.id)));
     }
 }
 
+/// Where evidence is from. What does not decide says at most what it leans to.
 fn told(claim: &AssessedClaim, reading: &str, e: &Evidence) -> String {
     let finding = match e.remove {
         Remove::Direct => e.finding.to_string(),
         Remove::OtherScale | Remove::Architecture => words::leaning(e.finding).to_owned(),
     };
-    let compared: Vec<String> = e.compared.iter().map(words::compared).collect();
-    let compared = if compared.is_empty() { String::new() } else { format!("; {}", compared.join("; ")) };
+    let because = if e.remove == Remove::Direct { String::new() } else { format!(": {}", e.because) };
     let links = match e.links.as_slice() {
         [] => String::new(),
         [first, rest @ ..] => {
-            let more = if rest.is_empty() { String::new() } else { format!(" and {} more", rest.len()) };
+            let more = if rest.is_empty() { String::new() } else { format!(" and {} more keys", rest.len()) };
             format!("; observations {} in {}{more}", first.key, first.file)
         }
     };
-    format!(
-        "{}: evidence {} ({}), \"{reading}\": {finding}, {}{compared}; {}{links}",
-        claim.id,
-        e.remove,
-        e.who.join(", "),
-        e.because,
-        e.place
-    )
+    let who = e.who.join(", ");
+    format!("{}: {} ({who}), \"{reading}\": {finding}{because}; on {}{links}", claim.id, e.remove, e.place)
 }
