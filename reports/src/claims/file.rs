@@ -366,6 +366,16 @@ impl ClaimsFile {
         Ok(file)
     }
 
+    /// Every command that a report may name as one that would test a claim.
+    #[must_use]
+    pub fn would_test(&self) -> Vec<String> {
+        let of_claim = |c: &Claim| {
+            let tests = c.test.iter().flat_map(|t| super::select::commands(self, t));
+            c.run.iter().cloned().chain(tests).collect::<Vec<_>>()
+        };
+        self.claim.iter().flat_map(of_claim).collect()
+    }
+
     /// What a subject is called in reports.
     #[must_use]
     pub fn name_of<'a>(&'a self, subject: &'a str) -> &'a str {

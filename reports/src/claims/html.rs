@@ -133,7 +133,7 @@ fn evidence(out: &mut String, e: &Evidence) {
         escape(&finding),
         escape(&e.who.join(", ")),
         escape(&e.because),
-        escape(&e.place)
+        escape(&words::place(e))
     );
     if !e.compared.is_empty() {
         out.push_str("<table><thead><tr>");

@@ -218,7 +218,9 @@ fn conclude(ranked: &[Ranked], evidence: &[FamilyEvidence], unmeasured: &[&str])
     let mut limits: Vec<String> =
         evidence.iter().filter_map(|e| Some(format!("{}: {}", e.family, e.differs.as_ref()?))).collect();
     limits.extend(unmeasured.iter().map(|f| format!("{f}: not measured")));
-    let text = format!("{} is faster than everybody else in the runs given, beyond noise and chance", leader.engine);
+    let kind = if leader.is_style { ", an engine style and no product," } else { "" };
+    let text =
+        format!("{}{kind} is faster than everybody else in the runs given, beyond noise and chance", leader.engine);
     let engine = leader.engine.clone();
     if limits.is_empty() {
         (Answer::ClearWinner { engine }, text)

@@ -2,7 +2,7 @@
 
 use super::scale::{percent, ratio};
 use super::wording::range;
-use crate::claims::{ClaimVerdict, ClaimsReport, Compared, Remove};
+use crate::claims::{ClaimVerdict, ClaimsReport, Compared, Evidence, Remove};
 use crate::stats::RESAMPLES;
 
 /// Who claims it, and how it went.
@@ -34,23 +34,29 @@ pub(crate) const fn leaning(finding: ClaimVerdict) -> &'static str {
     }
 }
 
-/// Whom it is evidence of, briefly.
+/// Where evidence is from, and the noise there.
+pub(crate) fn place(e: &Evidence) -> String {
+    let noise = e.compared.iter().filter_map(|c| c.noise).reduce(f64::max);
+    let noise = noise.map_or_else(String::new, |n| format!("; A/A noise {} %", percent(n)));
+    format!("{}{noise}", e.place)
+}
+
+/// What it is evidence of, briefly.
 pub(crate) const fn brief(remove: Remove) -> &'static str {
     match remove {
         Remove::Direct => "direct",
-        Remove::OtherScale => "other scale",
-        Remove::Architecture => "architecture",
+        Remove::OtherScale => "scale",
+        Remove::Architecture => "style",
     }
 }
 
 /// Titles of [`cells`], and whether they hold numbers.
-pub(crate) const COLUMNS: [(&str, bool); 8] = [
+pub(crate) const COLUMNS: [(&str, bool); 7] = [
     ("compared", false),
     ("measured", true),
     ("95 % interval", true),
     ("claimed", true),
     ("stated", true),
-    ("noise %", true),
     ("p", true),
     ("says", false),
 ];
@@ -71,7 +77,6 @@ pub(crate) fn cells(c: &Compared) -> Vec<String> {
         or_dash(c.interval.map(|i| range(i, show))),
         c.claimed.clone(),
         or_dash(c.stated.map(ratio)),
-        or_dash(c.noise.map(percent)),
         probability(c.p_adjusted),
         says.to_owned(),
     ]
@@ -99,7 +104,7 @@ pub(crate) fn foot(report: &ClaimsReport) -> Vec<String> {
     let mut lines = vec![
         "A claim about a product is decided by runs of that product under the conditions of the claim, and by nothing else. \
          Evidence at another scale, and of engine styles, which have a product's architecture and not its code, is shown \
-         beside it and decides nothing."
+         beside it (scale, style) and decides nothing."
             .to_owned(),
         "supported: every relation of the claim was shown. contradicted: the opposite of one was shown. inconclusive: \
          either is possible; wrong answers, failures, missing workloads and contaminated trials always lead here. not tested \

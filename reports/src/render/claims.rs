@@ -37,10 +37,11 @@ fn blocks(report: &ClaimsReport) -> Vec<Block> {
 
 fn sheet(claims: &[AssessedClaim]) -> Sheet {
     let columns = vec![
-        column("claim", Kind::Name),
+        // What is cut first is told in full below.
+        column("claim", Kind::Words),
         column("verdict here", Kind::Words),
-        column("about", Kind::Words),
-        column("as cited", Kind::Words),
+        column("about", Kind::Name),
+        column("as cited", Kind::Name),
     ];
     let row = |c: &AssessedClaim| {
         let says: Vec<String> = c.says.iter().map(|(who, what)| format!("{who}: {what}")).collect();
@@ -57,7 +58,7 @@ fn sheet(claims: &[AssessedClaim]) -> Sheet {
 
 /// All comparisons of a group, those that decide first.
 fn comparisons(claims: &[AssessedClaim]) -> Sheet {
-    let mut columns = vec![column("claim", Kind::Name), column("evidence", Kind::Name)];
+    let mut columns = vec![column("claim", Kind::Words), column("evidence", Kind::Words)];
     columns.extend(
         words::COLUMNS.iter().map(|(title, number)| column(*title, if *number { Kind::Number } else { Kind::Name })),
     );
@@ -102,5 +103,5 @@ fn told(claim: &AssessedClaim, reading: &str, e: &Evidence) -> String {
         }
     };
     let who = e.who.join(", ");
-    format!("{}: {} ({who}), \"{reading}\": {finding}{because}; on {}{links}", claim.id, e.remove, e.place)
+    format!("{}: {} ({who}), \"{reading}\": {finding}{because}; on {}{links}", claim.id, e.remove, words::place(e))
 }

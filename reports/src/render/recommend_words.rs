@@ -94,14 +94,16 @@ fn ranking(r: &Recommendation) -> Part {
 }
 
 fn evidence(r: &Recommendation) -> Part {
-    let columns =
-        vec![("family", false), ("weight %", true), ("workloads", true), ("A/A noise %", true), ("measured on", false)];
+    let columns = vec![("family", false), ("weight %", true), ("workloads", true), ("A/A noise %", true)];
     let rows = r.evidence.iter().map(|e| {
         let noise = e.noise.map_or_else(|| "unknown".to_owned(), percent);
-        vec![e.family.clone(), percent(e.share), e.workloads.to_string(), noise, e.place.clone()]
+        vec![e.family.clone(), percent(e.share), e.workloads.to_string(), noise]
     });
-    let differs = r.evidence.iter().filter_map(|e| Some(format!("{}: {}", e.family, e.differs.as_ref()?)));
-    Part { title: "Evidence".to_owned(), columns, rows: rows.collect(), items: differs.collect() }
+    let items = r.evidence.iter().map(|e| {
+        let differs = e.differs.as_ref().map_or_else(String::new, |d| format!("; {d}"));
+        format!("{}: {}; runs {}{differs}", e.family, e.place, e.runs.join(", "))
+    });
+    Part { title: "Evidence".to_owned(), columns, rows: rows.collect(), items: items.collect() }
 }
 
 fn shares(all: &[Share]) -> String {
@@ -126,6 +128,7 @@ fn sensitivity(s: &Sensitivity) -> Part {
         shares(&s.near)
     ));
     items.push(format!("over all mixes of these families, {} leads drawn: {}", s.samples, shares(&s.any)));
+    items.push("these leads are counted however small they are; the A/A noise is in none of them".to_owned());
     items.extend(s.unmeasured_slack.map(|slack| {
         format!(
             "on what was not measured, the leader may take up to {}x as long as the runner-up before it is level",

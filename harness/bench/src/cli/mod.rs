@@ -32,6 +32,8 @@ pub(crate) mod value;
 pub(crate) mod workload;
 
 #[cfg(test)]
+mod claims_test;
+#[cfg(test)]
 mod help_test;
 #[cfg(test)]
 mod parse_test;
