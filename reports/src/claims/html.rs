@@ -31,7 +31,11 @@ pub fn fragment(report: &ClaimsReport) -> String {
         paragraph(&mut out, "claims-summary", &line);
     }
     for group in &report.groups {
-        let _ = write!(out, "<h3>{}</h3>\n<div class=\"claims-wide\"><table class=\"claims\">\n", escape(&group.title));
+        let _ = write!(
+            out,
+            "<h3>{}</h3>\n<div class=\"claims-wide\"><table class=\"claims claims-cards\">\n",
+            escape(&group.title)
+        );
         out.push_str(
             "<thead><tr><th scope=\"col\">claim</th><th scope=\"col\">as cited</th><th scope=\"col\">verdict here</th>\
              <th scope=\"col\">evidence</th></tr></thead>\n<tbody>\n",
@@ -57,8 +61,9 @@ pub fn page(title: &str, body: &str) -> String {
     )
 }
 
-/// Light and dark, phone and paper. Verdicts are words; color repeats them.
-const STYLE: &str = "\
+/// Light and dark, phone and paper, for [`page`] and for whoever puts [`fragment`] into a page of theirs. Verdicts are words;
+/// color repeats them.
+pub const STYLE: &str = "\
 :root { color-scheme: light dark; --ink: #1b1f24; --paper: #fff; --faint: #57606a; --line: #d0d7de; --good: #116329; --bad: #a40e26; }
 @media (prefers-color-scheme: dark) { :root { --ink: #e6edf3; --paper: #0d1117; --faint: #9aa4af; --line: #30363d; --good: #56d364; --bad: #ff7b72; } }
 body { color: var(--ink); background: var(--paper); font: 16px/1.5 system-ui, sans-serif; margin: 0; }
@@ -72,7 +77,14 @@ th, td { text-align: left; vertical-align: top; padding: .4rem .6rem; border-bot
 .claim-not-tested, .claim-faint, .claims-note { color: var(--faint); }
 code { overflow-wrap: anywhere; font-size: .875rem; }
 dl { margin: 0; } dt { font-weight: 600; } dd { margin: 0 0 .25rem; }
-@media print { details > * { display: block; } }
+@media (max-width: 45rem) {
+  .claims-cards > thead { display: none; }
+  .claims-cards > tbody > tr, .claims-cards > tbody > tr > th, .claims-cards > tbody > tr > td { display: block; }
+  .claims-cards > tbody > tr { border-bottom: 2px solid var(--line); padding: .5rem 0; }
+  .claims-cards > tbody > tr > th, .claims-cards > tbody > tr > td { border: 0; padding: .2rem 0; }
+  details { overflow-x: auto; }
+}
+@media print { details::details-content { content-visibility: visible; display: block; } }
 ";
 
 fn paragraph(out: &mut String, class: &str, text: &str) {
