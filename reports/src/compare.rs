@@ -4,6 +4,7 @@ mod ablation;
 mod blocking;
 mod contamination;
 mod cost;
+pub(crate) mod evidence;
 mod faults;
 mod field;
 mod group;
@@ -83,7 +84,7 @@ pub fn compare(runs: &[Run], options: &Options) -> Result<Comparison, CompareErr
 }
 
 /// What a run's state on disk should tell a reader.
-fn notes(run: &Run) -> Vec<String> {
+pub(crate) fn notes(run: &Run) -> Vec<String> {
     let name = run.name();
     let mut notes = Vec::new();
     if run.context.finished_at.is_none() {

@@ -6,12 +6,16 @@
 //! | `comparison` | what a report says, as data; its JSON is the stable machine-readable report |
 //! | `compare` | recorded runs to a [`Comparison`] |
 //! | `render` | a [`Comparison`] as text, Markdown or JSON |
+//! | `claims` | what others say of engines, with a verdict on each from recorded runs |
+//! | `recommend` | engines ranked for a stated mix of work, and how sure that is |
 //! | `plot` | a [`Comparison`] as SVG |
 //! | `plain` | text from engines and files that no terminal and no viewer obeys |
 //!
 //! Nothing here runs an engine, reads a clock or touches the machine.
 
+pub mod claims;
 pub mod plot;
+pub mod recommend;
 pub mod stats;
 
 mod compare;

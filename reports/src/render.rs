@@ -2,15 +2,21 @@
 
 mod ablation;
 mod blocking;
+pub(crate) mod claim_words;
+mod claims;
 mod faults;
 mod footer;
 mod layout;
+mod recommend;
+pub(crate) mod recommend_words;
 mod scale;
 mod scaling;
 mod sheets;
 mod weak;
 mod wording;
 
+pub(crate) use claims::claims;
+pub(crate) use recommend::recommendation;
 pub(crate) use wording::crowds;
 
 use crate::comparison::Comparison;

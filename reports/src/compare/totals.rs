@@ -73,7 +73,7 @@ fn common<'m>(cases: &ByWorkload<'m, '_>, a: usize, b: usize) -> Vec<(&'m Sample
 }
 
 /// Two samples of one workload.
-type Pair<'a> = (&'a Sample, &'a Sample);
+pub(super) type Pair<'a> = (&'a Sample, &'a Sample);
 
 /// Ratios of totals over common cases; none of none.
 pub(super) fn total_ratio(pairs: &[Pair<'_>], floor: Option<f64>) -> Option<TotalRatio> {
@@ -121,7 +121,7 @@ fn geometric_mean(medians: &[(f64, f64)]) -> f64 {
 
 /// What a permutation test over all workloads says of a ratio. `weight` says what a workload with these times counts
 /// for.
-fn evidence(pairs: &[Pair<'_>], ratio: f64, weight: fn(&[f64]) -> f64) -> Evidence {
+pub(super) fn evidence(pairs: &[Pair<'_>], ratio: f64, weight: fn(&[f64]) -> f64) -> Evidence {
     let strata = pairs.iter().map(|(a, b)| {
         let all = sorted(a.ascending.iter().chain(&b.ascending).copied());
         Stratum { weight: weight(&all), a: &a.ascending, b: &b.ascending }

@@ -8,9 +8,11 @@
 //! | `place` | options that several commands share: where data lies, how output looks |
 //! | `cluster` | where nodes run and what goes wrong there |
 //! | `run`, `report`, `replay`, `list`, `data`, `workload`, `explain`, `sim`, `node` | one command each |
+//! | `claims`, `recommend` | what runs say of claims, and of a stated mix of work |
 //! | `hidden` | commands for child processes and scripts |
 //! | `shell` | completions and man pages, made from these definitions |
 
+pub(crate) mod claims;
 pub(crate) mod cluster;
 pub(crate) mod data;
 pub(crate) mod exit;
@@ -20,6 +22,7 @@ pub(crate) mod list;
 pub(crate) mod node;
 pub(crate) mod pattern;
 pub(crate) mod place;
+pub(crate) mod recommend;
 pub(crate) mod replay;
 pub(crate) mod report;
 pub(crate) mod run;
@@ -28,6 +31,8 @@ pub(crate) mod sim;
 pub(crate) mod value;
 pub(crate) mod workload;
 
+#[cfg(test)]
+mod claims_test;
 #[cfg(test)]
 mod help_test;
 #[cfg(test)]
@@ -65,6 +70,8 @@ pub(crate) struct Talk {
 pub(crate) enum Command {
     Run(Box<run::RunArgs>),
     Report(report::ReportArgs),
+    Claims(claims::ClaimsArgs),
+    Recommend(recommend::RecommendArgs),
     Replay(replay::ReplayArgs),
     List(list::ListArgs),
     Doctor(list::DoctorArgs),

@@ -131,6 +131,9 @@ fn tables_are_made_for_a_suite_or_by_kind() {
 fn the_other_commands_are_understood() {
     for line in [
         "bench report a b --format md",
+        "bench claims a b --file mine.toml --file other.toml --no-built-in --format html --out c.html",
+        "bench claims --example",
+        "bench recommend a b --mix sql=40,dataframe=60 --data 2TB --nodes 10 --usd-per-hour ray=7.68 --format json",
         "bench list engines --json",
         "bench list workloads --workload-dir w",
         "bench list suites",
@@ -157,6 +160,16 @@ fn the_other_commands_are_understood() {
     check_refused("bench -q -v doctor", &["cannot be used with"]);
     check_refused("bench report", &["DIR"]);
     check_refused("bench compare a b", &["compare"]);
+    check_refused("bench claims", &["DIR"]);
+    check_refused("bench claims a --example", &["--example", "cannot be used with"]);
+    check_refused("bench recommend a", &["--mix"]);
+    check_refused("bench recommend a --mix sql=0", &["--mix", "number above 0"]);
+    check_refused("bench recommend a --mix graphs=1", &["--mix", "dataframe"]);
+    check_refused("bench recommend a --mix sql=1 --data lots", &["--data", "such as"]);
+    check_refused("bench recommend a --mix sql=1 --nodes 0", &["--nodes"]);
+    for price in ["ray", "ray=", "=1", "ray=-1", "ray=0", "ray=nan"] {
+        check_refused(&format!("bench recommend a --mix sql=1 --usd-per-hour {price}"), &["ENGINE=USD"]);
+    }
 }
 
 #[test]

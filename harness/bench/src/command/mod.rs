@@ -1,6 +1,7 @@
 //! What each command does. One file per command; all of them return an exit code of [`crate::cli::exit`].
 
 mod answers;
+mod claims;
 mod data;
 mod doctor;
 mod engine_host;
@@ -8,6 +9,7 @@ mod explain;
 mod identity;
 mod list;
 mod node;
+mod recommend;
 mod replay;
 mod report;
 mod run;
@@ -30,6 +32,8 @@ pub(crate) fn run(cli: Cli) -> Result<u8> {
         Command::Run(args) => run::run(*args),
         Command::Replay(args) => replay::replay(&args),
         Command::Report(args) => report::report(&args),
+        Command::Claims(args) => claims::claims(&args),
+        Command::Recommend(args) => recommend::recommend(&args),
         Command::List(args) => list::list(&args),
         Command::Doctor(args) => doctor::doctor(&args),
         Command::Data(args) => data::data(args),

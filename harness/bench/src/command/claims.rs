@@ -1,0 +1,73 @@
+//! `bench claims`: claims about engines beside what runs say to them.
+
+use super::report::ink;
+use super::say;
+use crate::cli::claims::{ClaimFiles, ClaimsArgs, Format};
+use crate::cli::exit;
+use anyhow::{Context, Result, bail};
+use bench_record::Run;
+use bench_reports::claims::{self, ClaimsFile, EXAMPLE, assess, built_in};
+use bench_reports::{Format as TextFormat, Ink};
+use std::fs::File;
+use std::io::Read;
+use std::path::Path;
+
+/// The largest claims file that is read.
+const MAX_BYTES: u64 = 1 << 20;
+
+pub(super) fn claims(args: &ClaimsArgs) -> Result<u8> {
+    if args.example {
+        say(EXAMPLE)?;
+        return Ok(exit::FINE);
+    }
+    let files = claim_files(&args.files)?;
+    let runs = args.folders.iter().map(|folder| Run::load(folder)).collect::<Result<Vec<_>, _>>()?;
+    let report = assess(&files, &runs)?;
+    let write = |format, ink| claims::render(&report, format, ink);
+    let page = || claims::page("Claims and evidence", &claims::html(&report));
+    put(args.format, args.out.as_deref(), write, page)?;
+    Ok(exit::FINE)
+}
+
+/// Claims that come with the program, then those of files, in the order given.
+pub(super) fn claim_files(args: &ClaimFiles) -> Result<Vec<ClaimsFile>> {
+    let mut files = if args.no_built_in { Vec::new() } else { built_in()? };
+    for path in &args.file {
+        files.push(read(path)?);
+    }
+    Ok(files)
+}
+
+fn read(path: &Path) -> Result<ClaimsFile> {
+    let name = path.display().to_string();
+    let file = File::open(path).with_context(|| format!("cannot open the claims file {name}"))?;
+    let mut bytes = Vec::new();
+    file.take(MAX_BYTES + 1).read_to_end(&mut bytes).with_context(|| format!("cannot read the claims file {name}"))?;
+    if bytes.len() as u64 > MAX_BYTES {
+        bail!("{name}: larger than {MAX_BYTES} bytes; a claims file holds claims, not data");
+    }
+    let Ok(text) = String::from_utf8(bytes) else {
+        bail!("{name}: not UTF-8 text; `bench claims --example` prints one that is")
+    };
+    Ok(ClaimsFile::read(&name, &text)?)
+}
+
+/// Writes to a file or to standard output.
+pub(super) fn put(
+    format: Format,
+    out: Option<&Path>,
+    text: impl Fn(TextFormat, Ink) -> String,
+    page: impl Fn() -> String,
+) -> Result<()> {
+    let ink = if out.is_some() { Ink::Plain } else { ink() };
+    let written = match format {
+        Format::Table => text(TextFormat::Table, ink),
+        Format::Md => text(TextFormat::Markdown, Ink::Plain),
+        Format::Json => text(TextFormat::Json, Ink::Plain),
+        Format::Html => page(),
+    };
+    match out {
+        Some(file) => std::fs::write(file, written).with_context(|| format!("cannot write {}", file.display())),
+        None => say(&written),
+    }
+}

@@ -1,0 +1,81 @@
+//! `bench claims` and `bench recommend` on a real run, as a user gives them.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test stops at the first surprise")]
+
+mod program;
+
+use program::Program;
+use std::fs;
+
+/// A run of the example's engines on every query.
+fn measured() -> Program {
+    let p = Program::new();
+    let out = p.path("out");
+    let engines = ["--engines", "stagedag,datafusion", "--families", "sql", "--workloads", "tpch-q0[16]"];
+    let mut run = vec!["run", "--suite", "smoke", "--trials", "6", "--out", out.as_str()];
+    run.extend(engines);
+    p.bench(&run).assert_code(0);
+    p
+}
+
+#[test]
+fn claims_and_recommendations_are_made_from_a_real_run() {
+    let p = measured();
+    let out = p.path("out");
+    let ran = p.bench(&["claims", out.as_str(), "--format", "json"]);
+    ran.assert_code(0);
+    let report: serde_json::Value = serde_json::from_str(&ran.stdout).unwrap();
+    let counts = &report["counts"];
+    assert_eq!(
+        (counts["supported"].as_u64(), counts["contradicted"].as_u64()),
+        (Some(0), Some(0)),
+        "no product was run"
+    );
+    assert!(counts["not_tested"].as_u64().is_some_and(|n| n > 60), "{counts}");
+    for format in ["table", "md", "html"] {
+        let file = p.path(&format!("claims.{format}"));
+        p.bench(&["claims", out.as_str(), "--format", format, "--out", file.as_str()]).assert_code(0);
+        let text = fs::read_to_string(&file).unwrap();
+        assert!(text.contains("tb.sql") && text.contains("not tested here"), "{format}: {text}");
+    }
+    let again = p.bench(&["claims", out.as_str(), "--format", "json"]);
+    assert_eq!(ran.stdout, again.stdout, "the same folder gives the same bytes");
+    for format in ["table", "md", "json", "html"] {
+        let ran = p.bench(&["recommend", out.as_str(), "--mix", "sql=60,training=40", "--format", format]);
+        ran.assert_code(0);
+        assert!(ran.stdout.contains("training"), "{format}: {}", ran.stdout);
+    }
+}
+
+#[test]
+fn the_example_can_be_changed_and_decides_by_what_was_run() {
+    let p = measured();
+    let (out, mine) = (p.path("out"), p.path("mine.toml"));
+    let example = p.bench(&["claims", "--example"]);
+    example.assert_code(0);
+    let small = example.stdout.replace("cases = 22", "cases = 2").replace("[\"1gb\"]", "[\"smoke\"]");
+    let always = "range = { of = \"style\", low = 0.000001, high = 3600, unit = \"s\" }";
+    let small = small.replace("ratio = { of = \"style\", to = \"datafusion\", low = 1, high = 2 }", always);
+    let small = small.replace("less = [\"datafusion\", \"style\"]", "completes = [\"datafusion\", \"style\"]");
+    fs::write(&mine, small).unwrap();
+    let ran = p.bench(&["claims", out.as_str(), "--file", mine.as_str(), "--no-built-in", "--format", "json"]);
+    ran.assert_code(0);
+    let report: serde_json::Value = serde_json::from_str(&ran.stdout).unwrap();
+    assert_eq!(report["groups"][0]["claims"][0]["verdict"], "supported", "{}", ran.stdout);
+    assert!(ran.stdout.contains("observations.ndjson"));
+}
+
+#[test]
+fn what_cannot_be_read_is_refused_with_file_and_line() {
+    let p = Program::new();
+    let mine = p.path("mine.toml");
+    fs::write(&mine, "schema = 1\nclaims = []\n").unwrap();
+    p.bench(&["claims", "nowhere", "--file", mine.as_str()]).assert_refused(&["mine.toml, line 2", "`claims`"]);
+    fs::write(&mine, b"\xff\xfe").unwrap();
+    p.bench(&["claims", "nowhere", "--file", mine.as_str()]).assert_refused(&["mine.toml", "not UTF-8"]);
+    fs::write(&mine, vec![b'#'; (1 << 20) + 1]).unwrap();
+    p.bench(&["claims", "nowhere", "--file", mine.as_str()]).assert_refused(&["mine.toml", "larger than"]);
+    p.bench(&["claims", "nowhere", "--file", "absent.toml"]).assert_refused(&["absent.toml"]);
+    p.bench(&["claims", "nowhere"]).assert_refused(&["nowhere"]);
+    p.bench(&["recommend", "nowhere", "--mix", "sql=1"]).assert_refused(&["nowhere"]);
+}

@@ -1,0 +1,220 @@
+//! Which recorded cases a test is about, and at what remove from the claim.
+
+use super::file::{At, ClaimsFile, Metric, Subject, Test};
+use super::glob;
+use super::report::Remove;
+use crate::compare::evidence::{Tested, TestedCase};
+use crate::comparison::Contestant;
+use bench_record::Case;
+use std::collections::BTreeMap;
+
+/// Parts of a variant that say where an engine ran and what was recorded, and not how it was set.
+const PLACE: [&str; 6] = ["memory=", "spans=", "tls=", "node-cpu=", "node-memory=", "node-link="];
+
+/// Cases of one table and one place that a test can be read off.
+pub(super) struct Selection<'t, 'a> {
+    pub(super) remove: Remove,
+    pub(super) table: &'t Tested<'a>,
+    /// Suite, protocol, cluster and machine in words.
+    pub(super) place: String,
+    /// Who stands for each subject of the relation, in its order: none who was not run, several of several builds.
+    pub(super) members: Vec<(String, Vec<usize>)>,
+}
+
+impl<'t, 'a> Selection<'t, 'a> {
+    /// The cases of a contestant that the test is about.
+    pub(super) fn cases(&self, test: &Test, contestant: usize) -> impl Iterator<Item = &'t TestedCase<'a>> {
+        let fits = move |c: &&TestedCase<'_>| {
+            c.contestant == contestant
+                && c.family.name() == test.family
+                && test.workloads.iter().any(|w| glob::matches(w, c.workload))
+        };
+        self.table.cases.iter().filter(fits)
+    }
+}
+
+/// Where contestants can meet on equal terms.
+type Place<'c> = (&'c str, u32, u32, String);
+
+/// All selections for a test, nearest to the claim first. Two contestants meet only in one table and on the same cluster,
+/// nodes, slots and limits.
+pub(super) fn select<'t, 'a>(file: &ClaimsFile, test: &Test, tables: &'t [Tested<'a>]) -> Vec<Selection<'t, 'a>> {
+    let subjects = test.relation.subjects();
+    let needed = subjects.len().min(2);
+    let mut found = Vec::new();
+    for table in tables {
+        let mut places: BTreeMap<Place<'_>, Vec<usize>> = BTreeMap::new();
+        for (i, c) in table.contestants.iter().enumerate().filter(|(_, c)| c.faults.is_none()) {
+            places.entry((&c.cluster, c.nodes, c.slots, split(&c.variant).1)).or_default().push(i);
+        }
+        for ((cluster, nodes, slots, limits), at) in &places {
+            for architecture in [false, true] {
+                let member = |subject: &&str| {
+                    let wanted = file.subject.get(*subject).and_then(|s| engine(s, architecture));
+                    let fits = |i: &&usize| {
+                        table
+                            .contestants
+                            .get(**i)
+                            .zip(wanted)
+                            .is_some_and(|(c, (engine, variant))| is(c, engine, variant))
+                            && table.cases.iter().any(|c| c.contestant == **i && c.family.name() == test.family)
+                    };
+                    ((*subject).to_owned(), at.iter().filter(fits).copied().collect::<Vec<_>>())
+                };
+                let members: Vec<_> = subjects.iter().map(member).collect();
+                if members.iter().filter(|(_, who)| !who.is_empty()).count() < needed {
+                    continue;
+                }
+                let remove = match (architecture, meant(&test.at, table, cluster, *nodes)) {
+                    (true, _) => Remove::Architecture,
+                    (false, true) => Remove::Direct,
+                    (false, false) => Remove::OtherScale,
+                };
+                let contestants = members.iter().flat_map(|(_, who)| who).filter_map(|i| table.contestants.get(*i));
+                let cores = contestants.map(|c| c.cores).fold(0.0, f64::max);
+                let place = place(table, (cluster, *nodes, *slots), limits, cores);
+                found.push(Selection { remove, table, place, members });
+            }
+        }
+    }
+    found.sort_by_key(|s| s.remove);
+    found
+}
+
+/// The engine and variant whose runs speak for a subject.
+fn engine(subject: &Subject, architecture: bool) -> Option<(&str, &str)> {
+    match (architecture, &subject.style) {
+        (false, _) => Some((&subject.engine, &subject.variant)),
+        // Somebody who is measured directly needs nobody to stand for them.
+        (true, Some(style)) if *style != subject.engine => Some((style, &subject.style_variant)),
+        (true, _) => None,
+    }
+}
+
+fn is(contestant: &Contestant, engine: &str, variant: &str) -> bool {
+    contestant.engine == engine && split(&contestant.variant).0 == variant
+}
+
+/// A variant's switches, or `default`, and its limits.
+pub(crate) fn split(variant: &str) -> (String, String) {
+    let (limits, switches): (Vec<&str>, Vec<&str>) =
+        variant.split(',').partition(|part| PLACE.iter().any(|p| part.starts_with(p)));
+    let switches = if switches.is_empty() { Case::DEFAULT_VARIANT.to_owned() } else { switches.join(",") };
+    (switches, limits.join(","))
+}
+
+fn meant(at: &At, table: &Tested<'_>, cluster: &str, nodes: u32) -> bool {
+    let one_of = |names: &[String], name: &str| names.is_empty() || names.iter().any(|n| n == name);
+    one_of(&at.suites, &table.suite)
+        && (at.suites.is_empty() || table.scale == 1)
+        && one_of(&at.clusters, cluster)
+        && at.nodes.is_none_or(|n| n == nodes)
+        && at.protocol.is_none_or(|p| p == table.protocol)
+}
+
+fn place(table: &Tested<'_>, (cluster, nodes, slots): (&str, u32, u32), limits: &str, cores: f64) -> String {
+    let scale = if table.scale == 1 { String::new() } else { format!(" x {}", table.scale) };
+    let limits = if limits.is_empty() { String::new() } else { format!(", {limits}") };
+    let plural = |n: u32, what: &str| if n == 1 { format!("1 {what}") } else { format!("{n} {what}s") };
+    format!(
+        "{}{scale}, {}, {cluster}, {} x {} on {cores} cores{limits}; {}",
+        table.suite,
+        table.protocol,
+        plural(nodes, "node"),
+        plural(slots, "slot"),
+        table.machine
+    )
+}
+
+/// The commands that would decide a test; none if no run could.
+pub(super) fn commands(file: &ClaimsFile, test: &Test) -> Vec<String> {
+    if test.metric.reading().is_none() {
+        return Vec::new();
+    }
+    let mut by_variant: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+    for subject in test.relation.subjects().into_iter().filter_map(|s| file.subject.get(s)) {
+        by_variant.entry(&subject.variant).or_default().push(&subject.engine);
+    }
+    let suite = test.at.suites.first().map_or("1gb", String::as_str);
+    let mut options = String::new();
+    if test.workloads != ["*"] {
+        test.workloads.iter().for_each(|w| options.push_str(&format!(" --workloads {}", quoted(w))));
+    }
+    match test.at.clusters.first().map(String::as_str) {
+        None | Some("local") => {}
+        Some("hosts") => options.push_str(" --cluster hosts.toml"),
+        Some(kind) => options.push_str(&format!(" --cluster {}", quoted(kind))),
+    }
+    if let Some(nodes) = test.at.nodes.filter(|_| options.contains("--cluster")) {
+        options.push_str(&format!(" --nodes {nodes}"));
+    }
+    if let Some(protocol) = test.at.protocol {
+        options.push_str(&format!(" --protocol {protocol}"));
+    }
+    let command = |(variant, mut engines): (&str, Vec<&str>)| {
+        engines.dedup();
+        let set = variant.split(',').filter(|v| *v != Case::DEFAULT_VARIANT);
+        let settings = set.flat_map(|v| engines.iter().map(move |e| format!(" --set {}", quoted(&format!("{e}.{v}")))));
+        let settings: String = settings.collect();
+        format!(
+            "bench run --suite {} --families {} --engines {}{options}{settings} --trials 10",
+            quoted(suite),
+            quoted(&test.family),
+            quoted(&engines.join(","))
+        )
+    };
+    by_variant.into_iter().map(command).collect()
+}
+
+/// A word that a shell takes as one and obeys in nothing: it may come from a file of somebody else's.
+pub(crate) fn quoted(word: &str) -> String {
+    let safe = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.' | ',' | '=' | '/' | ':');
+    if !word.is_empty() && !word.starts_with('-') && word.chars().all(safe) {
+        return word.to_owned();
+    }
+    format!("'{}'", word.replace('\'', "'\\''"))
+}
+
+/// Conditions in words.
+pub(super) fn conditions(test: &Test) -> String {
+    let at = &test.at;
+    let mut parts = Vec::new();
+    if !at.suites.is_empty() {
+        parts.push(format!("suite {}", at.suites.join(" or ")));
+    }
+    if !at.clusters.is_empty() {
+        parts.push(format!("cluster {}", at.clusters.join(" or ")));
+    }
+    parts.extend(at.nodes.map(|n| format!("{n} nodes")));
+    parts.extend(at.protocol.map(|p| format!("protocol {p}")));
+    let what = match test.workloads.as_slice() {
+        [all] if all == "*" => format!("{} {} workloads", test.cases, test.family),
+        some => format!("{} {} workloads ({})", test.cases, test.family, some.join(", ")),
+    };
+    if parts.is_empty() { what } else { format!("{what}, {}", parts.join(", ")) }
+}
+
+/// Why no run could decide a claim on this metric.
+pub(super) fn unrecorded(metric: Metric) -> String {
+    format!("{metric} is not recorded by this version, so no run can decide it")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn limits_are_no_part_of_how_an_engine_is_set() {
+        assert_eq!(split("default"), ("default".into(), String::new()));
+        assert_eq!(split("adaptive=off,memory=4GiB,spans=on"), ("adaptive=off".into(), "memory=4GiB,spans=on".into()));
+        assert_eq!(split("memory=4GiB"), ("default".into(), "memory=4GiB".into()));
+    }
+
+    #[test]
+    fn a_word_of_a_claims_file_cannot_become_a_command() {
+        assert_eq!(quoted("ray,dask"), "ray,dask");
+        assert_eq!(quoted("x; rm -rf ~"), "'x; rm -rf ~'");
+        assert_eq!(quoted("it's $(x)"), "'it'\\''s $(x)'");
+        assert_eq!([quoted("--out=x"), quoted("")], ["'--out=x'", "''"]);
+    }
+}

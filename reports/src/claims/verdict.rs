@@ -1,0 +1,167 @@
+//! From comparisons to a verdict. A claim is supported only by a difference that is beyond noise and chance, over all that
+//! was asked for; whatever falls short of that is inconclusive.
+
+use super::report::ClaimVerdict;
+use crate::stats::P_MAX;
+
+/// What one comparison leans to, before all comparisons are taken together.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Lean {
+    /// It is as claimed.
+    Agrees,
+    /// It is the other way round.
+    Disagrees,
+    /// Either is possible, because of this.
+    Open(String),
+}
+
+/// Adjusts probabilities for being taken together, by Holm's step-down procedure (Holm 1979): the chance that any of
+/// those at or below 5 % is there by chance alone is 5 %. In the order given.
+pub(crate) fn holm(p: &[f64]) -> Vec<f64> {
+    let mut order: Vec<usize> = (0..p.len()).collect();
+    let at = |i: usize| p.get(i).copied().filter(|p| (0.0..=1.0).contains(p)).unwrap_or(1.0);
+    order.sort_by(|a, b| at(*a).total_cmp(&at(*b)));
+    let mut adjusted = vec![1.0; p.len()];
+    let mut most: f64 = 0.0;
+    for (rank, i) in order.into_iter().enumerate() {
+        most = most.max(at(i) * (p.len() - rank) as f64).min(1.0);
+        adjusted.get_mut(i).into_iter().for_each(|a| *a = most);
+    }
+    adjusted
+}
+
+/// What a comparison means once it is one of `of`.
+pub(super) fn finding(lean: &Lean, p_adjusted: f64, of: usize) -> (ClaimVerdict, String) {
+    let chance = || {
+        let text = format!(
+            "beyond the noise, but not beyond chance with all {of} comparisons taken together (p {p_adjusted:.3}); use \
+             more trials"
+        );
+        (ClaimVerdict::Inconclusive, text)
+    };
+    match lean {
+        Lean::Open(why) => (ClaimVerdict::Inconclusive, why.clone()),
+        // Not a number is not at most 5 %.
+        Lean::Agrees | Lean::Disagrees if !(p_adjusted <= P_MAX) => chance(),
+        Lean::Agrees => (ClaimVerdict::Supported, "as claimed".to_owned()),
+        Lean::Disagrees => (ClaimVerdict::Contradicted, "not as claimed".to_owned()),
+    }
+}
+
+/// What a table says to a test: nothing is decided while something is missing.
+pub(super) fn of_table(gaps: &[String], findings: &[(ClaimVerdict, String)]) -> (ClaimVerdict, String) {
+    if !gaps.is_empty() {
+        return (ClaimVerdict::Inconclusive, gaps.join("; "));
+    }
+    let said = |wanted: ClaimVerdict| {
+        let all = findings.iter().filter(|(v, _)| *v == wanted).map(|(_, why)| why.as_str());
+        all.collect::<Vec<_>>().join("; ")
+    };
+    let has = |wanted: ClaimVerdict| findings.iter().any(|(v, _)| *v == wanted);
+    if has(ClaimVerdict::Contradicted) {
+        (ClaimVerdict::Contradicted, said(ClaimVerdict::Contradicted))
+    } else if findings.is_empty() || findings.iter().any(|(v, _)| *v != ClaimVerdict::Supported) {
+        (ClaimVerdict::Inconclusive, said(ClaimVerdict::Inconclusive))
+    } else {
+        (ClaimVerdict::Supported, said(ClaimVerdict::Supported))
+    }
+}
+
+/// What several tables that speak of the same test say together: they have to agree.
+pub(super) fn of_tables(all: &[(ClaimVerdict, String)]) -> Option<(ClaimVerdict, String)> {
+    let (first, why) = all.first()?;
+    if all.iter().all(|(v, _)| v == first) {
+        return Some((*first, why.clone()));
+    }
+    let count = |v: ClaimVerdict| all.iter().filter(|(other, _)| *other == v).count();
+    let text = format!(
+        "the runs do not agree: {} support it, {} contradict it, {} are inconclusive",
+        count(ClaimVerdict::Supported),
+        count(ClaimVerdict::Contradicted),
+        count(ClaimVerdict::Inconclusive)
+    );
+    Some((ClaimVerdict::Inconclusive, text))
+}
+
+/// What all tests of a claim say together. One that fails contradicts the claim; all are needed to support it.
+pub(super) fn of_tests(all: &[(ClaimVerdict, String)]) -> Option<(ClaimVerdict, String)> {
+    let order =
+        [ClaimVerdict::Contradicted, ClaimVerdict::Inconclusive, ClaimVerdict::NotTested, ClaimVerdict::Supported];
+    let verdict = order.into_iter().find(|v| all.iter().any(|(other, _)| other == v))?;
+    let mut reasons: Vec<&str> = all.iter().filter(|(v, _)| *v == verdict).map(|(_, why)| why.as_str()).collect();
+    reasons.dedup();
+    let reasons = reasons.join("; ");
+    let (of, done) = (all.len(), all.iter().filter(|(v, _)| *v != ClaimVerdict::NotTested).count());
+    let text = if verdict == ClaimVerdict::NotTested && done > 0 {
+        format!("{done} of its {of} tests were run, none against it; {reasons}")
+    } else {
+        reasons
+    };
+    Some((verdict, text))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn verdicts() -> impl Strategy<Value = Vec<(ClaimVerdict, String)>> {
+        let one = prop::sample::select(vec![
+            ClaimVerdict::Supported,
+            ClaimVerdict::Contradicted,
+            ClaimVerdict::Inconclusive,
+            ClaimVerdict::NotTested,
+        ]);
+        prop::collection::vec(one.prop_map(|v| (v, "why".to_owned())), 0..6)
+    }
+
+    #[test]
+    fn probabilities_are_adjusted_as_in_holms_paper() {
+        // Worked by hand: 4 x 0.01, 3 x 0.015 (raised to nothing), 2 x 0.03, 1 x 0.04 (raised to the one before).
+        assert_eq!(holm(&[0.03, 0.01, 0.04, 0.015]), [0.06, 0.04, 0.06, 0.045]);
+        assert_eq!(holm(&[]), Vec::<f64>::new());
+        assert_eq!(holm(&[f64::NAN, 0.01]), [1.0, 0.02]);
+    }
+
+    proptest! {
+        #[test]
+        fn taking_comparisons_together_never_makes_one_more_certain(p in prop::collection::vec(0.0f64..=1.0, 1..40)) {
+            let adjusted = holm(&p);
+            for (i, (before, after)) in p.iter().zip(&adjusted).enumerate() {
+                prop_assert!(after >= before && *after <= 1.0);
+                for (other, later) in p.iter().zip(&adjusted).skip(i + 1) {
+                    prop_assert!((before <= other) == (before <= other && after <= later) || before > other);
+                }
+            }
+            prop_assert_eq!(holm(&p[..1])[0], p[0]);
+        }
+
+        #[test]
+        fn what_is_open_or_left_to_chance_decides_nothing(p in 0.0f64..=1.0, of in 1usize..99) {
+            prop_assert_eq!(finding(&Lean::Open("x".into()), p, of).0, ClaimVerdict::Inconclusive);
+            let agrees = finding(&Lean::Agrees, p, of).0;
+            prop_assert_eq!(agrees == ClaimVerdict::Supported, p <= P_MAX);
+            prop_assert_eq!(finding(&Lean::Agrees, f64::NAN, of).0, ClaimVerdict::Inconclusive);
+            prop_assert_eq!(finding(&Lean::Disagrees, p, of).0 == ClaimVerdict::Contradicted, p <= P_MAX);
+        }
+
+        #[test]
+        fn a_table_supports_a_claim_only_if_nothing_is_missing_and_everything_agrees(
+            findings in verdicts(), gaps in prop::collection::vec("[a-z]{1,4}", 0..2),
+        ) {
+            let verdict = of_table(&gaps, &findings).0;
+            let all = !findings.is_empty() && findings.iter().all(|(v, _)| *v == ClaimVerdict::Supported);
+            prop_assert_eq!(verdict == ClaimVerdict::Supported, gaps.is_empty() && all);
+            prop_assert!(gaps.is_empty() || verdict == ClaimVerdict::Inconclusive);
+        }
+
+        #[test]
+        fn tables_and_tests_support_a_claim_only_together(all in verdicts()) {
+            let supported = !all.is_empty() && all.iter().all(|(v, _)| *v == ClaimVerdict::Supported);
+            prop_assert_eq!(of_tables(&all).is_some_and(|v| v.0 == ClaimVerdict::Supported), supported);
+            prop_assert_eq!(of_tests(&all).is_some_and(|v| v.0 == ClaimVerdict::Supported), supported);
+            let contradicted = all.iter().any(|(v, _)| *v == ClaimVerdict::Contradicted);
+            prop_assert_eq!(of_tests(&all).is_some_and(|v| v.0 == ClaimVerdict::Contradicted), contradicted);
+        }
+    }
+}

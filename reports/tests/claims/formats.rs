@@ -1,0 +1,118 @@
+//! Every format, whole, and nothing in it obeyed.
+
+use crate::products::{as_claimed, observations, run};
+use crate::{QUERIES, assessed};
+use bench_reports::claims::{assess, built_in, html, page, render};
+use bench_reports::{Format, Ink, WIDTH};
+
+/// A decided claim, a style beside it, one that needs something else and one of a page's worth of evidence.
+fn sample() -> String {
+    format!(
+        "{QUERIES}[[claim]]\nid = \"start\"\ngroup = \"Resources\"\nkind = \"measurable\"\ntext = \"start-up time\"\n\
+         says = {{ spark = \"10-30 s\" }}\n[[claim.test]]\nreading = \"Spark starts in 10 to 30 s\"\nmetric = \"start_up\"\n\
+         family = \"sql\"\ncases = 2\nrange = {{ of = \"spark\", low = 10, high = 30, unit = \"s\" }}\n[[claim]]\n\
+         id = \"people\"\ngroup = \"Resources\"\nkind = \"qualitative\"\ntext = \"people\"\n\
+         needs = \"cited as of its date; no run decides it\"\n"
+    )
+}
+
+fn runs() -> Vec<bench_record::Run> {
+    let mut all = as_claimed();
+    all.extend(observations(&[("taskgraph", 1.0), ("actor", 0.9), ("stagedag", 1.1)]));
+    vec![run("a", all)]
+}
+
+#[test]
+fn the_table_keeps_its_width_and_says_everything() {
+    let text = render(&assessed(&sample(), &runs()), Format::Table, Ink::Plain);
+    assert!(text.lines().all(|l| l.chars().count() <= WIDTH), "{text}");
+    insta::assert_snapshot!(text);
+}
+
+#[test]
+fn markdown_says_the_same() {
+    insta::assert_snapshot!(render(&assessed(&sample(), &runs()), Format::Markdown, Ink::Plain));
+}
+
+#[test]
+fn json_has_every_number() {
+    let text = render(&assessed(&sample(), &runs()), Format::Json, Ink::Plain);
+    let json: serde_json::Value = serde_json::from_str(&text).unwrap();
+    assert_eq!(json["schema"], 1);
+    insta::assert_snapshot!(text);
+}
+
+#[test]
+fn html_says_the_same() {
+    insta::assert_snapshot!(html(&assessed(&sample(), &runs())));
+}
+
+#[test]
+fn color_repeats_what_words_say() {
+    let report = assessed(&sample(), &runs());
+    let colored = render(&report, Format::Table, Ink::Color);
+    let plain =
+        ["32", "31", "2", "0"].iter().fold(colored.clone(), |t, code| t.replace(&format!("\u{1b}[{code}m"), ""));
+    assert_ne!(colored, plain);
+    assert_eq!(plain, render(&report, Format::Table, Ink::Plain));
+}
+
+#[test]
+fn the_same_folders_give_the_same_bytes() {
+    for format in [Format::Table, Format::Markdown, Format::Json] {
+        let once = || render(&assess(&built_in().unwrap(), &runs()).unwrap(), format, Ink::Plain);
+        assert_eq!(once(), once());
+    }
+}
+
+const HOSTILE: &str = "<script>alert(1)</script>\"'|`=cmd\u{1b}[2J\u{202e}[x](y)";
+
+/// A run and a file that say hostile things wherever text may be.
+fn hostile() -> bench_reports::claims::ClaimsReport {
+    let quoted = HOSTILE.replace('\\', "\\\\").replace('"', "\\\"").replace('\u{1b}', "\\u001b");
+    let text = sample()
+        .replace("A table of numbers", &quoted)
+        .replace("Queries", &quoted)
+        .replace("name = \"Ray\"", &format!("name = \"{quoted}\""))
+        .replace("\"12\"", &format!("\"{quoted}\""))
+        .replace("cited as of its date", &quoted)
+        .replace("Dask takes less", &quoted);
+    let mut all = crate::products::broken(as_claimed(), "spark", bench_record::Outcome::Failed);
+    all.iter_mut().filter_map(|o| o.reason.as_mut()).for_each(|r| *r = HOSTILE.into());
+    let mut run = run("a", all);
+    run.path = format!("results/{HOSTILE}").into();
+    run.context.machine.cpu_model = HOSTILE.into();
+    assessed(&text, &[run])
+}
+
+#[test]
+fn no_text_of_a_run_or_a_file_is_markup_or_a_terminal_command() {
+    let report = hostile();
+    for shown in [html(&report), page(HOSTILE, &html(&report))] {
+        assert!(!shown.contains("<script") && !shown.contains('\u{1b}') && !shown.contains('\u{202e}'), "{shown}");
+        assert!(shown.contains("&lt;script&gt;alert(1)&lt;/script&gt;&quot;&#39;|`=cmd [2J[x](y)"), "{shown}");
+        assert_eq!(shown.matches("<table").count(), shown.matches("</table>").count());
+    }
+    let markdown = render(&report, Format::Markdown, Ink::Plain);
+    for mark in ["<", ">", "]", "`"] {
+        assert_eq!(
+            markdown.matches(mark).count(),
+            markdown.matches(&format!("\\{mark}")).count(),
+            "{mark}: {markdown}"
+        );
+    }
+    let text = render(&report, Format::Table, Ink::Plain);
+    assert!(!text.contains('\u{1b}') && !text.contains('\u{202e}'), "{text}");
+    assert!(text.lines().all(|l| l.chars().count() <= WIDTH), "{text}");
+}
+
+#[test]
+fn the_page_needs_nothing_from_elsewhere() {
+    let page = page("Claims and evidence", &html(&assessed(&sample(), &runs())));
+    for word in ["http://", "https://", "<script", "src=", "@import", "url("] {
+        assert!(!page.contains(word), "{word}");
+    }
+    for word in ["default-src 'none'", "prefers-color-scheme: dark", "<html lang=\"en\">", "width=device-width"] {
+        assert!(page.contains(word), "{word}");
+    }
+}
