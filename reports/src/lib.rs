@@ -7,10 +7,12 @@
 //! | `compare` | recorded runs to a [`Comparison`] |
 //! | `render` | a [`Comparison`] as text, Markdown or JSON |
 //! | `plot` | a [`Comparison`] as SVG |
+//! | `cost` | what recorded work costs, from price books |
 //! | `plain` | text from engines and files that no terminal and no viewer obeys |
 //!
 //! Nothing here runs an engine, reads a clock or touches the machine.
 
+pub mod cost;
 pub mod plot;
 pub mod stats;
 

@@ -5,12 +5,14 @@ mod blocking;
 mod faults;
 mod footer;
 mod layout;
+mod price;
 mod scale;
 mod scaling;
 mod sheets;
 mod weak;
 mod wording;
 
+pub(crate) use price::{price_markdown, price_text};
 pub(crate) use wording::crowds;
 
 use crate::comparison::Comparison;
