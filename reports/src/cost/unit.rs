@@ -144,7 +144,7 @@ impl Gigabytes {
 }
 
 /// A price per unit.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, PartialOrd)]
 pub struct Rate<U>(f64, PhantomData<U>);
 
 impl<U> Rate<U> {

@@ -7,11 +7,12 @@
 //! | `pattern` | globs over names |
 //! | `place` | options that several commands share: where data lies, how output looks |
 //! | `cluster` | where nodes run and what goes wrong there |
-//! | `run`, `report`, `replay`, `list`, `data`, `workload`, `explain`, `sim`, `node` | one command each |
+//! | `run`, `report`, `cost`, `replay`, `list`, `data`, `workload`, `explain`, `sim`, `node` | one command each |
 //! | `hidden` | commands for child processes and scripts |
 //! | `shell` | completions and man pages, made from these definitions |
 
 pub(crate) mod cluster;
+pub(crate) mod cost;
 pub(crate) mod data;
 pub(crate) mod exit;
 pub(crate) mod explain;
@@ -65,6 +66,7 @@ pub(crate) struct Talk {
 pub(crate) enum Command {
     Run(Box<run::RunArgs>),
     Report(report::ReportArgs),
+    Cost(cost::CostArgs),
     Replay(replay::ReplayArgs),
     List(list::ListArgs),
     Doctor(list::DoctorArgs),

@@ -1,6 +1,7 @@
 //! What each command does. One file per command; all of them return an exit code of [`crate::cli::exit`].
 
 mod answers;
+mod cost;
 mod data;
 mod doctor;
 mod engine_host;
@@ -30,6 +31,7 @@ pub(crate) fn run(cli: Cli) -> Result<u8> {
         Command::Run(args) => run::run(*args),
         Command::Replay(args) => replay::replay(&args),
         Command::Report(args) => report::report(&args),
+        Command::Cost(args) => cost::cost(&args),
         Command::List(args) => list::list(&args),
         Command::Doctor(args) => doctor::doctor(&args),
         Command::Data(args) => data::data(args),

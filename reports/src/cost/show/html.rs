@@ -39,7 +39,9 @@ pub fn fragment(pricings: &[Pricing], repriced: &[Repriced]) -> Result<String, D
             "<details class=\"cost-sources\"><summary>Prices, sources and assumptions ({})</summary>\n<ul>\n",
             text(&pricing.book)
         );
-        items.for_each(|item| drop(writeln!(out, "<li>{}</li>", text(&item))));
+        items.for_each(|item| {
+            let _ = writeln!(out, "<li>{}</li>", text(&item));
+        });
         out.push_str("</ul></details>\n");
     }
     if let ([first, second], false) = (pricings, repriced.is_empty()) {
@@ -161,13 +163,17 @@ fn list(out: &mut String, items: &[String]) {
         return;
     }
     out.push_str("<ul>\n");
-    items.iter().for_each(|item| drop(writeln!(out, "<li>{}</li>", text(item))));
+    items.iter().for_each(|item| {
+        let _ = writeln!(out, "<li>{}</li>", text(item));
+    });
     out.push_str("</ul>\n");
 }
 
 fn table(out: &mut String, caption: &str, head: &[&str], rows: impl Iterator<Item = Vec<Cell>>) {
     let _ = write!(out, "<div class=\"cost-scroll\"><table>\n<caption>{}</caption>\n<thead><tr>", text(caption));
-    head.iter().for_each(|title| drop(write!(out, "<th scope=\"col\">{}</th>", text(title))));
+    head.iter().for_each(|title| {
+        let _ = write!(out, "<th scope=\"col\">{}</th>", text(title));
+    });
     out.push_str("</tr></thead>\n<tbody>\n");
     for row in rows {
         out.push_str("<tr>");
