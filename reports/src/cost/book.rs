@@ -2,6 +2,7 @@
 
 mod linear;
 mod parse;
+mod raw;
 
 pub use linear::NotLinear;
 pub use parse::{BOOK_BYTES_MAX, BookError};

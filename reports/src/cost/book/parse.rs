@@ -1,9 +1,12 @@
 //! TOML to a [`PriceBook`]. Whatever the text, there is a book or an error, never a panic.
 
 use super::linear::{self, NotLinear};
+use super::raw::{
+    RawAssumption, RawAssumptions, RawBook, RawEntry, RawInstance, RawManaged, RawRates, RawSalary, RawServerless,
+    RawSource,
+};
 use super::{ASSUMPTIONS, Entry, Instance, Managed, PriceBook, Provenance, Purchase, Salary, Serverless};
 use crate::cost::unit::{CurrencyError, Range};
-use serde::Deserialize;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The largest book that is read.
@@ -90,129 +93,6 @@ pub enum BookError {
     /// A row of another list.
     #[error(transparent)]
     NotLinear(#[from] NotLinear),
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct RawBook {
-    schema: u32,
-    name: String,
-    provider: String,
-    region: String,
-    currency: String,
-    source: BTreeMap<String, RawSource>,
-    #[serde(default)]
-    instance: Vec<RawInstance>,
-    rates: RawRates,
-    #[serde(default)]
-    assumption: BTreeMap<String, RawAssumption>,
-    #[serde(default)]
-    managed: Vec<RawManaged>,
-    #[serde(default)]
-    serverless: Vec<RawServerless>,
-    #[serde(default)]
-    salary: Vec<RawSalary>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct RawSource {
-    what: String,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct RawEntry {
-    price: Option<f64>,
-    low: Option<f64>,
-    base: Option<f64>,
-    high: Option<f64>,
-    unknown: Option<String>,
-    as_of: String,
-    source: String,
-    note: Option<String>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct RawInstance {
-    name: String,
-    vcpus: u32,
-    memory_gib: f64,
-    arch: Option<String>,
-    #[serde(default)]
-    gpus: u32,
-    #[serde(default)]
-    local_disk_gb: f64,
-    on_demand: RawEntry,
-    spot: Option<RawEntry>,
-    committed: Option<RawEntry>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct RawRates {
-    storage_gb_month: RawEntry,
-    put_per_1000: RawEntry,
-    get_per_1000: RawEntry,
-    egress_gb: RawEntry,
-    cross_zone_gb: RawEntry,
-    disk_gb_month: RawEntry,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct RawAssumption {
-    low: f64,
-    base: f64,
-    high: f64,
-    #[serde(default)]
-    #[expect(dead_code, reason = "for people who read the file; the model knows its units")]
-    unit: String,
-    what: String,
-    source: String,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct RawManaged {
-    name: String,
-    engines: Vec<String>,
-    uplift_share: Option<RawEntry>,
-    unit_hour: Option<RawEntry>,
-    units_per_vcpu: Option<RawEntry>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct RawServerless {
-    name: String,
-    engines: Vec<String>,
-    vcpu_hour: Option<RawEntry>,
-    gb_hour: Option<RawEntry>,
-    unit_hour: Option<RawEntry>,
-    #[serde(default)]
-    units_per_vcpu: f64,
-    #[serde(default)]
-    units_per_gb: f64,
-    #[serde(default)]
-    minimum_units: f64,
-    #[serde(default)]
-    minimum_s: f64,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct RawSalary {
-    role: String,
-    engines: Vec<String>,
-    per_year: RawEntry,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct RawAssumptions {
-    assumption: BTreeMap<String, RawAssumption>,
 }
 
 pub(super) fn book(text: &str) -> Result<PriceBook, BookError> {

@@ -76,7 +76,7 @@ pub(crate) fn offer(offer: &Offer) -> String {
 pub(crate) fn number(x: f64) -> String {
     let digits = match x.abs() {
         0.0 => return "0".to_owned(),
-        a if a >= 1e6 || a < 1e-4 => return format!("{x:.2e}"),
+        a if !(1e-4..1e6).contains(&a) => return format!("{x:.2e}"),
         a => (2.0 - a.log10().floor()).clamp(0.0, 6.0) as usize,
     };
     let text = format!("{x:.digits$}");
