@@ -9,11 +9,13 @@
 //! | `claims` | what others say of engines, with a verdict on each from recorded runs |
 //! | `recommend` | engines ranked for a stated mix of work, and how sure that is |
 //! | `plot` | a [`Comparison`] as SVG |
+//! | `cost` | what recorded work costs, from price books |
 //! | `plain` | text from engines and files that no terminal and no viewer obeys |
 //!
 //! Nothing here runs an engine, reads a clock or touches the machine.
 
 pub mod claims;
+pub mod cost;
 pub mod plot;
 pub mod recommend;
 pub mod stats;

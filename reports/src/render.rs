@@ -9,6 +9,7 @@ mod footer;
 mod layout;
 mod recommend;
 pub(crate) mod recommend_words;
+mod price;
 mod scale;
 mod scaling;
 mod sheets;
@@ -17,6 +18,7 @@ mod wording;
 
 pub(crate) use claims::claims;
 pub(crate) use recommend::recommendation;
+pub(crate) use price::{price_markdown, price_text};
 pub(crate) use wording::crowds;
 
 use crate::comparison::Comparison;

@@ -11,6 +11,7 @@ pub use bootstrap::{Bootstrap, RESAMPLES};
 pub use distinguish::{Evidence, P_MAX, Sample, effect, judge};
 pub use mann_whitney::{MannWhitney, least_p, mann_whitney};
 pub use random::SplitMix;
+pub(crate) use scalability::fit as usl_fit;
 pub use scalability::{POINTS_MIN, Point, Scalability, scalability};
 pub use stratified::{Stratified, Stratum, stratified};
 

@@ -78,7 +78,7 @@ fn peak(sigma: f64, kappa: f64) -> Option<f64> {
 }
 
 /// `(lambda, sigma, kappa)` of points `(nodes, seconds)`.
-fn fit(points: &[(f64, f64)]) -> Option<(f64, f64, f64)> {
+pub(crate) fn fit(points: &[(f64, f64)]) -> Option<(f64, f64, f64)> {
     // The non-negative least squares of three terms, the first always present: the best of the four subsets of the rest.
     let subsets: [&[usize]; 4] = [&[0, 1, 2], &[0, 1], &[0, 2], &[0]];
     let solved = subsets.iter().filter_map(|terms| {

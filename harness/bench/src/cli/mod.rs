@@ -9,11 +9,13 @@
 //! | `cluster` | where nodes run and what goes wrong there |
 //! | `run`, `report`, `replay`, `list`, `data`, `workload`, `explain`, `sim`, `node` | one command each |
 //! | `claims`, `recommend` | what runs say of claims, and of a stated mix of work |
+//! | `run`, `report`, `cost`, `replay`, `list`, `data`, `workload`, `explain`, `sim`, `node` | one command each |
 //! | `hidden` | commands for child processes and scripts |
 //! | `shell` | completions and man pages, made from these definitions |
 
 pub(crate) mod claims;
 pub(crate) mod cluster;
+pub(crate) mod cost;
 pub(crate) mod data;
 pub(crate) mod exit;
 pub(crate) mod explain;
@@ -72,6 +74,7 @@ pub(crate) enum Command {
     Report(report::ReportArgs),
     Claims(claims::ClaimsArgs),
     Recommend(recommend::RecommendArgs),
+    Cost(cost::CostArgs),
     Replay(replay::ReplayArgs),
     List(list::ListArgs),
     Doctor(list::DoctorArgs),

@@ -2,6 +2,7 @@
 
 mod answers;
 mod claims;
+mod cost;
 mod data;
 mod doctor;
 mod engine_host;
@@ -34,6 +35,7 @@ pub(crate) fn run(cli: Cli) -> Result<u8> {
         Command::Report(args) => report::report(&args),
         Command::Claims(args) => claims::claims(&args),
         Command::Recommend(args) => recommend::recommend(&args),
+        Command::Cost(args) => cost::cost(&args),
         Command::List(args) => list::list(&args),
         Command::Doctor(args) => doctor::doctor(&args),
         Command::Data(args) => data::data(args),

@@ -1,0 +1,96 @@
+//! `bench cost`: finished runs at the prices of a book.
+
+use super::say;
+use crate::cli::cost::{CostArgs, Format};
+use crate::cli::exit;
+use anyhow::{Context, Result, bail};
+use bench_record::{Run, Timestamp};
+use bench_reports::cost::{
+    Amount, Asked, BOOK_BYTES_MAX, CostFormat, Count, Gigabytes, PriceBook, Pricing, Scenario, built_in, known_books,
+    price, reprice, show,
+};
+use bench_reports::{Ink, Options, compare};
+use std::io::{IsTerminal, Read};
+use std::path::Path;
+
+/// Over how many months a migration is spread.
+const MIGRATION_MONTHS: u32 = 12;
+
+pub(super) fn cost(args: &CostArgs) -> Result<u8> {
+    if let Some(name) = &args.print_prices {
+        let text = built_in(name).with_context(|| format!("no price book `{name}`; built in are {}", known_books()))?;
+        say(text)?;
+        return Ok(exit::FINE);
+    }
+    let books = args.prices.iter().map(|name| book(name)).collect::<Result<Vec<_>>>()?;
+    if books.len() > 2 {
+        bail!("{} price books given; `--prices` compares two at most", books.len());
+    }
+    let runs = args.folders.iter().map(|folder| Run::load(folder)).collect::<Result<Vec<_>, _>>()?;
+    let comparison = compare(&runs, &Options::default())?;
+    let scenario = scenario(args)?;
+    let priced = books.iter().map(|book| price(&comparison, &runs, book, &scenario));
+    let pricings = priced.collect::<Result<Vec<Pricing>, _>>()?;
+    let repriced = match pricings.as_slice() {
+        [first, second] => reprice(first, second)?,
+        _ => Vec::new(),
+    };
+    let ink = if args.out.is_none() && colored() { Ink::Color } else { Ink::Plain };
+    let text = show(&pricings, &repriced, format(args.format), ink, month(&runs))?;
+    match &args.out {
+        Some(file) => std::fs::write(file, text).with_context(|| format!("cannot write {}", file.display()))?,
+        None => say(&text)?,
+    }
+    Ok(exit::FINE)
+}
+
+/// A book that is built in, or else a file.
+pub(super) fn book(name: &str) -> Result<PriceBook> {
+    if let Some(text) = built_in(name) {
+        return PriceBook::parse(text).with_context(|| format!("price book {name}"));
+    }
+    let path = Path::new(name);
+    let file = std::fs::File::open(path)
+        .with_context(|| format!("cannot open price book {name}; give {} or a TOML file", known_books()))?;
+    let mut bytes = Vec::new();
+    file.take(BOOK_BYTES_MAX as u64 + 1).read_to_end(&mut bytes).with_context(|| format!("cannot read {name}"))?;
+    let text = String::from_utf8_lossy(&bytes);
+    PriceBook::parse(&text).with_context(|| format!("price book {name}"))
+}
+
+fn scenario(args: &CostArgs) -> Result<Scenario> {
+    let count = |number: f64| Count::new(number).context("not a count");
+    let migration = args.migration.and_then(|m| Amount::new(m.get())).map(|amount| (amount, MIGRATION_MONTHS));
+    Ok(Scenario {
+        volume: Gigabytes::new(args.tb_per_month.get() * 1000.0).context("--tb-per-month is no amount of data")?,
+        jobs_per_day: count(args.jobs_per_day.get())?,
+        instance: args.instance.clone(),
+        price_as: args.price_as.iter().map(|a| (a.engine.clone(), a.other.clone())).collect(),
+        operations_fte: args.operations_fte.map(|n| count(n.get())).transpose()?,
+        migration,
+        asked: Asked { nodes: args.nodes, data: args.data.iter().map(|d| (d.family, d.bytes)).collect() },
+    })
+}
+
+/// The month of the latest run: rows are dated by what they are of, so that the same folders give the same bytes.
+fn month(runs: &[Run]) -> (u16, u8) {
+    let latest = runs.iter().map(|r| r.context.started_at).max().unwrap_or(Timestamp::from_unix_ms(0)).to_string();
+    let number = |from: usize, to: usize| latest.get(from..to).and_then(|t| t.parse::<u16>().ok());
+    let month = number(5, 7).and_then(|m| u8::try_from(m).ok());
+    (number(0, 4).unwrap_or(1970), month.unwrap_or(1))
+}
+
+fn colored() -> bool {
+    std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none()
+}
+
+const fn format(format: Format) -> CostFormat {
+    match format {
+        Format::Table => CostFormat::Table,
+        Format::Md => CostFormat::Markdown,
+        Format::Json => CostFormat::Json,
+        Format::Focus => CostFormat::Focus,
+        Format::Svg => CostFormat::Svg,
+        Format::Html => CostFormat::Html,
+    }
+}

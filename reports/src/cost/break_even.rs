@@ -1,0 +1,154 @@
+//! From which amount of data, and from how many jobs a day, one offer is cheaper than another: at the base of every range.
+
+use super::book::Purchase;
+use super::offer::Offer;
+use super::pricing::{Scenario, total_at};
+use super::unit::{Count, DAYS_PER_MONTH, Gigabytes, Unit};
+use serde::Serialize;
+
+/// The least data that is looked at, in gigabytes a month.
+const DATA_MIN: f64 = 1.0;
+/// The most: a hundred petabytes.
+const DATA_MAX: f64 = 1e8;
+/// The fewest jobs a day that are looked at: about one a month.
+const JOBS_MIN: f64 = 1.0 / 32.0;
+/// The most: one a minute.
+const JOBS_MAX: f64 = 1440.0;
+/// Steps of a curve; crossings are then found to a part in a million.
+pub(super) const STEPS: usize = 96;
+
+/// What grows along a curve.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Axis {
+    /// Data per month.
+    Data,
+    /// Jobs per day.
+    Jobs,
+}
+
+/// Where two offers cost the same.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Crossing {
+    /// What grows.
+    pub axis: Axis,
+    /// Cheaper below; an index into the family's offers.
+    pub below: usize,
+    /// Cheaper above.
+    pub above: usize,
+    /// Where.
+    pub at: At,
+}
+
+/// A place on an axis.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum At {
+    /// So much data in a month.
+    Data(Gigabytes),
+    /// So many jobs a day.
+    Jobs(Count),
+}
+
+impl At {
+    /// The number on its axis: gigabytes a month or jobs a day.
+    #[must_use]
+    pub const fn number(self) -> f64 {
+        match self {
+            Self::Data(data) => data.get(),
+            Self::Jobs(jobs) => jobs.get(),
+        }
+    }
+}
+
+/// All crossings between offers that have a total, in the order of the offers. Instances on the spot market and committed ones are
+/// left out: they are the same curve at another price.
+pub(super) fn crossings(offers: &[Offer], scenario: &Scenario) -> Vec<Crossing> {
+    let mut found = Vec::new();
+    let on_demand = |o: &Offer| o.bill.total.is_some() && o.purchase.is_none_or(|p| p == Purchase::OnDemand);
+    let priced: Vec<(usize, &Offer)> = offers.iter().enumerate().filter(|(_, o)| on_demand(o)).collect();
+    for (at, (i, a)) in priced.iter().enumerate() {
+        for (j, b) in priced.iter().skip(at + 1) {
+            for axis in [Axis::Data, Axis::Jobs] {
+                let difference = |x: f64| Some(cost(a, axis, x, scenario)? - cost(b, axis, x, scenario)?);
+                for (x, falls) in roots(axis, difference) {
+                    let (below, above) = if falls { (*j, *i) } else { (*i, *j) };
+                    found.push(Crossing { axis, below, above, at: place(axis, x) });
+                }
+            }
+        }
+    }
+    found
+}
+
+/// A month of an offer, at a place on an axis.
+pub(super) fn cost(offer: &Offer, axis: Axis, x: f64, scenario: &Scenario) -> Option<f64> {
+    let jobs = scenario.jobs_per_day.get() * DAYS_PER_MONTH;
+    let total = match axis {
+        Axis::Data => total_at(offer, x, jobs),
+        Axis::Jobs => total_at(offer, scenario.volume.get(), x * DAYS_PER_MONTH),
+    };
+    total.map(super::unit::Amount::get)
+}
+
+/// The places that are looked at, evenly on a logarithmic scale.
+pub(super) fn places(axis: Axis) -> impl Iterator<Item = f64> {
+    let (low, high) = match axis {
+        Axis::Data => (DATA_MIN, DATA_MAX),
+        Axis::Jobs => (JOBS_MIN, JOBS_MAX),
+    };
+    (0..=STEPS).map(move |i| low * (high / low).powf(i as f64 / STEPS as f64))
+}
+
+fn place(axis: Axis, x: f64) -> At {
+    match axis {
+        Axis::Data => At::Data(Gigabytes::of(x)),
+        Axis::Jobs => At::Jobs(Count::of(x)),
+    }
+}
+
+/// Where a difference changes its sign, and whether it falls there.
+fn roots(axis: Axis, difference: impl Fn(f64) -> Option<f64>) -> Vec<(f64, bool)> {
+    let mut found = Vec::new();
+    let mut last: Option<(f64, f64)> = None;
+    for x in places(axis) {
+        let Some(d) = difference(x).filter(|d| d.is_finite() && *d != 0.0) else { continue };
+        if let Some((before, earlier)) = last
+            && earlier.signum() != d.signum()
+        {
+            found.push((bisect(before, x, earlier, &difference), d < 0.0));
+        }
+        last = Some((x, d));
+    }
+    found
+}
+
+/// Halves the logarithm of an interval whose ends differ in sign.
+fn bisect(mut low: f64, mut high: f64, at_low: f64, difference: &impl Fn(f64) -> Option<f64>) -> f64 {
+    while high / low > 1.0 + 1e-6 {
+        let middle = (low * high).sqrt();
+        let same = difference(middle).is_some_and(|d| d.signum() == at_low.signum());
+        (low, high) = if same { (middle, high) } else { (low, middle) };
+    }
+    (low * high).sqrt()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_fixed_cost_and_a_dear_rate_cross_where_arithmetic_says() {
+        // 10 + 1 x against 3 x: at 5, the first is cheaper above.
+        let found = roots(Axis::Data, |x| Some(10.0 + x - 3.0 * x));
+        assert_eq!(found.len(), 1);
+        assert!((found[0].0 - 5.0).abs() < 1e-4 && found[0].1, "{found:?}");
+    }
+
+    #[test]
+    fn costs_that_never_meet_do_not_cross() {
+        assert_eq!(roots(Axis::Jobs, |x| Some(1.0 + x)), []);
+        assert_eq!(roots(Axis::Jobs, |_| None), []);
+        assert_eq!(roots(Axis::Jobs, |_| Some(0.0)), []);
+        assert_eq!(roots(Axis::Jobs, |_| Some(f64::NAN)), []);
+    }
+}

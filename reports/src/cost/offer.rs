@@ -1,0 +1,290 @@
+//! A way to run what was measured: the deployments that a price book knows for a contestant, each with its bill.
+
+use super::book::{Entry, Instance, Managed, Needs, PriceBook, Provenance, Purchase, Serverless};
+use super::input::{Inputs, Key};
+use super::model::{Bill, Deployment, bill};
+use super::predict::Basis;
+use super::pricing::Scenario;
+use super::unit::{Amount, Count, DAYS_PER_MONTH, Gigabytes, Range, Unit};
+use super::usage::Usage;
+
+/// Where a number stands that nobody measured and no source says, but the user.
+const ASKED: &str = "as asked";
+
+/// A contestant on a deployment.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Offer {
+    /// Which contestant.
+    pub contestant: String,
+    /// Its engine.
+    pub engine: String,
+    /// The engine whose platforms it is priced on, if that is another one: a what-if.
+    pub priced_as: Option<String>,
+    /// Who runs it.
+    pub deployment: Deployment,
+    /// How its instances are bought; none of a serverless platform.
+    pub purchase: Option<Purchase>,
+    /// The platform; none where one runs it oneself.
+    pub product: Option<String>,
+    /// The type of its instances; none of a serverless platform.
+    pub instance: Option<String>,
+    /// How many work.
+    pub instances: u32,
+    /// What its time rests on.
+    pub basis: Basis,
+    /// What the model is fed.
+    pub inputs: Inputs,
+    /// A month of it.
+    pub bill: Bill,
+}
+
+impl Offer {
+    /// Per terabyte: the month's total over the month's data; none without data or total.
+    #[must_use]
+    pub fn per_tb(&self, volume: Gigabytes) -> Option<Range<Amount>> {
+        let terabytes = volume.terabytes();
+        let total = self.bill.total.filter(|_| terabytes > 0.0)?;
+        Some(total.map(|amount| Amount::of(amount.get() / terabytes)))
+    }
+
+    /// Its deployment, in the words of a row: `self-hosted, spot`, `EMR on EC2`.
+    #[must_use]
+    pub fn way(&self) -> String {
+        match (&self.product, self.purchase) {
+            (Some(product), _) => product.clone(),
+            (None, Some(purchase)) => format!("{}, {}", self.deployment.name(), purchase.name()),
+            (None, None) => self.deployment.name().to_owned(),
+        }
+    }
+
+    /// The instances that are rented, such as `4 x m6i.xlarge`.
+    #[must_use]
+    pub fn machines(&self) -> String {
+        match &self.instance {
+            Some(instance) => format!("{} x {instance}", self.instances),
+            None => format!("{} workers", self.instances),
+        }
+    }
+
+    /// What an hour of all workers costs while they work, drivers and platform aside; none of a serverless platform.
+    #[must_use]
+    pub fn hourly(&self) -> Option<Range<Amount>> {
+        let rate = self.inputs.range(Key::WorkerHour)?;
+        Some(rate.map(|r| Amount::of(r * f64::from(self.instances))))
+    }
+}
+
+/// Every offer for a usage. Empty where its time per terabyte is not known.
+pub(super) fn offers(usage: &Usage, book: &PriceBook, instance: Option<&Instance>, scenario: &Scenario) -> Vec<Offer> {
+    let Some(busy) = usage.busy_per_tb else { return Vec::new() };
+    let maker = Maker { usage, book, scenario, busy };
+    let mut all = Vec::new();
+    if let Some(instance) = instance {
+        all.extend(Purchase::ALL.map(|purchase| maker.self_hosted(instance, purchase)));
+        let managed = book.managed.iter().filter(|m| m.engines.iter().any(|e| e == maker.priced_as()));
+        all.extend(managed.map(|platform| maker.managed(instance, platform)));
+    }
+    let serverless = book.serverless.iter().filter(|s| s.engines.iter().any(|e| e == maker.priced_as()));
+    all.extend(serverless.map(|platform| maker.serverless(platform)));
+    all
+}
+
+/// What a machine must have to hold a usage.
+pub(super) fn needs(usage: &Usage) -> Needs {
+    let place = &usage.place;
+    Needs { arch: place.arch.clone(), vcpus: place.vcpus, memory_gib: place.memory_gib }
+}
+
+struct Maker<'a> {
+    usage: &'a Usage,
+    book: &'a PriceBook,
+    scenario: &'a Scenario,
+    busy: Range<super::unit::Hours>,
+}
+
+impl Maker<'_> {
+    fn priced_as(&self) -> &str {
+        let engine = &self.usage.contestant.engine;
+        self.scenario.price_as.get(engine).unwrap_or(engine)
+    }
+
+    fn self_hosted(&self, instance: &Instance, purchase: Purchase) -> Offer {
+        let mut inputs = self.on_instances(instance, purchase);
+        if purchase == Purchase::Spot {
+            inputs.book(Key::Interruptions, &self.assumed("interruptions_per_month"), 1.0);
+            match self.usage.wasted {
+                Some(share) => {
+                    inputs.set(Key::Recomputed, share.map(Count::get), measured("recorded runs with killed nodes"))
+                }
+                None => inputs.book(Key::Recomputed, &self.assumed("recomputed_share"), 1.0),
+            }
+        }
+        self.offer(Deployment::SelfHosted, Some(purchase), (None, Some(instance)), inputs)
+    }
+
+    fn managed(&self, instance: &Instance, platform: &Managed) -> Offer {
+        let mut inputs = self.on_instances(instance, Purchase::OnDemand);
+        if let Some(uplift) = &platform.uplift {
+            inputs.book(Key::UpliftShare, uplift, 1.0);
+        }
+        if let Some((per_hour, units)) = &platform.units {
+            inputs.book(Key::PlatformUnitHour, per_hour, 1.0);
+            inputs.book(Key::PlatformUnitsPerVcpu, units, 1.0);
+        }
+        inputs.fix(Key::Vcpus, instance.vcpus.into(), "the price book");
+        let named = (Some(platform.name.clone()), Some(instance));
+        self.offer(Deployment::Managed, Some(Purchase::OnDemand), named, inputs)
+    }
+
+    fn serverless(&self, platform: &Serverless) -> Offer {
+        let mut inputs = self.common();
+        let vcpus = self.usage.place.vcpus.get();
+        inputs.fix(Key::Vcpus, vcpus, "the cores that the measured nodes could keep busy");
+        let ratio = self.assumed("serverless_gb_per_vcpu");
+        // A worker holds what the engine held, even where the usual ratio would give it less.
+        let held = self.usage.place.memory_gib.map_or(0.0, |gib| gib.get() * 1.073_741_824);
+        let range = ratio.range.map(|r| r.map(|per| (per * vcpus).max(held)));
+        inputs.book(Key::Memory, &Entry { range, ..ratio }, 1.0);
+        let prices = [
+            (Key::VcpuHour, &platform.vcpu_hour),
+            (Key::GbHour, &platform.gb_hour),
+            (Key::UnitHour, &platform.unit_hour),
+        ];
+        for (key, entry) in prices {
+            if let Some(entry) = entry {
+                inputs.book(key, entry, 1.0);
+            }
+        }
+        inputs.fix(Key::UnitsPerVcpu, platform.units_per_vcpu, "the price book");
+        inputs.fix(Key::UnitsPerGb, platform.units_per_gb, "the price book");
+        inputs.fix(Key::UnitsMin, platform.minimum_units, "the price book");
+        inputs.fix(Key::BilledMin, platform.minimum_s / 3600.0, "the price book");
+        self.offer(Deployment::Serverless, None, (Some(platform.name.clone()), None), inputs)
+    }
+
+    fn offer(
+        &self,
+        deployment: Deployment,
+        purchase: Option<Purchase>,
+        (product, instance): (Option<String>, Option<&Instance>),
+        inputs: Inputs,
+    ) -> Offer {
+        let engine = &self.usage.contestant.engine;
+        let priced_as = (self.priced_as() != engine && product.is_some()).then(|| self.priced_as().to_owned());
+        Offer {
+            contestant: self.usage.contestant.label.clone(),
+            engine: engine.clone(),
+            priced_as,
+            deployment,
+            purchase,
+            product,
+            instance: instance.map(|i| i.name.clone()),
+            instances: self.usage.place.machines,
+            basis: self.usage.basis.clone(),
+            bill: bill(deployment, &inputs),
+            inputs,
+        }
+    }
+
+    fn assumed(&self, name: &str) -> Entry {
+        let missing = || Entry {
+            range: None,
+            why: String::new(),
+            from: Provenance { key: format!("assumption.{name}"), as_of: None, source: String::new() },
+        };
+        self.book.assumptions.get(name).cloned().unwrap_or_else(missing)
+    }
+
+    /// What every deployment needs.
+    fn common(&self) -> Inputs {
+        let (usage, scenario) = (self.usage, self.scenario);
+        let mut inputs = Inputs::default();
+        let nodes = usage.basis.to_string();
+        inputs.set(Key::Busy, self.busy.map(|h| h.get()), measured(&format!("{nodes}, {} workloads", usage.common)));
+        let (failed, trials) = usage.failed;
+        let share = if trials == 0 { 0.0 } else { failed as f64 / trials as f64 };
+        inputs.fix(Key::FailedShare, share, &format!("measured: {failed} of {trials} trials"));
+        inputs.fix(Key::Volume, scenario.volume.get(), ASKED);
+        inputs.fix(Key::Jobs, scenario.jobs_per_day.get() * DAYS_PER_MONTH, ASKED);
+        inputs.fix(Key::Workers, usage.place.machines.into(), &nodes);
+        match usage.place.driver_apart {
+            true => inputs.book(Key::Drivers, &self.assumed("drivers"), 1.0),
+            false => inputs.fix(Key::Drivers, 0.0, "the driver ran on the machine measured"),
+        }
+        for (key, assumption) in [
+            (Key::StoredShare, "stored_share"),
+            (Key::Gets, "gets_per_gb"),
+            (Key::Puts, "puts_per_gb"),
+            (Key::EgressShare, "egress_share"),
+        ] {
+            inputs.book(key, &self.assumed(assumption), 1.0);
+        }
+        for (key, rate) in [
+            (Key::StorageRate, "storage_gb_month"),
+            (Key::GetRate, "get_per_1000"),
+            (Key::PutRate, "put_per_1000"),
+            (Key::EgressRate, "egress_gb"),
+        ] {
+            self.rate(&mut inputs, key, rate);
+        }
+        self.people(&mut inputs);
+        inputs
+    }
+
+    fn rate(&self, inputs: &mut Inputs, key: Key, name: &str) {
+        if let Some(entry) = self.book.rates.get(name) {
+            inputs.book(key, entry, 1.0);
+        }
+    }
+
+    /// Off unless asked for.
+    fn people(&self, inputs: &mut Inputs) {
+        if let Some(fte) = self.scenario.operations_fte {
+            inputs.fix(Key::OperationsFte, fte.get(), ASKED);
+            let own = self.book.salaries.iter().find(|s| s.engines.iter().any(|e| e == self.priced_as()));
+            let missing = || Entry {
+                range: None,
+                why: format!("no role in the book names the engine {}", self.priced_as()),
+                from: Provenance { key: "salary".to_owned(), as_of: None, source: String::new() },
+            };
+            inputs.book(Key::Salary, &own.map_or_else(missing, |s| s.per_year.clone()), 1.0);
+        }
+        if let Some((amount, months)) = self.scenario.migration {
+            inputs.fix(Key::MigrationPerMonth, amount.get() / f64::from(months.max(1)), ASKED);
+        }
+    }
+
+    fn on_instances(&self, instance: &Instance, purchase: Purchase) -> Inputs {
+        const SECOND: f64 = 1.0 / 3600.0;
+        let mut inputs = self.common();
+        inputs.book(Key::WorkerHour, &instance.entry(purchase), 1.0);
+        // A driver that is taken away takes its job with it: nobody rents it on the spot market.
+        let driver = if purchase == Purchase::Spot { Purchase::OnDemand } else { purchase };
+        inputs.book(Key::DriverHour, &instance.entry(driver), 1.0);
+        inputs.book(Key::StartUp, &self.assumed("start_up_s"), SECOND);
+        inputs.book(Key::Idle, &self.assumed("idle_s"), SECOND);
+        inputs.book(Key::BilledMin, &self.assumed("minimum_s"), SECOND);
+        let scratch = self.assumed("scratch_gb");
+        let written = self.usage.written.map_or(0.0, Gigabytes::get);
+        let needed = scratch.range.map(|r| r.map(|gb| gb.max(written)));
+        let is_local = needed.is_some_and(|r| instance.local_disk_gb >= r.high);
+        match is_local {
+            true => inputs.fix(Key::Scratch, 0.0, "the type has a local disk"),
+            false => inputs.book(Key::Scratch, &Entry { range: needed, ..scratch }, 1.0),
+        }
+        self.rate(&mut inputs, Key::DiskRate, "disk_gb_month");
+        if self.usage.place.machines > 1 {
+            match self.usage.exchanged {
+                Some(share) => inputs.fix(Key::ExchangedShare, share.get(), "measured: bytes that nodes received"),
+                None => inputs.book(Key::ExchangedShare, &self.assumed("exchanged_share"), 1.0),
+            }
+            inputs.book(Key::CrossZoneShare, &self.assumed("cross_zone_share"), 1.0);
+            self.rate(&mut inputs, Key::CrossZoneRate, "cross_zone_gb");
+        }
+        inputs
+    }
+}
+
+fn measured(what: &str) -> Provenance {
+    Provenance { key: "measured".to_owned(), as_of: None, source: what.to_owned() }
+}

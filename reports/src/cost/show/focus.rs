@@ -1,0 +1,244 @@
+//! Rows with the columns of FOCUS 1.2 (FinOps Open Cost and Usage Specification), so that estimates lie beside bills in the same
+//! tools. One row per known line of every offer; what the specification has no column for is in columns that begin with `x_`.
+//!
+//! The rows are estimates: `BillingAccountId` and `InvoiceIssuerName` say so, and nobody has been billed.
+
+use crate::cost::Purchase;
+use crate::cost::model::{Line, LineCost};
+use crate::cost::offer::Offer;
+use crate::cost::pricing::{FamilyPricing, Pricing};
+use crate::plain::plain;
+
+/// Columns that the specification knows, in alphabetical order, then our own.
+const COLUMNS: [&str; 40] = [
+    "BilledCost",
+    "BillingAccountId",
+    "BillingAccountName",
+    "BillingCurrency",
+    "BillingPeriodEnd",
+    "BillingPeriodStart",
+    "ChargeCategory",
+    "ChargeClass",
+    "ChargeDescription",
+    "ChargeFrequency",
+    "ChargePeriodEnd",
+    "ChargePeriodStart",
+    "ConsumedQuantity",
+    "ConsumedUnit",
+    "ContractedCost",
+    "EffectiveCost",
+    "InvoiceIssuerName",
+    "ListCost",
+    "PricingCategory",
+    "PricingQuantity",
+    "PricingUnit",
+    "ProviderName",
+    "PublisherName",
+    "RegionId",
+    "RegionName",
+    "ResourceId",
+    "ResourceName",
+    "ResourceType",
+    "ServiceCategory",
+    "ServiceName",
+    "ServiceSubcategory",
+    "SubAccountId",
+    "SubAccountName",
+    "Tags",
+    "x_Basis",
+    "x_CostHigh",
+    "x_CostLow",
+    "x_Deployment",
+    "x_Engine",
+    "x_Line",
+];
+
+/// Who bills nobody.
+const ESTIMATE: &str = "estimate";
+
+pub(super) fn csv(pricings: &[Pricing], month: (u16, u8)) -> String {
+    let mut text = COLUMNS.join(",");
+    text.push_str("\r\n");
+    for pricing in pricings {
+        for family in &pricing.families {
+            for offer in family.offers.iter().filter(|o| o.bill.total.is_some()) {
+                for line in &offer.bill.lines {
+                    if let Some(cells) = row(pricing, family, offer, line, month) {
+                        let cells: Vec<String> = cells.iter().map(|c| cell(c)).collect();
+                        text.push_str(&cells.join(","));
+                        text.push_str("\r\n");
+                    }
+                }
+            }
+        }
+    }
+    text
+}
+
+fn row(
+    pricing: &Pricing,
+    family: &FamilyPricing,
+    offer: &Offer,
+    line: &LineCost,
+    month: (u16, u8),
+) -> Option<[String; COLUMNS.len()]> {
+    let range = line.amount.as_ref().ok()?;
+    let (start, end) = period(month);
+    let cost = decimal(range.base.get());
+    let (category, subcategory) = service(line.line);
+    let null = String::new;
+    let what = format!("{} of {} on {}, {}", line.line.title(), offer.contestant, offer.machines(), offer.way());
+    let tags = serde_json::json!({
+        "contestant": offer.contestant, "family": family.family.name(), "price_book": pricing.book, "table": family.table,
+    });
+    Some([
+        cost.clone(),
+        ESTIMATE.to_owned(),
+        "bench cost (nothing was billed)".to_owned(),
+        pricing.currency.to_string(),
+        end.clone(),
+        start.clone(),
+        "Usage".to_owned(),
+        null(),
+        what,
+        "Usage-Based".to_owned(),
+        end,
+        start,
+        null(),
+        null(),
+        cost.clone(),
+        cost.clone(),
+        ESTIMATE.to_owned(),
+        cost,
+        pricing_category(offer.purchase).to_owned(),
+        null(),
+        null(),
+        provider(line.line, pricing).to_owned(),
+        publisher(offer, pricing).to_owned(),
+        pricing.region.clone(),
+        pricing.region.clone(),
+        null(),
+        offer.contestant.clone(),
+        offer.instance.clone().unwrap_or_default(),
+        category.to_owned(),
+        offer.product.clone().unwrap_or_else(|| "self-hosted".to_owned()),
+        subcategory.to_owned(),
+        null(),
+        null(),
+        tags.to_string(),
+        offer.basis.to_string(),
+        decimal(range.high.get()),
+        decimal(range.low.get()),
+        offer.deployment.name().to_owned(),
+        offer.engine.clone(),
+        line.line.title().to_owned(),
+    ])
+}
+
+/// People are not billed by a provider.
+fn provider(line: Line, pricing: &Pricing) -> &str {
+    if matches!(line, Line::Operations | Line::Migration) { "own organisation" } else { &pricing.provider }
+}
+
+fn publisher<'a>(offer: &'a Offer, pricing: &'a Pricing) -> &'a str {
+    offer.product.as_deref().unwrap_or(&pricing.provider)
+}
+
+const fn pricing_category(purchase: Option<Purchase>) -> &'static str {
+    match purchase {
+        None | Some(Purchase::OnDemand) => "Standard",
+        Some(Purchase::Spot) => "Dynamic",
+        Some(Purchase::Committed) => "Committed",
+    }
+}
+
+/// Service category and subcategory, of those that the specification allows.
+const fn service(line: Line) -> (&'static str, &'static str) {
+    match line {
+        Line::Workers
+        | Line::Driver
+        | Line::StartUp
+        | Line::Idle
+        | Line::MinimumBilling
+        | Line::Interruption
+        | Line::Retries => ("Compute", "Virtual Machines"),
+        Line::PlatformUplift => ("Analytics", "Data Processing"),
+        Line::Serverless => ("Compute", "Serverless Compute"),
+        Line::ShuffleDisk => ("Storage", "Block Storage"),
+        Line::Storage | Line::Requests => ("Storage", "Object Storage"),
+        Line::Egress | Line::CrossZone => ("Networking", "Data Transfer"),
+        Line::Operations | Line::Migration => ("Other", "Other (Other)"),
+    }
+}
+
+/// The first instant of a month and of the one after it.
+fn period((year, month): (u16, u8)) -> (String, String) {
+    let month = month.clamp(1, 12);
+    let (next_year, next) = if month == 12 { (year.saturating_add(1), 1) } else { (year, month + 1) };
+    (format!("{year:04}-{month:02}-01T00:00:00Z"), format!("{next_year:04}-{next:02}-01T00:00:00Z"))
+}
+
+/// Ten decimals, without an exponent and without zeros at the end.
+fn decimal(x: f64) -> String {
+    let text = format!("{x:.10}");
+    text.trim_end_matches('0').trim_end_matches('.').to_owned()
+}
+
+/// A cell that no spreadsheet takes for a formula: text that begins like one gets an apostrophe. Numbers of ours are never
+/// negative, so none is hit.
+fn cell(text: &str) -> String {
+    let text = plain(text);
+    let dangerous = text.trim_start().starts_with(['=', '+', '-', '@', '\t', '＝', '＋', '－', '＠']);
+    let safe = if dangerous { format!("'{text}") } else { text };
+    if safe.contains(['"', ',', '\'', '\n', '\r']) { format!("\"{}\"", safe.replace('"', "\"\"")) } else { safe }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn columns_are_in_order_and_own_ones_are_marked() {
+        let mut ascending = COLUMNS;
+        ascending.sort_unstable();
+        assert_eq!(ascending, COLUMNS);
+        assert_eq!(COLUMNS.iter().filter(|c| c.starts_with("x_")).count(), 6);
+    }
+
+    #[test]
+    fn december_ends_in_the_next_year() {
+        let ends = |month| period(month).1;
+        assert_eq!(ends((2026, 12)), "2027-01-01T00:00:00Z");
+        assert_eq!(ends((2026, 1)), "2026-02-01T00:00:00Z");
+        assert_eq!(period((2026, 77)).0, "2026-12-01T00:00:00Z");
+    }
+
+    #[test]
+    fn formulas_become_text() {
+        assert_eq!(cell("=HYPERLINK(\"http://x\",\"y\")"), "\"'=HYPERLINK(\"\"http://x\"\",\"\"y\"\")\"");
+        for text in ["+1", "-1+cmd|' /C calc'!A0", "@SUM(A1)", " =1", "\t=1", "\r=1", "＝1"] {
+            assert!(cell(text).starts_with("\"'"), "{text:?}: {}", cell(text));
+        }
+        assert_eq!(cell("a,b"), "\"a,b\"");
+        assert_eq!(cell("12.5"), "12.5");
+    }
+
+    #[test]
+    fn small_amounts_have_no_exponent() {
+        assert_eq!(decimal(0.000_012_5), "0.0000125");
+        assert_eq!([decimal(0.0), decimal(82.0), decimal(1e12)], ["0", "82", "1000000000000"]);
+    }
+
+    proptest! {
+        #[test]
+        fn no_text_leaves_its_cell(text in ".{0,40}") {
+            let shown = cell(&text);
+            let quoted = shown.starts_with('"') && shown.ends_with('"') && shown.len() >= 2;
+            let inner = if quoted { &shown[1..shown.len() - 1] } else { &shown };
+            prop_assert!(!inner.replace("\"\"", "").contains('"'));
+            prop_assert!(quoted || !shown.contains([',', '\n', '\r']));
+            prop_assert!(!inner.trim_start().starts_with(['=', '+', '-', '@']));
+        }
+    }
+}

@@ -1,0 +1,206 @@
+//! A [`Pricing`] as HTML: a fragment for a page of others, or a page of its own. No script, no network; every text is escaped.
+
+use super::picture::{self, DrawError};
+use super::words;
+use crate::cost::model::Deployment;
+use crate::cost::offer::Offer;
+use crate::cost::pricing::{FamilyPricing, Pricing, Repriced};
+use crate::plain::plain;
+use std::fmt::Write;
+
+const STYLE: &str = include_str!("page.css");
+
+/// A page of its own.
+pub(super) fn page(pricings: &[Pricing], repriced: &[Repriced]) -> Result<String, DrawError> {
+    let body = fragment(pricings, repriced)?;
+    Ok(format!(
+        "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n<meta name=\"viewport\" content=\"width=device-width, \
+         initial-scale=1\">\n<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src \
+         'unsafe-inline'\">\n<title>What recorded work costs</title>\n<style>\n{STYLE}</style>\n</head>\n<body>\n<main>\n<h1>What \
+         recorded work costs</h1>\n{body}</main>\n</body>\n</html>\n"
+    ))
+}
+
+/// The inside of a section: headings from the third level on, tables, pictures with text alternatives. Classes begin with
+/// `cost-`; without a style sheet it reads as well.
+///
+/// # Errors
+/// Only the drawing library's.
+pub fn fragment(pricings: &[Pricing], repriced: &[Repriced]) -> Result<String, DrawError> {
+    let mut out = String::new();
+    for pricing in pricings {
+        for family in &pricing.families {
+            family_html(&mut out, pricing, family)?;
+        }
+        let items = words::rests_on(pricing).into_iter().chain(pricing.notes.iter().cloned());
+        // Writing to a string cannot fail, here and below.
+        let _ = write!(
+            out,
+            "<details class=\"cost-sources\"><summary>Prices, sources and assumptions ({})</summary>\n<ul>\n",
+            text(&pricing.book)
+        );
+        items.for_each(|item| {
+            let _ = writeln!(out, "<li>{}</li>", text(&item));
+        });
+        out.push_str("</ul></details>\n");
+    }
+    if let ([first, second], false) = (pricings, repriced.is_empty()) {
+        let _ =
+            writeln!(out, "<h3>The same runs at the prices of {} and {}</h3>", text(&first.book), text(&second.book));
+        let head = ["family", "contestant", "deployment", &first.book, "on", &second.book, "on"];
+        let rows = repriced.iter().map(|r| {
+            let name = |s: &str| Cell::Name(s.to_owned());
+            let [a, b] = [r.first.0, r.second.0].map(|a| Cell::Number(words::amount(a)));
+            vec![name(r.family.name()), name(&r.contestant), name(&r.way), a, name(&r.first.1), b, name(&r.second.1)]
+        });
+        table(&mut out, &format!("{} a month, base of each range", first.currency), &head, rows);
+    }
+    Ok(out)
+}
+
+enum Cell {
+    Name(String),
+    Number(String),
+}
+
+fn family_html(out: &mut String, pricing: &Pricing, family: &FamilyPricing) -> Result<(), DrawError> {
+    let _ = writeln!(out, "<h3>Cost of {}: {}</h3>", text(family.family.name()), text(&family.table));
+    for words in [words::scenario(pricing), words::workloads(family)] {
+        let _ = writeln!(out, "<p>{}</p>", text(&words));
+    }
+    let head = ["contestant", "deployment", "instances", "per TB", "low–high", "per month", "time", "completed"];
+    table(
+        out,
+        &format!("Every offer, {}", pricing.currency),
+        &head,
+        family.offers.iter().map(|o| offer_row(pricing, family, o)),
+    );
+    let none = family.usages.iter().filter(|u| u.completed == 0 || u.busy_per_tb.is_none());
+    for usage in none {
+        let who = text(&usage.contestant.label);
+        let _ = writeln!(out, "<p>{who}: completed {} of {}, no cost.</p>", usage.completed, usage.cases);
+    }
+    list(out, &words::unknown(&family.offers));
+    for picture in picture::of_family(pricing, family)? {
+        let svg =
+            picture.svg.replacen("<svg ", &format!("<svg role=\"img\" aria-label=\"{}\" ", text(&picture.says)), 1);
+        let _ = writeln!(
+            out,
+            "<figure class=\"cost-figure\">{svg}<figcaption>{}</figcaption></figure>",
+            text(&picture.says)
+        );
+    }
+    let crossings: Vec<String> = family.crossings.iter().filter_map(|c| words::crossing(family, c)).collect();
+    if !crossings.is_empty() {
+        let _ = writeln!(out, "<h4>Break-even</h4>");
+        list(out, &crossings);
+    }
+    for deployment in [Deployment::SelfHosted, Deployment::Managed, Deployment::Serverless] {
+        if let Some(offer) = family.cheapest(Some(deployment)).and_then(|i| family.offers.get(i)) {
+            bill(out, pricing, offer);
+        }
+    }
+    sizing(out, pricing, family);
+    Ok(())
+}
+
+fn offer_row(pricing: &Pricing, family: &FamilyPricing, offer: &Offer) -> Vec<Cell> {
+    let per_tb = offer.per_tb(pricing.scenario.volume);
+    let shown = |of: Option<String>| of.map_or_else(|| "unknown".to_owned(), |t| words::at_least(offer, t));
+    let usage = family.usages.iter().find(|u| u.contestant.label == offer.contestant);
+    vec![
+        Cell::Name(offer.contestant.clone()),
+        Cell::Name(words::way(offer)),
+        Cell::Name(offer.machines()),
+        Cell::Number(shown(per_tb.map(|r| words::amount(r.base)))),
+        Cell::Number(per_tb.map_or_else(|| "-".to_owned(), |r| words::ends(&r))),
+        Cell::Number(shown(offer.bill.total.map(|r| words::amount(r.base)))),
+        Cell::Name(offer.basis.to_string()),
+        Cell::Name(usage.map(|u| format!("{} of {}", u.completed, u.cases)).unwrap_or_default()),
+    ]
+}
+
+fn bill(out: &mut String, pricing: &Pricing, offer: &Offer) {
+    let _ = writeln!(out, "<details><summary>A month, line by line: {}</summary>", text(&words::offer(offer)));
+    let head = ["line", "low", "base", "high", "computed as"];
+    let rows = offer.bill.lines.iter().map(|line| {
+        let three = line.amount.as_ref().map(|r| [r.low, r.base, r.high].map(words::amount));
+        let [low, base, high] = three.unwrap_or_else(|_| ["-".into(), "unknown".into(), "-".into()]);
+        let formula = Cell::Name(line.line.formula().to_owned());
+        vec![
+            Cell::Name(line.line.title().to_owned()),
+            Cell::Number(low),
+            Cell::Number(base),
+            Cell::Number(high),
+            formula,
+        ]
+    });
+    table(out, &format!("{} a month", pricing.currency), &head, rows);
+    out.push_str("</details>\n");
+}
+
+fn sizing(out: &mut String, pricing: &Pricing, family: &FamilyPricing) {
+    let sizing = &family.sizing;
+    let Some(hourly) = sizing.hourly else { return };
+    let title = format!("Equal dollars beside equal nodes: {} {} an hour", words::amount(hourly), pricing.currency);
+    let head = ["contestant", "instances", "per hour", "h per TB", "for equal dollars", "h per TB there"];
+    let rows = sizing.contestants.iter().map(|c| {
+        let hours = |r| words::hours(r).unwrap_or_else(|| "not measured".to_owned());
+        vec![
+            Cell::Name(c.contestant.clone()),
+            Cell::Name(format!("{} x {}", c.instances, c.instance)),
+            Cell::Number(words::amount(c.hourly)),
+            Cell::Number(hours(c.hours_per_tb)),
+            Cell::Number(c.instances_for_budget.to_string()),
+            Cell::Number(hours(c.hours_per_tb_for_budget)),
+        ]
+    });
+    table(out, &title, &head, rows);
+}
+
+fn list(out: &mut String, items: &[String]) {
+    if items.is_empty() {
+        return;
+    }
+    out.push_str("<ul>\n");
+    items.iter().for_each(|item| {
+        let _ = writeln!(out, "<li>{}</li>", text(item));
+    });
+    out.push_str("</ul>\n");
+}
+
+fn table(out: &mut String, caption: &str, head: &[&str], rows: impl Iterator<Item = Vec<Cell>>) {
+    let _ = write!(out, "<div class=\"cost-scroll\"><table>\n<caption>{}</caption>\n<thead><tr>", text(caption));
+    head.iter().for_each(|title| {
+        let _ = write!(out, "<th scope=\"col\">{}</th>", text(title));
+    });
+    out.push_str("</tr></thead>\n<tbody>\n");
+    for row in rows {
+        out.push_str("<tr>");
+        for (i, cell) in row.iter().enumerate() {
+            let _ = match cell {
+                Cell::Name(name) if i == 0 => write!(out, "<th scope=\"row\">{}</th>", text(name)),
+                Cell::Name(name) => write!(out, "<td>{}</td>", text(name)),
+                Cell::Number(number) => write!(out, "<td class=\"cost-number\">{}</td>", text(number)),
+            };
+        }
+        out.push_str("</tr>\n");
+    }
+    out.push_str("</tbody></table></div>\n");
+}
+
+/// Text that is neither markup nor the end of an attribute.
+fn text(raw: &str) -> String {
+    let mut out = String::new();
+    for c in plain(raw).chars() {
+        match c {
+            '&' => out.push_str("&amp;"),
+            '<' => out.push_str("&lt;"),
+            '>' => out.push_str("&gt;"),
+            '"' => out.push_str("&quot;"),
+            '\'' => out.push_str("&#39;"),
+            _ => out.push(c),
+        }
+    }
+    out
+}

@@ -1,0 +1,239 @@
+//! Pictures: the tornado of the cheapest offer, and break-even curves over data and over jobs.
+
+use super::words;
+use crate::cost::Purchase;
+use crate::cost::break_even::{Axis, cost, places};
+use crate::cost::offer::Offer;
+use crate::cost::pricing::{FamilyPricing, Pricing};
+use crate::cost::tornado::Swing;
+use crate::plain::plain;
+use plotters::coord::Shift;
+use plotters::prelude::*;
+
+const WIDTH: u32 = 1000;
+const HEIGHT: u32 = 420;
+/// Bars of a tornado.
+const SWINGS: usize = 12;
+/// Curves of a picture: the eye tells no more apart.
+const CURVES: usize = 7;
+/// Distinguishable with the common color-vision deficiencies (Okabe and Ito 2008).
+const COLORS: [RGBColor; CURVES] = [
+    RGBColor(0, 114, 178),
+    RGBColor(213, 94, 0),
+    RGBColor(0, 158, 115),
+    RGBColor(204, 121, 167),
+    RGBColor(230, 159, 0),
+    RGBColor(86, 180, 233),
+    RGBColor(0, 0, 0),
+];
+
+/// Why there is no picture.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum DrawError {
+    /// No offer has a total.
+    #[error("nothing to draw: no offer has a known total; give the missing rates in your price book")]
+    Empty,
+    /// The drawing library failed.
+    #[error("cannot draw: {0}")]
+    Draw(String),
+}
+
+type Area<'a> = DrawingArea<SVGBackend<'a>, Shift>;
+type Drawn<'a> = Result<(), DrawingAreaErrorKind<<SVGBackend<'a> as DrawingBackend>::ErrorType>>;
+
+/// One picture with what it shows in words.
+pub(super) struct Picture {
+    pub(super) svg: String,
+    pub(super) says: String,
+}
+
+/// What one panel shows.
+enum Panel<'a> {
+    Tornado(&'a Offer, &'a [Swing]),
+    Curves(Axis, Vec<Curve>),
+}
+
+/// A curve by name.
+struct Curve {
+    name: String,
+    points: Vec<(f64, f64)>,
+}
+
+/// All pictures, one below the other.
+///
+/// # Errors
+/// No offer with a total, or the drawing library's.
+pub(super) fn svg(pricings: &[Pricing]) -> Result<String, DrawError> {
+    let panels: Vec<(&Pricing, &FamilyPricing, Panel<'_>)> = (pricings.iter())
+        .flat_map(|p| p.families.iter().map(move |f| (p, f)))
+        .flat_map(|(p, f)| panels(p, f).into_iter().map(move |panel| (p, f, panel)))
+        .collect();
+    if panels.is_empty() {
+        return Err(DrawError::Empty);
+    }
+    let height = HEIGHT.saturating_mul(u32::try_from(panels.len()).unwrap_or(u32::MAX));
+    drawn(height, |root| {
+        for (area, (pricing, family, panel)) in root.split_evenly((panels.len(), 1)).iter().zip(&panels) {
+            panel.draw(area, pricing, family)?;
+        }
+        Ok(())
+    })
+}
+
+/// The pictures of a family, each by itself.
+pub(super) fn of_family(pricing: &Pricing, family: &FamilyPricing) -> Result<Vec<Picture>, DrawError> {
+    let one = |panel: Panel<'_>| {
+        let svg = drawn(HEIGHT, |root| panel.draw(root, pricing, family))?;
+        Ok(Picture { svg, says: panel.says(pricing, family) })
+    };
+    panels(pricing, family).into_iter().map(one).collect()
+}
+
+fn drawn(height: u32, draw: impl for<'a> Fn(&Area<'a>) -> Drawn<'a>) -> Result<String, DrawError> {
+    let mut text = String::new();
+    {
+        let root = SVGBackend::with_string(&mut text, (WIDTH, height)).into_drawing_area();
+        root.fill(&WHITE).map_err(|e| DrawError::Draw(e.to_string()))?;
+        draw(&root).map_err(|e| DrawError::Draw(e.to_string()))?;
+        root.present().map_err(|e| DrawError::Draw(e.to_string()))?;
+    }
+    Ok(text)
+}
+
+fn panels<'a>(pricing: &Pricing, family: &'a FamilyPricing) -> Vec<Panel<'a>> {
+    let tornado = family.tornado.as_ref().filter(|(_, swings)| !swings.is_empty());
+    let tornado = tornado.and_then(|(at, swings)| Some(Panel::Tornado(family.offers.get(*at)?, swings)));
+    let curves = [Axis::Data, Axis::Jobs].map(|axis| (axis, curves(pricing, family, axis)));
+    let curves = curves.into_iter().filter(|(_, c)| !c.is_empty()).map(|(axis, c)| Panel::Curves(axis, c));
+    tornado.into_iter().chain(curves).collect()
+}
+
+/// The cheapest offers on demand; a contestant has one curve per deployment.
+fn curves(pricing: &Pricing, family: &FamilyPricing, axis: Axis) -> Vec<Curve> {
+    let on_demand = |o: &&Offer| o.purchase.is_none_or(|p| p == Purchase::OnDemand);
+    let mut priced: Vec<(&Offer, f64)> =
+        (family.offers.iter().filter(on_demand)).filter_map(|o| Some((o, o.bill.total?.base.get()))).collect();
+    priced.sort_by(|a, b| a.1.total_cmp(&b.1));
+    let curve = |(offer, _): &(&Offer, f64)| {
+        let per_tb = |x: f64| {
+            let month = cost(offer, axis, x, &pricing.scenario)?;
+            let terabytes = if axis == Axis::Data { x / 1000.0 } else { pricing.scenario.volume.terabytes() };
+            (terabytes > 0.0 && month > 0.0).then(|| (x, month / terabytes))
+        };
+        let points = places(axis).filter_map(per_tb).collect();
+        Curve { name: plain(&format!("{} ({})", offer.contestant, words::way(offer))), points }
+    };
+    priced.iter().take(CURVES).map(curve).filter(|c: &Curve| !c.points.is_empty()).collect()
+}
+
+impl Panel<'_> {
+    fn draw<'b>(&self, area: &Area<'b>, pricing: &Pricing, family: &FamilyPricing) -> Drawn<'b> {
+        let area = area.titled(&plain(&self.title(pricing, family)), ("sans-serif", 16))?;
+        match self {
+            Self::Tornado(offer, swings) => draw_tornado(&area, pricing, offer, swings),
+            Self::Curves(axis, curves) => draw_curves(&area, pricing, *axis, curves),
+        }
+    }
+
+    fn title(&self, pricing: &Pricing, family: &FamilyPricing) -> String {
+        let of = format!("{}, {}", family.family.name(), pricing.book);
+        match self {
+            Self::Tornado(offer, _) => format!("What matters most: {} ({of})", words::offer(offer)),
+            Self::Curves(Axis::Data, _) => format!("Cost per TB over data per month ({of})"),
+            Self::Curves(Axis::Jobs, _) => format!("Cost per TB over jobs per day ({of})"),
+        }
+    }
+
+    /// The same for those who do not see it.
+    fn says(&self, pricing: &Pricing, family: &FamilyPricing) -> String {
+        let mut text = self.title(pricing, family);
+        match self {
+            Self::Tornado(_, swings) => {
+                for s in swings.iter().take(3) {
+                    let (low, high) = (words::amount(s.at_low), words::amount(s.at_high));
+                    text.push_str(&format!("; {}: {low} to {high} {} a month", s.name, pricing.currency));
+                }
+            }
+            Self::Curves(axis, _) => {
+                let crossings = family.crossings.iter().filter(|c| c.axis == *axis);
+                for sentence in crossings.filter_map(|c| words::crossing(family, c)).take(3) {
+                    text.push_str("; ");
+                    text.push_str(&sentence);
+                }
+            }
+        }
+        text
+    }
+}
+
+fn draw_tornado<'b>(area: &Area<'b>, pricing: &Pricing, offer: &Offer, swings: &[Swing]) -> Drawn<'b> {
+    let shown: Vec<&Swing> = swings.iter().take(SWINGS).collect();
+    let base = offer.bill.total.map_or(0.0, |t| t.base.get());
+    let ends = shown.iter().flat_map(|s| [s.at_low.get(), s.at_high.get()]).chain([base]);
+    let (low, high) = ends.fold((f64::INFINITY, 0.0f64), |(low, high), x| (low.min(x), high.max(x)));
+    let room = ((high - low) * 0.05).max(high * 1e-6).max(1e-9);
+    let rows = shown.len() as f64;
+    let mut chart = ChartBuilder::on(area)
+        .margin(12)
+        .x_label_area_size(44)
+        .y_label_area_size(250)
+        .build_cartesian_2d(low - room..high + room, -0.5..rows - 0.5)?;
+    let name = |y: &f64| {
+        let at = rows - 1.0 - y.round();
+        let whole = (y - y.round()).abs() < 1e-6 && at >= 0.0;
+        shown.get(at as usize).filter(|_| whole).map(|s| s.name.to_owned()).unwrap_or_default()
+    };
+    chart
+        .configure_mesh()
+        .disable_y_mesh()
+        .y_labels(shown.len().saturating_mul(2).saturating_add(1))
+        .y_label_formatter(&name)
+        .x_label_formatter(&|x| words::number(*x))
+        .x_desc(format!("{} a month", pricing.currency))
+        .light_line_style(WHITE)
+        .draw()?;
+    let bar = |i: usize, s: &Swing, from: f64, to: f64, color: RGBColor| {
+        let _ = s;
+        let y = rows - 1.0 - i as f64;
+        Rectangle::new([(from.min(to), y - 0.35), (from.max(to), y + 0.35)], color.filled())
+    };
+    chart.draw_series(shown.iter().enumerate().map(|(i, s)| bar(i, s, s.at_low.get(), base, COLORS[5])))?;
+    chart.draw_series(shown.iter().enumerate().map(|(i, s)| bar(i, s, base, s.at_high.get(), COLORS[1])))?;
+    chart.draw_series([PathElement::new(vec![(base, -0.5), (base, rows - 0.5)], BLACK.stroke_width(1))])?;
+    Ok(())
+}
+
+fn draw_curves<'b>(area: &Area<'b>, pricing: &Pricing, axis: Axis, curves: &[Curve]) -> Drawn<'b> {
+    let ends = |of: fn(&(f64, f64)) -> f64| {
+        let all = curves.iter().flat_map(|c| &c.points).map(of);
+        all.fold((f64::INFINITY, 0.0f64), |(low, high), x| (low.min(x), high.max(x)))
+    };
+    let ((left, right), (low, high)) = (ends(|p| p.0), ends(|p| p.1));
+    let (unit, per) = if axis == Axis::Data { ("TB a month (log)", 1000.0) } else { ("jobs a day (log)", 1.0) };
+    let mut chart = ChartBuilder::on(area)
+        .margin(12)
+        .x_label_area_size(44)
+        .y_label_area_size(72)
+        .build_cartesian_2d((left..right).log_scale(), (low * 0.8..high * 1.25).log_scale())?;
+    chart
+        .configure_mesh()
+        .x_desc(unit)
+        .y_desc(format!("{} per TB (log)", pricing.currency))
+        .x_label_formatter(&|x| words::number(x / per))
+        .y_label_formatter(&|y| words::number(*y))
+        .light_line_style(WHITE)
+        .draw()?;
+    for (curve, color) in curves.iter().zip(COLORS.iter()) {
+        chart
+            .draw_series(LineSeries::new(curve.points.iter().copied(), color.stroke_width(2)))?
+            .label(&curve.name)
+            .legend(move |(x, y)| PathElement::new(vec![(x, y), (x + 16, y)], color.stroke_width(2)));
+    }
+    let legend = SeriesLabelPosition::UpperRight;
+    chart
+        .configure_series_labels()
+        .position(legend)
+        .background_style(WHITE.mix(0.8))
+        .border_style(BLACK.mix(0.2))
+        .draw()
+}

@@ -1,0 +1,177 @@
+//! The words that all formats share.
+
+use crate::cost::break_even::{At, Crossing};
+use crate::cost::input::Key;
+use crate::cost::offer::Offer;
+use crate::cost::pricing::{FamilyPricing, Pricing};
+use crate::cost::unit::{Amount, Hours, Range, Unit, money_text};
+use crate::cost::usage::{Usage, WorkUsage};
+use crate::cost::{Deployment, Purchase};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// What is to be done, and at whose prices.
+pub(crate) fn scenario(pricing: &Pricing) -> String {
+    let s = &pricing.scenario;
+    let per_day = number(s.jobs_per_day.get());
+    let jobs = if per_day == "1" { "1 job".to_owned() } else { format!("{per_day} jobs") };
+    format!(
+        "{} a month in {jobs} a day, at the prices of {} in {} ({}). Ranges are low–high.",
+        data(s.volume.get()),
+        pricing.provider,
+        pricing.region,
+        pricing.book
+    )
+}
+
+/// Which workloads the figures are of.
+pub(crate) fn workloads(family: &FamilyPricing) -> String {
+    let common = family.usages.iter().map(|u| u.common).max().unwrap_or_default();
+    let cases = family.usages.first().map_or(0, |u| u.cases);
+    let read = family.usages.first().and_then(|u| u.data.as_ref());
+    let read = read.map(|(d, how)| format!(", each over {} ({how})", data(d.get()))).unwrap_or_default();
+    let who = if common == cases { "all" } else { "those that everybody completed who completed any" };
+    format!(
+        "Figures are over {common} of {cases} workloads, {who}{read}. A terabyte processed is 10^12 bytes read by a workload; more \
+         data than was measured is taken as so many runs of the measured size, one after the other. Times are those of {}.",
+        family.machine
+    )
+}
+
+/// An amount without its currency.
+pub(crate) fn amount(amount: Amount) -> String {
+    money_text(amount)
+}
+
+/// Low to high.
+pub(crate) fn ends(range: &Range<Amount>) -> String {
+    if range.is_exact() {
+        "exact".to_owned()
+    } else {
+        format!("{}–{}", money_text(range.low), money_text(range.high))
+    }
+}
+
+/// The base with low and high.
+pub(crate) fn three(range: &Range<Amount>) -> String {
+    if range.is_exact() { money_text(range.base) } else { format!("{} ({})", money_text(range.base), ends(range)) }
+}
+
+/// A sum from which lines are missing is the least that it can be.
+pub(crate) fn at_least(offer: &Offer, text: String) -> String {
+    if offer.bill.unknown.is_empty() { text } else { format!("≥ {text}") }
+}
+
+/// An offer's way of running, with the engine whose platform it borrows.
+pub(crate) fn way(offer: &Offer) -> String {
+    let borrowed = offer.priced_as.as_ref().map(|e| format!(", priced as {e}")).unwrap_or_default();
+    format!("{}{borrowed}", offer.way())
+}
+
+/// An offer in full.
+pub(crate) fn offer(offer: &Offer) -> String {
+    format!("{} on {}, {} ({})", offer.contestant, offer.machines(), way(offer), offer.basis.short())
+}
+
+/// A number with three digits that count.
+pub(crate) fn number(x: f64) -> String {
+    let digits = match x.abs() {
+        0.0 => return "0".to_owned(),
+        a if !(1e-4..1e6).contains(&a) => return format!("{x:.2e}"),
+        a => (2.0 - a.log10().floor()).clamp(0.0, 6.0) as usize,
+    };
+    let text = format!("{x:.digits$}");
+    if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.').to_owned() } else { text }
+}
+
+/// Gigabytes at a human scale, in powers of ten.
+pub(crate) fn data(gb: f64) -> String {
+    const SCALES: [(f64, &str); 4] = [(1e6, "PB"), (1e3, "TB"), (1.0, "GB"), (1e-3, "MB")];
+    let (per, unit) = SCALES.into_iter().find(|(per, _)| gb >= *per).unwrap_or((1e-3, "MB"));
+    format!("{} {unit}", number(gb / per))
+}
+
+/// Hours of a range's base, with what they are counted in.
+pub(crate) fn hours(range: Option<Range<Hours>>) -> Option<String> {
+    crate::cost::sizing::hours(range).map(number)
+}
+
+/// The offers of a usage.
+pub(crate) fn offers_of<'a>(family: &'a FamilyPricing, usage: &'a Usage) -> impl Iterator<Item = &'a Offer> {
+    family.offers.iter().filter(|o| o.contestant == usage.contestant.label)
+}
+
+/// The one with the least total at the base.
+pub(crate) fn cheapest<'a>(offers: impl Iterator<Item = &'a Offer>) -> Option<&'a Offer> {
+    let priced = offers.filter_map(|o| Some((o, o.bill.total?.base.get())));
+    priced.min_by(|(_, a), (_, b)| a.total_cmp(b)).map(|(o, _)| o)
+}
+
+/// What an hour of a usage's instances costs on demand.
+pub(crate) fn rate(family: &FamilyPricing, usage: &Usage) -> Option<Range<Amount>> {
+    let own = |o: &&Offer| o.deployment == Deployment::SelfHosted && o.purchase == Some(Purchase::OnDemand);
+    offers_of(family, usage).find(own)?.hourly()
+}
+
+/// What one run of a workload costs while it works; none unless it completed on the instances that are priced.
+pub(crate) fn run_cost(family: &FamilyPricing, usage: &Usage, work: &WorkUsage) -> Option<Range<Amount>> {
+    use crate::cost::Basis;
+    let hourly = rate(family, usage).filter(|_| !matches!(usage.basis, Basis::Predicted { .. }))?;
+    let wall = work.wall_h?;
+    let times = |h: Hours, a: Amount| Amount::of(h.get() * a.get());
+    Some(Range {
+        low: times(wall.low, hourly.low),
+        base: times(wall.base, hourly.base),
+        high: times(wall.high, hourly.high),
+    })
+}
+
+/// What would have to be written in the book, each once, with how many offers want it.
+pub(crate) fn unknown(offers: &[Offer]) -> Vec<String> {
+    let mut wanted: BTreeMap<String, usize> = BTreeMap::new();
+    for unknown in offers.iter().flat_map(|o| &o.bill.unknown) {
+        *wanted.entry(unknown.to_string()).or_default() += 1;
+    }
+    let line = |(text, n): (String, usize)| if n == 1 { text } else { format!("{text}, for {n} offers") };
+    wanted.into_iter().map(line).collect()
+}
+
+/// A crossing in a sentence.
+pub(crate) fn crossing(family: &FamilyPricing, crossing: &Crossing) -> Option<String> {
+    let name = |i: usize| family.offers.get(i).map(|o| format!("{} ({})", o.contestant, way(o)));
+    let (below, above) = (name(crossing.below)?, name(crossing.above)?);
+    let at = match crossing.at {
+        At::Data(gb) => format!("{} a month", data(gb.get())),
+        At::Jobs(jobs) => format!("{} jobs a day", number(jobs.get())),
+    };
+    Some(format!("{above} is cheaper than {below} above {at}"))
+}
+
+/// Prices and assumptions that the shown offers use, each once, with date and source.
+pub(crate) fn rests_on(pricing: &Pricing) -> Vec<String> {
+    let mut bases: BTreeSet<String> = BTreeSet::new();
+    let mut numbers: BTreeSet<(String, String)> = BTreeSet::new();
+    for offer in pricing.families.iter().flat_map(|f| &f.offers) {
+        bases.insert(format!("{}: time {}", offer.contestant, offer.basis));
+        let used: BTreeSet<Key> = offer.bill.lines.iter().flat_map(|l| l.inputs.iter().copied()).collect();
+        for (key, range, from) in offer.inputs.known().filter(|(key, ..)| used.contains(key)) {
+            // What is asked or measured stands in the tables.
+            if !from.key.contains('.') {
+                continue;
+            }
+            let values = if range.is_exact() {
+                number(range.base)
+            } else {
+                format!("{} ({}–{})", number(range.base), number(range.low), number(range.high))
+            };
+            let since = from.as_of.as_ref().map(|d| format!(", {d}")).unwrap_or_default();
+            numbers.insert((from.key.clone(), format!("{values} {}{since}: {}", key.unit(), from.source)));
+        }
+    }
+    let mut all: Vec<String> = vec![
+        "times on rented instances are taken to be those measured on the machine named above; measure on the instances to be sure"
+            .to_owned(),
+    ];
+    all.extend(bases);
+    all.extend(numbers.into_iter().map(|(key, text)| format!("{key} = {text}")));
+    all
+}

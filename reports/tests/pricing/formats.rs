@@ -1,0 +1,156 @@
+//! Every format, as recorded under `snapshots/`.
+
+use crate::{book, fixture, priced, run, scenario, shown};
+use bench_reports::Ink;
+use bench_reports::cost::{CostFormat, Deployment, Line, reprice, show};
+
+fn recorded(name: &str, text: &str) {
+    let mut settings = insta::Settings::clone_current();
+    settings.set_prepend_module_to_snapshot(false);
+    settings.set_omit_expression(true);
+    settings.bind(|| insta::assert_snapshot!(name, text));
+}
+
+#[test]
+fn text_and_markdown_are_as_recorded() {
+    let pricing = [priced(&[run()], &book("aws"), &scenario()).unwrap()];
+    recorded("cost-table", &shown(&pricing, CostFormat::Table));
+    recorded("cost-markdown", &shown(&pricing, CostFormat::Markdown));
+}
+
+#[test]
+fn focus_rows_are_as_recorded() {
+    let pricing = [priced(&[run()], &book("aws"), &scenario()).unwrap()];
+    let csv = shown(&pricing, CostFormat::Focus);
+    let head: Vec<&str> = csv.lines().take(13).collect();
+    recorded("cost-focus", &head.join("\n"));
+    let columns = csv.lines().next().unwrap().split(',').count();
+    let fields = |line: &str| {
+        let mut quoted = false;
+        1 + line
+            .chars()
+            .filter(|c| {
+                quoted ^= *c == '"';
+                *c == ',' && !quoted
+            })
+            .count()
+    };
+    assert!(csv.lines().all(|line| fields(line) == columns), "{csv}");
+}
+
+#[test]
+fn html_is_as_recorded_and_its_pictures_have_words() {
+    let pricing = [priced(&[run()], &book("aws"), &scenario()).unwrap()];
+    let page = shown(&pricing, CostFormat::Html);
+    let mut text = String::new();
+    for (i, part) in page.split("<svg ").enumerate() {
+        let rest = if i == 0 { part } else { part.split_once("</svg>").unwrap().1 };
+        let (label, _) = part.split_once(" width").unwrap_or_default();
+        assert!(i == 0 || label.starts_with("role=\"img\" aria-label=\"") && label.len() > 60, "{label}");
+        text.push_str(if i == 0 { "" } else { "[picture]" });
+        text.push_str(rest);
+    }
+    recorded("cost-html", &text);
+    for forbidden in ["<script", "http://", "https://", "javascript:"] {
+        let outside = page.replace("http://www.w3.org/2000/svg", "");
+        assert!(!outside.contains(forbidden), "{forbidden}");
+    }
+}
+
+#[test]
+fn json_has_every_number_with_its_source() {
+    let pricing = [priced(&[run()], &book("aws"), &scenario()).unwrap()];
+    let json: serde_json::Value = serde_json::from_str(&shown(&pricing, CostFormat::Json)).unwrap();
+    let family = &json["pricings"][0]["families"][0];
+    let offers = family["offers"].as_array().unwrap();
+    let spot = offers.iter().find(|o| o["purchase"] == "spot").unwrap();
+    let hour = &spot["inputs"]["worker instance-hour"];
+    assert_eq!((hour["low"].as_f64(), hour["high"].as_f64()), (Some(0.029), Some(0.041)));
+    assert_eq!((hour["key"].as_str(), hour["as_of"].as_str()), (Some("instance.m6i.large.spot"), Some("2026")));
+    for offer in offers {
+        for input in offer["inputs"].as_object().unwrap().values() {
+            assert!(!input["source"].as_str().unwrap().is_empty(), "{input}");
+        }
+        for line in offer["lines"].as_array().unwrap() {
+            assert!(line["per_month"].is_object() != line["unknown"].is_object(), "{line}");
+        }
+    }
+    assert_eq!(family["break_even"].as_array().map(|all| !all.is_empty()), Some(true));
+}
+
+#[test]
+fn pictures_show_the_tornado_and_both_curves() {
+    let pricing = [priced(&[run()], &book("aws"), &scenario()).unwrap()];
+    let svg = shown(&pricing, CostFormat::Svg);
+    for words in ["What matters most", "Cost per TB over data per month", "Cost per TB over jobs per day", "data kept"]
+    {
+        assert!(svg.contains(words), "{words}");
+    }
+}
+
+#[test]
+fn the_same_folders_give_the_same_bytes() {
+    let once = || priced(&[run()], &book("gcp"), &scenario()).unwrap();
+    for format in [CostFormat::Table, CostFormat::Json, CostFormat::Focus, CostFormat::Svg, CostFormat::Html] {
+        assert_eq!(shown(&[once()], format), shown(&[once()], format));
+    }
+}
+
+#[test]
+fn an_old_run_is_priced_again_at_other_prices() {
+    let runs = [run()];
+    let two = ["aws", "gcp"].map(|name| priced(&runs, &book(name), &scenario()).unwrap());
+    let rows = reprice(&two[0], &two[1]).unwrap();
+    assert!(!rows.is_empty());
+    let text = show(&two, &rows, CostFormat::Table, Ink::Plain, (2026, 11)).unwrap();
+    let at = text.find("The same runs at the prices of aws and gcp").unwrap();
+    recorded("cost-repriced", &text[at..]);
+    let euro = bench_reports::cost::built_in("gcp").unwrap().replace("\"USD\"", "\"EUR\"");
+    let euro = bench_reports::cost::PriceBook::parse(&euro).unwrap();
+    let other = priced(&runs, &euro, &scenario()).unwrap();
+    let refused = reprice(&two[0], &other).unwrap_err().to_string();
+    assert_eq!(refused, "price books `aws` and `gcp` are in USD and EUR; give books in one currency");
+}
+
+#[test]
+fn a_contestant_that_failed_is_held_to_what_all_completed() {
+    let pricing = priced(&[run()], &book("aws"), &scenario()).unwrap();
+    let sql = &pricing.families[0];
+    let told: Vec<(&str, usize, usize, usize)> =
+        sql.usages.iter().map(|u| (&*u.contestant.label, u.completed, u.cases, u.common)).collect();
+    assert_eq!(told, [("stagedag", 2, 4, 2), ("datafusion", 4, 4, 2), ("datafusion-1t", 2, 4, 2)]);
+    // 410 + 95 ms of two queries over twice 350 MiB.
+    let busy = sql.usages[1].busy_per_tb.unwrap().base.seconds();
+    let wanted = 0.505 / (2.0 * 350.0 * 1_048_576.0 / 1e12);
+    assert!((busy / wanted - 1.0).abs() < 1e-6, "{busy} is not {wanted}");
+}
+
+#[test]
+fn people_and_migration_are_off_until_asked_for() {
+    let runs = [run()];
+    let lines = |scenario: &bench_reports::cost::Scenario| {
+        let pricing = priced(&runs, &book("aws"), scenario).unwrap();
+        let offer = pricing.families[0].offers.iter().find(|o| o.deployment == Deployment::SelfHosted).unwrap();
+        offer.bill.lines.iter().map(|l| l.line).collect::<Vec<_>>()
+    };
+    let plain = lines(&scenario());
+    assert!(!plain.contains(&Line::Operations) && !plain.contains(&Line::Migration));
+    let mut asked = scenario();
+    asked.operations_fte = bench_reports::cost::Count::new(0.5);
+    asked.migration = bench_reports::cost::Amount::new(50_000.0).map(|a| (a, 12));
+    let with = lines(&asked);
+    assert!(with.contains(&Line::Operations) && with.contains(&Line::Migration));
+}
+
+#[test]
+fn a_type_or_an_engine_that_is_not_there_is_named() {
+    let refused = |change: &dyn Fn(&mut bench_reports::cost::Scenario)| {
+        let mut scenario = scenario();
+        change(&mut scenario);
+        priced(&[fixture::run()], &book("azure"), &scenario).unwrap_err().to_string()
+    };
+    let instance = refused(&|s| s.instance = Some("m6i.large".into()));
+    assert!(instance.starts_with("price book `azure` has no instance `m6i.large`; it has D4s_v5, "), "{instance}");
+    let engine = refused(&|s| s.price_as = [("dask".to_owned(), "spark".to_owned())].into());
+    assert_eq!(engine, "engine `dask` took part in none of the runs; these did: datafusion, datafusion-1t, stagedag");
+}

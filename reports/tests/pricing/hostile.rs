@@ -1,0 +1,90 @@
+//! Names that are markup and formulas, times of zero, clocks that jump.
+
+use crate::{book, fixture, priced, run, scenario, shown};
+use bench_record::{Family, Run};
+use bench_reports::cost::{CostFormat, PriceError};
+
+const NAMES: [&str; 4] =
+    ["<script>alert(1)</script>", "=HYPERLINK(\"http://x\")", "\u{1b}[2J\u{202e}", "../../etc/passwd"];
+
+/// The run with a hostile engine, workload, version and machine.
+fn hostile(name: &str) -> Run {
+    let mut run = run();
+    for o in &mut run.observations {
+        if o.case.engine == "stagedag" {
+            o.case.engine = name.into();
+        }
+        o.case.workload = format!("{name}{}", o.case.workload);
+        o.key = o.case.key();
+    }
+    run.context.machine.cpu_model = name.into();
+    run
+}
+
+#[test]
+fn names_are_neither_markup_nor_formulas_nor_commands() {
+    for name in NAMES {
+        let mut scenario = scenario();
+        scenario.price_as = [(name.to_owned(), "spark".to_owned())].into();
+        let pricing = [priced(&[hostile(name)], &book("aws"), &scenario).unwrap()];
+        let page = shown(&pricing, CostFormat::Html);
+        assert!(!page.contains("<script") && !page.contains('\u{202e}'), "{name}");
+        let csv = shown(&pricing, CostFormat::Focus);
+        let starts = |line: &str| line.split(',').any(|c| c.trim_start_matches('"').starts_with(['=', '+', '@']));
+        assert!(!csv.lines().any(starts), "{name}: {csv}");
+        let svg = shown(&pricing, CostFormat::Svg);
+        assert!(!svg.contains("<script"), "{name}");
+        let text = shown(&pricing, CostFormat::Table);
+        assert!(!text.contains(['\u{1b}', '\u{202e}']), "{name}");
+        let markdown = shown(&pricing, CostFormat::Markdown);
+        assert!(!markdown.contains("<script"), "{name}");
+    }
+}
+
+#[test]
+fn a_time_of_zero_has_no_cost() {
+    let mut run = run();
+    for o in run.observations.iter_mut().filter(|o| o.case.engine == "datafusion-1t") {
+        o.wall_ns = o.wall_ns.map(|_| 0);
+    }
+    let pricing = priced(&[run], &book("aws"), &scenario()).unwrap();
+    let single = &pricing.families[0].usages[2];
+    assert_eq!((single.completed, single.busy_per_tb), (0, None));
+    assert!(shown(&[pricing], CostFormat::Table).contains("datafusion-1t"));
+}
+
+#[test]
+fn the_longest_times_there_are_stay_finite() {
+    let mut run = run();
+    run.observations.iter_mut().filter(|o| o.wall_ns.is_some()).for_each(|o| o.wall_ns = Some(u64::MAX));
+    let pricing = priced(&[run], &book("aws"), &scenario()).unwrap();
+    let totals = pricing.families.iter().flat_map(|f| &f.offers).filter_map(|o| o.bill.total);
+    assert!(totals.map(|t| t.high.get()).all(f64::is_finite));
+    for format in [CostFormat::Table, CostFormat::Json, CostFormat::Focus, CostFormat::Html] {
+        assert!(!shown(std::slice::from_ref(&pricing), format).contains("NaN"));
+    }
+}
+
+#[test]
+fn data_that_nobody_recorded_is_asked_for_and_not_guessed() {
+    let mut run = run();
+    run.context.datasets.clear();
+    let pricing = priced(&[run.clone()], &book("aws"), &scenario()).unwrap();
+    assert!(pricing.families.iter().all(|f| f.offers.is_empty()));
+    assert!(pricing.notes.iter().any(|n| n.contains("--data sql=SIZE")), "{:?}", pricing.notes);
+    let mut asked = scenario();
+    asked.asked.data = [(Family::Sql, bench_record::Bytes::new(1_000_000_000))].into();
+    let pricing = priced(&[run], &book("aws"), &asked).unwrap();
+    assert!(!pricing.families[0].offers.is_empty());
+}
+
+#[test]
+fn runs_in_which_nothing_completed_have_no_price() {
+    let mut run = fixture::run();
+    run.observations.retain(|o| o.wall_ns.is_none());
+    assert_eq!(priced(&[run.clone()], &book("aws"), &scenario()).map(drop), Err(PriceError::Nothing));
+    run.observations.clear();
+    let mut scenario = scenario();
+    scenario.price_as.clear();
+    assert_eq!(priced(&[run], &book("aws"), &scenario).map(drop), Err(PriceError::Nothing));
+}
