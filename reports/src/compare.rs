@@ -9,7 +9,9 @@ mod field;
 mod group;
 mod measured;
 mod scaling;
+mod sources;
 mod spans;
+mod standing;
 mod totals;
 mod weak;
 mod workloads;
@@ -19,6 +21,7 @@ use bench_record::{Arm, Family, Outcome, Run};
 use field::Field;
 use group::Group;
 use measured::Measured;
+pub use sources::{Source, Sources};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// What a comparison may be asked.
@@ -62,12 +65,20 @@ pub enum CompareError {
 /// # Errors
 /// No runs, a run that is given twice, or a baseline that did not take part.
 pub fn compare(runs: &[Run], options: &Options) -> Result<Comparison, CompareError> {
+    compare_with_sources(runs, options).map(|(comparison, _)| comparison)
+}
+
+/// The same comparison, and where its numbers come from.
+///
+/// # Errors
+/// As for [`compare`].
+pub fn compare_with_sources<'a>(runs: &'a [Run], options: &Options) -> Result<(Comparison, Sources<'a>), CompareError> {
     if runs.is_empty() {
         return Err(CompareError::NoRuns);
     }
     group::all_different(runs)?;
     let groups = group::groups(runs);
-    let tables: Vec<Table> = groups.iter().map(|g| table(g, options)).collect();
+    let (tables, sources): (Vec<Table>, Vec<Vec<Source<'a>>>) = groups.iter().map(|g| table(g, options)).unzip();
     if let Some(given) = &options.baseline
         && tables.iter().all(|t| t.baseline.is_none())
     {
@@ -79,7 +90,8 @@ pub fn compare(runs: &[Run], options: &Options) -> Result<Comparison, CompareErr
     let wrong_answers = all.filter(|i| i.outcome == Outcome::WrongAnswer).cloned().collect();
     let notes = runs.iter().flat_map(notes).chain(group::apart(&groups)).collect();
     let weak_scaling = weak::reports(&groups);
-    Ok(Comparison { schema: REPORT_SCHEMA, wrong_answers, tables, weak_scaling, notes })
+    let comparison = Comparison { schema: REPORT_SCHEMA, wrong_answers, tables, weak_scaling, notes };
+    Ok((comparison, Sources { tables: sources }))
 }
 
 /// What a run's state on disk should tell a reader.
@@ -100,7 +112,7 @@ fn notes(run: &Run) -> Vec<String> {
 
 type Cases<'a> = BTreeMap<measured::CaseAt<'a>, Measured<'a>>;
 
-fn table(group: &Group<'_>, options: &Options) -> Table {
+fn table<'a>(group: &Group<'a>, options: &Options) -> (Table, Vec<Source<'a>>) {
     let field = Field::new(group);
     // Hurt engines have their own sheet; their times are in no median, noise floor or total of the others.
     let (hurt, measured): (Cases<'_>, Cases<'_>) =
@@ -111,10 +123,14 @@ fn table(group: &Group<'_>, options: &Options) -> Table {
     let families = present.into_iter().map(|family| {
         let of_family = measured::by_workload(&measured, family);
         let of_hurt = measured::by_workload(&hurt, family);
+        let totals = totals::totals(&field, &of_family, &floors, baseline, group.limit_ns());
+        let standing = standing::standing(&field, &of_family, &floors, totals);
         FamilyReport {
             family,
             workloads: workloads::reports(&field, &of_family, &floors, family, baseline),
-            totals: totals::totals(&field, &of_family, &floors, baseline, group.limit_ns()),
+            best: standing.best,
+            winner: standing.winner,
+            totals: standing.totals,
             cost: cost::report(&field, &of_family, &floors, family),
             spans: spans::breakdowns(&field, &of_family),
             blocking: blocking::reports(&field, group, family),
@@ -124,7 +140,9 @@ fn table(group: &Group<'_>, options: &Options) -> Table {
         }
     });
     let label = |i: usize| field.label(i).to_owned();
-    Table {
+    let families = families.collect();
+    let sources = sources::of(&field);
+    let table = Table {
         suite: group.suite.clone(),
         protocol: group.protocol,
         scale: group.scale,
@@ -140,11 +158,12 @@ fn table(group: &Group<'_>, options: &Options) -> Table {
         baseline: baseline.map(label),
         noise: floors.table.clone(),
         contamination: contamination::count(&field),
-        families: families.collect(),
+        families,
         incidents: incidents(&field),
         warnings: group.warnings(),
         contestants: field.contestants,
-    }
+    };
+    (table, sources)
 }
 
 fn baseline(field: &Field<'_>, options: &Options) -> Option<usize> {

@@ -4,6 +4,7 @@ mod ablation;
 mod blocking;
 mod faults;
 mod footer;
+mod html;
 mod layout;
 mod scale;
 mod scaling;
@@ -11,6 +12,7 @@ mod sheets;
 mod weak;
 mod wording;
 
+pub use html::{Section, escape, html};
 pub(crate) use wording::crowds;
 
 use crate::comparison::Comparison;
