@@ -107,6 +107,16 @@ fn notes(run: &Run) -> Vec<String> {
     if run.observations.is_empty() {
         notes.push(format!("{name}: no trials recorded"));
     }
+    // Trials follow one another, and each is recorded when it ends.
+    let starts = || run.observations.iter().map(|o| o.started_at);
+    let back = starts().zip(starts().skip(1)).filter(|(before, after)| after < before).count();
+    if back > 0 {
+        let trials = if back == 1 { "1 trial began".to_owned() } else { format!("{back} trials began") };
+        notes.push(format!(
+            "{name}: {trials} before the one recorded ahead of it: the date was set back, or the file was rearranged. Measured times \
+             do not depend on the date; that nothing else changed meanwhile does"
+        ));
+    }
     notes
 }
 

@@ -124,7 +124,7 @@ mod tests {
     fn ticks_are_round_and_hold_one() {
         assert_eq!(Frame::around([0.97, 1.2]).ticks(), [1.0, 1.1, 1.2]);
         assert_eq!(Frame::around([0.5, 3.0]).ticks(), [0.5, 0.75, 1.0, 1.5, 2.0, 3.0]);
-        assert_eq!(Frame::around([]).ticks(), [1.0]);
+        assert_eq!(Frame::around([]).ticks(), [0.95, 1.0, 1.05]);
     }
 
     proptest! {
