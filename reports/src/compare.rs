@@ -10,7 +10,9 @@ mod field;
 mod group;
 mod measured;
 mod scaling;
+mod sources;
 mod spans;
+mod standing;
 mod totals;
 mod weak;
 mod workloads;
@@ -20,6 +22,7 @@ use bench_record::{Arm, Family, Outcome, Run};
 use field::Field;
 use group::Group;
 use measured::Measured;
+pub use sources::{Source, Sources};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// What a comparison may be asked.
@@ -63,12 +66,20 @@ pub enum CompareError {
 /// # Errors
 /// No runs, a run that is given twice, or a baseline that did not take part.
 pub fn compare(runs: &[Run], options: &Options) -> Result<Comparison, CompareError> {
+    compare_with_sources(runs, options).map(|(comparison, _)| comparison)
+}
+
+/// The same comparison, and where its numbers come from.
+///
+/// # Errors
+/// As for [`compare`].
+pub fn compare_with_sources<'a>(runs: &'a [Run], options: &Options) -> Result<(Comparison, Sources<'a>), CompareError> {
     if runs.is_empty() {
         return Err(CompareError::NoRuns);
     }
     group::all_different(runs)?;
     let groups = group::groups(runs);
-    let tables: Vec<Table> = groups.iter().map(|g| table(g, options)).collect();
+    let (tables, sources): (Vec<Table>, Vec<Vec<Source<'a>>>) = groups.iter().map(|g| table(g, options)).unzip();
     if let Some(given) = &options.baseline
         && tables.iter().all(|t| t.baseline.is_none())
     {
@@ -80,7 +91,8 @@ pub fn compare(runs: &[Run], options: &Options) -> Result<Comparison, CompareErr
     let wrong_answers = all.filter(|i| i.outcome == Outcome::WrongAnswer).cloned().collect();
     let notes = runs.iter().flat_map(notes).chain(group::apart(&groups)).collect();
     let weak_scaling = weak::reports(&groups);
-    Ok(Comparison { schema: REPORT_SCHEMA, wrong_answers, tables, weak_scaling, notes })
+    let comparison = Comparison { schema: REPORT_SCHEMA, wrong_answers, tables, weak_scaling, notes };
+    Ok((comparison, Sources { tables: sources }))
 }
 
 /// What a run's state on disk should tell a reader.
@@ -96,12 +108,22 @@ pub(crate) fn notes(run: &Run) -> Vec<String> {
     if run.observations.is_empty() {
         notes.push(format!("{name}: no trials recorded"));
     }
+    // Trials follow one another, and each is recorded when it ends.
+    let starts = || run.observations.iter().map(|o| o.started_at);
+    let back = starts().zip(starts().skip(1)).filter(|(before, after)| after < before).count();
+    if back > 0 {
+        let trials = if back == 1 { "1 trial began".to_owned() } else { format!("{back} trials began") };
+        notes.push(format!(
+            "{name}: {trials} before the one recorded ahead of it: the date was set back, or the file was rearranged. Measured times \
+             do not depend on the date; that nothing else changed meanwhile does"
+        ));
+    }
     notes
 }
 
 type Cases<'a> = BTreeMap<measured::CaseAt<'a>, Measured<'a>>;
 
-fn table(group: &Group<'_>, options: &Options) -> Table {
+fn table<'a>(group: &Group<'a>, options: &Options) -> (Table, Vec<Source<'a>>) {
     let field = Field::new(group);
     // Hurt engines have their own sheet; their times are in no median, noise floor or total of the others.
     let (hurt, measured): (Cases<'_>, Cases<'_>) =
@@ -112,10 +134,14 @@ fn table(group: &Group<'_>, options: &Options) -> Table {
     let families = present.into_iter().map(|family| {
         let of_family = measured::by_workload(&measured, family);
         let of_hurt = measured::by_workload(&hurt, family);
+        let totals = totals::totals(&field, &of_family, &floors, baseline, group.limit_ns());
+        let standing = standing::standing(&field, &of_family, &floors, totals);
         FamilyReport {
             family,
             workloads: workloads::reports(&field, &of_family, &floors, family, baseline),
-            totals: totals::totals(&field, &of_family, &floors, baseline, group.limit_ns()),
+            best: standing.best,
+            winner: standing.winner,
+            totals: standing.totals,
             cost: cost::report(&field, &of_family, &floors, family),
             spans: spans::breakdowns(&field, &of_family),
             blocking: blocking::reports(&field, group, family),
@@ -125,7 +151,9 @@ fn table(group: &Group<'_>, options: &Options) -> Table {
         }
     });
     let label = |i: usize| field.label(i).to_owned();
-    Table {
+    let families = families.collect();
+    let sources = sources::of(&field);
+    let table = Table {
         suite: group.suite.clone(),
         protocol: group.protocol,
         scale: group.scale,
@@ -141,11 +169,12 @@ fn table(group: &Group<'_>, options: &Options) -> Table {
         baseline: baseline.map(label),
         noise: floors.table.clone(),
         contamination: contamination::count(&field),
-        families: families.collect(),
+        families,
         incidents: incidents(&field),
         warnings: group.warnings(),
         contestants: field.contestants,
-    }
+    };
+    (table, sources)
 }
 
 fn baseline(field: &Field<'_>, options: &Options) -> Option<usize> {

@@ -179,6 +179,11 @@ pub struct FamilyReport {
     pub family: Family,
     /// Its workloads, by name.
     pub workloads: Vec<WorkloadReport>,
+    /// Of those that completed the most, the contestant with the least time; absent if nobody completed anything.
+    pub best: Option<String>,
+    /// That one, if it was asked for every workload and was shown to be faster than every other one on what both completed,
+    /// by total time and not contradicted by the geometric mean; absent if there is no such contestant, or no other.
+    pub winner: Option<String>,
     /// One line per contestant.
     pub totals: Vec<Total>,
     /// Cores needed to beat one thread; absent if no single-threaded contestant completed anything.
@@ -265,6 +270,18 @@ pub enum Verdict {
 }
 
 impl Verdict {
+    /// Its name in reports.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Faster => "faster",
+            Self::Slower => "slower",
+            Self::Indistinguishable => "indistinguishable",
+            Self::Unresolved => "unresolved",
+            Self::Contaminated => "contaminated",
+        }
+    }
+
     /// Whether a difference was shown.
     #[must_use]
     pub const fn is_shown(self) -> bool {
@@ -306,6 +323,8 @@ pub struct Total {
     pub penalties: usize,
     /// Against the baseline; absent for the baseline itself and without common cases.
     pub against_baseline: Option<TotalRatio>,
+    /// Against [`FamilyReport::best`]; absent for that one itself and without common cases.
+    pub against_best: Option<TotalRatio>,
 }
 
 /// Two contestants over the cases that both completed.

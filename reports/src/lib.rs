@@ -10,6 +10,9 @@
 //! | `recommend` | engines ranked for a stated mix of work, and how sure that is |
 //! | `plot` | a [`Comparison`] as SVG |
 //! | `cost` | what recorded work costs, from price books |
+//! | `render` | a [`Comparison`] as text, Markdown, JSON or HTML |
+//! | `plot` | a [`Comparison`] as SVG |
+//! | `rows` | observations and cells as Arrow, and as CSV |
 //! | `plain` | text from engines and files that no terminal and no viewer obeys |
 //!
 //! Nothing here runs an engine, reads a clock or touches the machine.
@@ -24,12 +27,14 @@ mod compare;
 mod comparison;
 mod plain;
 mod render;
+mod rows;
 
-pub use compare::{CompareError, Options, compare};
+pub use compare::{CompareError, Options, Source, Sources, compare, compare_with_sources};
 pub use comparison::{
     Ablation, AblationEntry, BlockingCase, BlockingReport, Cell, Comparison, Contamination, Contestant, CostAnswer,
     CostEntry, CostReport, FamilyReport, FaultCase, FaultEffect, FaultReport, Incident, Law, NoiseFloor, REPORT_SCHEMA,
     Ratio, ScalingPoint, ScalingSeries, SpanBreakdown, Table, Total, TotalRatio, Verdict, WeakPoint, WeakScaling,
     WeakSeries, WorkloadEffect, WorkloadReport,
 };
-pub use render::{Format, FormatError, Ink, WIDTH, render};
+pub use render::{Format, FormatError, Ink, Section, WIDTH, escape, html, render};
+pub use rows::{Rows, arrow_file, csv, rows};

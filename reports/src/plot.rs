@@ -1,5 +1,13 @@
 //! A [`Comparison`] as SVG: per workload the time of each contestant, on a logarithmic scale, with its interval. A case that
-//! did not complete has a cross and its outcome instead.
+//! did not complete has a cross and its outcome instead. The modules draw the small figures of the HTML report.
+//!
+//! | module | idea |
+//! |---|---|
+//! | `canvas` | shapes and text in colors that a page can replace |
+//! | `forest` | ratios with their intervals, one a row |
+//! | `bars` | shares of a whole, one a row |
+//! | `strip` | how values are spread, one row per group |
+//! | `curve` | speedup over the size of a cluster |
 
 use crate::comparison::{Cell, Comparison, FamilyReport, Table};
 use crate::plain::plain;
@@ -7,6 +15,20 @@ use crate::render::crowds;
 use bench_record::Outcome;
 use plotters::coord::Shift;
 use plotters::prelude::*;
+
+mod bars;
+mod canvas;
+mod curve;
+mod forest;
+mod strip;
+
+pub(crate) use bars::{Bar, bars};
+#[cfg(test)]
+pub(crate) use canvas::TONES;
+pub(crate) use canvas::Tone;
+pub(crate) use curve::{Line, curves};
+pub(crate) use forest::{Effect, ForestRow, Frame, forest};
+pub(crate) use strip::{Strip, strips};
 
 const PANEL_WIDTH: u32 = 1000;
 const PANEL_HEIGHT: u32 = 420;

@@ -6,6 +6,7 @@ pub(crate) mod claim_words;
 mod claims;
 mod faults;
 mod footer;
+mod html;
 mod layout;
 mod recommend;
 pub(crate) mod recommend_words;
@@ -19,6 +20,7 @@ mod wording;
 pub(crate) use claims::claims;
 pub(crate) use recommend::recommendation;
 pub(crate) use price::{price_markdown, price_text};
+pub use html::{Section, escape, html};
 pub(crate) use wording::crowds;
 
 use crate::comparison::Comparison;

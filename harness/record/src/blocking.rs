@@ -118,10 +118,9 @@ pub fn write_blocking(folder: &Path, cases: &[CaseBlocking]) -> Result<(), Recor
 /// A file that is something else or of a newer schema.
 pub(crate) fn read_blocking(folder: &Path) -> Result<Vec<CaseBlocking>, RecordError> {
     let path = folder.join(BLOCKING_FILE);
-    let file = match File::open(&path) {
-        Ok(file) => file,
-        Err(e) if e.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
-        Err(e) => return Err(RecordError::io("open", path)(e)),
+    let file = match crate::reader::open(&path) {
+        Err(RecordError::Io { source, .. }) if source.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
+        opened => opened?,
     };
     let mut bytes = Vec::new();
     file.take(MAX_BYTES).read_to_end(&mut bytes).map_err(RecordError::io("read", &path))?;

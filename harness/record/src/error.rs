@@ -37,6 +37,12 @@ pub enum RecordError {
         /// Which folder.
         path: PathBuf,
     },
+    /// Something else stands where a file of a run should be.
+    #[error("{} is not a file; give the folder that `bench run` wrote", path.display())]
+    NotAFile {
+        /// Which path.
+        path: PathBuf,
+    },
     /// The folder holds no run.
     #[error("{} is not a run: it has no {}; give the folder that `bench run` wrote", path.display(), crate::CONTEXT_FILE)]
     NotARun {

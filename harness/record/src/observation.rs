@@ -170,6 +170,9 @@ pub enum Invalid {
     /// Completed without a time.
     #[error("outcome `completed` without `wall_ns`")]
     NoTime,
+    /// Completed in no time: the clock stood still, or the line was made up.
+    #[error("`wall_ns` is 0: no answer takes no time")]
+    NoDuration,
     /// A time that nobody may use.
     #[error("outcome `{0}` with `wall_ns`: only a completed trial has a time")]
     Time(Outcome),
@@ -248,6 +251,7 @@ impl Observation {
         match (completed, self.wall_ns.is_some(), self.reason.is_some()) {
             (true, false, _) => return Err(Invalid::NoTime),
             (true, _, true) => return Err(Invalid::Reason),
+            (true, ..) if self.wall_ns == Some(0) => return Err(Invalid::NoDuration),
             (false, true, _) => return Err(Invalid::Time(self.outcome)),
             (false, _, false) => return Err(Invalid::NoReason(self.outcome)),
             _ => {}

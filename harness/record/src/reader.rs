@@ -39,11 +39,11 @@ impl Run {
     pub fn load(folder: &Path) -> Result<Self, RecordError> {
         let context = read_context(folder)?;
         let path = folder.join(OBSERVATIONS_FILE);
-        let lines = match File::open(&path) {
+        let lines = match open(&path) {
             Ok(file) => read_lines(BufReader::new(file), &path)?,
             // A run that was killed before its first trial.
-            Err(e) if e.kind() == std::io::ErrorKind::NotFound => Lines::default(),
-            Err(e) => return Err(RecordError::io("open", path)(e)),
+            Err(RecordError::Io { source, .. }) if source.kind() == std::io::ErrorKind::NotFound => Lines::default(),
+            Err(e) => return Err(e),
         };
         Ok(Self {
             path: folder.to_owned(),
@@ -74,12 +74,13 @@ pub(crate) fn newer(bytes: &[u8]) -> Option<u64> {
 
 pub(crate) fn read_context(folder: &Path) -> Result<RunContext, RecordError> {
     let path = folder.join(CONTEXT_FILE);
-    let file = match File::open(&path) {
-        Ok(file) => file,
-        Err(e) if matches!(e.kind(), std::io::ErrorKind::NotFound | std::io::ErrorKind::NotADirectory) => {
+    let absent =
+        |e: &std::io::Error| matches!(e.kind(), std::io::ErrorKind::NotFound | std::io::ErrorKind::NotADirectory);
+    let file = match open(&path) {
+        Err(RecordError::Io { source, .. }) if absent(&source) => {
             return Err(RecordError::NotARun { path: folder.to_owned() });
         }
-        Err(e) => return Err(RecordError::io("open", path)(e)),
+        opened => opened?,
     };
     let mut bytes = Vec::new();
     file.take(MAX_CONTEXT_BYTES + 1).read_to_end(&mut bytes).map_err(RecordError::io("read", &path))?;
@@ -96,6 +97,15 @@ pub(crate) fn read_context(folder: &Path) -> Result<RunContext, RecordError> {
         return Err(RecordError::Context { path, message: "schema 0 does not exist".to_owned() });
     }
     Ok(context)
+}
+
+/// Opens a file for reading, and nothing else: a named pipe would keep its reader waiting for ever.
+pub(crate) fn open(path: &Path) -> Result<File, RecordError> {
+    let kind = std::fs::metadata(path).map_err(RecordError::io("open", path))?;
+    if !kind.is_file() {
+        return Err(RecordError::NotAFile { path: path.to_owned() });
+    }
+    File::open(path).map_err(RecordError::io("open", path))
 }
 
 /// What a file of observations holds.

@@ -163,6 +163,37 @@ fn a_folder_without_a_run_says_so() {
 }
 
 #[test]
+fn a_time_of_zero_is_no_time() {
+    let zero = line().replacen(&format!("\"wall_ns\":{}", completed("q1", 0).wall_ns.unwrap()), "\"wall_ns\":0", 1);
+    assert!(check(&zero).contains("`wall_ns` is 0: no answer takes no time"), "{}", check(&zero));
+}
+
+#[test]
+fn a_line_of_ten_gigabytes_is_refused_without_reading_it() {
+    let dir = folder_with(b"");
+    // Without a block on disk: every byte of it is zero.
+    fs::File::create(dir.path().join(OBSERVATIONS_FILE)).unwrap().set_len(10 << 30).unwrap();
+    let told = Run::load(dir.path()).unwrap_err().to_string();
+    assert!(told.contains("line 1: longer than 1048576 bytes"), "{told}");
+}
+
+#[cfg(unix)]
+#[test]
+fn a_pipe_or_a_folder_in_place_of_a_file_is_refused_and_not_waited_for() {
+    for name in [CONTEXT_FILE, OBSERVATIONS_FILE, bench_record::BLOCKING_FILE] {
+        let dir = folder_with(b"");
+        let path = dir.path().join(name);
+        let _ = fs::remove_file(&path);
+        fs::create_dir(&path).unwrap();
+        assert!(matches!(Run::load(dir.path()), Err(RecordError::NotAFile { .. })), "{name}");
+        fs::remove_dir(&path).unwrap();
+        let made = std::process::Command::new("mkfifo").arg(&path).status().unwrap();
+        assert!(made.success());
+        assert!(matches!(Run::load(dir.path()), Err(RecordError::NotAFile { .. })), "{name}");
+    }
+}
+
+#[test]
 fn a_run_without_trials_is_a_run() {
     let dir = folder_with(b"");
     fs::remove_file(dir.path().join(OBSERVATIONS_FILE)).unwrap();

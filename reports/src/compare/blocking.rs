@@ -23,16 +23,17 @@ pub(super) fn reports(field: &Field<'_>, group: &Group<'_>, family: Family) -> V
 fn report(contestant: &str, cases: &[&CaseBlocking]) -> BlockingReport {
     let faithful: Vec<&CaseBlocking> = cases.iter().copied().filter(|c| c.is_faithful()).collect();
     let replayed = |c: &CaseBlocking| c.replayed_ns.map_or(0, |ns| ns.get());
-    let replayed_ns: u64 = faithful.iter().map(|c| replayed(c)).sum();
+    let sum = |of: &dyn Fn(&CaseBlocking) -> u64| faithful.iter().fold(0u64, |sum, c| sum.saturating_add(of(c)));
+    let replayed_ns = sum(&replayed);
     let saved = |kind: &Blocking| {
         let spent = faithful.iter().any(|c| c.without_ns.contains_key(kind));
         let without = |c: &CaseBlocking| c.without_ns.get(kind).map_or_else(|| replayed(c), |ns| ns.get());
-        let left: u64 = faithful.iter().map(|c| without(c)).sum();
+        let left = sum(&without);
         (spent && replayed_ns > 0).then(|| (*kind, 1.0 - left as f64 / replayed_ns as f64))
     };
     BlockingReport {
         contestant: contestant.to_owned(),
-        measured_ns: faithful.iter().map(|c| c.measured_ns.get()).sum(),
+        measured_ns: sum(&|c| c.measured_ns.get()),
         replayed_ns,
         saved_share: Blocking::ALL.iter().filter_map(saved).collect(),
         error_max: faithful.iter().filter_map(|c| c.error()).map(f64::abs).reduce(f64::max),

@@ -13,6 +13,8 @@ use std::collections::{BTreeMap, BTreeSet};
 /// A trial in a table.
 pub(super) struct Trial<'a> {
     pub(super) run: &'a Run,
+    /// Where its observation is among the run's, from 0: so many whole lines stand above it in the file.
+    pub(super) at: usize,
     pub(super) observation: &'a Observation,
     /// Index into the contestants.
     pub(super) contestant: usize,
@@ -122,10 +124,10 @@ impl<'a> Field<'a> {
         let mut trials = Vec::new();
         for (run, plan) in group.runs.iter().zip(&plans) {
             let repeated = repeated(run);
-            for o in run.observations.iter().filter(|o| group.holds(&o.case)) {
+            for (at, o) in run.observations.iter().enumerate().filter(|(_, o)| group.holds(&o.case)) {
                 let Some(contestant) = index.get(&Identity::of(run, plan.as_deref(), o)).copied() else { continue };
                 let excluded = o.contaminated && repeated.contains(&(&o.key, o.arm, o.trial));
-                trials.push(Trial { run, observation: o, contestant, excluded });
+                trials.push(Trial { run, at, observation: o, contestant, excluded });
             }
         }
         contamination::leave_out(&mut trials);

@@ -56,6 +56,7 @@ fn total(
         wall_ns_penalized: (not_run == 0).then_some(sum),
         penalties,
         against_baseline: total_ratio(&pairs, floors.table.p95),
+        against_best: None,
     }
 }
 
@@ -67,7 +68,7 @@ fn penalty(cases: &[(usize, &Measured<'_>)], least: f64) -> f64 {
 }
 
 /// Samples of the workloads that both completed.
-fn common<'m>(cases: &ByWorkload<'m, '_>, a: usize, b: usize) -> Vec<(&'m Sample, &'m Sample)> {
+pub(super) fn common<'m>(cases: &ByWorkload<'m, '_>, a: usize, b: usize) -> Vec<(&'m Sample, &'m Sample)> {
     let sample = |cases: &[(usize, &'m Measured<'_>)], who| of(cases, who).and_then(|m| m.sample.as_ref());
     cases.values().filter_map(|c| sample(c, a).zip(sample(c, b))).collect()
 }

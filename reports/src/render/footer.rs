@@ -39,6 +39,13 @@ pub(super) fn blocks(table: &Table) -> Vec<Block> {
         ));
     }
     items.extend(table.datasets.iter().map(|d| format!("data {d}")));
+    items.extend(meanings(table));
+    items.into_iter().map(Block::Item).collect()
+}
+
+/// What the words and numbers of a table mean.
+pub(super) fn meanings(table: &Table) -> Vec<String> {
+    let mut items = Vec::new();
     items.extend(few_trials(table));
     items.push(format!(
         "times are medians of n trials, whose answers were checked outside the timer; 95 % intervals of times are pairs \
@@ -59,7 +66,7 @@ pub(super) fn blocks(table: &Table) -> Vec<Block> {
     if table.derived_from_tpch {
         items.push("derived from TPC-H, not comparable with published TPC results".to_owned());
     }
-    items.into_iter().map(Block::Item).collect()
+    items
 }
 
 /// What the reader of few trials has to know.
@@ -75,7 +82,7 @@ fn few_trials(table: &Table) -> Option<String> {
     })
 }
 
-fn noise(table: &Table) -> String {
+pub(super) fn noise(table: &Table) -> String {
     match (table.noise.median, table.noise.p95) {
         (Some(median), Some(p95)) => format!(
             "A/A noise floor: the same engine measured twice differs by {} % in the middle, 95 % of {} cases by no \
@@ -89,7 +96,7 @@ fn noise(table: &Table) -> String {
 }
 
 /// How many trials were disturbed, which of them are in no number, and which had to be counted.
-fn contamination(table: &Table) -> Vec<String> {
+pub(super) fn contamination(table: &Table) -> Vec<String> {
     let c = table.contamination;
     if c.contaminated == 0 {
         return vec![format!("no contamination seen in {} trials", c.trials)];
@@ -128,7 +135,7 @@ fn named(table: &Table, of: impl Fn(&Cell) -> usize) -> Option<String> {
     (!cases.is_empty()).then(|| cases.join(", "))
 }
 
-fn meaning(protocol: Protocol) -> String {
+pub(super) fn meaning(protocol: Protocol) -> String {
     match protocol {
         Protocol::ColdProcess => "a new engine process per trial".to_owned(),
         Protocol::ColdCache => "a new engine process per trial, operating system cache dropped".to_owned(),

@@ -1,7 +1,7 @@
 //! Blocks of a document laid out as text within [`WIDTH`] columns, or as Markdown.
 
 use super::{Ink, WIDTH};
-use crate::plain::{self, plain};
+use crate::plain::{self, cut, plain};
 use std::fmt::Write;
 
 /// A part of a document.
@@ -148,17 +148,6 @@ fn wrap(out: &mut String, words: &str, first: &str, rest: &str) {
     if has_word {
         line(out, &current);
     }
-}
-
-/// Takes out the middle: names that share a beginning often differ at their end.
-fn cut(text: &str, to: usize) -> String {
-    let all = width(text);
-    if all <= to {
-        return text.to_owned();
-    }
-    let tail = to.saturating_sub(1) / 2;
-    let head = to.saturating_sub(tail + 1);
-    text.chars().take(head).chain(['…']).chain(text.chars().skip(all - tail)).collect()
 }
 
 impl Sheet {

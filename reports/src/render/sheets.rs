@@ -20,6 +20,11 @@ const SPAN_NAME: usize = 15;
 /// The contestants of studies: their sheet shows them, all others leave them out.
 pub(super) type Aside<'a> = BTreeSet<&'a str>;
 
+/// Those of a table.
+pub(super) fn aside(table: &Table) -> Aside<'_> {
+    table.contestants.iter().filter(|c| c.ablates.is_some()).map(|c| c.label.as_str()).collect()
+}
+
 /// The whole report.
 pub(super) fn document(comparison: &Comparison) -> Vec<Block> {
     let mut blocks = Vec::new();
@@ -48,7 +53,7 @@ fn table_blocks(table: &Table) -> Vec<Block> {
         blocks.push(Block::Text(format!("{}. Not a measurement of so many cores.", crowds.join("; "))));
     }
     let baseline = table.baseline.as_deref().unwrap_or("the baseline");
-    let aside: Aside<'_> = table.contestants.iter().filter(|c| c.ablates.is_some()).map(|c| c.label.as_str()).collect();
+    let aside = aside(table);
     for family in &table.families {
         blocks.extend(family_blocks(family, baseline, &aside, &crowds));
     }
@@ -107,7 +112,7 @@ fn incident(i: &Incident) -> String {
 }
 
 /// The outcome of a case that did not complete. Its reason has more room in the list of such cases.
-fn ended(c: &Cell) -> String {
+pub(super) fn ended(c: &Cell) -> String {
     match (c.completed, c.trials) {
         (0, _) => c.outcome.to_string(),
         (completed, trials) => format!("{}, {completed} of {trials} completed", c.outcome),
@@ -175,7 +180,7 @@ fn times(workloads: &[WorkloadReport], aside: &Aside<'_>) -> Block {
 }
 
 /// What the intervals of times are: few trials have only a range.
-fn interval_title(workloads: &[WorkloadReport]) -> &'static str {
+pub(super) fn interval_title(workloads: &[WorkloadReport]) -> &'static str {
     let cells = || workloads.iter().flat_map(|w| &w.cells).filter(|c| c.wall_ns_interval.is_some());
     let enough = |c: &Cell| c.trials >= INTERVAL_TRIALS;
     match (cells().any(enough), cells().all(enough)) {
@@ -258,7 +263,7 @@ fn cost(family: &FamilyReport, crowds: &[String]) -> Vec<Block> {
     [Block::Heading(3, title), Block::Sheet(sheet)].into_iter().chain(there.map(Block::Item)).collect()
 }
 
-fn answer(answer: CostAnswer) -> String {
+pub(super) fn answer(answer: CostAnswer) -> String {
     let whole = |count: u32| cores(count.into());
     match answer {
         CostAnswer::AtMost { cores } => format!("at most {}", whole(cores)),

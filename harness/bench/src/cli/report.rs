@@ -12,15 +12,19 @@ pub(crate) struct ReportArgs {
     /// Reads these folders, each made by `bench run`.
     #[arg(value_name = "DIR", required = true)]
     pub(crate) folders: Vec<PathBuf>,
-    /// Writes the report like this: a table for terminals, Markdown for documents, JSON for programs, SVG for slides.
+    /// Writes the report like this: a table for terminals, HTML for people to read and decide from, Markdown for documents,
+    /// JSON for programs, SVG for slides, and CSV, Parquet or Arrow for notebooks.
     #[arg(long, value_enum, default_value_t = Format::Table)]
     pub(crate) format: Format,
+    /// Makes a row of CSV, Parquet or Arrow of this; other formats have no rows [default: observations].
+    #[arg(long, value_enum, value_name = "WHAT")]
+    pub(crate) rows: Option<Rows>,
     /// Compares totals with this engine, or with this column where an engine has several [default: datafusion where it took
     /// part, else the first engine].
     #[arg(long, value_name = "NAME")]
     pub(crate) baseline: Option<String>,
     /// Writes the report to this file, and over it if it exists [default: standard output].
-    #[arg(long, value_name = "FILE")]
+    #[arg(short, long, value_name = "FILE")]
     pub(crate) out: Option<PathBuf>,
 }
 
@@ -35,4 +39,21 @@ pub(crate) enum Format {
     Json,
     /// A picture: times side by side on a logarithmic scale.
     Svg,
+    /// One page with verdicts, figures and every observation, which needs no network.
+    Html,
+    /// Comma-separated rows; text that a spreadsheet would take for a formula begins with an apostrophe.
+    Csv,
+    /// Rows as a Parquet file.
+    Parquet,
+    /// Rows as an Arrow IPC file.
+    Arrow,
+}
+
+/// What a row of CSV, Parquet or Arrow is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Rows {
+    /// One trial, with its case and everything that was measured.
+    Observations,
+    /// One engine on one workload, with median, intervals, ratios and verdicts.
+    Cells,
 }

@@ -1,29 +1,70 @@
 //! `bench report`: finished runs side by side.
 
-use super::say;
+use super::{print, say};
 use crate::cli::exit;
-use crate::cli::report::{Format, ReportArgs};
-use anyhow::{Context, Result};
+use crate::cli::report::{Format, ReportArgs, Rows};
+use anyhow::{Context, Result, bail};
+use arrow::record_batch::RecordBatch;
 use bench_record::Run;
-use bench_reports::{Ink, Options, compare, plot, render};
+use bench_reports::{Comparison, Ink, Options, Sources, compare, compare_with_sources, plot, render};
+use parquet::arrow::ArrowWriter;
+use parquet::basic::Compression;
+use parquet::file::properties::WriterProperties;
 use std::io::IsTerminal;
 use std::path::Path;
 
 pub(super) fn report(args: &ReportArgs) -> Result<u8> {
+    check(args)?;
     let runs = args.folders.iter().map(|folder| Run::load(folder)).collect::<Result<Vec<_>, _>>()?;
-    let comparison = compare(&runs, &Options { baseline: args.baseline.clone() })?;
-    let ink = if args.out.is_some() { Ink::Plain } else { ink() };
-    let text = match args.format {
-        Format::Table => render(&comparison, bench_reports::Format::Table, ink),
-        Format::Md => render(&comparison, bench_reports::Format::Markdown, ink),
-        Format::Json => render(&comparison, bench_reports::Format::Json, ink),
-        Format::Svg => plot::svg(&comparison)?,
-    };
+    let (comparison, sources) = compare_with_sources(&runs, &Options { baseline: args.baseline.clone() })?;
+    let written = written(args, &comparison, &sources)?;
     match &args.out {
-        Some(file) => std::fs::write(file, text).with_context(|| format!("cannot write {}", file.display()))?,
-        None => say(&text)?,
+        Some(file) => std::fs::write(file, written).with_context(|| format!("cannot write {}", file.display()))?,
+        None => print(&written)?,
     }
     Ok(if comparison.has_wrong_answers() || comparison.has_span_violations() { exit::ERROR } else { exit::FINE })
+}
+
+/// Refuses what cannot be meant, before anything is read.
+fn check(args: &ReportArgs) -> Result<()> {
+    let has_rows = matches!(args.format, Format::Csv | Format::Parquet | Format::Arrow);
+    if args.rows.is_some() && !has_rows {
+        bail!("--rows says what a row of csv, parquet or arrow is; give one of these as --format, or leave it out");
+    }
+    let is_binary = matches!(args.format, Format::Parquet | Format::Arrow);
+    if is_binary && args.out.is_none() && std::io::stdout().is_terminal() {
+        bail!("this format is not text; name a file with -o, or redirect the output");
+    }
+    Ok(())
+}
+
+fn written(args: &ReportArgs, comparison: &Comparison, sources: &Sources<'_>) -> Result<Vec<u8>> {
+    let ink = if args.out.is_some() { Ink::Plain } else { ink() };
+    let text = |format| render(comparison, format, ink).into_bytes();
+    let of = match args.rows.unwrap_or(Rows::Observations) {
+        Rows::Observations => bench_reports::Rows::Observations,
+        Rows::Cells => bench_reports::Rows::Cells,
+    };
+    let rows = || bench_reports::rows(comparison, sources, of).context("cannot lay out the rows");
+    Ok(match args.format {
+        Format::Table => text(bench_reports::Format::Table),
+        Format::Md => text(bench_reports::Format::Markdown),
+        Format::Json => text(bench_reports::Format::Json),
+        Format::Svg => plot::svg(comparison)?.into_bytes(),
+        Format::Html => bench_reports::html(comparison, sources, &[])?.into_bytes(),
+        Format::Csv => bench_reports::csv(&rows()?).context("cannot encode as CSV")?,
+        Format::Arrow => bench_reports::arrow_file(&rows()?).context("cannot encode as Arrow")?,
+        Format::Parquet => parquet_file(&rows()?).context("cannot encode as Parquet")?,
+    })
+}
+
+fn parquet_file(rows: &RecordBatch) -> Result<Vec<u8>> {
+    let properties = WriterProperties::builder().set_compression(Compression::SNAPPY).build();
+    let mut bytes = Vec::new();
+    let mut writer = ArrowWriter::try_new(&mut bytes, rows.schema(), Some(properties))?;
+    writer.write(rows)?;
+    writer.close()?;
+    Ok(bytes)
 }
 
 /// Prints a run that just ended; whether it had a wrong answer.

@@ -1,0 +1,143 @@
+//! Ratios with their intervals on a logarithmic axis, one a row; what did not complete says so in its row.
+
+use super::PlotError;
+use super::canvas::{Canvas, End, Tone, fitted, picture};
+
+/// Fits a phone.
+const WIDTH: f64 = 340.0;
+const LABELS: f64 = 104.0;
+const RIGHT: f64 = WIDTH - 14.0;
+const ROW: f64 = 17.0;
+const TOP: f64 = 6.0;
+const AXIS: f64 = 24.0;
+
+/// What a ratio says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Effect {
+    Faster,
+    Slower,
+    /// No difference was shown.
+    Open,
+}
+
+/// One row.
+#[derive(Clone, Debug)]
+pub(crate) enum ForestRow {
+    Ratio { label: String, value: f64, interval: Option<(f64, f64)>, effect: Effect },
+    Ended { label: String, how: String },
+}
+
+/// What figures side by side have in common: the ends of the axis.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Frame {
+    low: f64,
+    high: f64,
+}
+
+/// Beyond these an interval is cut off: an axis that held everything would show nothing.
+const LIMITS: (f64, f64) = (1.0 / 64.0, 64.0);
+
+impl Frame {
+    /// Around all values and 1, with a little room.
+    pub(crate) fn around(values: impl IntoIterator<Item = f64>) -> Self {
+        let usable = values.into_iter().filter(|v| v.is_finite() && *v > 0.0);
+        let (low, high) = usable.fold((1.0f64, 1.0f64), |(low, high), v| (low.min(v), high.max(v)));
+        Self { low: low.max(LIMITS.0).min(0.96) / 1.03, high: high.min(LIMITS.1).max(1.04) * 1.03 }
+    }
+
+    fn x(self, value: f64) -> f64 {
+        let value = if value.is_finite() { value.max(f64::MIN_POSITIVE) } else { self.high };
+        let share = (value.ln() - self.low.ln()) / (self.high.ln() - self.low.ln());
+        LABELS + 8.0 + share.clamp(0.0, 1.0) * (RIGHT - LABELS - 8.0)
+    }
+
+    /// Round ratios, as many as have room, 1 always among them.
+    fn ticks(self) -> Vec<f64> {
+        const STEPS: [&[f64]; 5] = [
+            &[0.9, 0.95, 1.0, 1.05, 1.1],
+            &[0.7, 0.8, 0.9, 1.0, 1.1, 1.2, 1.4],
+            &[0.25, 0.5, 0.75, 1.0, 1.5, 2.0, 3.0],
+            &[0.125, 0.25, 0.5, 1.0, 2.0, 4.0, 8.0],
+            &[0.02, 0.1, 0.3, 1.0, 3.0, 10.0, 50.0],
+        ];
+        let inside = |steps: &&[f64]| -> Vec<f64> {
+            steps.iter().copied().filter(|t| (self.low..=self.high).contains(t)).collect()
+        };
+        let spaced =
+            |ticks: &Vec<f64>| ticks.windows(2).all(|pair| matches!(pair, [a, b] if self.x(*b) - self.x(*a) >= 30.0));
+        let reach = |ticks: &Vec<f64>| match ticks.as_slice() {
+            [first, .., last] => last / first,
+            _ => 0.0,
+        };
+        // The ones that reach farthest; of several, the finest.
+        let fitting = STEPS.iter().rev().map(inside).filter(|ticks| ticks.len() > 1).filter(spaced);
+        fitting.max_by(|a, b| reach(a).total_cmp(&reach(b))).unwrap_or_else(|| vec![1.0])
+    }
+}
+
+/// Draws the rows in the order given. `noise` is the floor around 1 below which nothing is claimed.
+pub(crate) fn forest(rows: &[ForestRow], frame: Frame, noise: Option<f64>, alt: &str) -> Result<String, PlotError> {
+    let bottom = TOP + ROW * rows.len() as f64;
+    picture((WIDTH, bottom + AXIS), alt, |canvas| {
+        if let Some(noise) = noise.filter(|n| n.is_finite() && *n > 0.0) {
+            let (left, right) = (frame.x(1.0 / (1.0 + noise)), frame.x(1.0 + noise));
+            canvas.rectangle((left, TOP), (right, bottom), Tone::Band)?;
+        }
+        for tick in frame.ticks() {
+            let x = frame.x(tick);
+            let is_one = (tick - 1.0).abs() < 1e-9;
+            canvas.line([(x, TOP), (x, bottom + 4.0)], if is_one { Tone::Muted } else { Tone::Rule }, 1)?;
+            canvas.text((x, bottom + 13.0), &tick.to_string(), Tone::Muted, End::Middle)?;
+        }
+        for (i, row) in rows.iter().enumerate() {
+            draw_row(canvas, row, TOP + ROW * (i as f64 + 0.5), frame)?;
+        }
+        Ok(())
+    })
+}
+
+fn draw_row(canvas: &Canvas<'_>, row: &ForestRow, y: f64, frame: Frame) -> Result<(), PlotError> {
+    let (ForestRow::Ratio { label, .. } | ForestRow::Ended { label, .. }) = row;
+    canvas.text((LABELS, y), &fitted(label, LABELS), Tone::Ink, End::Right)?;
+    match row {
+        ForestRow::Ended { how, .. } => canvas.text((frame.x(1.0) + 6.0, y), how, Tone::Worse, End::Left),
+        ForestRow::Ratio { value, interval, effect, .. } => {
+            let tone = match effect {
+                Effect::Faster => Tone::Better,
+                Effect::Slower => Tone::Worse,
+                Effect::Open => Tone::Neutral,
+            };
+            if let Some((low, high)) = interval {
+                canvas.line([(frame.x(*low), y), (frame.x(*high), y)], tone, 3)?;
+            }
+            canvas.dot((frame.x(*value), y), 3.5, tone, *effect != Effect::Open)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn ticks_are_round_and_hold_one() {
+        assert_eq!(Frame::around([0.97, 1.2]).ticks(), [1.0, 1.1, 1.2]);
+        assert_eq!(Frame::around([0.5, 3.0]).ticks(), [0.5, 0.75, 1.0, 1.5, 2.0, 3.0]);
+        assert_eq!(Frame::around([]).ticks(), [0.95, 1.0, 1.05]);
+    }
+
+    proptest! {
+        #[test]
+        fn any_numbers_are_drawn_inside_the_picture(value in any::<f64>(), low in any::<f64>(), high in any::<f64>(), noise in any::<f64>()) {
+            let frame = Frame::around([value, low, high]);
+            prop_assert!(frame.ticks().iter().any(|t| (t - 1.0).abs() < 1e-9));
+            for v in [value, low, high] {
+                prop_assert!((LABELS..=RIGHT).contains(&frame.x(v)), "{v}");
+            }
+            let row = ForestRow::Ratio { label: "q".into(), value, interval: Some((low, high)), effect: Effect::Open };
+            let drawn = forest(&[row], frame, Some(noise), "alt").unwrap_or_default();
+            prop_assert!(drawn.ends_with("</svg>") && !drawn.contains("NaN"));
+        }
+    }
+}

@@ -1,0 +1,57 @@
+//! The sheets of the other formats as HTML. Names of contestants lead to their observations.
+
+use super::Section;
+use super::anchors::Anchors;
+use super::markup::{Grid, Head, Td, heading, link, list, paragraph};
+use crate::plain::html as escape;
+use crate::render::layout::{Block, Kind, Sheet, Tone};
+use bench_record::Family;
+
+/// Where the observations of contestants are.
+type Places<'p, 'a> = Option<(&'p Anchors<'a>, Family)>;
+
+/// A section of these blocks; none of none.
+pub(super) fn section(id: &str, title: &str, blocks: &[Block]) -> Option<Section> {
+    let section = || Section { id: id.to_owned(), title: title.to_owned(), body_html: body(blocks, None) };
+    (!blocks.is_empty()).then(section)
+}
+
+pub(super) fn body(blocks: &[Block], places: Places<'_, '_>) -> String {
+    let (mut out, mut items, mut title) = (String::new(), Vec::new(), String::new());
+    for block in blocks {
+        if !matches!(block, Block::Item(_)) {
+            out.push_str(&list(&std::mem::take(&mut items)));
+        }
+        match block {
+            Block::Heading(_, text) => {
+                out.push_str(&heading(text));
+                title.clone_from(text);
+            }
+            Block::Text(text) => out.push_str(&paragraph("note", &escape(text))),
+            Block::Item(text) => items.push(escape(text)),
+            Block::Sheet(sheet) => out.push_str(&grid(sheet, &title, places).html()),
+        }
+    }
+    out.push_str(&list(&items));
+    out
+}
+
+fn grid(sheet: &Sheet, caption: &str, places: Places<'_, '_>) -> Grid {
+    let heads = sheet.columns.iter().map(|c| Head { title: c.title.clone(), is_number: c.kind == Kind::Number });
+    let rows = sheet.rows.iter().map(|row| {
+        let class = match row.tone {
+            Tone::Bad => "bad",
+            Tone::Faint => "faint",
+            Tone::Plain | Tone::Good => "",
+        };
+        let cells = row.cells.iter().zip(&sheet.columns).map(|(text, column)| {
+            let place = places.and_then(|(anchors, family)| anchors.group(family, text));
+            let is_number = column.kind == Kind::Number;
+            let value = is_number.then(|| text.parse::<f64>().ok()).flatten();
+            let text = if column.kind == Kind::Name { link(place.as_deref(), text, true) } else { escape(text) };
+            Td::html(text).sorted_by(value).of_class(class)
+        });
+        cells.collect()
+    });
+    Grid { caption: caption.to_owned(), heads: heads.collect(), rows: rows.collect(), filtered: false }
+}

@@ -1,0 +1,151 @@
+//! Machine, versions, settings, data, protocol, and the command to measure again.
+
+use super::View;
+use super::markup::{Grid, Td, facts, heading, list, number, words};
+use crate::plain::html as escape;
+use crate::render::footer;
+use bench_record::{EngineContext, Run, RunContext};
+use std::fmt::Write;
+
+pub(super) fn body(view: &View<'_>) -> String {
+    let table = view.table;
+    let trials: Vec<String> = table.trials_requested.iter().map(u32::to_string).collect();
+    let protocol = format!("{} ({})", table.protocol, footer::meaning(table.protocol));
+    let mut out = facts(&[
+        ("machine", format!("{}<br><code>{}</code>", escape(&table.machine_summary), escape(&table.machine))),
+        ("protocol", escape(&protocol)),
+        ("suite", escape(&table.suite_text())),
+        ("trials", escape(&format!("{} asked for per case and arm", trials.join(" or ")))),
+        ("began", escape(&table.started_at)),
+        ("bench", escape(&table.builds.join(", "))),
+        ("runs", escape(&table.runs.join(", "))),
+        ("emulated nodes", escape(table.emulated.as_deref().unwrap_or_default())),
+    ]);
+    let runs = runs(view);
+    out.push_str(&heading("Measure it again"));
+    for run in &runs {
+        let _ = write!(
+            out,
+            "<p class=\"note\">{}, seed {}, build {}:</p><pre tabindex=\"0\"><code>{}</code></pre>",
+            escape(&run.name()),
+            run.context.seed,
+            escape(&run.context.bench.build_id),
+            escape(&shell(&run.context.command_line))
+        );
+    }
+    let folders: Vec<String> = runs.iter().map(|r| r.name()).collect();
+    let mut command = vec!["bench".to_owned(), "report".to_owned()];
+    command.extend(folders);
+    command.extend(["--format", "html", "-o", "report.html"].map(str::to_owned));
+    let _ = write!(
+        out,
+        "<p class=\"note\">This page, from the folders:</p><pre tabindex=\"0\"><code>{}</code></pre>",
+        escape(&shell(&command))
+    );
+    out.push_str(&heading("Engines and their settings"));
+    out.push_str(&engines(view).html());
+    for run in &runs {
+        out.push_str(&settings(&run.context));
+    }
+    out.push_str(&heading("Data"));
+    out.push_str(&list(&table.datasets.iter().map(|d| escape(d)).collect::<Vec<_>>()));
+    out.push_str(&heading("What the words mean"));
+    out.push_str(&list(&footer::meanings(table).iter().map(|t| escape(t)).collect::<Vec<_>>()));
+    out
+}
+
+/// The runs of a table, each once.
+fn runs<'a>(view: &View<'a>) -> Vec<&'a Run> {
+    let mut runs: Vec<&Run> = Vec::new();
+    for source in view.sources {
+        if !runs.iter().any(|known| std::ptr::eq(*known, source.run)) {
+            runs.push(source.run);
+        }
+    }
+    runs
+}
+
+fn engines(view: &View<'_>) -> Grid {
+    let named = view.table.contestants.iter().filter(|c| c.ablates.is_none());
+    let rows = named.map(|c| {
+        vec![
+            Td::text(&c.label),
+            Td::text(&c.engine),
+            Td::text(c.version.as_deref().unwrap_or("unknown")),
+            Td::text(&c.variant),
+            Td::text(&c.cluster),
+            Td::text(&c.nodes.to_string()).sorted_by(Some(c.nodes.into())),
+            Td::text(&c.slots.to_string()).sorted_by(Some(c.slots.into())),
+            Td::text(&format!("{:.2}", c.cores).trim_end_matches('0').trim_end_matches('.').to_owned())
+                .sorted_by(Some(c.cores)),
+            Td::text(c.faults.as_deref().unwrap_or("none")),
+        ]
+    });
+    Grid {
+        caption: "Who was measured".to_owned(),
+        heads: vec![
+            words("name"),
+            words("engine"),
+            words("version"),
+            words("variant"),
+            words("cluster"),
+            number("nodes"),
+            number("slots"),
+            number("cores"),
+            words("faults"),
+        ],
+        rows: rows.collect(),
+        filtered: false,
+    }
+}
+
+/// Every switch and setting of every engine of a run, folded.
+fn settings(context: &RunContext) -> String {
+    let mut out = String::new();
+    for engine in &context.engines {
+        let all = pairs(engine);
+        if all.is_empty() {
+            continue;
+        }
+        let items: Vec<String> =
+            all.iter().map(|(k, v)| format!("<code>{} = {}</code>", escape(k), escape(v))).collect();
+        let _ = write!(
+            out,
+            "<details><summary>{} {}, {}: {} settings</summary>{}</details>",
+            escape(&engine.name),
+            escape(&engine.version),
+            escape(&engine.variant),
+            items.len(),
+            list(&items)
+        );
+    }
+    out
+}
+
+fn pairs(engine: &EngineContext) -> Vec<(String, String)> {
+    let memory = engine.memory_bytes.map(|bytes| ("memory".to_owned(), bench_record::Bytes::new(bytes).to_string()));
+    let switches = engine.tuning.iter().map(|(name, value)| (name.to_owned(), value.to_string()));
+    let others = engine.settings.iter().map(|(name, value)| (name.clone(), value.clone()));
+    memory.into_iter().chain(switches).chain(others).collect()
+}
+
+/// A command line that a shell reads as these words.
+fn shell(words: &[String]) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./=,:@%+".contains(c);
+    let quoted = words.iter().map(|word| {
+        let needs_none = !word.is_empty() && word.chars().all(plain);
+        if needs_none { word.clone() } else { format!("'{}'", word.replace('\'', "'\\''")) }
+    });
+    quoted.collect::<Vec<_>>().join(" ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_reach_a_shell_as_they_are() {
+        let words = ["bench", "run", "--out", "my runs/$(x)", "it's", ""].map(str::to_owned);
+        assert_eq!(shell(&words), "bench run --out 'my runs/$(x)' 'it'\\''s' ''");
+    }
+}

@@ -1,0 +1,30 @@
+//! What two measurements of the same thing differ by, and what else the machine did.
+
+use super::markup::{figures, list, paragraph};
+use super::{View, titlecase};
+use crate::plain::html as escape;
+use crate::plot::{PlotError, Strip, strips};
+use crate::render::footer;
+use crate::render::scale::percent;
+
+pub(super) fn body(view: &View<'_>) -> Result<String, PlotError> {
+    let families = view.table.families.iter();
+    let rows: Vec<Strip> = families
+        .map(|f| Strip {
+            label: titlecase(f.family.name()),
+            values: f.workloads.iter().filter_map(|w| w.noise_floor).collect(),
+        })
+        .filter(|s| !s.values.is_empty())
+        .collect();
+    let mut out = paragraph("", &escape(&footer::noise(view.table)));
+    if !rows.is_empty() {
+        let alt = "Difference between an engine and its A/A twin, a circle per workload, by family";
+        let svg = strips(&rows, |share| format!("{} %", percent(share)), alt)?;
+        let caption = "Difference between an engine and the same engine measured once more, a circle per workload. No smaller \
+                       effect is claimed.";
+        out.push_str(&figures([(String::new(), svg)], caption));
+    }
+    let contamination: Vec<String> = footer::contamination(view.table).iter().map(|t| escape(t)).collect();
+    out.push_str(&list(&contamination));
+    Ok(out)
+}

@@ -1,0 +1,182 @@
+//! A sentence per family: who is fastest, by how much, and how sure that is; or why nobody is.
+
+use super::markup::{link, paragraph};
+use super::{View, titlecase};
+use crate::comparison::{FamilyReport, Ratio, Total, Verdict};
+use crate::plain::html as escape;
+use crate::plot::{Effect, ForestRow, Frame, PlotError, forest};
+use crate::render::scale::ratio;
+use crate::render::wording::{crowds, range};
+use std::collections::BTreeMap;
+use std::fmt::Write;
+
+pub(super) fn body(view: &View<'_>) -> Result<String, PlotError> {
+    let mut out = String::new();
+    if let Some(emulated) = &view.table.emulated {
+        let text = format!("Emulated nodes: {}. Not a measurement of a cluster.", escape(emulated));
+        out.push_str(&paragraph("caveat", &text));
+    }
+    let crowds = crowds(&view.table.contestants);
+    if !crowds.is_empty() {
+        let text = format!("{}. Not a measurement of so many cores.", escape(&crowds.join("; ")));
+        out.push_str(&paragraph("caveat", &text));
+    }
+    out.push_str("<div class=\"cards\">");
+    for family in &view.table.families {
+        let name = titlecase(family.family.name());
+        let target = view.anchors.id(family.family.name());
+        let _ = write!(
+            out,
+            "<article class=\"card\"><h3><a href=\"#{target}\">{}</a></h3><p class=\"verdict\">{}</p>{}<p class=\"note\">{}</p></article>",
+            escape(&name),
+            sentence(view, family),
+            picture(view, family)?,
+            escape(&counts(view, family))
+        );
+    }
+    out.push_str("</div>");
+    Ok(out)
+}
+
+/// Those who can win, but for the best.
+fn rivals<'f>(view: &View<'_>, family: &'f FamilyReport) -> Vec<&'f Total> {
+    let compared = |label: &str| view.table.contestants.iter().any(|c| c.label == label && c.is_compared());
+    let is_rival = |t: &&Total| family.best.as_ref() != Some(&t.contestant) && compared(&t.contestant);
+    let mut rivals: Vec<&Total> = family.totals.iter().filter(is_rival).collect();
+    let value = |t: &Total| t.against_best.as_ref().map_or(f64::INFINITY, |r| r.total.value);
+    rivals.sort_by(|a, b| value(a).total_cmp(&value(b)));
+    rivals
+}
+
+/// HTML.
+fn sentence(view: &View<'_>, family: &FamilyReport) -> String {
+    if family.workloads.is_empty() {
+        return "Measured under faults only.".to_owned();
+    }
+    let Some(best) = &family.best else {
+        return "Nobody completed a workload.".to_owned();
+    };
+    let strong = |name: &str| format!("<strong>{}</strong>", escape(name));
+    let rivals = rivals(view, family);
+    let timed: Vec<(&Total, Ratio)> =
+        rivals.iter().filter_map(|t| Some((*t, t.against_best.as_ref()?.total))).collect();
+    let Some((next, behind)) = timed.first() else {
+        return format!("Only {} completed anything, so there is nothing to compare it with.", strong(best));
+    };
+    let times = |t: &Total, r: &Ratio| {
+        let target = view.anchors.group(family.family, &t.contestant);
+        let interval = r.interval.map_or_else(String::new, |i| format!(", 95 % interval {}", range(i, ratio)));
+        format!("{}{}", link(target.as_deref(), &format!("{} ×", ratio(r.value)), true), escape(&interval))
+    };
+    if family.winner.is_some() {
+        return format!(
+            "{} is fastest. The next, {}, takes {} of its time.",
+            strong(best),
+            escape(&next.contestant),
+            times(next, behind)
+        );
+    }
+    // The first that is not shown to be behind says why nobody won.
+    match timed.iter().find(|(_, r)| r.verdict != Verdict::Slower) {
+        Some((rival, r)) if r.verdict == Verdict::Indistinguishable => format!(
+            "No winner: {} and {} are indistinguishable (ratio of total times {}).",
+            strong(best),
+            strong(&rival.contestant),
+            times(rival, r)
+        ),
+        Some((rival, r)) if r.verdict == Verdict::Contaminated => format!(
+            "No winner: other work disturbed trials that had to be counted, so nothing is claimed of {} against {} (ratio {}).",
+            strong(best),
+            strong(&rival.contestant),
+            times(rival, r)
+        ),
+        Some((rival, r)) if r.verdict == Verdict::Unresolved => format!(
+            "No winner yet: too few trials to tell {} from {} (ratio {}).",
+            strong(best),
+            strong(&rival.contestant),
+            times(rival, r)
+        ),
+        Some((rival, r)) => format!(
+            "No winner: {} completed the most, and {} was faster on what both completed (ratio {}).",
+            strong(best),
+            strong(&rival.contestant),
+            times(rival, r)
+        ),
+        None => format!(
+            "No winner over all workloads: {} was ahead of {} (ratio {}) where both were run, but not everybody was run on, or \
+             completed, the same ones, or the geometric mean says the opposite.",
+            strong(best),
+            escape(&next.contestant),
+            times(next, behind)
+        ),
+    }
+}
+
+/// Everybody's total over the best one's.
+fn picture(view: &View<'_>, family: &FamilyReport) -> Result<String, PlotError> {
+    let Some(best) = &family.best else { return Ok(String::new()) };
+    let rivals = rivals(view, family);
+    if rivals.iter().all(|t| t.against_best.is_none()) {
+        return Ok(String::new());
+    }
+    let rows: Vec<ForestRow> = rivals.iter().map(|t| row(t)).collect();
+    let ends = rivals
+        .iter()
+        .filter_map(|t| t.against_best.as_ref())
+        .flat_map(|r| [Some(r.total.value), r.total.interval.map(|i| i.low), r.total.interval.map(|i| i.high)]);
+    let alt =
+        format!("Total time of each engine relative to {best}; the same numbers are in the table of engines by family");
+    let svg = forest(&rows, Frame::around(ends.flatten()), view.table.noise.p95, &alt)?;
+    let caption = format!("total time relative to {}, 95 % intervals; band: A/A noise", escape(best));
+    Ok(format!("<figure>{svg}<figcaption>{caption}</figcaption></figure>"))
+}
+
+fn row(total: &Total) -> ForestRow {
+    let label = total.contestant.clone();
+    total.against_best.as_ref().map_or_else(
+        || ForestRow::Ended { label: label.clone(), how: "nothing in common".to_owned() },
+        |r| ForestRow::Ratio {
+            label: label.clone(),
+            value: r.total.value,
+            interval: r.total.interval.map(|i| (i.low, i.high)),
+            effect: effect(r.total.verdict),
+        },
+    )
+}
+
+pub(super) const fn effect(verdict: Verdict) -> Effect {
+    match verdict {
+        Verdict::Faster => Effect::Faster,
+        Verdict::Slower => Effect::Slower,
+        Verdict::Indistinguishable | Verdict::Unresolved | Verdict::Contaminated => Effect::Open,
+    }
+}
+
+/// How many workloads each contestant won, and who did not complete all.
+fn counts(view: &View<'_>, family: &FamilyReport) -> String {
+    let count = family.workloads.len();
+    if count == 0 {
+        return String::new();
+    }
+    let mut wins: BTreeMap<&str, usize> = BTreeMap::new();
+    for winner in family.workloads.iter().filter_map(|w| w.winner.as_deref()) {
+        *wins.entry(winner).or_default() += 1;
+    }
+    let none = count - wins.values().sum::<usize>();
+    let mut wins: Vec<(&str, usize)> = wins.into_iter().collect();
+    wins.sort_by(|a, b| b.1.cmp(&a.1).then(a.0.cmp(b.0)));
+    let mut parts: Vec<String> = wins.iter().map(|(who, n)| format!("{who} wins {n}")).collect();
+    if none > 0 {
+        parts.push(format!("{none} have no winner"));
+    }
+    let workloads = if count == 1 { "1 workload".to_owned() } else { format!("{count} workloads") };
+    let mut text = format!("Of {workloads}: {}.", parts.join(", "));
+    let aside = crate::render::sheets::aside(view.table);
+    let incomplete = family.totals.iter().filter(|t| t.completed < t.cases && !aside.contains(t.contestant.as_str()));
+    let incomplete: Vec<String> =
+        incomplete.map(|t| format!("{} {} of {}", t.contestant, t.completed, t.cases)).collect();
+    if !incomplete.is_empty() {
+        let _ = write!(text, " Completed: {}.", incomplete.join(", "));
+    }
+    text
+}

@@ -1,0 +1,114 @@
+//! Folders that mean harm: markup, formulas and numbers from the edge in every place that a results folder has for them.
+
+use crate::{every_format, fixture, page_of};
+use bench_record::{Arm, Case, Contamination, Family, Observation, Outcome, Run, Timestamp};
+use proptest::prelude::*;
+
+const MARKUP: &str = "<img src=x onerror=globalThis.hacked=1>\"'><script>globalThis.hacked=1</script>&lt;";
+const FORMULA: &str = "=HYPERLINK(\"http://example.invalid\",\"x\")";
+
+/// A run with a text in every place for text.
+pub(crate) fn spoilt(text: &str) -> Run {
+    let mut run = fixture::run();
+    let t = || text.to_owned();
+    run.path = std::path::PathBuf::from(format!("results/{}", text.replace(['/', '\0'], "-")));
+    let c = &mut run.context;
+    (c.bench.version, c.bench.build_id, c.suite) = (t(), t(), t());
+    c.command_line.push(t());
+    (c.machine.cpu_model, c.machine.os, c.machine.kernel) = (t(), t(), t());
+    (c.machine.disk, c.cluster.emulated) = (Some(t()), Some(t()));
+    c.warnings.push(t());
+    for engine in &mut c.engines {
+        engine.version = t();
+        engine.settings.insert(t(), t());
+    }
+    for dataset in &mut c.datasets {
+        (dataset.name, dataset.checksum) = (t(), t());
+    }
+    for o in &mut run.observations {
+        (o.case.suite, o.case.cluster, o.case.variant) = (t(), t(), t());
+        o.case.workload = format!("{text}{}", o.case.workload);
+        o.case.engine = format!("{text}{}", o.case.engine);
+        o.key = o.case.key();
+        o.reason = o.reason.as_ref().map(|_| t());
+        o.notes.push(t());
+        o.oracle = Some(t());
+        o.contamination = Some(Contamination { reasons: vec![t()], ..Contamination::default() });
+    }
+    run
+}
+
+pub(crate) fn run() -> Run {
+    spoilt(MARKUP)
+}
+
+/// Tags and attributes of a page without its text: what a browser would act on.
+fn skeleton(page: &str) -> Vec<String> {
+    let mut names: Vec<String> = page
+        .split('<')
+        .skip(1)
+        .map(|part| part.split(['>', ' ', '\n']).next().unwrap_or_default().to_owned())
+        .collect();
+    names.sort();
+    names.dedup();
+    names
+}
+
+#[test]
+fn markup_in_a_folder_adds_no_element_to_the_page() {
+    assert_eq!(skeleton(&page_of(&[run()])), skeleton(&page_of(&[spoilt("plain")])));
+}
+
+#[test]
+fn formulas_in_a_folder_are_text_in_csv() {
+    for format in every_format(&[spoilt(FORMULA)]).into_iter().filter(|(name, _)| name.starts_with("csv")) {
+        let text = String::from_utf8(format.1).unwrap();
+        let mut cells = 0;
+        for (at, _) in text.match_indices("=HYPERLINK") {
+            let before = &text[..at];
+            let starts = ["\n", ",", "\""].iter().any(|end| before.ends_with(end));
+            assert!(!starts, "{}", &text[at.saturating_sub(20)..at + 10]);
+            cells += usize::from(before.ends_with('\''));
+        }
+        assert!(cells > 20, "{cells}");
+    }
+}
+
+fn trial(engine: &str, trial: u32, wall_ns: u64, slots: u32) -> Observation {
+    let case = Case { slots: slots.max(1), ..fixture::case(Family::Sql, "q", engine) };
+    let mut o = Observation::new(case, Arm::Main, trial, Outcome::Completed, Timestamp::from_unix_ms(u64::MAX));
+    (o.wall_ns, o.cpu_ns, o.rss_bytes_peak) = (Some(wall_ns), Some(wall_ns), Some(wall_ns));
+    o
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(48))]
+
+    #[test]
+    fn no_text_breaks_any_format(text in "\\PC{0,40}") {
+        let page = page_of(&[spoilt(&text)]);
+        prop_assert_eq!(skeleton(&page), skeleton(&page_of(&[spoilt("plain")])));
+        every_format(&[spoilt(&text)]);
+    }
+
+    #[test]
+    fn no_control_character_breaks_any_format(text in prop::collection::vec(any::<char>(), 0..20)) {
+        every_format(&[spoilt(&text.into_iter().collect::<String>())]);
+    }
+
+    #[test]
+    fn no_times_break_any_format(
+        times in prop::collection::vec(prop_oneof![Just(1), Just(u64::MAX), any::<u64>(), 1u64..1_000_000_000], 1..14),
+        slots in prop_oneof![Just(1), Just(u32::MAX), any::<u32>()],
+    ) {
+        let mut run = fixture::run();
+        run.observations = times.iter().enumerate().map(|(i, ns)| {
+            trial(["a", "b", "c"][i % 3], i as u32 / 3, *ns, slots)
+        }).collect();
+        for (name, bytes) in every_format(&[run]) {
+            let text = String::from_utf8_lossy(&bytes);
+            // The reader refuses a time of zero.
+            prop_assert!(name == "json" || name.starts_with("arrow") || !text.contains("NaN"), "{}", name);
+        }
+    }
+}
