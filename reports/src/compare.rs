@@ -8,11 +8,15 @@ mod faults;
 mod field;
 mod group;
 mod measured;
+mod one_side;
 mod scaling;
 mod spans;
 mod totals;
 mod weak;
 mod workloads;
+
+pub(crate) use field::planned;
+pub(crate) use one_side::{CaseTrials, cases};
 
 use crate::comparison::{Comparison, FamilyReport, Incident, REPORT_SCHEMA, Table};
 use bench_record::{Arm, Family, Outcome, Run};

@@ -6,11 +6,15 @@
 //! | `comparison` | what a report says, as data; its JSON is the stable machine-readable report |
 //! | `compare` | recorded runs to a [`Comparison`] |
 //! | `render` | a [`Comparison`] as text, Markdown or JSON |
+//! | `gate` | two builds side by side: what became slower, and whether that can be said |
+//! | `history` | many runs of one machine in a row: when something changed |
 //! | `plot` | a [`Comparison`] as SVG |
 //! | `plain` | text from engines and files that no terminal and no viewer obeys |
 //!
 //! Nothing here runs an engine, reads a clock or touches the machine.
 
+pub mod gate;
+pub mod history;
 pub mod plot;
 pub mod stats;
 

@@ -4,6 +4,7 @@ mod ablation;
 mod blocking;
 mod faults;
 mod footer;
+pub(crate) mod gate;
 mod layout;
 mod scale;
 mod scaling;
