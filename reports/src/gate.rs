@@ -26,12 +26,13 @@ mod verdict;
 pub use crate::render::gate::{GateFormat, write};
 pub(crate) use model::title;
 pub use model::{
-    Finding, GATE_SCHEMA, Gate, GateNoise, Missing, Side, SideCase, SlowDown, Status, Uncertainty, Verdict,
+    Confirmation, Finding, GATE_SCHEMA, Gate, GateNoise, Missing, Side, SideCase, SlowDown, Status, Uncertainty,
+    Verdict,
 };
 pub use refuse::GateError;
 
 use crate::compare::{CaseTrials, cases};
-use bench_record::{Case, Run};
+use bench_record::{Case, CaseKey, Run};
 use std::collections::BTreeMap;
 
 /// The probability that one or more cases of a comparison are called slower or faster although nothing changed.
@@ -42,8 +43,8 @@ pub const ALPHA: f64 = 0.01;
 pub struct GateOptions<'a> {
     /// How much slower each case may become: 0.05 is 5 %.
     pub budget: &'a dyn Fn(&Case) -> f64,
-    /// Why a regression of this case is accepted for now.
-    pub allowed: &'a dyn Fn(&Case) -> Option<String>,
+    /// Why a regression of this kind and case is accepted for now.
+    pub allowed: &'a dyn Fn(&Case, Status) -> Option<String>,
     /// Divides each time by this engine's of the same workload and trial, so that other machines may be compared.
     pub relative_to: Option<&'a str>,
 }
@@ -60,6 +61,23 @@ pub fn gate(base: &[Run], new: &[Run], options: &GateOptions<'_>) -> Result<Gate
     Ok(assemble(&old, &fresh, sides, options))
 }
 
+/// The gate after its suspects were measured again: what the second measurement found of each takes the place of the first,
+/// which had chosen them. Cases that it did not measure, and new failures and wrong answers, stay.
+#[must_use]
+pub fn confirm(first: Gate, second: Gate, both_sides: bool) -> Gate {
+    let again: BTreeMap<&CaseKey, &Finding> = second.findings.iter().map(|f| (&f.key, f)).collect();
+    let replace = |f: Finding| match again.get(&f.key) {
+        Some(found) if f.suspect => (*found).clone(),
+        _ => f,
+    };
+    let findings: Vec<Finding> = first.findings.into_iter().map(replace).collect();
+    let cases = findings.iter().filter(|f| again.contains_key(&f.key)).count();
+    let (verdict, reasons) = verdict::of(&findings, both_sides);
+    let (base, new) = (second.base.runs, second.new.runs);
+    let confirmation = Confirmation { cases, both_sides, base, new, noise: second.noise };
+    Gate { verdict, exit_code: verdict.exit_code(), reasons, findings, confirmation: Some(confirmation), ..first }
+}
+
 type Cases = BTreeMap<Case, CaseTrials>;
 
 /// The gate of cases that may be compared.
@@ -67,7 +85,7 @@ fn assemble(old: &Cases, fresh: &Cases, (base, new): (Side, Side), options: &Gat
     let noise = noise::Noise::new(old, fresh);
     let findings = judge::findings(old, fresh, &noise, options);
     let missing = missing(old, fresh);
-    let (verdict, reasons) = verdict::of(&findings);
+    let (verdict, reasons) = verdict::of(&findings, false);
     Gate {
         schema: GATE_SCHEMA,
         verdict,
@@ -78,6 +96,7 @@ fn assemble(old: &Cases, fresh: &Cases, (base, new): (Side, Side), options: &Gat
         alpha: ALPHA,
         relative_to: options.relative_to.map(str::to_owned),
         noise: noise.told,
+        confirmation: None,
         findings,
         missing,
     }

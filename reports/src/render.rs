@@ -5,6 +5,7 @@ mod blocking;
 mod faults;
 mod footer;
 pub(crate) mod gate;
+pub(crate) mod history;
 mod layout;
 mod scale;
 mod scaling;

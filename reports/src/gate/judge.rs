@@ -137,7 +137,7 @@ fn finding(
         status,
         said: String::new(),
         suspect: status.is_regression() || status == Status::Inconclusive && apart,
-        allowed: if status.is_regression() { (options.allowed)(case) } else { None },
+        allowed: if status.is_regression() { (options.allowed)(case, status) } else { None },
         budget,
         base: side(base),
         new: side(new),

@@ -29,6 +29,8 @@ pub struct Gate {
     pub relative_to: Option<String>,
     /// What two measurements of the same thing differ by, per family.
     pub noise: Vec<GateNoise>,
+    /// What measuring the suspects again added; absent if that was not done.
+    pub confirmation: Option<Confirmation>,
     /// One per case that both sides ran, in the order of their keys' parts.
     pub findings: Vec<Finding>,
     /// Cases that one side lacks.
@@ -149,6 +151,21 @@ pub struct GateNoise {
     /// The deviation between the two runs, as a share: what the ratios of all cases scatter beyond what their trials explain;
     /// absent with fewer than ten cases.
     pub between_runs: Option<f64>,
+}
+
+/// A second measurement of the suspects alone: its findings take the place of the first ones.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Confirmation {
+    /// How many cases were measured again.
+    pub cases: usize,
+    /// Whether both builds were measured, in turns; else NEW alone, against the recorded times of BASE.
+    pub both_sides: bool,
+    /// Folders of BASE's side.
+    pub base: Vec<String>,
+    /// Folders of NEW's side.
+    pub new: Vec<String>,
+    /// The noise of the second measurement.
+    pub noise: Vec<GateNoise>,
 }
 
 /// What was found of one case.

@@ -8,7 +8,7 @@ const ONE_SIDED: usize = 5;
 
 /// The verdict and why, a sentence each. Wrong answers and new failures go before everything: no machine makes them. Then
 /// comes the suspicion that the machine or the harness and not the change made everything slower, then time.
-pub(super) fn of(findings: &[Finding]) -> (Verdict, Vec<String>) {
+pub(super) fn of(findings: &[Finding], is_interleaved: bool) -> (Verdict, Vec<String>) {
     let count = |is: &dyn Fn(&Finding) -> bool| findings.iter().filter(|f| is(f)).count();
     let broken = count(&|f| f.counts() && f.status != Status::Slower);
     let slower = count(&|f| f.counts() && f.status == Status::Slower);
@@ -30,7 +30,9 @@ pub(super) fn of(findings: &[Finding]) -> (Verdict, Vec<String>) {
         "of them leans to the slower side: --confirm measures it again",
         "of them lean to the slower side: --confirm measures them again",
     );
-    if let Some(said) = one_sided(findings) {
+    // Sides that took turns shared whatever the machine did.
+    let one_sided = if is_interleaved { None } else { one_sided(findings) };
+    if let Some(said) = one_sided {
         reasons.insert(0, said);
         let verdict = if broken > 0 { Verdict::Regression } else { Verdict::HarnessSuspect };
         return (verdict, reasons);

@@ -7,15 +7,19 @@
 //! | `pattern` | globs over names |
 //! | `place` | options that several commands share: where data lies, how output looks |
 //! | `cluster` | where nodes run and what goes wrong there |
+//! | `compare`, `history`, `gate_proof` | what changed between builds, and when |
 //! | `run`, `report`, `replay`, `list`, `data`, `workload`, `explain`, `sim`, `node` | one command each |
 //! | `hidden` | commands for child processes and scripts |
 //! | `shell` | completions and man pages, made from these definitions |
 
 pub(crate) mod cluster;
+pub(crate) mod compare;
 pub(crate) mod data;
 pub(crate) mod exit;
 pub(crate) mod explain;
+pub(crate) mod gate_proof;
 pub(crate) mod hidden;
+pub(crate) mod history;
 pub(crate) mod list;
 pub(crate) mod node;
 pub(crate) mod pattern;
@@ -65,6 +69,8 @@ pub(crate) struct Talk {
 pub(crate) enum Command {
     Run(Box<run::RunArgs>),
     Report(report::ReportArgs),
+    Compare(Box<compare::CompareArgs>),
+    History(history::HistoryArgs),
     Replay(replay::ReplayArgs),
     List(list::ListArgs),
     Doctor(list::DoctorArgs),
@@ -73,6 +79,8 @@ pub(crate) enum Command {
     Explain(explain::ExplainArgs),
     Sim(sim::SimArgs),
     Node(node::NodeArgs),
+    #[command(hide = true)]
+    GateProof(gate_proof::GateProofArgs),
     #[command(hide = true)]
     EngineHost(hidden::EngineHostArgs),
     #[command(hide = true)]

@@ -1,10 +1,13 @@
 //! What each command does. One file per command; all of them return an exit code of [`crate::cli::exit`].
 
 mod answers;
+mod compare;
 mod data;
 mod doctor;
 mod engine_host;
 mod explain;
+mod gate_proof;
+mod history;
 mod identity;
 mod list;
 mod node;
@@ -30,6 +33,9 @@ pub(crate) fn run(cli: Cli) -> Result<u8> {
         Command::Run(args) => run::run(*args),
         Command::Replay(args) => replay::replay(&args),
         Command::Report(args) => report::report(&args),
+        Command::Compare(args) => compare::compare(&args),
+        Command::History(args) => history::history(&args),
+        Command::GateProof(args) => gate_proof::prove(&args),
         Command::List(args) => list::list(&args),
         Command::Doctor(args) => doctor::doctor(&args),
         Command::Data(args) => data::data(args),

@@ -35,7 +35,7 @@ pub(super) fn print_run(folder: &Path, json: bool) -> Result<bool> {
 }
 
 /// Color for a terminal whose user has not asked for none.
-fn ink() -> Ink {
+pub(super) fn ink() -> Ink {
     let colored = std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none();
     if colored { Ink::Color } else { Ink::Plain }
 }

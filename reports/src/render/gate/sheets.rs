@@ -215,6 +215,14 @@ fn footer(gate: &Gate) -> Vec<String> {
         "fine: the upper bound of the ratio, noise between runs included, is within the budget.".to_owned(),
         format!("machine {}: {}", gate.new.machine, gate.new.machine_summary),
     ];
+    if let Some(again) = &gate.confirmation {
+        let how = if again.both_sides {
+            "both builds in turns".to_owned()
+        } else {
+            "NEW alone: what the machine did since BASE ran cannot be told apart from the change; --base-binary measures both".to_owned()
+        };
+        lines.push(format!("{} suspects were measured again, {how} [{}].", again.cases, again.new.join(", ")));
+    }
     if gate.verdict == Verdict::HarnessSuspect {
         lines.push(
             "next: run BASE's build again on this machine and compare; if it is slower too, it is the machine."
