@@ -64,7 +64,7 @@ pub(crate) struct RunArgs {
     #[arg(long, value_name = "DIR", conflicts_with_all = [
         "suite", "engines", "families", "workloads", "workload_dir", "slots", "memory", "set", "trials", "protocol",
         "timeout", "seed", "out", "spans", "keep_results", "cluster", "nodes", "scaling", "node_limits", "faults", "ablate",
-        "dry_run",
+        "dry_run", "against", "budget", "allow",
     ])]
     pub(crate) resume: Option<PathBuf>,
     /// Prints the cases, how many trials they get and the estimated time and space, then stops: nothing is made or run.

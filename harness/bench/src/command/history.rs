@@ -10,7 +10,7 @@ use crate::progress::tell;
 use anyhow::{Context, Result};
 use bench_record::{Case, Run};
 use bench_reports::Ink;
-use bench_reports::history::{self, Entry, Sensitivity, history, history_svg, write_history};
+use bench_reports::history::{self as kept, Entry, Sensitivity, history as gather, history_svg, write_history};
 use std::path::{Path, PathBuf};
 use store::Store;
 
@@ -49,12 +49,12 @@ fn print(args: &SeriesArgs, search: Option<Sensitivity>) -> Result<u8> {
         let workload = args.workloads.is_empty() || args.workloads.iter().any(|p| p.matches(&case.workload));
         workload && (args.engines.is_empty() || args.engines.contains(&case.engine))
     };
-    let found = history(&entries, &wanted, search.as_ref());
+    let found = gather(&entries, &wanted, search.as_ref());
     let ink = if args.out.is_some() { Ink::Plain } else { ink() };
     let text = match args.format {
-        HistoryFormat::Table => write_history(&found, history::HistoryFormat::Table, ink),
-        HistoryFormat::Md => write_history(&found, history::HistoryFormat::Markdown, ink),
-        HistoryFormat::Json => write_history(&found, history::HistoryFormat::Json, ink),
+        HistoryFormat::Table => write_history(&found, kept::HistoryFormat::Table, ink),
+        HistoryFormat::Md => write_history(&found, kept::HistoryFormat::Markdown, ink),
+        HistoryFormat::Json => write_history(&found, kept::HistoryFormat::Json, ink),
         HistoryFormat::Svg => history_svg(&found)?,
     };
     match &args.out {
