@@ -9,6 +9,7 @@ mod faults;
 mod field;
 mod group;
 mod measured;
+mod one_side;
 mod scaling;
 mod sources;
 mod spans;
@@ -16,6 +17,9 @@ mod standing;
 mod totals;
 mod weak;
 mod workloads;
+
+pub(crate) use field::planned;
+pub(crate) use one_side::{CaseTrials, cases};
 
 use crate::comparison::{Comparison, FamilyReport, Incident, REPORT_SCHEMA, Table};
 use bench_record::{Arm, Family, Outcome, Run};

@@ -8,6 +8,8 @@
 //! | `render` | a [`Comparison`] as text, Markdown or JSON |
 //! | `claims` | what others say of engines, with a verdict on each from recorded runs |
 //! | `recommend` | engines ranked for a stated mix of work, and how sure that is |
+//! | `gate` | two builds side by side: what became slower, and whether that can be said |
+//! | `history` | many runs of one machine in a row: when something changed |
 //! | `plot` | a [`Comparison`] as SVG |
 //! | `cost` | what recorded work costs, from price books |
 //! | `render` | a [`Comparison`] as text, Markdown, JSON or HTML |
@@ -19,6 +21,8 @@
 
 pub mod claims;
 pub mod cost;
+pub mod gate;
+pub mod history;
 pub mod plot;
 pub mod recommend;
 pub mod stats;

@@ -7,6 +7,8 @@ mod claims;
 mod faults;
 mod footer;
 mod html;
+pub(crate) mod gate;
+pub(crate) mod history;
 mod layout;
 mod recommend;
 pub(crate) mod recommend_words;

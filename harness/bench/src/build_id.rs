@@ -4,6 +4,7 @@ use anyhow::{Context, Result};
 use bench_record::Build;
 use std::fs::File;
 use std::io::Read;
+use std::path::Path;
 use twox_hash::XxHash3_64;
 
 /// How much of the program is searched for the linker's note: it lies behind the headers.
@@ -21,18 +22,25 @@ const KEPT: usize = 8;
 /// # Errors
 /// The program's own file cannot be read.
 pub(crate) fn build() -> Result<Build> {
-    let mut program = std::env::current_exe().and_then(File::open).context("cannot read this program's own file")?;
-    let mut bytes = Vec::new();
-    let read = program.by_ref().take(HEAD_BYTES).read_to_end(&mut bytes);
-    read.context("cannot read this program's own file")?;
-    let build_id = match linked(&bytes) {
-        Some(id) => id,
-        None => {
-            program.read_to_end(&mut bytes).context("cannot read this program's own file")?;
-            format!("{:016x}", XxHash3_64::oneshot(&bytes))
-        }
-    };
+    let build_id = std::env::current_exe().map_err(Into::into).and_then(|own| of_program(&own));
+    let build_id = build_id.context("cannot read this program's own file")?;
     Ok(Build { version: env!("CARGO_PKG_VERSION").to_owned(), build_id })
+}
+
+/// What identifies the bytes of a program in a file, in the same way.
+///
+/// # Errors
+/// The file cannot be read.
+pub(crate) fn of_program(path: &Path) -> Result<String> {
+    let unreadable = || format!("cannot read the program {}", path.display());
+    let mut program = File::open(path).with_context(unreadable)?;
+    let mut bytes = Vec::new();
+    program.by_ref().take(HEAD_BYTES).read_to_end(&mut bytes).with_context(unreadable)?;
+    if let Some(id) = linked(&bytes) {
+        return Ok(id);
+    }
+    program.read_to_end(&mut bytes).with_context(unreadable)?;
+    Ok(format!("{:016x}", XxHash3_64::oneshot(&bytes)))
 }
 
 /// As [`build`], in one word: nodes of another are refused.

@@ -83,7 +83,7 @@ impl<'a> Identity<'a> {
 
 /// The faults that a run plans for every trial. The command line is the only record of them that a trial which did not
 /// complete cannot lose; without it, such a trial would pass for one of an engine that nobody hurt.
-fn planned(run: &Run) -> Option<String> {
+pub(crate) fn planned(run: &Run) -> Option<String> {
     const OPTION: &str = "--faults";
     let words = || run.context.command_line.iter();
     let apart = words().zip(words().skip(1)).filter(|(word, _)| *word == OPTION).map(|(_, value)| value.as_str());

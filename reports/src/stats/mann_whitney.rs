@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 /// Up to this many pairs, and without ties, the probability is counted exactly.
-const EXACT_PAIRS: usize = 400;
+pub(super) const EXACT_PAIRS: usize = 400;
 
 /// A test's result.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
@@ -63,7 +63,7 @@ fn exact_p(n: usize, m: usize, u: f64) -> f64 {
 }
 
 /// How many orders of `n` and `m` values have each U: the coefficients of the Gaussian binomial, one factor at a time.
-fn orders_by_u(n: usize, m: usize) -> Vec<f64> {
+pub(super) fn orders_by_u(n: usize, m: usize) -> Vec<f64> {
     let mut ways = vec![0.0; n * m + 1];
     if let Some(first) = ways.first_mut() {
         *first = 1.0;
@@ -96,7 +96,7 @@ fn normal_p(n: usize, m: usize, u: f64, tie_term: f64) -> f64 {
 
 /// The share of a normal distribution beyond `z` deviations on either side (Abramowitz and Stegun 7.1.26; absolute error below
 /// 1.5e-7).
-fn two_tails(z: f64) -> f64 {
+pub(crate) fn two_tails(z: f64) -> f64 {
     let x = z / std::f64::consts::SQRT_2;
     let t = 1.0 / (1.0 + 0.327_591_1 * x);
     let terms = [1.061_405_429, -1.453_152_027, 1.421_413_741, -0.284_496_736, 0.254_829_592];

@@ -7,6 +7,7 @@
 //! | `pattern` | globs over names |
 //! | `place` | options that several commands share: where data lies, how output looks |
 //! | `cluster` | where nodes run and what goes wrong there |
+//! | `compare`, `history`, `gate_proof` | what changed between builds, and when |
 //! | `run`, `report`, `replay`, `list`, `data`, `workload`, `explain`, `sim`, `node` | one command each |
 //! | `claims`, `recommend` | what runs say of claims, and of a stated mix of work |
 //! | `run`, `report`, `cost`, `replay`, `list`, `data`, `workload`, `explain`, `sim`, `node` | one command each |
@@ -16,10 +17,13 @@
 pub(crate) mod claims;
 pub(crate) mod cluster;
 pub(crate) mod cost;
+pub(crate) mod compare;
 pub(crate) mod data;
 pub(crate) mod exit;
 pub(crate) mod explain;
+pub(crate) mod gate_proof;
 pub(crate) mod hidden;
+pub(crate) mod history;
 pub(crate) mod list;
 pub(crate) mod node;
 pub(crate) mod pattern;
@@ -75,6 +79,8 @@ pub(crate) enum Command {
     Claims(claims::ClaimsArgs),
     Recommend(recommend::RecommendArgs),
     Cost(cost::CostArgs),
+    Compare(Box<compare::CompareArgs>),
+    History(history::HistoryArgs),
     Replay(replay::ReplayArgs),
     List(list::ListArgs),
     Doctor(list::DoctorArgs),
@@ -83,6 +89,8 @@ pub(crate) enum Command {
     Explain(explain::ExplainArgs),
     Sim(sim::SimArgs),
     Node(node::NodeArgs),
+    #[command(hide = true)]
+    GateProof(gate_proof::GateProofArgs),
     #[command(hide = true)]
     EngineHost(hidden::EngineHostArgs),
     #[command(hide = true)]

@@ -1,6 +1,7 @@
 //! `bench run`.
 
 use super::cluster::{Clusters, Seeds};
+use super::compare::Judging;
 use super::pattern::Pattern;
 use super::place::{DataDir, Resources};
 use super::value::{Timeout, Trials, family_parser};
@@ -63,7 +64,7 @@ pub(crate) struct RunArgs {
     #[arg(long, value_name = "DIR", conflicts_with_all = [
         "suite", "engines", "families", "workloads", "workload_dir", "slots", "memory", "set", "trials", "protocol",
         "timeout", "seed", "out", "spans", "keep_results", "cluster", "nodes", "scaling", "node_limits", "faults", "ablate",
-        "dry_run",
+        "dry_run", "against", "budget", "allow",
     ])]
     pub(crate) resume: Option<PathBuf>,
     /// Prints the cases, how many trials they get and the estimated time and space, then stops: nothing is made or run.
@@ -82,6 +83,12 @@ pub(crate) struct RunArgs {
     /// Prints the comparison as JSON [default: a table].
     #[arg(long)]
     pub(crate) json: bool,
+    /// Compares with the run in this folder when all is measured, and ends as `bench compare` does. For a check of a change
+    /// in one command; measure with the same options as that run.
+    #[arg(long, value_name = "BASE", conflicts_with = "dry_run")]
+    pub(crate) against: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) judging: Judging,
     #[command(flatten)]
     pub(crate) data: DataDir,
 }

@@ -3,10 +3,13 @@
 mod answers;
 mod claims;
 mod cost;
+mod compare;
 mod data;
 mod doctor;
 mod engine_host;
 mod explain;
+mod gate_proof;
+mod history;
 mod identity;
 mod list;
 mod node;
@@ -36,6 +39,9 @@ pub(crate) fn run(cli: Cli) -> Result<u8> {
         Command::Claims(args) => claims::claims(&args),
         Command::Recommend(args) => recommend::recommend(&args),
         Command::Cost(args) => cost::cost(&args),
+        Command::Compare(args) => compare::compare(&args),
+        Command::History(args) => history::history(&args),
+        Command::GateProof(args) => gate_proof::prove(&args),
         Command::List(args) => list::list(&args),
         Command::Doctor(args) => doctor::doctor(&args),
         Command::Data(args) => data::data(args),

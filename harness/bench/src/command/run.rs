@@ -18,7 +18,7 @@ mod needs;
 mod parts;
 mod verdict;
 
-use super::{replay, report};
+use super::{compare, replay, report};
 use crate::cli::run::RunArgs;
 use crate::cli::{Cli, Command, exit};
 use crate::interrupt;
@@ -54,6 +54,9 @@ pub(super) fn run(args: RunArgs) -> Result<u8> {
 
 fn start(args: &RunArgs) -> Result<u8> {
     let command_line = command_line::of_this_run(&args.data.path)?;
+    if let Some(base) = &args.against {
+        compare::check(base, &args.judging)?;
+    }
     let prepared = prepare(args)?;
     let out = args.out.clone().unwrap_or_else(|| {
         PathBuf::from("results").join(format!("{}-{}", prepared.name(), Timestamp::now().compact()))
@@ -74,7 +77,15 @@ fn start(args: &RunArgs) -> Result<u8> {
     let journal = Journal::create(&out, &context)?;
     let carried = carry_out(&ready, Recorded { journal, context, observations: Vec::new() }, args.json);
     ready.leave();
-    carried
+    judged(carried?, args, &out)
+}
+
+/// How a command ends that was asked to compare its run with an earlier one: as the comparison does, unless the run was
+/// interrupted. Trials that ended badly on both sides are no regression, and still an error.
+fn judged(carried: u8, args: &RunArgs, out: &Path) -> Result<u8> {
+    let Some(base) = args.against.as_ref().filter(|_| carried != exit::INTERRUPTED) else { return Ok(carried) };
+    let code = compare::against(base, out, &args.judging)?;
+    Ok(if code == exit::REGRESSION { code } else { if carried == exit::FINE { code } else { carried } })
 }
 
 /// Continues a run with the very command line it was started with, and only if everything it measures is the same.
@@ -107,7 +118,7 @@ fn resume(folder: &Path, json: bool) -> Result<u8> {
     let recorded = Recorded { journal: resumed.journal, context, observations: resumed.observations };
     let carried = carry_out(&ready, recorded, json || args.json);
     ready.leave();
-    carried
+    judged(carried?, &args, folder)
 }
 
 /// Where a run is recorded, and what is already there.

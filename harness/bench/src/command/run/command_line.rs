@@ -131,7 +131,7 @@ mod tests {
     fn every_option_that_depends_on_the_current_folder_is_known() {
         let mut names: Vec<String> = options().into_iter().map(|(name, _)| name).collect();
         names.sort();
-        assert_eq!(names, ["--cluster", "--data", "--out", "--resume", "--workload-dir"]);
+        assert_eq!(names, ["--against", "--allow", "--cluster", "--data", "--out", "--resume", "--workload-dir"]);
     }
 
     #[test]

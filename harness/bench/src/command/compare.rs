@@ -1,0 +1,128 @@
+//! `bench compare`: what became slower, wrong or failing between two builds, and whether that can be said.
+//!
+//! | part | idea |
+//! |---|---|
+//! | `allow` | regressions that are accepted until a date |
+//! | `confirm` | measuring suspects again |
+
+mod allow;
+mod confirm;
+
+use super::report::ink;
+use super::say;
+use crate::cli::compare::{CompareArgs, CompareFormat, Judging};
+use crate::cli::exit;
+use crate::progress::tell;
+use allow::Allowances;
+use anyhow::{Context, Result};
+use bench_record::{Case, Run, Timestamp};
+use bench_reports::Ink;
+use bench_reports::gate::{Gate, GateFormat, GateOptions, Status, Verdict, gate, write};
+use std::path::{Path, PathBuf};
+
+pub(super) fn compare(args: &CompareArgs) -> Result<u8> {
+    let base = load(&args.base, &args.more_base)?;
+    let new = load(&args.new, &args.more_new)?;
+    let judge = Judge::new(&args.judging)?;
+    let relative_to = args.relative_to.as_deref();
+    let mut verdict = judge.gate(&base, &new, relative_to)?;
+    if args.confirm.confirm {
+        match confirm::confirm(&verdict, &base, &new, &args.confirm)? {
+            confirm::Confirmed::NothingToDo => tell("no case looks slower: there is nothing to measure again"),
+            confirm::Confirmed::Interrupted => return Ok(exit::INTERRUPTED),
+            confirm::Confirmed::Measured { base, new, both_sides } => {
+                let second = judge.gate(&base, &new, None)?;
+                verdict = bench_reports::gate::confirm(verdict, second, both_sides);
+            }
+        }
+    }
+    judge.note_unused(&verdict);
+    for written in &args.write {
+        let text = write(&verdict, format_of(written.format), Ink::Plain);
+        std::fs::write(&written.file, text).with_context(|| format!("cannot write {}", written.file.display()))?;
+    }
+    say(&write(&verdict, format_of(args.format), ink()))?;
+    Ok(code_of(verdict.verdict))
+}
+
+/// Judges a run that just ended against an earlier one, and prints the verdict.
+pub(super) fn against(base: &Path, new: &Path, judging: &Judging) -> Result<u8> {
+    let judge = Judge::new(judging)?;
+    let verdict = judge.gate(&load(base, &[])?, &load(new, &[])?, None)?;
+    judge.note_unused(&verdict);
+    say("")?;
+    say(&write(&verdict, GateFormat::Table, ink()))?;
+    Ok(code_of(verdict.verdict))
+}
+
+/// Refuses before anything is measured what cannot be compared afterwards.
+pub(super) fn check(base: &Path, judging: &Judging) -> Result<()> {
+    load(base, &[])?;
+    Judge::new(judging).map(|_| ())
+}
+
+fn load(first: &Path, more: &[PathBuf]) -> Result<Vec<Run>> {
+    let folders = std::iter::once(first).chain(more.iter().map(PathBuf::as_path));
+    Ok(folders.map(Run::load).collect::<Result<Vec<_>, _>>()?)
+}
+
+/// What is tolerated and what is accepted.
+struct Judge<'a> {
+    judging: &'a Judging,
+    allowances: Allowances,
+}
+
+impl<'a> Judge<'a> {
+    fn new(judging: &'a Judging) -> Result<Self> {
+        let allowances = match &judging.allow {
+            Some(file) => Allowances::read(file, Timestamp::now())?,
+            None => Allowances::default(),
+        };
+        Ok(Self { judging, allowances })
+    }
+
+    fn gate(&self, base: &[Run], new: &[Run], relative_to: Option<&str>) -> Result<Gate> {
+        let budget = |case: &Case| self.judging.budget_of(case);
+        let allowed = |case: &Case, status: Status| self.allowances.reason(case, status);
+        Ok(gate(base, new, &GateOptions { budget: &budget, allowed: &allowed, relative_to })?)
+    }
+
+    /// An allowance that nothing needs hides the next regression.
+    fn note_unused(&self, verdict: &Gate) {
+        for entry in self.allowances.unused(&verdict.findings) {
+            tell(&format!("warning: {entry} allows nothing that is found here; remove it if the regression is gone"));
+        }
+    }
+}
+
+const fn format_of(format: CompareFormat) -> GateFormat {
+    match format {
+        CompareFormat::Table => GateFormat::Table,
+        CompareFormat::Md => GateFormat::Markdown,
+        CompareFormat::Json => GateFormat::Json,
+        CompareFormat::Junit => GateFormat::Junit,
+        CompareFormat::Sarif => GateFormat::Sarif,
+        CompareFormat::Github => GateFormat::Github,
+    }
+}
+
+const fn code_of(verdict: Verdict) -> u8 {
+    match verdict {
+        Verdict::Fine => exit::FINE,
+        Verdict::Regression => exit::REGRESSION,
+        Verdict::HarnessSuspect => exit::ERROR,
+        Verdict::Inconclusive => exit::INCONCLUSIVE,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_report_and_the_program_agree_on_every_exit_code() {
+        for verdict in [Verdict::Fine, Verdict::Regression, Verdict::HarnessSuspect, Verdict::Inconclusive] {
+            assert_eq!(code_of(verdict), verdict.exit_code());
+        }
+    }
+}

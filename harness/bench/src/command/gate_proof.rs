@@ -1,0 +1,28 @@
+//! `bench gate-proof`: how often the regression gate errs.
+
+use super::say;
+use crate::cli::exit;
+use crate::cli::gate_proof::GateProofArgs;
+use anyhow::{Context, Result};
+use bench_record::Run;
+use bench_reports::gate::proof::{Recorded, prove as count};
+
+pub(super) fn prove(args: &GateProofArgs) -> Result<u8> {
+    let recorded = match (&args.times, args.folders.is_empty()) {
+        (Some(file), _) => {
+            let json = std::fs::read(file).with_context(|| format!("cannot read {}", file.display()))?;
+            Some(Recorded::parse(&json).with_context(|| file.display().to_string())?)
+        }
+        (None, false) => {
+            let runs = args.folders.iter().map(|folder| Run::load(folder)).collect::<Result<Vec<_>, _>>()?;
+            Some(Recorded::of(&runs)?)
+        }
+        (None, true) => None,
+    };
+    if let (Some(file), Some(recorded)) = (&args.save, &recorded) {
+        std::fs::write(file, recorded.json()).with_context(|| format!("cannot write {}", file.display()))?;
+    }
+    let proof = count(recorded.as_ref(), args.experiments as usize);
+    say(&proof.text())?;
+    Ok(if proof.holds() { exit::FINE } else { exit::ERROR })
+}

@@ -1,0 +1,202 @@
+//! `bench compare`, `bench run --against` and `bench history`, as a user runs them, from the run to the exit code.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test stops at the first surprise")]
+
+mod program;
+
+use program::Program;
+use serde_json::Value;
+use std::fs;
+
+/// Trials of the recorded runs: as many as two cases and a few more need.
+const TRIALS: u64 = 10;
+
+/// A real run of two engines on three workloads, whose times are then replaced: 50 ms, within 1 %, times a factor.
+fn record(p: &Program, name: &str, second: u64, trials: u64, factor: impl Fn(&str, &str) -> f64) {
+    if !p.file("real").exists() {
+        let engines = "stagedag,datafusion";
+        let run = ["run", "--suite", "smoke", "--workloads", "tpch-q0[136]", "--engines", engines, "--trials", "1"];
+        p.bench(&[&run[..], &["--out", p.path("real").as_str(), "-q"]].concat()).assert_code(0);
+    }
+    fs::create_dir(p.file(name)).unwrap();
+    let mut context: Value = serde_json::from_slice(&fs::read(p.file("real/run.json")).unwrap()).unwrap();
+    context["started_at"] = format!("2026-11-22T19:04:{second:02}.000Z").into();
+    context["trials"] = trials.into();
+    fs::write(p.file(&format!("{name}/run.json")), context.to_string()).unwrap();
+    let lines: Vec<Value> = p.observations("real").into_iter().filter(|o| o["trial"] == 0).collect();
+    let mut out = String::new();
+    for line in &lines {
+        for trial in 0..trials {
+            let mut o = line.clone();
+            let text = |key: &str| line["case"][key].as_str().unwrap().to_owned();
+            let jitter = 1.0 + 0.001 * ((trial * 7 + second) % 10) as f64;
+            let ns = 5e7 * jitter * factor(&text("workload"), &text("engine"));
+            o["trial"] = trial.into();
+            o["wall_ns"] = (ns as u64 + trial * 13 + second).into();
+            o["contaminated"] = false.into();
+            o.as_object_mut().unwrap().remove("contamination");
+            out.push_str(&o.to_string());
+            out.push('\n');
+        }
+    }
+    fs::write(p.file(&format!("{name}/observations.ndjson")), out).unwrap();
+}
+
+fn slow_stagedag(workload: &str, engine: &str) -> f64 {
+    if (workload, engine) == ("tpch-q03", "stagedag") { 1.3 } else { 1.0 }
+}
+
+#[test]
+fn compare_ends_with_the_code_of_its_verdict() {
+    let p = Program::new();
+    record(&p, "base", 1, TRIALS, |_, _| 1.0);
+    record(&p, "same", 2, TRIALS, |_, _| 1.0);
+    record(&p, "slow", 3, TRIALS, slow_stagedag);
+    record(&p, "few", 4, 3, slow_stagedag);
+    let fine = p.bench(&["compare", "base", "same"]);
+    fine.assert_code(0);
+    assert!(fine.stdout.starts_with("Verdict: fine"), "{}", fine.stdout);
+    let slow = p.bench(&["compare", "base", "slow"]);
+    slow.assert_code(1);
+    assert!(slow.stdout.contains("sql tpch-q03 on stagedag: 30."), "{}", slow.stdout);
+    assert!(slow.stdout.lines().all(|l| l.chars().count() <= 100), "{}", slow.stdout);
+    p.bench(&["compare", "slow", "base"]).assert_code(0);
+    p.bench(&["compare", "base", "slow", "--budget", "*@stagedag=50%"]).assert_code(0);
+    p.bench(&["compare", "base", "few"]).assert_code(3);
+    p.bench(&["compare", "base", "base"]).assert_refused(&["same run"]);
+    p.bench(&["compare", "base", "nowhere"]).assert_refused(&["nowhere"]);
+    p.bench(&["compare", "base", "slow", "--budget", "none"]).assert_refused(&["5%"]);
+}
+
+#[test]
+fn other_machines_and_damaged_folders_are_refused_without_a_panic() {
+    let p = Program::new();
+    record(&p, "base", 1, TRIALS, |_, _| 1.0);
+    for (name, edit) in [("cut", "{"), ("nan", "\"wall_ns\":NaN"), ("negative", "\"wall_ns\":-5")] {
+        record(&p, name, 2, TRIALS, |_, _| 1.0);
+        let path = p.file(&format!("{name}/observations.ndjson"));
+        let text = fs::read_to_string(&path).unwrap();
+        let at = text.find("\"wall_ns\":").unwrap();
+        let end = at + text[at..].find([',', '}']).unwrap();
+        fs::write(&path, format!("{}{edit}{}", &text[..at], &text[end..])).unwrap();
+        p.bench(&["compare", "base", name]).assert_refused(&["observations.ndjson", "line 1"]);
+        p.bench(&["history", "add", "store", name]).assert_refused(&["observations.ndjson"]);
+    }
+    record(&p, "long", 3, TRIALS, |_, _| 1.0);
+    fs::write(p.file("long/observations.ndjson"), vec![b'x'; 3 << 20]).unwrap();
+    p.bench(&["compare", "base", "long"]).assert_refused(&["longer than"]);
+    record(&p, "other", 4, TRIALS, |_, _| 1.0);
+    let context = fs::read_to_string(p.file("other/run.json")).unwrap();
+    let model = context.find("\"cpu_model\":\"").unwrap() + 13;
+    fs::write(p.file("other/run.json"), format!("{}Other {}", &context[..model], &context[model..])).unwrap();
+    p.bench(&["compare", "base", "other"]).assert_refused(&["times of two machines", "--relative-to"]);
+}
+
+#[test]
+fn an_allowance_counts_until_its_last_day_and_is_an_error_afterwards() {
+    let p = Program::new();
+    record(&p, "base", 1, TRIALS, |_, _| 1.0);
+    record(&p, "slow", 2, TRIALS, slow_stagedag);
+    let allow = |workload: &str, until: &str| {
+        let text = format!("[[allow]]\nworkload = '{workload}'\nuntil = '{until}'\nreason = 'a known trade'\n");
+        fs::write(p.file("allow.toml"), text).unwrap();
+        p.bench(&["compare", "base", "slow", "--allow", "allow.toml"])
+    };
+    let ran = allow("tpch-q03", "9999-12-31");
+    ran.assert_code(0);
+    assert!(ran.stdout.contains("a known trade"), "{}", ran.stdout);
+    let unused = allow("tpch-q01", "9999-12-31");
+    unused.assert_code(1);
+    assert!(unused.stderr.contains("entry 1 allows nothing"), "{}", unused.stderr);
+    allow("tpch-q03", "2020-01-01").assert_refused(&["allow.toml", "entry 1", "ran out on 2020-01-01"]);
+    p.bench(&["compare", "base", "slow", "--allow", "none.toml"]).assert_refused(&["none.toml"]);
+}
+
+#[test]
+fn every_format_is_written_to_its_file_beside_the_table() {
+    let p = Program::new();
+    record(&p, "base", 1, TRIALS, |_, _| 1.0);
+    record(&p, "slow", 2, TRIALS, slow_stagedag);
+    let mut line = vec!["compare", "base", "slow"];
+    let files = ["md=v.md", "json=v.json", "junit=v.xml", "sarif=v.sarif", "github=v.txt", "table=v.table"];
+    files.iter().for_each(|f| line.extend(["--write", f]));
+    let ran = p.bench(&line);
+    ran.assert_code(1);
+    let read = |name: &str| fs::read_to_string(p.file(name)).unwrap();
+    assert_eq!(read("v.table"), ran.stdout);
+    let json: Value = serde_json::from_str(&read("v.json")).unwrap();
+    assert_eq!((json["verdict"].as_str(), json["exit_code"].as_u64()), (Some("regression"), Some(1)));
+    assert!(read("v.xml").contains("<failure type=\"slower\""));
+    assert!(serde_json::from_str::<Value>(&read("v.sarif")).is_ok());
+    assert!(read("v.txt").starts_with("::error title=bench%3A regression::"), "{}", read("v.txt"));
+    p.bench(&["compare", "base", "slow", "--write", "junit=no/such/folder.xml"]).assert_refused(&["no/such/folder.xml"]);
+}
+
+#[test]
+fn suspects_are_measured_again_and_nothing_else() {
+    let p = Program::new();
+    record(&p, "base", 1, TRIALS, |_, _| 1.0);
+    record(&p, "slow", 2, TRIALS, slow_stagedag);
+    let program = env!("CARGO_BIN_EXE_bench");
+    let confirm = ["--confirm", "--confirm-trials", "4", "--base-binary", program, "--confirm-out", "again", "-q"];
+    let ran = p.bench(&[&["compare", "base", "slow", "--format", "json"], &confirm[..]].concat());
+    let json: Value = serde_json::from_str(&ran.stdout).unwrap_or_else(|e| panic!("{e}\n{}\n{}", ran.stdout, ran.stderr));
+    assert_eq!((json["confirmation"]["cases"].as_u64(), &json["confirmation"]["both_sides"]), (Some(1), &true.into()));
+    for folder in ["again/base-0", "again/base-1", "again/new-0", "again/new-1"] {
+        let lines = p.observations(folder);
+        assert!(lines.iter().all(|o| o["case"]["workload"] == "tpch-q03" && o["case"]["engine"] == "stagedag"), "{folder}");
+        assert!(lines.iter().any(|o| o["arm"] == "aa"), "{folder} has no A/A arm");
+    }
+    // The same program on both sides is no regression, whatever the recorded times said.
+    let code = json["exit_code"].as_u64().unwrap();
+    assert!([0, 3].contains(&code), "{}", ran.stdout);
+    p.bench(&["compare", "base", "slow", "--confirm", "--new-binary", "/bin/true"]).assert_refused(&["--new-binary", "build"]);
+    p.bench(&["compare", "base", "base", "--base-binary", program]).assert_refused(&["--confirm"]);
+}
+
+#[test]
+fn a_run_against_an_earlier_one_ends_with_a_verdict() {
+    let p = Program::new();
+    let run = ["run", "--suite", "smoke", "--workloads", "tpch-q06", "--engines", "datafusion", "--trials", "3", "-q"];
+    p.bench(&[&run[..], &["--out", "a"]].concat()).assert_code(0);
+    let ran = p.bench(&[&run[..], &["--out", "b", "--against", "a"]].concat());
+    // Three trials show nothing and rule nothing out.
+    ran.assert_code(3);
+    assert!(ran.stdout.contains("Verdict: inconclusive"), "{}", ran.stdout);
+    let early = p.bench(&[&run[..], &["--out", "c", "--against", "nowhere"]].concat());
+    early.assert_refused(&["nowhere"]);
+    assert!(!p.file("c").exists(), "nothing is measured that cannot be compared");
+}
+
+#[test]
+fn a_history_keeps_each_run_once_and_survives_a_torn_line() {
+    let p = Program::new();
+    for day in 1..=24u64 {
+        record(&p, &format!("r{day}"), day, 3, |_, engine| if engine == "stagedag" && day > 12 { 1.1 } else { 1.0 });
+        p.bench(&["history", "add", "store", &format!("r{day}"), "--label", &format!("commit {day}")]).assert_code(0);
+    }
+    let file = fs::read_dir(p.file("store")).unwrap().next().unwrap().unwrap().path();
+    let before = fs::read(&file).unwrap();
+    p.bench(&["history", "add", "store", "r7"]).assert_refused(&["r7", "line 7", "already"]);
+    assert_eq!(fs::read(&file).unwrap(), before, "a refused run changes nothing");
+    fs::write(&file, [&before[..], b"{\"schema\":1,\"mach"].concat()).unwrap();
+    let shown = p.bench(&["history", "changepoints", "store", "--engines", "stagedag"]);
+    shown.assert_code(0);
+    assert_eq!(shown.stdout.matches("commit 13").count(), 3, "{}", shown.stdout);
+    assert!(shown.stdout.contains("+10."), "{}", shown.stdout);
+    let none = p.bench(&["history", "changepoints", "store", "--engines", "datafusion"]);
+    assert!(none.stdout.contains("No change in series of up to 24 runs"), "{}", none.stdout);
+    record(&p, "next", 30, 3, |_, _| 1.0);
+    p.bench(&["history", "add", "store", "next"]).assert_code(0);
+    let after = fs::read(&file).unwrap();
+    assert!(after.starts_with(&before) && after.ends_with(b"\n"), "a torn line is cut off, whole ones are kept");
+    assert_eq!(after.iter().filter(|b| **b == b'\n').count(), 25);
+    let svg = p.bench(&["history", "changepoints", "store", "--format", "svg", "--out", "h.svg"]);
+    svg.assert_code(0);
+    assert!(fs::read_to_string(p.file("h.svg")).unwrap().contains("+10."));
+    p.bench(&["history", "show", "store", "--machine", "../x"]).assert_refused(&["no machine"]);
+    p.bench(&["history", "show", "nowhere"]).assert_refused(&["history add"]);
+    p.bench(&["history", "changepoints", "store", "--p", "7"]).assert_refused(&["no probability"]);
+    fs::write(&file, "not json\n").unwrap();
+    p.bench(&["history", "show", "store"]).assert_refused(&["line 1", "not an entry"]);
+}

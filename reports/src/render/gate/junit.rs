@@ -1,0 +1,102 @@
+//! A gate as JUnit XML: one test per case. A regression is a failure, an inconclusive case is skipped with its reason, a suspect
+//! harness is an error of a test of its own. Valid by the schema of Apache Ant's JUnit task and by that of Jenkins.
+
+use crate::gate::{Finding, Gate, Status, Verdict};
+use crate::plain::plain;
+use std::fmt::Write;
+
+pub(super) fn document(gate: &Gate) -> String {
+    let harness = gate.verdict == Verdict::HarnessSuspect;
+    let failures = gate.findings.iter().filter(|f| f.counts()).count();
+    let skipped = gate.findings.iter().filter(|f| is_skipped(f)).count();
+    let tests = gate.findings.len() + usize::from(harness);
+    // The schema wants a time without fractions and without a zone.
+    let timestamp: String = gate.new.started_at.chars().take(19).collect();
+    let mut out = String::from("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites>\n");
+    let time: f64 = gate.findings.iter().map(seconds).sum();
+    let _ = writeln!(
+        out,
+        "  <testsuite name=\"bench compare\" tests=\"{tests}\" failures=\"{failures}\" errors=\"{}\" skipped=\"{skipped}\" \
+         time=\"{time:.6}\" timestamp=\"{}\" hostname=\"{}\" id=\"0\" package=\"bench\">",
+        u8::from(harness),
+        text(&timestamp),
+        text(&gate.new.machine),
+    );
+    out.push_str("    <properties>\n");
+    let properties = [
+        ("verdict", gate.verdict.words().to_owned()),
+        ("base", gate.base.build.clone()),
+        ("new", gate.new.build.clone()),
+        ("machine", gate.new.machine_summary.clone()),
+    ];
+    for (name, value) in properties {
+        let _ = writeln!(out, "      <property name=\"{name}\" value=\"{}\"/>", text(&value));
+    }
+    out.push_str("    </properties>\n");
+    if harness {
+        let said = text(&gate.reasons.first().cloned().unwrap_or_default());
+        out.push_str("    <testcase classname=\"bench\" name=\"harness\" time=\"0\">\n");
+        let _ =
+            writeln!(out, "      <error type=\"harness-suspect\" message=\"{said}\">{said}</error>\n    </testcase>");
+    }
+    gate.findings.iter().for_each(|f| case(&mut out, f));
+    let missing: Vec<String> = gate.missing.iter().map(|m| format!("{} (not in {})", m.label, m.from)).collect();
+    let said = gate.reasons.iter().cloned().chain(missing).map(|line| text(&line)).collect::<Vec<_>>().join("\n");
+    let _ = writeln!(out, "    <system-out>{said}</system-out>\n    <system-err></system-err>");
+    out.push_str("  </testsuite>\n</testsuites>\n");
+    out
+}
+
+fn is_skipped(f: &Finding) -> bool {
+    f.status == Status::Inconclusive || f.allowed.is_some()
+}
+
+fn seconds(f: &Finding) -> f64 {
+    f.new.wall_ns_median.map_or(0.0, |ns| ns / 1e9)
+}
+
+fn case(out: &mut String, f: &Finding) {
+    let class = text(&format!("{}.{}", f.case.family.name(), f.case.engine));
+    let name = text(&f.label());
+    let _ = write!(out, "    <testcase classname=\"{class}\" name=\"{name}\" time=\"{:.6}\"", seconds(f));
+    let said = text(&f.said);
+    if f.counts() {
+        let _ = writeln!(
+            out,
+            ">\n      <failure type=\"{}\" message=\"{said}\">{}</failure>\n    </testcase>",
+            f.status.id(),
+            text(&detail(f))
+        );
+    } else if is_skipped(f) {
+        let why = f.allowed.as_ref().map_or(said, |why| text(&format!("{}; allowed for now: {why}", f.said)));
+        let _ = writeln!(out, ">\n      <skipped message=\"{why}\"/>\n    </testcase>");
+    } else {
+        out.push_str("/>\n");
+    }
+}
+
+fn detail(f: &Finding) -> String {
+    let mut text = f.said.clone();
+    if let (Some(r), Some(b), Some(p)) = (f.ratio, f.bounds, f.p_adjusted) {
+        let (low, high) = (b.low, b.high);
+        let _ = write!(text, "; ratio {r:.4}, bounds {low:.4} to {high:.4}, p {p:.2e} after Holm, key {}", f.key);
+    }
+    text
+}
+
+/// Text that ends no attribute and no element, without characters that XML does not have.
+fn text(text: &str) -> String {
+    let mut out = String::new();
+    for c in plain(text).chars() {
+        match c {
+            '&' => out.push_str("&amp;"),
+            '<' => out.push_str("&lt;"),
+            '>' => out.push_str("&gt;"),
+            '"' => out.push_str("&quot;"),
+            '\'' => out.push_str("&apos;"),
+            '\u{fffe}' | '\u{ffff}' => out.push('\u{fffd}'),
+            _ => out.push(c),
+        }
+    }
+    out
+}

@@ -1,0 +1,101 @@
+//! A gate as SARIF 2.1.0 (OASIS, 2020): one result per case that deserves a look. The physical location of a result is the
+//! journal that holds its trials, for viewers that show nothing without a file.
+
+use crate::gate::{Finding, Gate, Status, Verdict};
+use crate::plain::plain;
+use serde_json::{Map, Value, json};
+
+const SCHEMA: &str = "https://json.schemastore.org/sarif-2.1.0.json";
+/// Every rule with what it finds.
+const RULES: [(Status, &str); 6] = [
+    (Status::WrongAnswer, "A case that gave the right answer gives a wrong one."),
+    (Status::NewlyFailing, "A case that completed fails, times out or is unsupported."),
+    (Status::Slower, "A case is shown to be slower, and a slow-down beyond its budget is not ruled out."),
+    (Status::Inconclusive, "A slow-down beyond the budget was neither shown nor ruled out."),
+    (Status::StillFailing, "A case did not complete before and does not now."),
+    (Status::Faster, "A case is shown to be faster."),
+];
+const HARNESS: &str = "harness-suspect";
+
+pub(super) fn document(gate: &Gate) -> Value {
+    let rule = |id: &str, text: &str| json!({ "id": id, "shortDescription": { "text": text } });
+    let mut rules: Vec<Value> = RULES.iter().map(|(status, text)| rule(status.id(), text)).collect();
+    rules.push(rule(HARNESS, "Findings are one-sided in a way that a machine makes and a change seldom does."));
+    let mut results: Vec<Value> = gate.findings.iter().filter_map(|f| result(gate, f)).collect();
+    if gate.verdict == Verdict::HarnessSuspect {
+        let text = plain(&gate.reasons.first().cloned().unwrap_or_default());
+        results.insert(
+            0,
+            json!({
+                "ruleId": HARNESS, "ruleIndex": RULES.len(), "level": "error", "message": { "text": text },
+                "locations": [{ "physicalLocation": journal(gate) }],
+            }),
+        );
+    }
+    json!({
+        "$schema": SCHEMA,
+        "version": "2.1.0",
+        "runs": [{
+            "tool": { "driver": { "name": "bench", "version": plain(&gate.new.build), "rules": rules } },
+            "invocations": [{
+                "executionSuccessful": gate.verdict != Verdict::HarnessSuspect,
+                "exitCode": gate.exit_code,
+                "exitCodeDescription": gate.verdict.words(),
+            }],
+            "results": results,
+            "properties": {
+                "base": gate.base.runs.iter().map(|r| plain(r)).collect::<Vec<_>>(),
+                "new": gate.new.runs.iter().map(|r| plain(r)).collect::<Vec<_>>(),
+                "machine": gate.new.machine,
+            },
+        }],
+    })
+}
+
+fn result(gate: &Gate, f: &Finding) -> Option<Value> {
+    let index = RULES.iter().position(|(status, _)| *status == f.status)?;
+    let level = match f.status {
+        s if s.is_regression() => "error",
+        Status::Inconclusive if f.suspect => "warning",
+        _ => "note",
+    };
+    let mut result = Map::new();
+    let label = plain(&f.label());
+    result.insert("ruleId".to_owned(), json!(f.status.id()));
+    result.insert("ruleIndex".to_owned(), json!(index));
+    result.insert("level".to_owned(), json!(level));
+    result.insert("message".to_owned(), json!({ "text": format!("{label}: {}", plain(&f.said)) }));
+    let place = format!("{}/{}/{}", f.case.family.name(), f.case.workload, f.case.engine);
+    result.insert(
+        "locations".to_owned(),
+        json!([{
+            "physicalLocation": journal(gate),
+            "logicalLocations": [{ "name": plain(&f.case.workload), "fullyQualifiedName": plain(&place), "kind": "function" }],
+        }]),
+    );
+    result.insert("partialFingerprints".to_owned(), json!({ "benchCase/v1": f.key.as_str() }));
+    if let Some(why) = &f.allowed {
+        let suppression = json!([{ "kind": "external", "status": "accepted", "justification": plain(why) }]);
+        result.insert("suppressions".to_owned(), suppression);
+    }
+    let numbers = json!({
+        "ratio": f.ratio, "bounds": f.bounds, "budget": f.budget, "pAdjusted": f.p_adjusted, "floor": f.floor,
+        "baseTrials": f.base.trials, "newTrials": f.new.trials,
+    });
+    result.insert("properties".to_owned(), numbers);
+    Some(Value::Object(result))
+}
+
+fn journal(gate: &Gate) -> Value {
+    let run = gate.new.runs.first().cloned().unwrap_or_default();
+    let uri: String = run.bytes().map(escaped).collect();
+    json!({ "artifactLocation": { "uri": format!("{uri}/observations.ndjson") }, "region": { "startLine": 1 } })
+}
+
+/// A byte of a path as a part of a URI.
+fn escaped(byte: u8) -> String {
+    match byte {
+        b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => char::from(byte).to_string(),
+        other => format!("%{other:02X}"),
+    }
+}

@@ -1,0 +1,126 @@
+//! Change points against those of Apache Otava on the same series, and a store's series in every format.
+
+#![expect(clippy::unwrap_used, reason = "a test may fail loudly")]
+
+mod fixture;
+
+use bench_record::{Arm, Family, Run, Timestamp};
+use bench_reports::history::{
+    Entry, EntryError, HistoryFormat, Sensitivity, change_points, history, history_svg, write_history,
+};
+use bench_reports::{Ink, WIDTH};
+
+#[test]
+fn changes_are_those_that_apache_otava_finds() {
+    let file: serde_json::Value = serde_json::from_str(include_str!("history/otava.json")).unwrap();
+    assert_eq!(file["made_by"], "apache-otava 0.8.0, window 50");
+    let cases = file["cases"].as_array().unwrap();
+    let mut compared = 0;
+    for case in cases {
+        let number = |value: &serde_json::Value| value.as_f64().unwrap();
+        let series: Vec<f64> = case["series"].as_array().unwrap().iter().map(number).collect();
+        let sensitivity = Sensitivity { p: number(&case["p"]), least: number(&case["least"]), window: 50 };
+        let ours = change_points(&series, &sensitivity);
+        let theirs = case["changes"].as_array().unwrap();
+        let at = |c: &serde_json::Value| c["at"].as_u64().unwrap() as usize;
+        let (mine, wanted): (Vec<usize>, Vec<usize>) =
+            (ours.iter().map(|c| c.at).collect(), theirs.iter().map(at).collect());
+        assert_eq!(mine, wanted, "{} at p {}", case["name"], case["p"]);
+        for (our, their) in ours.iter().zip(theirs) {
+            let near = |a: f64, b: f64| (a - b).abs() <= 1e-9 * b.abs().max(1e-5);
+            assert!(near(our.before, number(&their["before"])) && near(our.after, number(&their["after"])));
+            assert!(near(our.p, number(&their["p"])), "{}: p {} and {}", case["name"], our.p, their["p"]);
+            compared += 1;
+        }
+    }
+    assert!(cases.len() >= 60 && compared >= 80, "{} cases, {compared} changes", cases.len());
+}
+
+const DAY_MS: u64 = 86_400_000;
+
+/// A run of one case whose times lie around so many milliseconds.
+fn run(day: u64, ms: f64) -> Run {
+    let mut run = fixture::run();
+    run.context.started_at = Timestamp::from_unix_ms(1_795_374_245_123 + day * DAY_MS);
+    let case = fixture::case(Family::Sql, "tpch-q01", "stagedag");
+    run.observations = (0..3).map(|t| fixture::completed(&case, Arm::Main, t, ms + f64::from(t) * 0.1)).collect();
+    run
+}
+
+fn entries() -> Vec<Entry> {
+    let times = [50.0, 50.4, 49.9, 50.2, 50.1, 50.3, 49.8, 50.0, 54.0, 54.3, 53.9, 54.1, 54.2, 53.8, 54.0, 54.1];
+    let entry = |(day, ms): (usize, &f64)| Entry::of(&run(day as u64, *ms), Some(&format!("commit {day}"))).unwrap();
+    times.iter().enumerate().map(entry).collect()
+}
+
+#[test]
+fn a_change_is_reported_with_the_first_run_after_it_in_every_format() {
+    let found = history(&entries(), &|_, _| true, Some(&Sensitivity::default()));
+    let text = write_history(&found, HistoryFormat::Table, Ink::Plain);
+    assert!(text.lines().all(|l| l.chars().count() <= WIDTH), "{text}");
+    insta::assert_snapshot!(text, @"");
+    insta::assert_snapshot!(write_history(&found, HistoryFormat::Markdown, Ink::Plain), @"");
+    let json: serde_json::Value = serde_json::from_str(&write_history(&found, HistoryFormat::Json, Ink::Plain)).unwrap();
+    assert_eq!((json["schema"].as_u64(), json["series"][0]["changes"][0]["at"].as_u64()), (Some(1), Some(8)));
+    let svg = history_svg(&found).unwrap();
+    assert!(svg.starts_with("<svg") && svg.contains("+7.7 %") && svg.contains("tpch-q01 on stagedag"), "{svg}");
+}
+
+#[test]
+fn series_without_a_search_show_first_and_last_times() {
+    let found = history(&entries(), &|_, _| true, None);
+    insta::assert_snapshot!(write_history(&found, HistoryFormat::Table, Ink::Plain), @"");
+    let none = history(&entries(), &|_, _| false, None);
+    assert_eq!(write_history(&none, HistoryFormat::Table, Ink::Plain), "No series match.\n");
+    assert!(history_svg(&none).is_err());
+}
+
+#[test]
+fn the_order_of_adding_does_not_matter() {
+    let mut backwards = entries();
+    backwards.reverse();
+    let search = Sensitivity::default();
+    assert_eq!(history(&entries(), &|_, _| true, Some(&search)), history(&backwards, &|_, _| true, Some(&search)));
+}
+
+#[test]
+fn another_program_under_the_same_name_is_another_series() {
+    let mut changed = run(20, 90.0);
+    changed.context.workloads[0].checksum = "ffff".into();
+    let mut all = entries();
+    all.push(Entry::of(&changed, None).unwrap());
+    assert_eq!(history(&all, &|_, _| true, None).series.len(), 2);
+}
+
+#[test]
+fn lines_read_back_as_written_and_hostile_ones_are_refused() {
+    let entry = entries().remove(0);
+    let line = entry.line();
+    assert_eq!(Entry::parse(line.strip_suffix(b"\n").unwrap()).unwrap(), entry);
+    let text = String::from_utf8(line).unwrap();
+    let refused = |from: &str, to: &str| {
+        assert!(text.contains(from), "{text}");
+        Entry::parse(text.replacen(from, to, 1).as_bytes()).unwrap_err()
+    };
+    assert!(matches!(refused("\"schema\":1", "\"schema\":9"), EntryError::Newer { found: 9 }));
+    assert!(matches!(refused("\"schema\":1", "\"schema\":0"), EntryError::Malformed(_)));
+    assert!(matches!(refused("\"wall_ns_median\":50", "\"wall_ns_median\":-50"), EntryError::Time(_)));
+    assert!(matches!(refused("\"wall_ns_median\":50", "\"wall_ns_median\":1e999,\"x\":0"), EntryError::Malformed(_)));
+    assert!(matches!(refused("\"workload\":\"tpch-q01\"", "\"workload\":\"<b>\""), EntryError::Key(_)));
+    assert!(matches!(Entry::parse(b"{"), Err(EntryError::Malformed(_))));
+}
+
+#[test]
+fn runs_that_say_nothing_about_the_machine_as_it_is_are_not_kept() {
+    let unfinished = |mut run: Run| {
+        run.context.finished_at = None;
+        run
+    };
+    assert_eq!(Entry::of(&unfinished(run(0, 50.0)), None), Err(EntryError::Unfinished));
+    let mut hurt = run(0, 50.0);
+    hurt.context.command_line.extend(["--faults".into(), "kill@50%".into()]);
+    assert_eq!(Entry::of(&hurt, None), Err(EntryError::Faults));
+    let mut empty = run(0, 50.0);
+    empty.observations.clear();
+    assert_eq!(Entry::of(&empty, None), Err(EntryError::Empty));
+}

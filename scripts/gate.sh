@@ -1,0 +1,72 @@
+#!/usr/bin/env bash
+# Judges a change: builds the commit before and the one after it, measures both on this machine in turns, and compares.
+#
+#   scripts/gate.sh BASE_COMMIT [NEW_COMMIT]
+#
+# SUITE (smoke), TRIALS (20), ROUNDS (3), BUDGET (5%), ALLOW (a file, see docs/gate.md), ENGINES and WORK (gate-work) are taken from the
+# environment. With BASE_BINARY and NEW_BINARY nothing is built. Verdicts lie in WORK/verdict.{md,json,xml,sarif}. Exit codes are those
+# of `bench compare`: 0 fine, 1 regression, 2 error or suspect machine, 3 inconclusive. ACCEPT_INCONCLUSIVE=1 turns 3 into 0.
+set -euo pipefail
+
+suite="${SUITE:-smoke}" trials="${TRIALS:-20}" rounds="${ROUNDS:-3}" work="${WORK:-gate-work}"
+mkdir -p "$work"
+work="$(cd "$work" && pwd)"
+export BENCH_DATA="${BENCH_DATA:-$work/data}"
+
+build() { # COMMIT NAME
+    local tree="$work/source-$2"
+    rm -rf "$tree"
+    git worktree prune
+    git worktree add --detach --force "$tree" "$1" >&2
+    (cd "$tree" && CARGO_TARGET_DIR="$work/target" cargo build --release) >&2
+    cp "$work/target/release/bench" "$work/bench-$2"
+    git worktree remove --force "$tree"
+    echo "$work/bench-$2"
+}
+
+if [[ -n "${BASE_BINARY:-}" && -n "${NEW_BINARY:-}" ]]; then
+    base="$BASE_BINARY" new="$NEW_BINARY"
+elif [[ $# -ge 1 ]]; then
+    cd "$(git rev-parse --show-toplevel)"
+    base="$(build "$1" base)"
+    new="$(build "${2:-HEAD}" new)"
+else
+    sed -n '2,9s/^# \{0,1\}//p' "$0" >&2
+    exit 2
+fi
+
+runs="$work/runs"
+rm -rf "$runs"
+mkdir -p "$runs"
+options=(run --suite "$suite" --trials "$(((trials + rounds - 1) / rounds))" --quiet)
+[[ -z "${ENGINES:-}" ]] || options+=(--engines "$ENGINES")
+
+# A trial that fails ends a run with 2; whether that is new is for the comparison to say.
+measure() { # PROGRAM NAME ROUND
+    local code=0
+    "$1" "${options[@]}" --seed "$3" --out "$runs/$2-$3" >/dev/null || code=$?
+    [[ $code -eq 0 || $code -eq 2 && -s "$runs/$2-$3/observations.ndjson" ]] || exit 2
+}
+for ((round = 1; round <= rounds; round++)); do
+    if ((round % 2)); then
+        measure "$base" base "$round"
+        measure "$new" new "$round"
+    else
+        measure "$new" new "$round"
+        measure "$base" base "$round"
+    fi
+done
+
+more=()
+for ((round = 2; round <= rounds; round++)); do
+    more+=(--more-base "$runs/base-$round" --more-new "$runs/new-$round")
+done
+[[ -z "${ALLOW:-}" ]] || more+=(--allow "$ALLOW")
+[[ -z "${BUDGET:-}" ]] || more+=(--budget "$BUDGET")
+format=table
+[[ -z "${GITHUB_ACTIONS:-}" ]] || format=github
+code=0
+"$new" compare "$runs/base-1" "$runs/new-1" "${more[@]}" --format "$format" --write "md=$work/verdict.md" \
+    --write "json=$work/verdict.json" --write "junit=$work/verdict.xml" --write "sarif=$work/verdict.sarif" || code=$?
+[[ $code -ne 3 || -z "${ACCEPT_INCONCLUSIVE:-}" ]] || code=0
+exit "$code"
