@@ -8,6 +8,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import tomllib
 import unittest
 from pathlib import Path
 
@@ -15,7 +16,8 @@ HERE = Path(__file__).resolve().parent
 PYTHON = HERE.parent / "python"
 sys.path.insert(0, str(PYTHON))
 
-from bench_driver.failures import DriverError, ProtocolError  # noqa: E402
+from bench_driver.expressions import Binary, Call, Column, Literal, Named, Order, Over, aggregates_of, parse  # noqa: E402
+from bench_driver.failures import DriverError, ProgramError, ProtocolError  # noqa: E402
 from bench_driver.overrides import fingerprint, override_of  # noqa: E402
 from bench_driver.settings import fill, read_settings  # noqa: E402
 from bench_driver.steps import Join, Limit, Scan, parse_steps  # noqa: E402
@@ -181,6 +183,42 @@ class Files(unittest.TestCase):
         self.assertEqual(parse_steps([{"scan": "t"}, join]), [Scan("t"), Join("u", (("a", "b"),), "left", (Limit(3),))])
         for wrong in [[], [{"limit": 1}], [{"scan": "t"}, {"scan": "u"}], [{"scan": "t"}, {"limit": True}], [{"scan": "t"}, {"fold": 1}]]:
             self.assertRaises(ProtocolError, parse_steps, wrong)
+
+
+class Expressions(unittest.TestCase):
+    def test_operators_bind_as_in_sql(self) -> None:
+        v = Column("v")
+        self.assertEqual(parse("v + 2 * 3 AS w"), Named(Binary("+", v, Binary("*", Literal(2), Literal(3))), "w"))
+        self.assertEqual(parse("NOT v = 1 OR v < -2.5"), parse("(not (v = 1)) or (v < -2.5)"))
+        self.assertEqual(parse("v between 1 and 2 and v is not null"), parse("(v >= 1 and v <= 2) and (v is not null)"))
+        self.assertEqual(parse("a - b - c"), parse("(a - b) - c"))
+        self.assertEqual(parse("\"V\"").name, "V")
+        self.assertEqual(parse("V").name, "v")
+
+    def test_windows_have_sql_s_own_place_for_nulls(self) -> None:
+        window = parse("rank() OVER (PARTITION BY a, b ORDER BY v DESC, w) AS place").expr
+        order = (Order(Column("v"), True, True), Order(Column("w"), False, False))
+        self.assertEqual(window, Call("rank", (), False, Over((Column("a"), Column("b")), order)))
+
+    def test_aggregates_are_found_inside(self) -> None:
+        self.assertEqual([call.name for call in aggregates_of(parse("max(a) - coalesce(min(b + 1), 0)").expr)], ["max", "min"])
+        self.assertEqual(aggregates_of(parse("sum(a) over ()").expr), [])
+
+    def test_what_is_not_understood_says_where(self) -> None:
+        for text in ["", "a +", "(a", "a b", "f(a", "a is 3", "'x", "case end", "a not 3", "a ; b"]:
+            self.assertRaisesRegex(ProgramError, "at character", parse, text)
+
+    def test_every_expression_of_the_suite_is_understood(self) -> None:
+        family = tomllib.loads((HERE.parents[2] / "workloads/suite/families/groupby/family.toml").read_text())
+        texts: list[str] = []
+        for workload in family["workload"]:
+            for step in parse_steps(workload["steps"]):
+                for name in ("text", "columns", "by", "agg"):
+                    found = getattr(step, name, ())
+                    texts.extend([found] if isinstance(found, str) else found)
+        self.assertGreater(len(texts), 60)
+        for text in texts:
+            parse(text)
 
 
 if __name__ == "__main__":

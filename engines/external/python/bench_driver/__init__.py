@@ -31,6 +31,7 @@ Beside it lie `requirements.in`, `requirements.txt` (hash-locked), `default.toml
 | `failures` | the exceptions that mean something to the harness |
 | `data` | datasets and workloads as the harness describes them |
 | `steps` | the steps of a dataframe program |
+| `expressions` | their SQL expressions as trees, for products that take none |
 | `settings` | `default.toml` and `tuned.toml` |
 | `overrides` | documented differences of a SQL dialect |
 | `processes` | what the driver has started, and its end |
