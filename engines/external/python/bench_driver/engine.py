@@ -38,9 +38,10 @@ class Setup:
             value,
             "start",
             {"slots": int, "scratch": str, "tuning": dict, "spans": bool},
-            {"memory_bytes": int, "cluster": (str, dict), "attach": str},
+            {"memory_bytes": int, "cluster": (str, dict)},
         )
-        if "cluster" in given:
+        cluster = given.get("cluster", {"attached": {"address": None}})
+        if not isinstance(cluster, dict) or set(cluster) != {"attached"}:
             raise Unsupported("this engine has no node processes of this repository; attach it to a cluster of its own")
         if given["slots"] < 1 or not Path(given["scratch"]).is_absolute():
             raise ProtocolError("start needs at least one slot and an absolute scratch folder")
@@ -49,7 +50,7 @@ class Setup:
             memory_bytes=given.get("memory_bytes"),
             scratch=Path(given["scratch"]),
             tuning=given["tuning"],
-            attach=given.get("attach"),
+            attach=cluster["attached"]["address"],
         )
 
 

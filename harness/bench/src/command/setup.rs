@@ -105,7 +105,7 @@ fn on_clusters(
     let on = |cluster: &ClusterSpec| {
         let shared = match cluster {
             ClusterSpec::Processes { nodes } | ClusterSpec::Emulated { nodes, .. } => *nodes,
-            ClusterSpec::Local | ClusterSpec::Hosts { .. } => 1,
+            ClusterSpec::Local | ClusterSpec::Hosts { .. } | ClusterSpec::Attached { .. } => 1,
         };
         let slots = resources.slots.map_or_else(|| (spec.slots / shared).max(1), |s| s.get());
         EngineSpec { slots, variant: limited(&spec.variant, cluster), cluster: cluster.clone(), ..spec.clone() }
@@ -117,7 +117,10 @@ fn on_clusters(
 fn limited(variant: &str, cluster: &ClusterSpec) -> String {
     let limits = match cluster {
         ClusterSpec::Emulated { limits, .. } => *limits,
-        ClusterSpec::Local | ClusterSpec::Processes { .. } | ClusterSpec::Hosts { .. } => NodeLimits::default(),
+        ClusterSpec::Local
+        | ClusterSpec::Processes { .. }
+        | ClusterSpec::Hosts { .. }
+        | ClusterSpec::Attached { .. } => NodeLimits::default(),
     };
     let named = [
         cluster.tls().map(|_| "tls=on".to_owned()),

@@ -6,10 +6,12 @@
 //! | `wire` | the messages |
 //! | `serve` | the child's side, for engines of this repository |
 //! | `session` | the parent's side: one request at a time, never a hang |
+//! | `keeper` | the parent of what products leave behind |
 //! | `process` | spawning, watching and killing the child |
 //! | `provider` | engines for the runner, one process each |
 //! | `scratch` | folders that do not outlive their run, however it ends |
 
+mod keeper;
 mod process;
 mod provider;
 mod scratch;
@@ -17,6 +19,7 @@ mod serve;
 mod session;
 mod wire;
 
+pub use keeper::keep;
 pub use provider::HostedProvider;
 pub use scratch::ScratchRoot;
 pub use serve::{ServeError, serve};

@@ -90,7 +90,7 @@ pub(super) fn prepare(args: &RunArgs) -> Result<Prepared> {
 
 /// Whether an engine runs over data of that scale: nodes over their own share, one process over any, as a yardstick.
 fn runs_at(spec: &EngineSpec, scale: u32) -> bool {
-    spec.cluster == ClusterSpec::Local || spec.cluster.nodes() == scale
+    matches!(spec.cluster, ClusterSpec::Local | ClusterSpec::Attached { .. }) || spec.cluster.nodes() == scale
 }
 
 impl Prepared {
