@@ -30,6 +30,8 @@ _OPERATORS = {
     "or": operator.or_,
 }
 
+RANKINGS = {"row_number", "rank", "dense_rank", "percent_rank", "cume_dist", "ntile", "lag", "lead"}
+
 
 def window_column(text: str) -> Column:
     """The column that the text describes; it may compute with several windows."""
@@ -74,7 +76,13 @@ def call(expr: e.Call) -> Column:
         raise Unsupported(f"PySpark has no {expr.name}(DISTINCT ...) over a window")
     if expr.name == "count" and not expr.args:
         return F.count(F.lit(1))
-    return F.call_function(expr.name, *map(column, expr.args))
+    if expr.name in e.AGGREGATES:
+        name = "var_samp" if expr.name == "var" else expr.name
+        return getattr(F, name)(*map(column, expr.args))
+    if expr.name in RANKINGS:
+        # Their numbers, such as how far `lag` looks back, PySpark takes as they are.
+        return getattr(F, expr.name)(*(a.value if isinstance(a, e.Literal) else column(a) for a in expr.args))
+    raise Unsupported(f"this driver knows no {expr.name}(...) over a window")
 
 
 def window_spec(over: e.Over) -> WindowSpec:
