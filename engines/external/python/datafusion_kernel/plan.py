@@ -189,7 +189,7 @@ class _Planner:
             part = quoted(f"__part{number}")
             if one.function == "avg":
                 count = quoted(f"__count{number}")
-                parts.append(f"sum(CAST({one.argument} AS DOUBLE)) AS {part}, count({one.argument}) AS {count}")
+                parts.append(f"sum(({one.argument}) * 1.0) AS {part}, count({one.argument}) AS {count}")
                 whole.append(f"sum({part}) / sum({count}) AS {quoted(name)}")
             else:
                 parts.append(f"{one.function}({one.argument}) AS {part}")
@@ -207,9 +207,8 @@ class _Planner:
         return rows
 
     def sort(self, rows: Rows, step: Sort) -> Rows:
-        first = step.keys[0]
-        if self.partitions > 1 and len(rows.partitions) > 1:
-            rows = self.by_range(rows, first)
+        if len(rows.partitions) > 1:
+            rows = self.by_range(rows, step.keys[0]) if self.partitions > 1 else self.gather(rows)
         return self.query(rows, f"SELECT * FROM {{input}} ORDER BY {escaped(order(step.keys))}")
 
     def by_range(self, rows: Rows, key: Key) -> Rows:

@@ -8,7 +8,7 @@ from bench_driver import Cancelled, Dataset, Engine, Ran, Setup, Unsupported, Wo
 
 
 class RayDataFusion(Engine):
-    name = "ray+datafusion"
+    name = "ray-datafusion"
 
     def __init__(self) -> None:
         self.cluster = None
@@ -86,7 +86,7 @@ class RayDataFusion(Engine):
 
     def explain(self, workload: Workload, analyze: bool) -> str:
         if analyze:
-            raise Unsupported("ray+datafusion measures no single task")
+            raise Unsupported("ray-datafusion measures no single task")
         return self.graph(workload).describe()
 
     def stop(self) -> None:

@@ -21,11 +21,11 @@ class RayData(Engine):
 
     def start(self, setup: Setup) -> None:
         from ray_cluster import Cluster
+        from ray_cluster.cluster import given, number
 
         settings = self.settings()
-        self.cluster = Cluster(setup, settings)
+        self.cluster = Cluster(setup, settings, [])
         import ray
-        from ray_cluster.cluster import given, number
 
         import expressions
         import partitions

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import sys
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -35,15 +36,16 @@ OWN = {
 class Cluster:
     """Started when made. `settings` are those of `default.toml` or `tuned.toml`; `modules` are folders that its tasks import."""
 
-    def __init__(self, setup: Setup, settings: dict[str, Any], modules: list[Path] | None = None):
+    def __init__(self, setup: Setup, settings: dict[str, Any], modules: list[Path]):
         self.folder: Path | None = None
-        """Sockets, logs and spilled objects; None for a cluster that was attached to."""
+        """Sockets and logs; None for a cluster that was attached to."""
+        only_modules(setup.scratch / "modules", modules)
         os.environ.update(QUIET if setup.attach else QUIET | OWN)
         os.environ.update({name: str(value) for name, value in given(settings, ENVIRONMENT).items()})
         if setup.attach is None:
             self.start(setup, settings)
         else:
-            self.attach(setup.attach, modules or [])
+            self.attach(setup.attach, modules)
 
     def start(self, setup: Setup, settings: dict[str, Any]) -> None:
         import ray
@@ -81,6 +83,17 @@ class Cluster:
         ray.shutdown()
         if self.folder is not None and self.short:
             shutil.rmtree(self.folder, ignore_errors=True)
+
+
+def only_modules(folder: Path, modules: list[Path]) -> None:
+    """Lets this process and its workers import these folders and none beside them: the folders of other products' drivers are called
+    like their packages, and Ray Data uses a package that it can import."""
+    folder.mkdir()
+    for module in modules:
+        (folder / module.name).symlink_to(module)
+    drivers = Path(__file__).resolve().parent.parent
+    sys.path[:] = [entry for entry in sys.path if not entry or Path(entry).resolve() != drivers] + [str(folder)]
+    os.environ["PYTHONPATH"] = str(folder)
 
 
 def folder_for_sockets(scratch: Path) -> tuple[Path, bool]:
