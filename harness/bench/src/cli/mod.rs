@@ -7,12 +7,13 @@
 //! | `pattern` | globs over names |
 //! | `place` | options that several commands share: where data lies, how output looks |
 //! | `cluster` | where nodes run and what goes wrong there |
-//! | `run`, `report`, `replay`, `list`, `data`, `workload`, `explain`, `sim`, `node` | one command each |
+//! | `run`, `report`, `replay`, `list`, `data`, `engines`, `workload`, `explain`, `sim`, `node` | one command each |
 //! | `hidden` | commands for child processes and scripts |
 //! | `shell` | completions and man pages, made from these definitions |
 
 pub(crate) mod cluster;
 pub(crate) mod data;
+pub(crate) mod engines;
 pub(crate) mod exit;
 pub(crate) mod explain;
 pub(crate) mod hidden;
@@ -69,12 +70,15 @@ pub(crate) enum Command {
     List(list::ListArgs),
     Doctor(list::DoctorArgs),
     Data(data::DataArgs),
+    Engines(engines::EnginesArgs),
     Workload(workload::WorkloadArgs),
     Explain(explain::ExplainArgs),
     Sim(sim::SimArgs),
     Node(node::NodeArgs),
     #[command(hide = true)]
     EngineHost(hidden::EngineHostArgs),
+    #[command(hide = true)]
+    EngineKeeper(hidden::EngineKeeperArgs),
     #[command(hide = true)]
     Answers(hidden::AnswersArgs),
     Completions(shell::CompletionsArgs),

@@ -39,9 +39,11 @@ pub fn keep(argv: &[OsString]) -> io::Result<std::convert::Infallible> {
     die_with_parent(&mut command, Isolation::None);
     // SAFETY: the closure makes one system call that is safe after fork; the set is its own.
     unsafe {
-        command.pre_exec(move || match libc::pthread_sigmask(libc::SIG_UNBLOCK, &raw const heard, std::ptr::null_mut()) {
-            0 => Ok(()),
-            error => Err(io::Error::from_raw_os_error(error)),
+        command.pre_exec(move || {
+            match libc::pthread_sigmask(libc::SIG_UNBLOCK, &raw const heard, std::ptr::null_mut()) {
+                0 => Ok(()),
+                error => Err(io::Error::from_raw_os_error(error)),
+            }
         });
     }
     let child = command.spawn()?.id();

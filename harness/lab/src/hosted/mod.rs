@@ -9,8 +9,10 @@
 //! | `keeper` | the parent of what products leave behind |
 //! | `process` | spawning, watching and killing the child |
 //! | `provider` | engines for the runner, one process each |
+//! | `conformance` | whether a driver keeps to the protocol |
 //! | `scratch` | folders that do not outlive their run, however it ends |
 
+mod conformance;
 mod keeper;
 mod process;
 mod provider;
@@ -19,6 +21,7 @@ mod serve;
 mod session;
 mod wire;
 
+pub use conformance::{Finding, Verdict, check};
 pub use keeper::keep;
 pub use provider::HostedProvider;
 pub use scratch::ScratchRoot;

@@ -1,7 +1,7 @@
 //! A child process behind three pipes, watched by one loop: nothing it does or fails to do can block its parent.
 
-use super::wire::MAX_MESSAGE_BYTES;
 use super::session::Origin;
+use super::wire::MAX_MESSAGE_BYTES;
 use crate::offspring::{Isolation, die_with_parent, kill_below};
 use std::collections::VecDeque;
 use std::ffi::OsString;
@@ -67,11 +67,7 @@ pub(super) enum Heard {
 
 impl Process {
     /// Starts `argv` with a scrubbed environment plus `environment`.
-    pub(super) fn spawn(
-        argv: &[OsString],
-        origin: Origin,
-        environment: &[(OsString, OsString)],
-    ) -> io::Result<Self> {
+    pub(super) fn spawn(argv: &[OsString], origin: Origin, environment: &[(OsString, OsString)]) -> io::Result<Self> {
         let (program, arguments) =
             argv.split_first().ok_or_else(|| io::Error::new(io::ErrorKind::InvalidInput, "empty command line"))?;
         let mut command = Command::new(program);
@@ -145,6 +141,19 @@ impl Process {
                 over = self.observe().is_some();
             }
         }
+    }
+
+    /// A line that was heard too early; the next exchange hears it.
+    pub(super) fn put_back(&mut self, mut line: Vec<u8>) {
+        line.push(b'\n');
+        line.append(&mut self.received);
+        self.received = line;
+        self.scanned = 0;
+    }
+
+    /// Ends its input.
+    pub(super) fn close_input(&mut self) {
+        self.stdin = None;
     }
 
     /// Writes what fits into the pipe; returns the rest.

@@ -44,7 +44,7 @@ impl HostedProvider {
     pub fn start_as(
         &self,
         engine: &EngineSpec,
-        host: impl FnOnce(&Path) -> HostedEngine,
+        host: impl FnOnce(&Path) -> Result<HostedEngine, Failure>,
         stop: &AtomicBool,
     ) -> Result<Box<dyn LiveEngine>, Failure> {
         let number = self.started.fetch_add(1, Ordering::Relaxed);
@@ -60,7 +60,7 @@ impl HostedProvider {
         // Before the engine starts: one that is killed while it starts its nodes leaves something too.
         let has_nodes = !matches!(engine.cluster, ClusterSpec::Local | ClusterSpec::Attached { .. });
         let traces = has_nodes.then_some(Traces);
-        let session = host(&scratch.0).start(&setup, stop)?;
+        let session = host(&scratch.0)?.start(&setup, stop)?;
         Ok(Box::new(Hosted { session, _traces: traces, _scratch: scratch }))
     }
 }
@@ -70,7 +70,7 @@ impl EngineProvider for HostedProvider {
         let mut argv = self.host.clone();
         argv.push(engine.name.clone().into());
         let host = HostedEngine { argv, environment: Vec::new(), origin: self.origin };
-        self.start_as(engine, |_| host, stop)
+        self.start_as(engine, |_| Ok(host), stop)
     }
 }
 
