@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import socket
 import time
 from pathlib import Path
@@ -25,6 +26,7 @@ class Ballista(Engine):
         self.address = ""
         self.contexts: dict[str, BallistaSessionContext] = {}
         self.answer = None
+        self.schema = None
 
     def version(self) -> str:
         return ballista.__version__
@@ -34,6 +36,8 @@ class Ballista(Engine):
 
     def serve_here(self, setup: Setup) -> str:
         """Starts one scheduler and one executor with a task per slot."""
+        # The executor keeps its shuffle files in a temporary folder and has no setting for the place.
+        os.environ["TMPDIR"] = str(setup.scratch)
         port = free_port()
         self.scheduler = BallistaScheduler(LOOPBACK, port)
         self.scheduler.start()
@@ -58,7 +62,11 @@ class Ballista(Engine):
         return context
 
     def run(self, workload: Workload) -> int:
-        self.answer = self.plan(workload).collect()
+        if self.setup.memory_bytes is not None and self.setup.attach is None:
+            self.note("the package has no setting for an executor's memory: only the system holds it to the limit")
+        frame = self.plan(workload)
+        self.answer = frame.collect()
+        self.schema = frame.schema
         return sum(batch.num_rows for batch in self.answer)
 
     def plan(self, workload: Workload):
@@ -77,12 +85,13 @@ class Ballista(Engine):
         import pyarrow as pa
         from pyarrow import parquet
 
-        if not self.answer:
-            raise DriverError("Ballista returned no batch, so the columns of the empty answer are not known")
-        parquet.write_table(pa.Table.from_batches(self.answer), path, compression="none")
+        # Without rows there may be no batch to tell the columns from; the plan knows them.
+        schema = self.answer[0].schema if self.answer else self.schema()
+        parquet.write_table(pa.Table.from_batches(self.answer, schema), path, compression="none")
 
     def discard(self) -> None:
         self.answer = None
+        self.schema = None
 
     def explain(self, workload: Workload, analyze: bool) -> str:
         text = ("EXPLAIN ANALYZE " if analyze else "EXPLAIN ") + self.sql(workload)

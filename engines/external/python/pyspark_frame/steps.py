@@ -60,9 +60,11 @@ def join(left: DataFrame, step: s.Join, source: Source) -> DataFrame:
     right = apply(source(step.table), step.steps, source).alias("right_side")
     equal = [side("left_side", l) == side("right_side", r) for l, r in step.on]
     joined = left.join(right, equal, _KINDS[step.how])
-    if step.how in ("semi", "anti"):
+    same = {r for l, r in step.on if l == r}
+    if not same or step.how in ("semi", "anti"):
         return joined
-    return joined.drop(*(side("right_side", r) for l, r in step.on if l == r))
+    # Not `drop`: of two columns with one name Sail drops neither.
+    return joined.select("left_side.*", *(side("right_side", c) for c in right.columns if c not in same))
 
 
 def side(alias: str, column: str) -> Column:

@@ -6,8 +6,13 @@ import os
 from pathlib import Path
 
 import pysail
-from bench_driver import Dataset, Engine, Setup, Workload, serve
-from pyspark.errors import AnalysisException, ParseException
+from bench_driver import Dataset, Engine, Setup, Unsupported, Workload, serve
+from pyspark.errors import (
+    AnalysisException,
+    IllegalArgumentException,
+    ParseException,
+    UnsupportedOperationException,
+)
 from pyspark.sql import DataFrame, SparkSession
 from pyspark_frame import Tables, data_frame
 
@@ -71,10 +76,9 @@ class Sail(Engine):
         self.session.interruptAll()
 
     def explain(self, workload: Workload, analyze: bool) -> str:
-        frame = self.plan(workload)
         if analyze:
-            frame.toArrow()
-        return frame._explain_string(extended="formatted")
+            raise Unsupported("Sail tells nothing of a run through the Spark client; ask without --analyze")
+        return self.plan(workload)._explain_string(extended="formatted")
 
     def stop(self) -> None:
         if self.session is not None:
@@ -84,11 +88,15 @@ class Sail(Engine):
 
     def classify(self, error: BaseException) -> str | None:
         text = str(error)
-        if "Resources exhausted" in text or "memory pool" in text.lower():
+        if "Resources exhausted" in text:
             return "out_of_memory"
-        if "not supported" in text or "not implemented" in text.lower() or "unsupported" in text.lower():
+        if isinstance(error, UnsupportedOperationException):
             return "unsupported"
-        return "program" if isinstance(error, (AnalysisException, ParseException)) else None
+        if isinstance(error, (AnalysisException, ParseException)):
+            return "program"
+        # What Sail says of text that does not parse has no type of its own.
+        is_syntax = isinstance(error, IllegalArgumentException) and "expected something else" in text
+        return "program" if is_syntax else None
 
 
 def variable(key: str) -> str:
