@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import os
-import shutil
-import subprocess
 from pathlib import Path
 
 import pyspark
-from bench_driver import Dataset, DriverError, Engine, Setup, Workload, serve
+from bench_driver import Dataset, Engine, Setup, Workload, serve
 from pyspark.errors import AnalysisException, ParseException
 from pyspark.sql import DataFrame, SparkSession
 from pyspark_frame import Tables, data_frame
 
-MIN_JAVA = 17
 SHARE_OF_MACHINE = 0.6
 """Of the machine's memory, for the JVM's heap, where no limit is set: Spark's own 1 GiB is no competent configuration."""
 LOOPBACK = "127.0.0.1"
@@ -33,7 +30,6 @@ class Spark(Engine):
         return pyspark.__version__
 
     def start(self, setup: Setup) -> None:
-        check_java()
         if is_on_this_machine(setup.attach):
             os.environ["SPARK_LOCAL_IP"] = LOOPBACK
         # Local clusters and event logs write below it.
@@ -109,7 +105,7 @@ def own_settings(setup: Setup) -> dict[str, str]:
         "spark.sql.session.timeZone": "UTC",
         "spark.local.dir": str(setup.scratch),
         "spark.sql.warehouse.dir": str(setup.scratch / "warehouse"),
-        "spark.driver.extraJavaOptions": f"-Djava.io.tmpdir={setup.scratch} -XX:-UsePerfData",
+        "spark.driver.defaultJavaOptions": f"-Djava.io.tmpdir={setup.scratch} -XX:-UsePerfData",
     }
     if is_on_this_machine(setup.attach):
         settings |= {"spark.driver.host": LOOPBACK, "spark.driver.bindAddress": LOOPBACK}
@@ -125,28 +121,6 @@ def is_on_this_machine(attach: str | None) -> bool:
 
 def machine_memory_mib() -> int:
     return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") >> 20
-
-
-def check_java() -> None:
-    """Finds out before Spark does: its own message does not say what to do."""
-    home = os.environ.get("JAVA_HOME")
-    java = str(Path(home, "bin", "java")) if home else shutil.which("java")
-    advice = f"Spark needs Java {MIN_JAVA} or newer; install one and set JAVA_HOME to its folder"
-    if java is None or not Path(java).is_file():
-        raise DriverError(f"no Java found at {java or 'PATH'}: {advice}")
-    told = subprocess.run([java, "-version"], capture_output=True, text=True, check=False).stderr
-    version = java_version(told)
-    if version is None or version < MIN_JAVA:
-        raise DriverError(f"{java} is {told.splitlines()[0] if told else 'no Java'}: {advice}")
-
-
-def java_version(told: str) -> int | None:
-    """The major version from what `java -version` prints: 17 of `openjdk version "17.0.9"`, 8 of `"1.8.0"`."""
-    parts = told.partition('version "')[2].partition('"')[0].split(".")
-    numbers = [int(part) for part in parts if part.isdigit()]
-    if not numbers:
-        return None
-    return numbers[1] if numbers[0] == 1 and len(numbers) > 1 else numbers[0]
 
 
 if __name__ == "__main__":

@@ -13,7 +13,7 @@ PYTHON = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(PYTHON), str(PYTHON / "spark"), str(PYTHON / "pyspark_frame" / "tests")]
 
 from bench_driver.processes import descendants  # noqa: E402
-from driver import is_on_this_machine, java_version  # noqa: E402
+from driver import is_on_this_machine  # noqa: E402
 from driver_process import DriverTest, run  # noqa: E402
 from frame_cases import TABLES, FrameCases  # noqa: E402
 
@@ -81,12 +81,6 @@ class Endings(DriverTest):
 
 
 class Parts(unittest.TestCase):
-    def test_the_version_of_java_is_understood(self) -> None:
-        told = {'openjdk version "17.0.9" 2023-10-17': 17, 'java version "1.8.0_392"': 8, 'openjdk version "25" x': 25, "": None}
-        for text, version in told.items():
-            with self.subTest(text):
-                self.assertEqual(java_version(text), version)
-
     def test_only_masters_on_this_machine_are_held_to_loopback(self) -> None:
         for attach in (None, "local[2]", "local-cluster[2,1,1024]", "spark://127.0.0.1:7077"):
             self.assertTrue(is_on_this_machine(attach), attach)
