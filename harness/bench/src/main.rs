@@ -5,6 +5,7 @@
 //! | `cli` | what can be asked for, parsed and validated |
 //! | `command` | what each command does |
 //! | `engines` | every engine by name: the only place that knows them all |
+//! | `products` | the products, installed or not, as engines |
 //! | `build_id` | which build this program is |
 //! | `progress` | long work as bars on a terminal, as silence elsewhere |
 //! | `interrupt` | Ctrl-C as a flag that long work looks at |
@@ -14,6 +15,7 @@ mod cli;
 mod command;
 mod engines;
 mod interrupt;
+mod products;
 mod progress;
 
 use clap::Parser;

@@ -1,8 +1,14 @@
 //! Child processes that do not outlive this one.
 
+use crate::counters::process_tree;
+use std::fs;
 use std::io;
 use std::os::unix::process::CommandExt;
 use std::process::Command;
+use std::time::{Duration, Instant};
+
+/// How often what was killed is looked for again.
+const KILL_INTERVAL: Duration = Duration::from_millis(2);
 
 /// What a child gets besides.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,4 +40,31 @@ pub(crate) fn die_with_parent(command: &mut Command, isolation: Isolation) {
             Ok(())
         });
     }
+}
+
+/// Kills every process below `root`, `root` not included, until none is left that lives, or until patience is over. What
+/// starts meanwhile is killed as well.
+pub(crate) fn kill_below(root: u32, patience: Duration) {
+    let deadline = Instant::now() + patience;
+    loop {
+        let below = process_tree(root).into_iter().skip(1).filter(|pid| lives(*pid));
+        let mut found = false;
+        for pid in below.filter_map(|pid| libc::pid_t::try_from(pid).ok()) {
+            found = true;
+            #[expect(unsafe_code, reason = "killing a process has no safe interface")]
+            // SAFETY: takes two numbers.
+            let _ = unsafe { libc::kill(pid, libc::SIGKILL) };
+        }
+        if !found || Instant::now() >= deadline {
+            return;
+        }
+        std::thread::sleep(KILL_INTERVAL);
+    }
+}
+
+/// Whether a process is there and has not ended: one that was not waited for yet has.
+fn lives(pid: u32) -> bool {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+    // The command may contain spaces and parentheses: the state stands behind its last one.
+    stat.rsplit_once(')').is_some_and(|(_, rest)| !rest.trim_start().starts_with(['Z', 'X']))
 }

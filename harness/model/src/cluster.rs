@@ -34,6 +34,11 @@ pub enum ClusterSpec {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         tls: Option<PathBuf>,
     },
+    /// A product's own cluster, which runs already and is only connected to.
+    Attached {
+        /// Its address, as the product writes it: `spark://host:7077`.
+        address: String,
+    },
 }
 
 /// What an emulated node is limited to; unlimited where absent.
@@ -115,14 +120,15 @@ impl ClusterSpec {
             Self::Processes { .. } => "processes",
             Self::Emulated { .. } => "emulated",
             Self::Hosts { .. } => "hosts",
+            Self::Attached { .. } => "attached",
         }
     }
 
-    /// How many nodes it has.
+    /// How many nodes it has; of somebody else's cluster nothing is known, and it counts as one.
     #[must_use]
     pub fn nodes(&self) -> u32 {
         match self {
-            Self::Local => 1,
+            Self::Local | Self::Attached { .. } => 1,
             Self::Processes { nodes } | Self::Emulated { nodes, .. } => *nodes,
             Self::Hosts { hosts, .. } => u32::try_from(hosts.len()).unwrap_or(u32::MAX),
         }
@@ -133,7 +139,7 @@ impl ClusterSpec {
     pub fn tls(&self) -> Option<&Path> {
         match self {
             Self::Hosts { tls, .. } => tls.as_deref(),
-            Self::Local | Self::Processes { .. } | Self::Emulated { .. } => None,
+            Self::Local | Self::Processes { .. } | Self::Emulated { .. } | Self::Attached { .. } => None,
         }
     }
 }

@@ -1,5 +1,6 @@
 //! `bench explain`.
 
+use super::engines::EnginesDir;
 use super::place::{DataDir, Output, Resources};
 use clap::Args;
 use std::path::PathBuf;
@@ -26,6 +27,8 @@ pub(crate) struct ExplainArgs {
     pub(crate) analyze: bool,
     #[command(flatten)]
     pub(crate) resources: Resources,
+    #[command(flatten)]
+    pub(crate) folder: EnginesDir,
     #[command(flatten)]
     pub(crate) data: DataDir,
     #[command(flatten)]

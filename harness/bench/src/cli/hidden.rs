@@ -11,6 +11,14 @@ pub(crate) struct EngineHostArgs {
     pub(crate) engine: String,
 }
 
+/// Runs a command line, and ends everything that it started when it ends or when whoever started this is gone.
+#[derive(Args, Clone, Debug, PartialEq, Eq)]
+pub(crate) struct EngineKeeperArgs {
+    /// Runs this.
+    #[arg(value_name = "COMMAND", required = true, last = true)]
+    pub(crate) command: Vec<std::ffi::OsString>,
+}
+
 /// Works on stored answers.
 #[derive(Args, Clone, Debug, PartialEq, Eq)]
 pub(crate) struct AnswersArgs {

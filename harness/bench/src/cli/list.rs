@@ -1,5 +1,6 @@
 //! `bench list` and `bench doctor`.
 
+use super::engines::EnginesDir;
 use super::place::{DataDir, Output};
 use clap::{Args, Subcommand};
 use std::path::PathBuf;
@@ -14,8 +15,10 @@ pub(crate) struct ListArgs {
 /// What to list.
 #[derive(Clone, Debug, PartialEq, Eq, Subcommand)]
 pub(crate) enum ListWhat {
-    /// Lists the engines with their families and switches, and each switch's default.
+    /// Lists the engines with their families and switches, and each switch's default; products with what is missing.
     Engines {
+        #[command(flatten)]
+        folder: EnginesDir,
         #[command(flatten)]
         output: Output,
     },

@@ -11,6 +11,7 @@
 //! | `run`, `report`, `replay`, `list`, `data`, `workload`, `explain`, `sim`, `node` | one command each |
 //! | `claims`, `recommend` | what runs say of claims, and of a stated mix of work |
 //! | `run`, `report`, `cost`, `replay`, `list`, `data`, `workload`, `explain`, `sim`, `node` | one command each |
+//! | `run`, `report`, `replay`, `list`, `data`, `engines`, `workload`, `explain`, `sim`, `node` | one command each |
 //! | `hidden` | commands for child processes and scripts |
 //! | `shell` | completions and man pages, made from these definitions |
 
@@ -19,6 +20,7 @@ pub(crate) mod cluster;
 pub(crate) mod cost;
 pub(crate) mod compare;
 pub(crate) mod data;
+pub(crate) mod engines;
 pub(crate) mod exit;
 pub(crate) mod explain;
 pub(crate) mod gate_proof;
@@ -85,6 +87,7 @@ pub(crate) enum Command {
     List(list::ListArgs),
     Doctor(list::DoctorArgs),
     Data(data::DataArgs),
+    Engines(engines::EnginesArgs),
     Workload(workload::WorkloadArgs),
     Explain(explain::ExplainArgs),
     Sim(sim::SimArgs),
@@ -93,6 +96,8 @@ pub(crate) enum Command {
     GateProof(gate_proof::GateProofArgs),
     #[command(hide = true)]
     EngineHost(hidden::EngineHostArgs),
+    #[command(hide = true)]
+    EngineKeeper(hidden::EngineKeeperArgs),
     #[command(hide = true)]
     Answers(hidden::AnswersArgs),
     Completions(shell::CompletionsArgs),

@@ -2,6 +2,7 @@
 
 use super::cluster::{Clusters, Seeds};
 use super::compare::Judging;
+use super::engines::Products;
 use super::pattern::Pattern;
 use super::place::{DataDir, Resources};
 use super::value::{Timeout, Trials, family_parser};
@@ -20,7 +21,8 @@ pub(crate) struct RunArgs {
     /// Runs this suite: smoke takes seconds, 1gb is the usual one. `bench list suites` shows all.
     #[arg(long, value_name = "NAME", required_unless_present_any = ["resume", "workload_dir"])]
     pub(crate) suite: Option<String>,
-    /// Runs these engines only, by name, separated by commas [default: all]. `bench list engines` shows them.
+    /// Runs these engines only, by name, separated by commas, products included; all stands for everything that
+    /// `bench list engines` shows [default: every engine of this build].
     #[arg(long, value_name = "A,B", value_delimiter = ',')]
     pub(crate) engines: Vec<String>,
     /// Runs these families only [default: all of the suite].
@@ -37,6 +39,8 @@ pub(crate) struct RunArgs {
     pub(crate) resources: Resources,
     #[command(flatten)]
     pub(crate) clusters: Clusters,
+    #[command(flatten)]
+    pub(crate) products: Products,
     /// Measures each engine style also with each of its mechanisms switched off, one at a time, and reports what each is
     /// worth on each workload.
     #[arg(long)]
@@ -64,7 +68,7 @@ pub(crate) struct RunArgs {
     #[arg(long, value_name = "DIR", conflicts_with_all = [
         "suite", "engines", "families", "workloads", "workload_dir", "slots", "memory", "set", "trials", "protocol",
         "timeout", "seed", "out", "spans", "keep_results", "cluster", "nodes", "scaling", "node_limits", "faults", "ablate",
-        "dry_run", "against", "budget", "allow",
+        "dry_run", "against", "budget", "allow", "configs", "attach",
     ])]
     pub(crate) resume: Option<PathBuf>,
     /// Prints the cases, how many trials they get and the estimated time and space, then stops: nothing is made or run.

@@ -43,6 +43,9 @@ pub(crate) enum ValueError {
     /// Neither a seed nor a row of seeds.
     #[error("give a number, or a row of at most 1000 such as 1..20")]
     Seeds,
+    /// Not a product with an address.
+    #[error("give NAME=ADDRESS, such as spark=spark://host:7077; `bench engines list` shows the products")]
+    Attach,
     /// Not a setting.
     #[error("give ENGINE.KEY=VALUE, such as stagedag.speculation=off; `bench list engines` shows every key")]
     Setting,

@@ -6,8 +6,8 @@ use crate::cli::exit;
 use crate::cli::explain::ExplainArgs;
 use crate::cli::pattern::Pattern;
 use crate::interrupt;
+use crate::products::{Products, Provider};
 use anyhow::{Context, Result, anyhow};
-use bench_lab::hosted::HostedProvider;
 use bench_lab::live::{EngineProvider, Failure, Limits};
 use bench_suite::DataStore;
 use std::time::Duration;
@@ -50,9 +50,10 @@ struct Plan {
 /// Asks the engine in a process of its own, which Ctrl-C ends at any time.
 fn plans(args: &ExplainArgs, selection: &mut Selection, store: &DataStore) -> Result<Result<Vec<Plan>, Failure>> {
     let datasets = selection.open(store)?;
-    let spec = setup::engine_spec(&args.engine, &args.resources, args.analyze)?;
+    let products = Products::open(&args.folder)?;
+    let spec = setup::engine_spec(&args.engine, &args.resources, args.analyze, &products)?;
     let scratch = setup::scratch_beside(store)?;
-    let provider = HostedProvider::this_program(scratch.path().to_owned()).context("cannot find this program")?;
+    let provider = Provider::new(products, scratch.path().to_owned())?;
     let stop = interrupt::flag();
     let limits = Limits { timeout: None, grace: Duration::ZERO, stop: &stop, trace: false };
     Ok(provider.start(&spec, &stop).and_then(|mut live| {

@@ -5,8 +5,10 @@ use super::{say, say_json};
 use crate::cli::exit;
 use crate::cli::list::{ListArgs, ListWhat};
 use crate::engines;
+use crate::products::Products;
 use anyhow::Result;
-use bench_model::{Bytes, Tuning};
+use bench_external::State;
+use bench_model::{Bytes, Capabilities, Tuning};
 use serde::Serialize;
 use std::path::Path;
 
@@ -15,8 +17,8 @@ const LISTED: [&str; 2] = ["smoke", "overhead"];
 
 pub(super) fn list(args: &ListArgs) -> Result<u8> {
     match &args.what {
-        ListWhat::Engines { output } => {
-            let rows = engine_rows();
+        ListWhat::Engines { folder, output } => {
+            let rows = engine_rows(&Products::open(folder)?);
             if output.json { say_json(&rows)? } else { say(&engine_text(&rows))? }
         }
         ListWhat::Workloads { workload_dir, output } => {
@@ -33,8 +35,11 @@ pub(super) fn list(args: &ListArgs) -> Result<u8> {
 
 #[derive(Serialize)]
 struct EngineRow {
-    name: &'static str,
-    about: &'static str,
+    name: String,
+    about: String,
+    /// Why it cannot be started here; only of products.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    missing: Option<String>,
     families: Vec<&'static str>,
     switches: Vec<SwitchRow>,
 }
@@ -46,30 +51,43 @@ struct SwitchRow {
     help: &'static str,
 }
 
-fn engine_rows() -> Vec<EngineRow> {
-    let rows = engines::all().into_iter().map(|engine| {
+fn engine_rows(products: &Products) -> Vec<EngineRow> {
+    let own = engines::all().into_iter().map(|engine| {
         let can = engine.capabilities();
-        let defaults = Tuning::defaults(can.switches);
-        let default = |key: &str| defaults.iter().find(|(k, _)| *k == key).map(|(_, v)| v.to_string());
-        let switches = can.switches.iter().map(|s| SwitchRow {
-            key: s.name,
-            default: default(s.name).unwrap_or_default(),
-            help: s.help,
-        });
-        EngineRow {
-            name: engine.name(),
-            about: can.about,
-            families: can.families.iter().map(|f| f.name()).collect(),
-            switches: switches.collect(),
-        }
+        engine_row(engine.name(), can.about, None, &can)
     });
-    rows.collect()
+    let others = products.catalog.iter().map(|product| {
+        let missing = match products.store.state(product) {
+            State::Installed { .. } => None,
+            State::Missing { why } => Some(why),
+        };
+        engine_row(&product.name, &product.about, missing, &Products::capabilities(product))
+    });
+    own.chain(others).collect()
+}
+
+fn engine_row(name: &str, about: &str, missing: Option<String>, can: &Capabilities) -> EngineRow {
+    let defaults = Tuning::defaults(can.switches);
+    let default = |key: &str| defaults.iter().find(|(k, _)| *k == key).map(|(_, v)| v.to_string());
+    let switches = can.switches.iter().map(|s| SwitchRow {
+        key: s.name,
+        default: default(s.name).unwrap_or_default(),
+        help: s.help,
+    });
+    EngineRow {
+        name: name.to_owned(),
+        about: about.to_owned(),
+        missing,
+        families: can.families.iter().map(|f| f.name()).collect(),
+        switches: switches.collect(),
+    }
 }
 
 fn engine_text(rows: &[EngineRow]) -> String {
     let mut lines = Vec::new();
     for row in rows {
         lines.push(format!("{:<14} {} [{}]", row.name, row.about, row.families.join(", ")));
+        lines.extend(row.missing.iter().map(|why| format!("    {why}")));
         for s in &row.switches {
             lines.push(format!("    {:<26} {:>10}  {}", s.key, s.default, s.help));
         }

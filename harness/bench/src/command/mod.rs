@@ -7,6 +7,7 @@ mod compare;
 mod data;
 mod doctor;
 mod engine_host;
+mod engines;
 mod explain;
 mod gate_proof;
 mod history;
@@ -45,11 +46,13 @@ pub(crate) fn run(cli: Cli) -> Result<u8> {
         Command::List(args) => list::list(&args),
         Command::Doctor(args) => doctor::doctor(&args),
         Command::Data(args) => data::data(args),
+        Command::Engines(args) => engines::engines(&args),
         Command::Workload(args) => workload::workload(&args),
         Command::Explain(args) => explain::explain(&args),
         Command::Sim(args) => sim::sim(&args),
         Command::Node(args) => node::serve(&args),
         Command::EngineHost(args) => engine_host::serve(&args),
+        Command::EngineKeeper(args) => engines::keep(&args.command),
         Command::Answers(args) => answers::answers(&args),
         Command::Completions(args) => {
             let mut script = Vec::new();

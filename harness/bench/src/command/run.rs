@@ -53,7 +53,7 @@ pub(super) fn run(args: RunArgs) -> Result<u8> {
 }
 
 fn start(args: &RunArgs) -> Result<u8> {
-    let command_line = command_line::of_this_run(&args.data.path)?;
+    let command_line = command_line::of_this_run(&args.data.path, &args.products.folder.path)?;
     if let Some(base) = &args.against {
         compare::check(base, &args.judging)?;
     }
@@ -90,7 +90,7 @@ fn judged(carried: u8, args: &RunArgs, out: &Path) -> Result<u8> {
 
 /// Continues a run with the very command line it was started with, and only if everything it measures is the same.
 fn resume(folder: &Path, json: bool) -> Result<u8> {
-    command_line::refuse_data_option()?;
+    command_line::refuse_folder_options()?;
     let resumed = Journal::resume(folder)?;
     if let Some(torn) = resumed.torn {
         tell(&format!("cut off an unfinished line of {} bytes; its trial runs again", torn.bytes));

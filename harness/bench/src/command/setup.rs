@@ -1,8 +1,13 @@
 //! How engines are started: the same resources for all of them.
 
+use crate::cli::engines::Config;
 use crate::cli::place::Resources;
+use crate::cli::run::RunArgs;
+use crate::cli::value::Setting;
 use crate::engines;
+use crate::products::{ALL, Products};
 use anyhow::{Context, Result, bail};
+use bench_external::{CONFIG, Product};
 use bench_lab::hosted::ScratchRoot;
 use bench_lab::live::EngineSpec;
 use bench_model::{Bytes, Capabilities, ClusterSpec, NodeLimits, Tuning};
@@ -14,15 +19,16 @@ use std::collections::BTreeMap;
 ///
 /// # Errors
 /// An engine that is not there or named twice, a setting that does not fit, or settings for an engine that is not used.
-pub(super) fn engine_specs(
-    names: &[String],
-    resources: &Resources,
-    spans: bool,
-    clusters: &[ClusterSpec],
-    ablate: bool,
-) -> Result<Vec<EngineSpec>> {
-    let names: Vec<&str> =
-        if names.is_empty() { engines::NAMES.to_vec() } else { names.iter().map(String::as_str).collect() };
+pub(super) fn engine_specs(args: &RunArgs, clusters: &[ClusterSpec], products: &Products) -> Result<Vec<EngineSpec>> {
+    let (resources, spans) = (&args.resources, args.spans);
+    let names: Vec<&str> = match args.engines.as_slice() {
+        [] => engines::NAMES.to_vec(),
+        [all] if all == ALL => products.names(),
+        names => names.iter().map(String::as_str).collect(),
+    };
+    if let Some(attach) = args.products.attach.iter().find(|a| !names.contains(&a.engine.as_str())) {
+        bail!("--attach {}={}: engine `{}` is not part of this run", attach.engine, attach.address, attach.engine);
+    }
     if let Some(setting) = resources.set.iter().find(|s| !names.contains(&s.engine.as_str())) {
         bail!("--set {}.{}: engine `{}` is not part of this run", setting.engine, setting.key, setting.engine);
     }
@@ -31,9 +37,13 @@ pub(super) fn engine_specs(
         if specs.iter().any(|s| s.name == name) {
             bail!("engine `{name}` is named twice; the A/A arm measures an engine twice by itself");
         }
-        let can = engines::by_name(name)?.capabilities();
+        if let Some(product) = products.catalog.find(name) {
+            specs.extend(product_specs(product, args)?);
+            continue;
+        }
+        let can = capabilities(name, products)?;
         let spec = resolved(name, &can, resources, spans)?;
-        let variants = if ablate { ablations(&spec, &can, resources)? } else { vec![spec] };
+        let variants = if args.ablate { ablations(&spec, &can, resources)? } else { vec![spec] };
         specs.extend(variants.iter().flat_map(|spec| on_clusters(spec, &can, resources, clusters)));
     }
     Ok(specs)
@@ -43,8 +53,44 @@ pub(super) fn engine_specs(
 ///
 /// # Errors
 /// As for [`engine_specs`].
-pub(super) fn engine_spec(name: &str, resources: &Resources, spans: bool) -> Result<EngineSpec> {
-    resolved(name, &engines::by_name(name)?.capabilities(), resources, spans)
+pub(super) fn engine_spec(name: &str, resources: &Resources, spans: bool, products: &Products) -> Result<EngineSpec> {
+    resolved(name, &capabilities(name, products)?, resources, spans)
+}
+
+fn capabilities(name: &str, products: &Products) -> Result<Capabilities> {
+    if let Some(product) = products.catalog.find(name) {
+        return Ok(Products::capabilities(product));
+    }
+    if !engines::NAMES.contains(&name) {
+        bail!("unknown engine `{name}`; known: {}", products.names().join(", "));
+    }
+    Ok(engines::by_name(name)?.capabilities())
+}
+
+/// A product in each of its configurations that are asked for, here or on its own cluster. It accounts for no spans.
+fn product_specs(product: &Product, args: &RunArgs) -> Result<Vec<EngineSpec>> {
+    let name = product.name.as_str();
+    let mut attached = args.products.attach.iter().filter(|a| a.engine == name);
+    let cluster = match (attached.next(), attached.next()) {
+        (None, _) => ClusterSpec::Local,
+        (Some(_), Some(_)) => bail!("--attach {name}=...: one cluster per run"),
+        (Some(a), None) if product.can_attach(&a.address) => ClusterSpec::Attached { address: a.address.clone() },
+        (Some(_), None) if product.attach.is_empty() => bail!("--attach: `{name}` has no clusters"),
+        (Some(_), None) => bail!("--attach: an address of `{name}` begins with {}", product.attach.join(" or ")),
+    };
+    let can = Products::capabilities(product);
+    let is_set = args.resources.settings_for(name).any(|(key, _)| key == CONFIG[0].name);
+    if is_set || args.products.configs.is_empty() {
+        return Ok(vec![EngineSpec { cluster, ..resolved(name, &can, &args.resources, false)? }]);
+    }
+    let in_config = |config: &Config| {
+        let chosen =
+            Setting { engine: name.to_owned(), key: CONFIG[0].name.to_owned(), value: config.name().to_owned() };
+        let mut resources = args.resources.clone();
+        resources.set.push(chosen);
+        Ok(EngineSpec { cluster: cluster.clone(), ..resolved(name, &can, &resources, false)? })
+    };
+    args.products.configs.iter().map(in_config).collect()
 }
 
 fn resolved(name: &str, can: &Capabilities, resources: &Resources, spans: bool) -> Result<EngineSpec> {
@@ -105,7 +151,7 @@ fn on_clusters(
     let on = |cluster: &ClusterSpec| {
         let shared = match cluster {
             ClusterSpec::Processes { nodes } | ClusterSpec::Emulated { nodes, .. } => *nodes,
-            ClusterSpec::Local | ClusterSpec::Hosts { .. } => 1,
+            ClusterSpec::Local | ClusterSpec::Hosts { .. } | ClusterSpec::Attached { .. } => 1,
         };
         let slots = resources.slots.map_or_else(|| (spec.slots / shared).max(1), |s| s.get());
         EngineSpec { slots, variant: limited(&spec.variant, cluster), cluster: cluster.clone(), ..spec.clone() }
@@ -117,7 +163,10 @@ fn on_clusters(
 fn limited(variant: &str, cluster: &ClusterSpec) -> String {
     let limits = match cluster {
         ClusterSpec::Emulated { limits, .. } => *limits,
-        ClusterSpec::Local | ClusterSpec::Processes { .. } | ClusterSpec::Hosts { .. } => NodeLimits::default(),
+        ClusterSpec::Local
+        | ClusterSpec::Processes { .. }
+        | ClusterSpec::Hosts { .. }
+        | ClusterSpec::Attached { .. } => NodeLimits::default(),
     };
     let named = [
         cluster.tls().map(|_| "tls=on".to_owned()),
@@ -149,6 +198,10 @@ pub(super) fn scratch_beside(store: &DataStore) -> Result<ScratchRoot> {
 
 /// An engine as the run's context describes it.
 pub(super) fn context_of(spec: &EngineSpec, version: String) -> EngineContext {
+    let mut settings = BTreeMap::new();
+    if let ClusterSpec::Attached { address } = &spec.cluster {
+        settings.insert("attach".to_owned(), address.clone());
+    }
     EngineContext {
         name: spec.name.clone(),
         variant: spec.variant.clone(),
@@ -156,7 +209,7 @@ pub(super) fn context_of(spec: &EngineSpec, version: String) -> EngineContext {
         slots: spec.slots,
         memory_bytes: spec.memory.map(Bytes::get),
         tuning: spec.tuning.clone(),
-        settings: BTreeMap::new(),
+        settings,
     }
 }
 

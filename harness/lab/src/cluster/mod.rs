@@ -104,7 +104,9 @@ impl Launcher for ClusterLauncher {
         let scratch = scratch.join(node.to_string());
         let disk = self.own_disks.load(Ordering::Relaxed).then_some(scratch.as_path());
         match cluster {
-            ClusterSpec::Local => Err("a local cluster has no node processes".to_owned()),
+            ClusterSpec::Local | ClusterSpec::Attached { .. } => {
+                Err(format!("a cluster that is {} has no node processes", cluster.name()))
+            }
             ClusterSpec::Processes { .. } => {
                 empty(&scratch);
                 processes::launch(&self.argv("127.0.0.1:0", &scratch), disk)

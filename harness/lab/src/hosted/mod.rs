@@ -6,10 +6,14 @@
 //! | `wire` | the messages |
 //! | `serve` | the child's side, for engines of this repository |
 //! | `session` | the parent's side: one request at a time, never a hang |
+//! | `keeper` | the parent of what products leave behind |
 //! | `process` | spawning, watching and killing the child |
 //! | `provider` | engines for the runner, one process each |
+//! | `conformance` | whether a driver keeps to the protocol |
 //! | `scratch` | folders that do not outlive their run, however it ends |
 
+mod conformance;
+mod keeper;
 mod process;
 mod provider;
 mod scratch;
@@ -17,6 +21,8 @@ mod serve;
 mod session;
 mod wire;
 
+pub use conformance::{Finding, Verdict, check};
+pub use keeper::keep;
 pub use provider::HostedProvider;
 pub use scratch::ScratchRoot;
 pub use serve::{ServeError, serve};

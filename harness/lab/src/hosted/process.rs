@@ -1,7 +1,8 @@
 //! A child process behind three pipes, watched by one loop: nothing it does or fails to do can block its parent.
 
+use super::session::Origin;
 use super::wire::MAX_MESSAGE_BYTES;
-use crate::offspring::{Isolation, die_with_parent};
+use crate::offspring::{Isolation, die_with_parent, kill_below};
 use std::collections::VecDeque;
 use std::ffi::OsString;
 use std::io::{self, Read, Write};
@@ -17,18 +18,13 @@ const STDERR_TAIL_BYTES: usize = 4096;
 const INTERRUPT_LATENCY: Duration = Duration::from_millis(50);
 /// How long a process whose output ended may take to exit by itself, so that its own status is reported.
 const EXIT_PATIENCE: Duration = Duration::from_millis(500);
-/// What of the parent's environment a child sees. Anything else may be a secret.
-const ENVIRONMENT: [&str; 15] = [
-    "PATH",
-    "HOME",
-    "USER",
-    "LANG",
-    "LC_ALL",
-    "LC_CTYPE",
-    "TZ",
-    "TMPDIR",
-    "JAVA_HOME",
-    "LD_LIBRARY_PATH",
+/// How long it may take to kill what is below a child.
+const KILL_PATIENCE: Duration = Duration::from_secs(5);
+/// What of the parent's environment any child sees. Anything else may be a secret.
+const ENVIRONMENT: [&str; 10] =
+    ["PATH", "HOME", "USER", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "TMPDIR", "JAVA_HOME", "LD_LIBRARY_PATH"];
+/// What an engine of this build sees besides.
+const OWN_ENVIRONMENT: [&str; 5] = [
     "RUST_LOG",
     "RUST_BACKTRACE",
     "BENCH_DATA",
@@ -37,7 +33,7 @@ const ENVIRONMENT: [&str; 15] = [
     "SSH_AUTH_SOCK",
 ];
 
-/// A running child in a process group of its own. Dropping it kills the group.
+/// A running child in a process group of its own. Dropping it kills the group and whatever is below the child.
 ///
 /// The kernel kills the child when the thread that spawned it ends: keep that thread alive as long as the child.
 #[derive(Debug)]
@@ -71,13 +67,15 @@ pub(super) enum Heard {
 
 impl Process {
     /// Starts `argv` with a scrubbed environment plus `environment`.
-    pub(super) fn spawn(argv: &[OsString], environment: &[(OsString, OsString)]) -> io::Result<Self> {
+    pub(super) fn spawn(argv: &[OsString], origin: Origin, environment: &[(OsString, OsString)]) -> io::Result<Self> {
         let (program, arguments) =
             argv.split_first().ok_or_else(|| io::Error::new(io::ErrorKind::InvalidInput, "empty command line"))?;
         let mut command = Command::new(program);
         command.args(arguments).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         command.env_clear();
-        command.envs(ENVIRONMENT.iter().filter_map(|name| Some((*name, std::env::var_os(name)?))));
+        let own: &[&str] = if origin == Origin::ThisBuild { &OWN_ENVIRONMENT } else { &[] };
+        let passed = ENVIRONMENT.iter().chain(own);
+        command.envs(passed.filter_map(|name| Some((*name, std::env::var_os(name)?))));
         command.envs(environment.iter().map(|(name, value)| (name, value)));
         command.process_group(0);
         die_with_parent(&mut command, Isolation::None);
@@ -143,6 +141,19 @@ impl Process {
                 over = self.observe().is_some();
             }
         }
+    }
+
+    /// A line that was heard too early; the next exchange hears it.
+    pub(super) fn put_back(&mut self, mut line: Vec<u8>) {
+        line.push(b'\n');
+        line.append(&mut self.received);
+        self.received = line;
+        self.scanned = 0;
+    }
+
+    /// Ends its input.
+    pub(super) fn close_input(&mut self) {
+        self.stdin = None;
     }
 
     /// Writes what fits into the pipe; returns the rest.
@@ -282,12 +293,14 @@ impl Process {
         self.epitaph();
     }
 
-    /// Kills the whole group and reaps the child. Only the first call does: afterwards the number of the group is free to
+    /// Kills everything below the child, wherever it went, and the whole group, and reaps the child. Only the first call does: afterwards the number of the group is free to
     /// be somebody else's.
     pub(super) fn kill(&mut self) {
         if self.ended.is_some() {
             return;
         }
+        // While the child lives: afterwards nobody could tell whose the others were.
+        kill_below(self.child.id(), KILL_PATIENCE);
         if let Ok(group) = libc::pid_t::try_from(self.child.id()) {
             // Reaping later than killing keeps the pid from naming somebody else's group.
             #[expect(unsafe_code, reason = "killing a process group has no safe interface")]

@@ -6,7 +6,7 @@ use crate::live::{Digested, EngineProvider, EngineSpec, Failure, Keep, Limits, L
 use bench_model::{Check, ClusterSpec, Dataset, EngineSetup, FaultOutcome, FaultPlan, Workload};
 use std::ffi::OsString;
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
@@ -36,8 +36,17 @@ impl HostedProvider {
     }
 }
 
-impl EngineProvider for HostedProvider {
-    fn start(&self, engine: &EngineSpec, stop: &AtomicBool) -> Result<Box<dyn LiveEngine>, Failure> {
+impl HostedProvider {
+    /// Starts an engine as whatever `host` makes of its scratch folder, in place of `host... NAME`: a product's driver.
+    ///
+    /// # Errors
+    /// See [`Failure`].
+    pub fn start_as(
+        &self,
+        engine: &EngineSpec,
+        host: impl FnOnce(&Path) -> Result<HostedEngine, Failure>,
+        stop: &AtomicBool,
+    ) -> Result<Box<dyn LiveEngine>, Failure> {
         let number = self.started.fetch_add(1, Ordering::Relaxed);
         let scratch = Scratch::create(self.scratch.join(format!("{}-{}-{number}", engine.name, std::process::id())))?;
         let setup = EngineSetup {
@@ -48,12 +57,20 @@ impl EngineProvider for HostedProvider {
             spans: engine.spans,
             cluster: engine.cluster.clone(),
         };
+        // Before the engine starts: one that is killed while it starts its nodes leaves something too.
+        let has_nodes = !matches!(engine.cluster, ClusterSpec::Local | ClusterSpec::Attached { .. });
+        let traces = has_nodes.then_some(Traces);
+        let session = host(&scratch.0)?.start(&setup, stop)?;
+        Ok(Box::new(Hosted { session, _traces: traces, _scratch: scratch }))
+    }
+}
+
+impl EngineProvider for HostedProvider {
+    fn start(&self, engine: &EngineSpec, stop: &AtomicBool) -> Result<Box<dyn LiveEngine>, Failure> {
         let mut argv = self.host.clone();
         argv.push(engine.name.clone().into());
-        // Before the engine starts: one that is killed while it starts its nodes leaves something too.
-        let traces = (engine.cluster != ClusterSpec::Local).then_some(Traces);
-        let session = HostedEngine { argv, environment: Vec::new(), origin: self.origin }.start(&setup, stop)?;
-        Ok(Box::new(Hosted { session, _traces: traces, _scratch: scratch }))
+        let host = HostedEngine { argv, environment: Vec::new(), origin: self.origin };
+        self.start_as(engine, |_| Ok(host), stop)
     }
 }
 

@@ -27,6 +27,8 @@ const DIGEST_PATIENCE: Duration = Duration::from_secs(3600);
 const DISCARD_PATIENCE: Duration = Duration::from_secs(60);
 /// How long a polite process may take to say goodbye.
 const STOP_PATIENCE: Duration = Duration::from_secs(2);
+/// How long a product may: a virtual machine and its workers have something to end.
+const FOREIGN_STOP_PATIENCE: Duration = Duration::from_secs(15);
 
 /// Whose code answers, and hence how far it is believed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -69,7 +71,7 @@ impl HostedEngine {
     /// # Errors
     /// The process cannot be spawned, speaks something else, or refuses.
     pub fn start(&self, setup: &EngineSetup, stop: &AtomicBool) -> Result<HostedSession, Failure> {
-        let process = Process::spawn(&self.argv, &self.environment).map_err(|e| Failure::Spawn {
+        let process = Process::spawn(&self.argv, self.origin, &self.environment).map_err(|e| Failure::Spawn {
             command: self.argv.iter().map(|a| a.to_string_lossy()).collect::<Vec<_>>().join(" "),
             why: e.to_string(),
         })?;
@@ -80,7 +82,7 @@ impl HostedEngine {
             version: String::new(),
             next_id: 1,
             dead: false,
-            is_elsewhere: matches!(setup.cluster, ClusterSpec::Hosts { .. }),
+            is_elsewhere: matches!(setup.cluster, ClusterSpec::Hosts { .. } | ClusterSpec::Attached { .. }),
             struck: Vec::new(),
         };
         let deadline = Instant::now() + START_PATIENCE;
@@ -248,7 +250,11 @@ impl HostedSession {
     /// Ends the process politely, and by force if that takes longer than a moment.
     pub fn stop(&mut self) {
         let never = AtomicBool::new(false);
-        if !self.dead && self.ask("stop", Request::Stop, STOP_PATIENCE, &never).is_ok() {
+        let patience = match self.origin {
+            Origin::ThisBuild => STOP_PATIENCE,
+            Origin::Foreign => FOREIGN_STOP_PATIENCE,
+        };
+        if !self.dead && self.ask("stop", Request::Stop, patience, &never).is_ok() {
             self.process.finish();
         }
         self.bury();

@@ -10,28 +10,32 @@ use std::path::{Path, PathBuf};
 
 /// The option that says where tables lie; the environment can say so too.
 const DATA: &str = "--data";
+/// The option that says where products are installed, likewise.
+const ENGINES: &str = "--engines-dir";
 
 /// This process's command line with absolute paths, and with the folder of the tables even if the environment named it.
 ///
 /// # Errors
 /// A word or path that is not UTF-8: the record is JSON and could not hold it.
-pub(super) fn of_this_run(data: &Path) -> Result<Vec<String>> {
-    repeatable(std::env::args_os().skip(1), data)
+pub(super) fn of_this_run(data: &Path, engines: &Path) -> Result<Vec<String>> {
+    repeatable(std::env::args_os().skip(1), data, engines)
 }
 
 /// A resumed run reads the tables that it was started with. What the environment says is for new runs; what the command line
 /// says would be ignored, and is refused instead.
 ///
 /// # Errors
-/// The command line names a folder of tables.
-pub(super) fn refuse_data_option() -> Result<()> {
-    if std::env::args_os().any(|word| names(&word.to_string_lossy(), DATA)) {
-        bail!("{DATA} cannot be used with --resume: the run goes on with the tables it was started with");
+/// The command line names a folder of tables or products.
+pub(super) fn refuse_folder_options() -> Result<()> {
+    for (option, what) in [(DATA, "tables"), (ENGINES, "products")] {
+        if std::env::args_os().any(|word| names(&word.to_string_lossy(), option)) {
+            bail!("{option} cannot be used with --resume: the run goes on with the {what} it was started with");
+        }
     }
     Ok(())
 }
 
-fn repeatable(words: impl Iterator<Item = OsString>, data: &Path) -> Result<Vec<String>> {
+fn repeatable(words: impl Iterator<Item = OsString>, data: &Path, engines: &Path) -> Result<Vec<String>> {
     let options = options();
     let kind = |name: &str| options.iter().find(|(option, _)| option == name).map(|(_, kind)| *kind);
     let mut line = vec!["bench".to_owned()];
@@ -49,8 +53,10 @@ fn repeatable(words: impl Iterator<Item = OsString>, data: &Path) -> Result<Vec<
         };
         line.push(kept);
     }
-    if !line.iter().any(|word| names(word, DATA)) {
-        line.extend([DATA.to_owned(), absolute(data)?]);
+    for (option, folder) in [(DATA, data), (ENGINES, engines)] {
+        if !line.iter().any(|word| names(word, option)) {
+            line.extend([option.to_owned(), absolute(folder)?]);
+        }
     }
     Ok(line)
 }
@@ -108,7 +114,11 @@ mod tests {
     use std::os::unix::ffi::OsStringExt;
 
     fn kept(line: &str, data: &str) -> Vec<String> {
-        repeatable(line.split_whitespace().map(OsString::from), Path::new(data)).unwrap()
+        let mut kept =
+            repeatable(line.split_whitespace().map(OsString::from), Path::new(data), Path::new("/e")).unwrap();
+        // Where products are installed is always said, and said last.
+        assert_eq!(kept.split_off(kept.len() - 2), ["--engines-dir", "/e"]);
+        kept
     }
 
     #[test]
@@ -131,13 +141,16 @@ mod tests {
     fn every_option_that_depends_on_the_current_folder_is_known() {
         let mut names: Vec<String> = options().into_iter().map(|(name, _)| name).collect();
         names.sort();
-        assert_eq!(names, ["--against", "--allow", "--cluster", "--data", "--out", "--resume", "--workload-dir"]);
+        let known = [
+            "--against", "--allow", "--cluster", "--data", "--engines-dir", "--out", "--resume", "--workload-dir",
+        ];
+        assert_eq!(names, known);
     }
 
     #[test]
     fn words_that_are_no_text_are_refused_before_any_work() {
         let words = ["run".into(), OsString::from_vec(b"--out=\xff".to_vec())];
-        let said = repeatable(words.into_iter(), Path::new("d")).unwrap_err().to_string();
+        let said = repeatable(words.into_iter(), Path::new("d"), Path::new("e")).unwrap_err().to_string();
         assert!(said.contains("is not UTF-8"), "{said}");
     }
 }

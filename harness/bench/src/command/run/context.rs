@@ -3,8 +3,9 @@
 use super::super::{identity::Identity, setup};
 use super::parts::Ready;
 use crate::build_id::build;
+use crate::products::Provider;
+use crate::progress::tell;
 use anyhow::{Context, Result, bail};
-use bench_lab::hosted::HostedProvider;
 use bench_lab::live::{EngineProvider, EngineSpec, Failure};
 use bench_lab::machine::Doctor;
 use bench_lab::runner::Plan;
@@ -127,11 +128,7 @@ fn difference<'a, T: PartialEq>(before: &'a [T], now: &'a [T]) -> Option<&'a T> 
 ///
 /// # Errors
 /// An engine that does not start.
-pub(super) fn engines(
-    plans: &[Plan],
-    provider: &HostedProvider,
-    stop: &AtomicBool,
-) -> Result<Option<Vec<EngineContext>>> {
+pub(super) fn engines(plans: &[Plan], provider: &Provider, stop: &AtomicBool) -> Result<Option<Vec<EngineContext>>> {
     // One that takes part at several scales is the same engine.
     let mut heard: Vec<&EngineSpec> = Vec::new();
     let mut engines = Vec::new();
@@ -142,6 +139,13 @@ pub(super) fn engines(
         let live = match provider.start(spec, stop) {
             Ok(live) => live,
             Err(Failure::Interrupted) => return Ok(None),
+            // Its trials say the same, each as an outcome of its own.
+            Err(failure) if provider.is_product(&spec.name) && failure.outcome().is_some() => {
+                tell(&format!("{}: {failure}", spec.name));
+                engines.push(setup::context_of(spec, "unknown: it did not start".to_owned()));
+                heard.push(spec);
+                continue;
+            }
             Err(failure) => bail!("engine {} does not start: {failure}", spec.name),
         };
         engines.push(setup::context_of(spec, live.version().to_owned()));

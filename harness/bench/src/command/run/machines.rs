@@ -87,7 +87,10 @@ impl EngineProvider for Watched<'_> {
 pub(super) fn hosts(cluster: &ClusterSpec) -> Option<&[SshHost]> {
     match cluster {
         ClusterSpec::Hosts { hosts, .. } => Some(hosts),
-        ClusterSpec::Local | ClusterSpec::Processes { .. } | ClusterSpec::Emulated { .. } => None,
+        ClusterSpec::Local
+        | ClusterSpec::Processes { .. }
+        | ClusterSpec::Emulated { .. }
+        | ClusterSpec::Attached { .. } => None,
     }
 }
 

@@ -82,7 +82,7 @@ fn effort(args: &RunArgs, part: &Part) -> Effort {
 /// # Errors
 /// Standard output.
 pub(super) fn dry_run(args: &RunArgs, prepared: &Prepared, doctor: &Doctor, out: &Path) -> Result<u8> {
-    let plans: Vec<Plan> = prepared.parts.iter().map(|part| plan(args, part, Vec::new())).collect();
+    let plans: Vec<Plan> = prepared.parts.iter().map(|part| plan(args, part, Vec::new(), &prepared.products)).collect();
     let cases: Vec<Case> = plans.iter().flat_map(Plan::cases).collect();
     let trials: u64 = plans.iter().map(Plan::trials_total).sum();
     let needed = needs(args, prepared, machine(doctor).cores);

@@ -9,9 +9,10 @@ use super::{GRACE, PROTOCOL, REPEATS, TIMEOUT, TRIALS};
 use crate::cli::cluster::Scaling;
 use crate::cli::run::RunArgs;
 use crate::engines;
+use crate::products::{Products, Provider};
 use crate::progress::tell;
-use anyhow::{Context, Result, bail};
-use bench_lab::hosted::{HostedProvider, ScratchRoot};
+use anyhow::{Result, bail};
+use bench_lab::hosted::ScratchRoot;
 use bench_lab::live::EngineSpec;
 use bench_lab::machine::may_drop_page_cache;
 use bench_lab::runner::{OracleEngine, Plan, Twins};
@@ -33,6 +34,7 @@ pub(super) struct Prepared {
     /// At least one, scales ascending.
     pub(super) parts: Vec<Part>,
     pub(super) store: DataStore,
+    pub(super) products: Products,
 }
 
 /// A run that only has to be carried out.
@@ -40,7 +42,7 @@ pub(super) struct Ready {
     /// One for each part.
     pub(super) plans: Vec<Plan>,
     pub(super) identity: Identity,
-    pub(super) provider: HostedProvider,
+    pub(super) provider: Provider,
     pub(super) machines: Machines,
     /// Where engines keep their files; removed when the run is over.
     _scratch: ScratchRoot,
@@ -56,7 +58,8 @@ impl Ready {
 pub(super) fn prepare(args: &RunArgs) -> Result<Prepared> {
     let filter = Filter { families: &args.families, names: &args.workloads };
     let clusters = args.clusters.specs()?;
-    let specs = setup::engine_specs(&args.engines, &args.resources, args.spans, &clusters, args.ablate)?;
+    let products = Products::open(&args.products.folder)?;
+    let specs = setup::engine_specs(args, &clusters, &products)?;
     if args.protocol == Some(Protocol::ColdCache) {
         if specs.iter().any(|spec| hosts(&spec.cluster).is_some()) {
             bail!(
@@ -85,12 +88,12 @@ pub(super) fn prepare(args: &RunArgs) -> Result<Prepared> {
             scales.into_iter().map(part).collect::<Result<_>>()?
         }
     };
-    Ok(Prepared { parts, store: DataStore::new(&args.data.path) })
+    Ok(Prepared { parts, store: DataStore::new(&args.data.path), products })
 }
 
 /// Whether an engine runs over data of that scale: nodes over their own share, one process over any, as a yardstick.
 fn runs_at(spec: &EngineSpec, scale: u32) -> bool {
-    spec.cluster == ClusterSpec::Local || spec.cluster.nodes() == scale
+    matches!(spec.cluster, ClusterSpec::Local | ClusterSpec::Attached { .. }) || spec.cluster.nodes() == scale
 }
 
 impl Prepared {
@@ -120,9 +123,10 @@ impl Prepared {
             eprintln!("interrupted while machines were made ready; nothing was recorded");
             return Ok(None);
         };
-        let plans = self.parts.iter().zip(opened).map(|(part, datasets)| plan(args, part, datasets)).collect();
+        let plans =
+            self.parts.iter().zip(opened).map(|(part, datasets)| plan(args, part, datasets, &self.products)).collect();
         let scratch = setup::scratch_beside(&self.store)?;
-        let provider = HostedProvider::this_program(scratch.path().to_owned()).context("cannot find this program")?;
+        let provider = Provider::new(self.products.clone(), scratch.path().to_owned())?;
         Ok(Some(Ready { plans, identity, provider, machines, _scratch: scratch }))
     }
 }
@@ -156,9 +160,9 @@ pub(super) fn twins(args: &RunArgs) -> Twins {
     if args.clusters.faults.is_empty() { Twins::First } else { Twins::None }
 }
 
-pub(super) fn plan(args: &RunArgs, part: &Part, datasets: Vec<Arc<Dataset>>) -> Plan {
+pub(super) fn plan(args: &RunArgs, part: &Part, datasets: Vec<Arc<Dataset>>, products: &Products) -> Plan {
     let timeout = Some(args.timeout.map_or(TIMEOUT, |t| t.get()));
-    let oracle = setup::engine_spec(engines::ORACLE, &Default::default(), false).ok();
+    let oracle = setup::engine_spec(engines::ORACLE, &Default::default(), false, products).ok();
     Plan {
         suite: part.selection.name.clone(),
         scale: part.selection.scale,

@@ -1,0 +1,33 @@
+"""Suppliers who kept orders waiting."""
+
+import dask.dataframe as dd
+
+from answer import Answer
+
+from .shared import column, first_rows, nations, ordered
+
+ORDER = (["numwait", "s_name"], [False, True], 100)
+
+
+def program(tables, sql: str) -> Answer:
+    """An order qualifies by its numbers of suppliers and of late suppliers: more than one, and exactly one."""
+    pairs = ["l_orderkey", "l_suppkey"]
+    late = tables.read("lineitem", pairs, column("l_receiptdate") > column("l_commitdate"))
+    failed = tables.read("orders", ["o_orderkey"], column("o_orderstatus") == "F")
+    several = suppliers_of(tables.read("lineitem", pairs), "all_suppliers")
+    alone = suppliers_of(late, "late_suppliers")
+    orders = several[several.all_suppliers > 1].merge(alone[alone.late_suppliers == 1], on="l_orderkey")
+    orders = orders.merge(failed, left_on="l_orderkey", right_on="o_orderkey")[["l_orderkey"]]
+    saudi = nations(tables)
+    saudi = saudi[saudi.n_name == "SAUDI ARABIA"]
+    supplier = tables.read("supplier", ["s_suppkey", "s_name", "s_nationkey"])
+    supplier = supplier.merge(saudi, left_on="s_nationkey", right_on="n_nationkey")[["s_suppkey", "s_name"]]
+    waiting = late.merge(supplier, left_on="l_suppkey", right_on="s_suppkey").merge(orders, on="l_orderkey")
+    counts = waiting.groupby("s_name", sort=False).size().rename("numwait").reset_index()
+    return Answer(first_rows(counts, *ORDER), lambda rows: ordered(rows, *ORDER))
+
+
+def suppliers_of(lines: dd.DataFrame, name: str) -> dd.DataFrame:
+    """The number of different suppliers of each order."""
+    pairs = lines.drop_duplicates(split_out=True)
+    return pairs.groupby("l_orderkey", sort=False).size(split_out=True).rename(name).reset_index()

@@ -1,0 +1,11 @@
+"""Dask clusters as drivers use them: what `dask` and `dask+datafusion` share.
+
+| module | idea |
+|---|---|
+| `cluster` | a local cluster within the limits of the comparison, or an attached one; computing, cancelling, stopping |
+| `memory` | whether a worker was ended for its memory |
+"""
+
+from .cluster import Cluster
+
+__all__ = ["Cluster"]

@@ -1,0 +1,112 @@
+"""A Dask cluster: started here within the limits of the comparison, or attached to by its address."""
+
+from __future__ import annotations
+
+import math
+import zipfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import dask
+import distributed
+from bench_driver import Cancelled, DriverError, Engine
+from distributed import Client, KilledWorker, LocalCluster
+from distributed.deploy.utils import nprocesses_nthreads
+
+from .memory import MemoryWatch
+
+ATTACH_TIMEOUT_S = 30
+POLL_S = 0.2
+RESTART_TIMEOUT_S = 20
+CLUSTER_SETTINGS = {"workers", "threads_per_worker", "direct_to_workers"}
+"""Settings of this module. Names with a dot are Dask's own; what else there is belongs to the driver."""
+
+
+class Cluster:
+    """A client and, unless it is attached, the processes it started: a scheduler in this one, nannies and workers below it."""
+
+    def __init__(self, engine: Engine, packages: Sequence[Path]):
+        """`packages` are what tasks import beside installed packages; an attached cluster is sent them."""
+        self.engine = engine
+        self.memory = MemoryWatch()
+        self.local: LocalCluster | None = None
+        settings = engine.settings()
+        dask.config.set({key: value for key, value in settings.items() if "." in key})
+        direct = bool(settings.get("direct_to_workers", False))
+        setup = engine.setup
+        if setup.attach is None:
+            self.local = local_cluster(engine, settings)
+            self.client = Client(self.local, direct_to_workers=direct, set_as_default=True)
+            return
+        try:
+            self.client = Client(setup.attach, timeout=ATTACH_TIMEOUT_S, direct_to_workers=direct, set_as_default=True)
+        except (OSError, TimeoutError, ValueError) as error:
+            raise DriverError(f"no Dask scheduler answers at {setup.attach}: {error}") from error
+        self.client.upload_file(str(archive(packages, setup.scratch / "tasks.zip")))
+
+    def compute(self, value: Any) -> Any:
+        """Computes a collection; ends early when the run is cancelled, and leaves nothing running then."""
+        self.memory.reset()
+        return self.wait(self.client.compute(value))
+
+    def wait(self, future: distributed.Future) -> Any:
+        while True:
+            try:
+                return future.result(timeout=POLL_S)
+            except TimeoutError:
+                if future.done():
+                    raise
+                if self.engine.is_cancelled():
+                    self.abandon([future])
+                    raise Cancelled("cancelled") from None
+
+    def abandon(self, futures: list[distributed.Future]) -> None:
+        """Drops work. A task that has begun cannot be stopped, so workers of our own are restarted."""
+        self.client.cancel(futures, force=True)
+        if self.local is not None:
+            self.client.restart(timeout=RESTART_TIMEOUT_S)
+
+    def classify(self, error: BaseException) -> str | None:
+        """A worker that dies again and again is out of memory if its nanny said so."""
+        if isinstance(error, KilledWorker) and self.memory.heard.is_set():
+            return "out_of_memory"
+        return None
+
+    def stop(self) -> None:
+        self.memory.close()
+        self.client.close(timeout=3)
+        if self.local is not None:
+            self.local.close(timeout=4)
+
+
+def local_cluster(engine: Engine, settings: dict[str, Any]) -> LocalCluster:
+    """Workers for as many threads as there are slots, on the loopback device, without a dashboard."""
+    setup = engine.setup
+    workers, threads = nprocesses_nthreads(setup.slots)
+    workers = int(settings.get("workers", workers))
+    threads = int(settings.get("threads_per_worker", math.ceil(setup.slots / workers)))
+    limit: Any = "auto"
+    if setup.memory_bytes is not None:
+        # One limit for all of it; a worker cannot lend memory to another.
+        limit = setup.memory_bytes // workers
+    return LocalCluster(
+        n_workers=workers,
+        threads_per_worker=threads,
+        processes=True,
+        memory_limit=limit,
+        host="127.0.0.1",
+        dashboard_address=None,
+        local_directory=str(setup.scratch),
+        silence_logs=False,
+    )
+
+
+def archive(packages: Sequence[Path], target: Path) -> Path:
+    """Modules and packages as one archive that workers import from."""
+    with zipfile.ZipFile(target, "w") as archive:
+        for package in packages:
+            files = sorted(package.rglob("*.py")) if package.is_dir() else [package]
+            for file in files:
+                archive.write(file, file.relative_to(package.parent))
+    return target

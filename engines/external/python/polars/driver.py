@@ -1,0 +1,75 @@
+"""Polars in this process: SQL through its SQL context, dataframe programs as lazy frames."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import polars as pl
+import polars.exceptions as errors
+from frame import apply
+
+from bench_driver import Engine, Setup, Unsupported, Workload, serve
+
+KINDS = {
+    errors.SQLSyntaxError: "program",
+    errors.SQLInterfaceError: "unsupported",
+    errors.ColumnNotFoundError: "program",
+    errors.SchemaError: "program",
+}
+
+
+class Polars(Engine):
+    name = "polars"
+
+    def version(self) -> str:
+        return pl.__version__
+
+    def start(self, setup: Setup) -> None:
+        self.engine = self.settings()["engine"]
+        self.tables: dict[str, pl.LazyFrame] = {}
+        self.query: pl.lazyframe.in_process.InProcessQuery | None = None
+        self.answer: pl.DataFrame | None = None
+
+    def load(self, datasets) -> None:
+        self.tables = {}
+        for table in [table for dataset in datasets for table in dataset.tables]:
+            if table.format != "parquet":
+                raise Unsupported(f"this driver reads Parquet tables only, and `{table.name}` is {table.format}")
+            self.tables[table.name] = pl.scan_parquet(list(table.files))
+
+    def run(self, workload: Workload) -> int:
+        frame = self.frame(workload)
+        # In the background only so that it can be cancelled; this thread sleeps until it is done.
+        self.query = frame.collect(engine=self.engine, background=True)
+        self.answer = self.query.fetch_blocking()
+        return self.answer.height
+
+    def frame(self, workload: Workload) -> pl.LazyFrame:
+        steps = workload.steps
+        if steps is not None:
+            return apply(self.tables, steps)
+        return pl.SQLContext(self.tables).execute(self.sql(workload), eager=False)
+
+    def interrupt(self) -> None:
+        if self.query is not None:
+            self.query.cancel()
+
+    def write_result(self, path: Path) -> None:
+        self.answer.write_parquet(path)
+
+    def discard(self) -> None:
+        self.query = self.answer = None
+
+    def explain(self, workload: Workload, analyze: bool) -> str:
+        frame = self.frame(workload)
+        if analyze:
+            _, profile = frame.profile()
+            return f"{frame.explain()}\n\n{profile}"
+        return frame.explain(engine=self.engine)
+
+    def classify(self, error: BaseException) -> str | None:
+        return next((kind for known, kind in KINDS.items() if isinstance(error, known)), None)
+
+
+if __name__ == "__main__":
+    serve(Polars())

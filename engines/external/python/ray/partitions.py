@@ -1,0 +1,125 @@
+"""What runs on a whole hash partition, where Ray Data has no operator: windows and correlations.
+
+`map_groups` would call Python once per group; it is itself a hash repartition and a `map_batches` over whole blocks, which is what
+these functions are for: each is given all rows of its keys and computes all groups at once.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+
+@dataclass(frozen=True)
+class Ranked:
+    """`rank()` or `row_number()` over partitions."""
+
+    function: str
+    partition: tuple[str, ...]
+    order: tuple[tuple[str, bool, bool], ...]
+    """Column, descending, nulls first."""
+    name: str
+
+    def __call__(self, rows: pa.Table) -> pa.Table:
+        keys = [(f"__p{i}", "ascending", "at_start") for i in range(len(self.partition))]
+        sortable = {f"__p{i}": codes(rows[column]) for i, column in enumerate(self.partition)}
+        for i, (column, descending, nulls_first) in enumerate(self.order):
+            place = "at_start" if nulls_first else "at_end"
+            sortable[f"__o{i}"] = rows[column]
+            keys.append((f"__o{i}", "descending" if descending else "ascending", place))
+        order = pc.sort_indices(pa.table(sortable), sort_keys=keys).to_numpy()
+        new_group = changes([sortable[name] for name, _, _ in keys[: len(self.partition)]], order)
+        position = np.arange(len(order))
+        first = np.maximum.accumulate(np.where(new_group, position, 0))
+        place = position - first
+        if self.function == "rank":
+            tie = changes([sortable[name] for name, _, _ in keys], order)
+            place = np.maximum.accumulate(np.where(tie, position, 0)) - first
+        ranked = np.empty(len(order), dtype=np.int64)
+        ranked[order] = place + 1
+        return rows.append_column(self.name, pa.array(ranked))
+
+
+@dataclass(frozen=True)
+class Totalled:
+    """`sum`, `min`, `max`, `avg` or `count` of a column over whole partitions."""
+
+    function: str
+    partition: tuple[str, ...]
+    argument: str
+    name: str
+
+    def __call__(self, rows: pa.Table) -> pa.Table:
+        function = {"avg": "mean"}.get(self.function, self.function)
+        keys = list(self.partition)
+        totals = pa.table({**{key: codes(rows[key]) for key in keys}, "value": rows[self.argument]})
+        numbered = totals.append_column("__row", pa.array(np.arange(len(rows))))
+        grouped = totals.group_by(keys).aggregate([("value", function)])
+        joined = numbered.select(keys + ["__row"]).join(grouped, keys, join_type="inner").sort_by("__row")
+        return rows.append_column(self.name, joined[f"value_{function}"])
+
+
+@dataclass(frozen=True)
+class Correlated:
+    """`corr(x, y)` by groups: centred on the partition's means, so that no digits are lost to large sums."""
+
+    by: tuple[str, ...]
+    x: str
+    y: str
+    name: str
+
+    def __call__(self, rows: pa.Table) -> pa.Table:
+        x, y = (pc.cast(rows[column], pa.float64()) for column in (self.x, self.y))
+        both = pc.and_(pc.is_valid(x), pc.is_valid(y))
+        nothing = pa.scalar(None, pa.float64())
+        x, y = (pc.if_else(both, pc.subtract(v, pc.mean(v)), nothing) for v in (x, y))
+        products = {"x": x, "y": y, "xx": pc.multiply(x, x), "yy": pc.multiply(y, y), "xy": pc.multiply(x, y)}
+        table = pa.table({**{key: rows[key] for key in self.by}, **products})
+        sums = table.group_by(list(self.by)).aggregate([("x", "count")] + [(name, "sum") for name in products])
+        n = sums["x_count"].to_numpy().astype(float)
+        sx, sy, sxx, syy, sxy = (
+            np.nan_to_num(sums[f"{name}_sum"].to_numpy(zero_copy_only=False).astype(float)) for name in products
+        )
+        with np.errstate(divide="ignore", invalid="ignore"):
+            spread = (sxx - sx * sx / n) * (syy - sy * sy / n)
+            r = (sxy - sx * sy / n) / np.sqrt(spread)
+        result = pa.array(r, mask=~np.isfinite(r))
+        return sums.select(list(self.by)).append_column(self.name, result)
+
+
+def codes(column: pa.ChunkedArray) -> pa.Array:
+    """Equal numbers for equal values, NULL being one of them."""
+    if pa.types.is_integer(column.type) and column.null_count == 0:
+        return column.combine_chunks()
+    encoded = column.combine_chunks().dictionary_encode(null_encoding="encode")
+    return encoded.indices
+
+
+def changes(columns: list, order: np.ndarray) -> np.ndarray:
+    """Where, in this order, a row differs from the one before; the first one does."""
+    changed = np.zeros(len(order), dtype=bool)
+    if len(order):
+        changed[0] = True
+    for column in columns:
+        values = column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
+        taken = values.take(pa.array(order))
+        before, after = taken.slice(0, max(len(taken) - 1, 0)), taken.slice(1)
+        differs = pc.not_equal(before, after)
+        one_null = pc.xor(pc.is_null(before), pc.is_null(after))
+        changed[1:] |= pc.fill_null(differs, False).to_numpy(zero_copy_only=False) | one_null.to_numpy(zero_copy_only=False)
+    return changed
+
+
+@dataclass(frozen=True)
+class Each:
+    """All of these, one after the other, on one partition."""
+
+    functions: tuple
+
+    def __call__(self, rows: pa.Table) -> pa.Table:
+        for function in self.functions:
+            rows = function(rows)
+        return rows

@@ -1,0 +1,128 @@
+"""A Ray cluster of this driver, or one that was there before."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from bench_driver import DriverError, Setup
+
+SOCKET_BYTES = 107
+"""The longest path of a Unix socket."""
+SOCKET_SUFFIX = len("/session_2026-01-01_00-00-00_000000_4194304/sockets/plasma_store")
+
+ENVIRONMENT = "env."
+"""Settings of this prefix are environment variables of Ray's daemons and workers."""
+INIT = "init."
+"""Settings of this prefix are arguments of `ray.init`."""
+
+QUIET = {
+    # No network beyond loopback, and none of the reporting that would compete with the work.
+    "RAY_USAGE_STATS_ENABLED": "0",
+    "RAY_DATA_DISABLE_PROGRESS_BARS": "1",
+    "RAY_DEDUP_LOGS": "0",
+    "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
+}
+OWN = {
+    # A token would be written into the home folder and stay there; whoever is on this machine may use the cluster meanwhile.
+    "RAY_AUTH_MODE": "disabled",
+}
+
+
+class Cluster:
+    """Started when made. `settings` are those of `default.toml` or `tuned.toml`; `modules` are folders that its tasks import."""
+
+    def __init__(self, setup: Setup, settings: dict[str, Any], modules: list[Path]):
+        self.folder: Path | None = None
+        """Sockets and logs; None for a cluster that was attached to."""
+        only_modules(setup.scratch / "modules", modules)
+        os.environ.update(QUIET if setup.attach else QUIET | OWN)
+        os.environ.update({name: str(value) for name, value in given(settings, ENVIRONMENT).items()})
+        if setup.attach is None:
+            self.start(setup, settings)
+        else:
+            self.attach(setup.attach, modules)
+
+    def start(self, setup: Setup, settings: dict[str, Any]) -> None:
+        import ray
+
+        self.folder, self.short = folder_for_sockets(setup.scratch)
+        spill = setup.scratch / "spill"
+        spill.mkdir(exist_ok=True)
+        ray.init(
+            address="local",
+            num_cpus=setup.slots,
+            num_gpus=0,
+            include_dashboard=False,
+            log_to_driver=False,
+            logging_level="warning",
+            _node_ip_address="127.0.0.1",
+            _temp_dir=str(self.folder),
+            object_spilling_directory=str(spill),
+            **{name: number(value) for name, value in given(settings, INIT).items()},
+        )
+
+    def attach(self, address: str, modules: list[Path]) -> None:
+        """`ray://HOST:PORT` is a client of another machine, `HOST:PORT` the GCS of a cluster that this machine is part of."""
+        import ray
+
+        # Its workers may be on machines that do not have these files.
+        environment = {"py_modules": [str(module) for module in modules]} if modules else None
+        try:
+            ray.init(address=address, runtime_env=environment, log_to_driver=False, logging_level="warning")
+        except Exception as error:
+            raise DriverError(f"cannot attach to the Ray cluster at {address}: {error}; is it Ray {ray.__version__}?") from error
+
+    def stop(self) -> None:
+        import ray
+
+        ray.shutdown()
+        if self.folder is not None and self.short:
+            shutil.rmtree(self.folder, ignore_errors=True)
+
+
+def only_modules(folder: Path, modules: list[Path]) -> None:
+    """Lets this process and its workers import these folders and none beside them: the folders of other products' drivers are called
+    like their packages, and Ray Data uses a package that it can import."""
+    folder.mkdir()
+    for module in modules:
+        (folder / module.name).symlink_to(module)
+    drivers = Path(__file__).resolve().parent.parent
+    sys.path[:] = [entry for entry in sys.path if not entry or Path(entry).resolve() != drivers] + [str(folder)]
+    os.environ["PYTHONPATH"] = str(folder)
+
+
+def folder_for_sockets(scratch: Path) -> tuple[Path, bool]:
+    """A folder whose sockets have paths that are short enough, and whether it lies outside the scratch folder."""
+    folder = scratch / "ray"
+    if len(os.fsencode(folder)) + SOCKET_SUFFIX <= SOCKET_BYTES:
+        folder.mkdir(exist_ok=True)
+        return folder, False
+    return Path(tempfile.mkdtemp(prefix="bench-ray-")), True
+
+
+def given(settings: dict[str, Any], prefix: str) -> dict[str, Any]:
+    return {key.removeprefix(prefix): value for key, value in settings.items() if key.startswith(prefix)}
+
+
+def number(value: Any) -> Any:
+    """Text that holds a number after its places were filled in."""
+    return int(value) if isinstance(value, str) and value.isdigit() else value
+
+
+def kind_of(error: BaseException) -> str | None:
+    """What the harness calls an exception of Ray's."""
+    import ray.exceptions as known
+
+    if isinstance(error, (known.OutOfMemoryError, known.ObjectStoreFullError, known.OutOfDiskError)):
+        return "out_of_memory"
+    if isinstance(error, known.TaskCancelledError):
+        return "cancelled"
+    cause = getattr(error, "cause", None)
+    if isinstance(cause, MemoryError):
+        return "out_of_memory"
+    return None

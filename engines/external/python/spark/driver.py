@@ -1,0 +1,127 @@
+"""Apache Spark through PySpark: one JVM in local mode, or a cluster that is given by its master's address."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pyspark
+from bench_driver import Dataset, Engine, Setup, Workload, serve
+from pyspark.errors import AnalysisException, ParseException
+from pyspark.sql import DataFrame, SparkSession
+from pyspark_frame import Tables, data_frame
+
+SHARE_OF_MACHINE = 0.6
+"""Of the machine's memory, for the JVM's heap, where no limit is set: Spark's own 1 GiB is no competent configuration."""
+LOOPBACK = "127.0.0.1"
+
+
+class Spark(Engine):
+    """Plans and collects in the driver JVM. The answer is an Arrow table in this process, rows in Spark's order."""
+
+    name = "spark"
+
+    def __init__(self) -> None:
+        self.session: SparkSession | None = None
+        self.tables: Tables | None = None
+        self.answer = None
+
+    def version(self) -> str:
+        return pyspark.__version__
+
+    def start(self, setup: Setup) -> None:
+        if is_on_this_machine(setup.attach):
+            os.environ["SPARK_LOCAL_IP"] = LOOPBACK
+        # Local clusters and event logs write below it.
+        os.environ["SPARK_WORKER_DIR"] = str(setup.scratch / "work")
+        builder = SparkSession.builder.appName("bench").master(setup.attach or f"local[{setup.slots}]")
+        settings = {**own_settings(setup), **self.settings()}
+        for key, value in settings.items():
+            builder = builder.config(key, str(value))
+        self.session = builder.getOrCreate()
+        self.session.sparkContext.setLogLevel("ERROR")
+        self.tables = Tables(self.session)
+
+    def load(self, datasets: list[Dataset]) -> None:
+        self.session.catalog.clearCache()
+        self.tables.load(datasets)
+
+    def run(self, workload: Workload) -> int:
+        self.answer = self.plan(workload).toArrow()
+        return self.answer.num_rows
+
+    def plan(self, workload: Workload) -> DataFrame:
+        if workload.steps is not None:
+            return data_frame(workload.steps, lambda name: self.tables.source(workload, name))
+        if self.tables.of(workload):
+            self.tables.show(workload.dataset)
+        return self.session.sql(self.sql(workload))
+
+    def write_result(self, path: Path) -> None:
+        from pyarrow import parquet
+
+        parquet.write_table(self.answer, path, compression="none")
+
+    def discard(self) -> None:
+        self.answer = None
+
+    def interrupt(self) -> None:
+        self.session.sparkContext.cancelAllJobs()
+
+    def explain(self, workload: Workload, analyze: bool) -> str:
+        frame = self.plan(workload)
+        if analyze:
+            frame.toArrow()
+        # After a run this is the plan that adaptive execution ended with.
+        mode = self.session._jvm.org.apache.spark.sql.execution.ExplainMode.fromString("formatted")
+        return frame._jdf.queryExecution().explainString(mode)
+
+    def stop(self) -> None:
+        if self.session is not None:
+            self.session.stop()
+
+    def classify(self, error: BaseException) -> str | None:
+        text = str(error)
+        if any(sign in text for sign in ("OutOfMemoryError", "SparkOutOfMemoryError", "UNABLE_TO_ACQUIRE_MEMORY")):
+            return "out_of_memory"
+        if isinstance(error, (AnalysisException, ParseException)):
+            return "program"
+        return self.fate_of_jvm()
+
+    def fate_of_jvm(self) -> str | None:
+        """What it means that the JVM is gone: Spark ends it with 52 when a task ran out of memory."""
+        gateway = None if self.session is None else self.session.sparkContext._gateway
+        code = None if gateway is None else gateway.proc.poll()
+        if code is None:
+            return None
+        return "out_of_memory" if code == 52 else "panicked"
+
+
+def own_settings(setup: Setup) -> dict[str, str]:
+    """What holds Spark to this machine and this run, whatever its configuration."""
+    settings = {
+        "spark.ui.enabled": "false",
+        "spark.ui.showConsoleProgress": "false",
+        "spark.sql.session.timeZone": "UTC",
+        "spark.local.dir": str(setup.scratch),
+        "spark.sql.warehouse.dir": str(setup.scratch / "warehouse"),
+        "spark.driver.defaultJavaOptions": f"-Djava.io.tmpdir={setup.scratch} -XX:-UsePerfData",
+    }
+    if is_on_this_machine(setup.attach):
+        settings |= {"spark.driver.host": LOOPBACK, "spark.driver.bindAddress": LOOPBACK}
+    if setup.memory_bytes is None:
+        settings["spark.driver.memory"] = f"{int(machine_memory_mib() * SHARE_OF_MACHINE)}m"
+    return settings
+
+
+def is_on_this_machine(attach: str | None) -> bool:
+    """Whether every part of Spark is. Of a cluster elsewhere, Spark itself finds the address under which it is reached."""
+    return attach is None or attach.startswith(("local", "spark://127.0.0.1:", "spark://localhost:"))
+
+
+def machine_memory_mib() -> int:
+    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") >> 20
+
+
+if __name__ == "__main__":
+    serve(Spark())

@@ -1,0 +1,27 @@
+//! The products that people choose between, driven as they are: which there are, how they are installed, how they are started.
+//!
+//! | module | idea |
+//! |---|---|
+//! | `catalog` | the products as data, and whatever engines a user adds |
+//! | `drivers` | the drivers inside this program, written out where Python finds them |
+//! | `needs` | what has to be on this machine: Python, Java |
+//! | `store` | what is installed where, whole or not |
+//! | `install` | a virtual environment with exactly the locked packages |
+//! | `environment` | the variables a product is started with, and nothing else |
+//!
+//! A driver is a Python program in `python/NAME/`; what they share is `python/bench_driver/`. `docs/products.md` is for users,
+//! `docs/engine-protocol.md` for authors of drivers.
+
+mod catalog;
+mod drivers;
+mod environment;
+mod error;
+mod install;
+mod needs;
+mod store;
+
+pub use catalog::{CONFIG, Catalog, Product, Source};
+pub use environment::Surroundings;
+pub use error::ExternalError;
+pub use install::Progress;
+pub use store::{Command, State, Store};

@@ -1,0 +1,87 @@
+//! What has to be on this machine before a product can be.
+
+use crate::catalog::Product;
+use std::env;
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+
+/// The least Python that drivers run on.
+const PYTHON: (u32, u32) = (3, 11);
+/// Names another Python to make virtual environments with.
+pub(crate) const PYTHON_VARIABLE: &str = "BENCH_PYTHON";
+
+/// The Python that virtual environments are made with.
+///
+/// # Errors
+/// There is none, or it is too old, and what to do.
+pub(crate) fn python() -> Result<OsString, String> {
+    let program = env::var_os(PYTHON_VARIABLE).unwrap_or_else(|| "python3".into());
+    let shown = program.to_string_lossy().into_owned();
+    let next = format!("install Python {}.{} or newer, or name one in {PYTHON_VARIABLE}", PYTHON.0, PYTHON.1);
+    let said = output(&program, &["-c", "import sys, ensurepip; print(*sys.version_info[:2])"]);
+    let said =
+        said.ok_or_else(|| format!("needs Python, and `{shown}` with its module `ensurepip` does not run: {next}"))?;
+    let mut numbers = said.split_ascii_whitespace().filter_map(|n| n.parse::<u32>().ok());
+    match (numbers.next(), numbers.next()) {
+        (Some(major), Some(minor)) if (major, minor) >= PYTHON => Ok(program),
+        _ => Err(format!(
+            "needs Python {}.{}, and `{shown}` is {}: {next}",
+            PYTHON.0,
+            PYTHON.1,
+            said.trim().replace(' ', ".")
+        )),
+    }
+}
+
+/// Whether a product could run here once it is installed.
+///
+/// # Errors
+/// What is missing, and what to do.
+pub(crate) fn check(product: &Product) -> Result<(), String> {
+    let Some(least) = product.java else { return Ok(()) };
+    let program =
+        env::var_os("JAVA_HOME").map_or_else(|| PathBuf::from("java"), |home| PathBuf::from(home).join("bin/java"));
+    let shown = program.display();
+    let next = format!("install Java {least} or newer, and point JAVA_HOME at it");
+    let said = Command::new(&program).arg("-version").stdin(Stdio::null()).output().ok();
+    let said = said.map(|output| String::from_utf8_lossy(&output.stderr).into_owned()).unwrap_or_default();
+    match java_version(&said) {
+        Some(version) if version >= least => Ok(()),
+        Some(version) => Err(format!("needs Java {least}, and `{shown}` is {version}: {next}")),
+        None => Err(format!("needs Java {least}, and `{shown}` does not run: {next}")),
+    }
+}
+
+/// The major version in what `java -version` prints: `openjdk version "17.0.9" 2023-10-17`; `1.8` is 8.
+fn java_version(said: &str) -> Option<u32> {
+    let (_, rest) = said.split_once("version \"")?;
+    let mut numbers = rest.split(|c: char| !c.is_ascii_digit()).map(str::parse::<u32>);
+    match (numbers.next()?.ok()?, numbers.next()) {
+        (1, Some(Ok(old))) => Some(old),
+        (major, _) => Some(major),
+    }
+}
+
+fn output(program: &OsString, arguments: &[&str]) -> Option<String> {
+    let output = Command::new(program).args(arguments).stdin(Stdio::null()).stderr(Stdio::null()).output().ok()?;
+    output.status.success().then(|| String::from_utf8_lossy(&output.stdout).into_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn versions_of_java_are_read_old_and_new() {
+        for (said, version) in [
+            ("openjdk version \"17.0.9\" 2023-10-17\nOpenJDK Runtime", Some(17)),
+            ("openjdk version \"21\" 2023-09-19", Some(21)),
+            ("java version \"1.8.0_392\"", Some(8)),
+            ("Picked up _JAVA_OPTIONS: -Xmx1g\nopenjdk version \"25-ea\"", Some(25)),
+            ("no such file", None),
+        ] {
+            assert_eq!(java_version(said), version, "{said}");
+        }
+    }
+}

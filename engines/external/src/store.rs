@@ -1,0 +1,252 @@
+//! What is installed where.
+//!
+//! ```text
+//! ENGINES/engines.toml               a user's own engines (optional)
+//! ENGINES/drivers-HASH/              the drivers of one build
+//! ENGINES/NAME/installed.json        says what is installed; written last
+//! ENGINES/NAME/venv/                 the virtual environment
+//! ENGINES/NAME.lock                  held while somebody installs or removes it
+//! ```
+
+use crate::catalog::{Product, Source};
+use crate::environment::{Surroundings, variables};
+use crate::error::ExternalError;
+use crate::{drivers, needs};
+use serde::{Deserialize, Serialize};
+use std::ffi::OsString;
+use std::fs::{self, File, TryLockError};
+use std::io;
+use std::path::{Path, PathBuf};
+use twox_hash::XxHash3_64;
+
+/// The file that makes an installation one.
+const MARK: &str = "installed.json";
+
+/// A folder of installed products.
+#[derive(Clone, Debug)]
+pub struct Store {
+    root: PathBuf,
+}
+
+/// What the mark of an installation says.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Mark {
+    /// Of the list of packages with their hashes.
+    pub(crate) requirements: String,
+    /// The packages that were asked for, `name==version` each.
+    pub(crate) packages: Vec<String>,
+}
+
+/// How a product stands.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case", tag = "state")]
+pub enum State {
+    /// It can be started.
+    Installed {
+        /// Its packages, `name==version` each; none for a user's own command.
+        packages: Vec<String>,
+    },
+    /// It cannot, and what to do.
+    Missing {
+        /// Why not.
+        why: String,
+    },
+}
+
+/// How a product's driver is started.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Command {
+    /// The command line.
+    pub argv: Vec<OsString>,
+    /// The variables it needs.
+    pub environment: Vec<(OsString, OsString)>,
+}
+
+impl Store {
+    /// The folder need not exist yet.
+    #[must_use]
+    pub fn new(root: &Path) -> Self {
+        // A virtual environment is found by its absolute path.
+        Self { root: std::path::absolute(root).unwrap_or_else(|_| root.to_owned()) }
+    }
+
+    /// Where it is.
+    #[must_use]
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// How a product stands here and now.
+    #[must_use]
+    pub fn state(&self, product: &Product) -> State {
+        match self.installed(product) {
+            Ok(packages) => State::Installed { packages },
+            Err(why) => State::Missing { why },
+        }
+    }
+
+    fn installed(&self, product: &Product) -> Result<Vec<String>, String> {
+        if product.source != Source::BuiltIn {
+            return Ok(Vec::new());
+        }
+        let command = format!("bench engines install {}", product.name);
+        let mark = match fs::read(self.folder(product).join(MARK)) {
+            Ok(bytes) => serde_json::from_slice::<Mark>(&bytes).ok(),
+            Err(_) if self.folder(product).exists() => return Err(format!("not fully installed ({command})")),
+            Err(_) => return Err(format!("not installed ({command})")),
+        };
+        let mark = mark.filter(|mark| mark.requirements == requirements(product));
+        let mark = mark.ok_or_else(|| format!("installed for another build ({command})"))?;
+        needs::check(product)?;
+        Ok(mark.packages)
+    }
+
+    /// How to start its driver.
+    ///
+    /// # Errors
+    /// Why it cannot be, and what to do.
+    pub fn command(&self, product: &Product, around: Surroundings<'_>) -> Result<Command, String> {
+        self.installed(product)?;
+        if let Source::Command(words) = &product.source {
+            let environment = variables(product, None, None, around);
+            return Ok(Command { argv: words.iter().map(OsString::from).collect(), environment });
+        }
+        let folder = drivers::unpack(&self.root).map_err(|e| e.to_string())?;
+        let venv = self.folder(product).join("venv");
+        let driver = folder.join(&product.name).join("driver.py");
+        let argv = vec![venv.join("bin/python").into(), driver.into()];
+        Ok(Command { argv, environment: variables(product, Some(&venv), Some(&folder), around) })
+    }
+
+    /// Removes what is installed of a product; false if nothing was.
+    ///
+    /// # Errors
+    /// Files that cannot be removed, or somebody who installs it.
+    pub fn remove(&self, product: &Product) -> Result<bool, ExternalError> {
+        if product.source != Source::BuiltIn {
+            return Err(ExternalError::NothingToInstall(product.name.clone()));
+        }
+        if !self.folder(product).exists() {
+            return Ok(false);
+        }
+        let _lock = self.lock(product)?;
+        self.clear(product)?;
+        Ok(true)
+    }
+
+    /// The mark goes first: what is half removed does not look installed.
+    pub(crate) fn clear(&self, product: &Product) -> Result<(), ExternalError> {
+        let folder = self.folder(product);
+        for (path, removed) in
+            [(folder.join(MARK), fs::remove_file(folder.join(MARK))), (folder.clone(), fs::remove_dir_all(&folder))]
+        {
+            match removed {
+                Err(e) if e.kind() != io::ErrorKind::NotFound => return Err(ExternalError::io("remove", path)(e)),
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
+    pub(crate) fn mark(&self, product: &Product, mark: &Mark) -> Result<(), ExternalError> {
+        let folder = self.folder(product);
+        let (draft, path) = (folder.join(".installed"), folder.join(MARK));
+        let text = serde_json::to_vec_pretty(mark).unwrap_or_default();
+        fs::write(&draft, text).map_err(ExternalError::io("write", &draft))?;
+        fs::rename(&draft, &path).map_err(ExternalError::io("write", &path))
+    }
+
+    pub(crate) fn folder(&self, product: &Product) -> PathBuf {
+        self.root.join(&product.name)
+    }
+
+    /// Ends with the process, however that ends.
+    pub(crate) fn lock(&self, product: &Product) -> Result<File, ExternalError> {
+        fs::create_dir_all(&self.root).map_err(ExternalError::io("make the folder", &self.root))?;
+        let path = self.root.join(format!("{}.lock", product.name));
+        let file = File::options().create(true).truncate(false).write(true).open(&path);
+        let file = file.map_err(ExternalError::io("open", &path))?;
+        match file.try_lock() {
+            Ok(()) => Ok(file),
+            Err(TryLockError::WouldBlock) => Err(ExternalError::Busy(product.name.clone())),
+            Err(TryLockError::Error(e)) => Err(ExternalError::io("lock", path)(e)),
+        }
+    }
+}
+
+/// What identifies the packages of a product.
+pub(crate) fn requirements(product: &Product) -> String {
+    let text = drivers::text(&format!("{}/requirements.txt", product.name)).unwrap_or_default();
+    format!("{:016x}", XxHash3_64::oneshot(text.as_bytes()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::catalog::Catalog;
+
+    fn product(name: &str) -> Product {
+        Catalog::open(Path::new("/nonexistent"), &[]).unwrap().get(name).unwrap().clone()
+    }
+
+    fn around(scratch: &Path) -> Surroundings<'_> {
+        Surroundings { scratch, slots: 3, attached: false }
+    }
+
+    #[test]
+    fn only_a_whole_installation_counts() {
+        let folder = tempfile::tempdir().unwrap();
+        let (store, duckdb) = (Store::new(folder.path()), product("duckdb"));
+        let why = |store: &Store| match store.state(&duckdb) {
+            State::Missing { why } => why,
+            State::Installed { .. } => String::new(),
+        };
+        assert_eq!(why(&store), "not installed (bench engines install duckdb)");
+        fs::create_dir_all(store.folder(&duckdb).join("venv")).unwrap();
+        assert_eq!(why(&store), "not fully installed (bench engines install duckdb)");
+        let mark = |requirements: String| Mark { requirements, packages: vec!["duckdb==2".into()] };
+        store.mark(&duckdb, &mark("0".into())).unwrap();
+        assert_eq!(why(&store), "installed for another build (bench engines install duckdb)");
+        store.mark(&duckdb, &mark(requirements(&duckdb))).unwrap();
+        assert_eq!(store.state(&duckdb), State::Installed { packages: vec!["duckdb==2".into()] });
+        assert!(store.remove(&duckdb).unwrap() && !store.remove(&duckdb).unwrap());
+        assert_eq!(why(&store), "not installed (bench engines install duckdb)");
+    }
+
+    #[test]
+    fn one_at_a_time() {
+        let folder = tempfile::tempdir().unwrap();
+        let (store, duckdb) = (Store::new(folder.path()), product("duckdb"));
+        fs::create_dir_all(store.folder(&duckdb)).unwrap();
+        let lock = store.lock(&duckdb).unwrap();
+        assert!(matches!(store.remove(&duckdb), Err(ExternalError::Busy(_))));
+        drop(lock);
+        assert!(store.remove(&duckdb).unwrap());
+    }
+
+    #[test]
+    fn a_driver_is_started_by_its_own_python_within_its_limits() {
+        let folder = tempfile::tempdir().unwrap();
+        let (store, duckdb) = (Store::new(folder.path()), product("duckdb"));
+        assert!(store.command(&duckdb, around(folder.path())).is_err());
+        fs::create_dir_all(store.folder(&duckdb)).unwrap();
+        store.mark(&duckdb, &Mark { requirements: requirements(&duckdb), packages: vec![] }).unwrap();
+        let command = store.command(&duckdb, around(Path::new("/s"))).unwrap();
+        assert_eq!(command.argv[0], folder.path().join("duckdb/venv/bin/python"));
+        assert!(Path::new(&command.argv[1]).is_file());
+        let value = |name: &str| command.environment.iter().find(|(n, _)| n == name).map(|(_, v)| v.to_str().unwrap());
+        assert_eq!((value("OMP_NUM_THREADS"), value("HOME")), (Some("3"), Some("/s")));
+        assert_eq!(value("SPARK_LOCAL_IP"), Some("127.0.0.1"));
+        assert!(value("PYTHONPATH").is_some_and(|path| path.contains("drivers-")));
+    }
+
+    #[test]
+    fn a_user_s_own_engine_needs_no_installation() {
+        let folder = tempfile::tempdir().unwrap();
+        let own = Product { source: Source::Command(vec!["/opt/mine".into()]), ..product("duckdb") };
+        let store = Store::new(folder.path());
+        assert_eq!(store.command(&own, around(folder.path())).unwrap().argv, ["/opt/mine"]);
+        assert!(matches!(store.remove(&own), Err(ExternalError::NothingToInstall(_))));
+    }
+}

@@ -1,0 +1,225 @@
+"""The protocol loop, driven as the harness does. `python3 -m unittest discover -s engines/external/tests`."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+import tomllib
+import unittest
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+PYTHON = HERE.parent / "python"
+sys.path.insert(0, str(PYTHON))
+
+from bench_driver.expressions import Binary, Call, Column, Literal, Named, Order, Over, aggregates_of, parse  # noqa: E402
+from bench_driver.failures import DriverError, ProgramError, ProtocolError  # noqa: E402
+from bench_driver.overrides import fingerprint, override_of  # noqa: E402
+from bench_driver.settings import fill, read_settings  # noqa: E402
+from bench_driver.steps import Join, Limit, Scan, parse_steps  # noqa: E402
+
+
+class Driver:
+    """A driver in a process of its own."""
+
+    def __init__(self, scratch: str) -> None:
+        self.scratch = scratch
+        self.process = subprocess.Popen(
+            [sys.executable, str(HERE / "drivers" / "tiny" / "driver.py")],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            env={"PYTHONPATH": str(PYTHON), "PATH": os.environ["PATH"]},
+        )
+        self.number = 0
+
+    def send(self, body) -> int:
+        self.number += 1
+        self.process.stdin.write(json.dumps({"id": self.number, "body": body}).encode() + b"\n")
+        self.process.stdin.flush()
+        return self.number
+
+    def hear(self):
+        return json.loads(self.process.stdout.readline())
+
+    def ask(self, body):
+        number = self.send(body)
+        reply = self.hear()
+        assert reply["id"] == number, reply
+        return reply["body"]
+
+    def start(self, **more):
+        self.ask({"hello": {"protocol": 1}})
+        return self.ask({"start": {"slots": 2, "scratch": self.scratch, "tuning": {}, "spans": False, **more}})
+
+    def load(self):
+        table = {"name": "t", "format": "parquet", "files": ["/t.parquet"], "schema_ipc_hex": "", "rows": 7, "bytes": 9}
+        return self.ask({"load": {"datasets": [{"name": "d", "tables": [table]}]}})
+
+
+def run(sql: str):
+    workload = {"name": "q", "family": "sql", "title": "", "program": {"query": {"sql": sql}}}
+    return {"run": {"workload": {**workload, "check": {"approx": {}, "order_by": [], "ties_at_cut": False}}}}
+
+
+DIGEST = {"digest": {"check": {"approx": {}, "order_by": [], "ties_at_cut": False}}}
+
+
+class Conversation(unittest.TestCase):
+    def setUp(self) -> None:
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.driver = Driver(folder.name)
+        self.addCleanup(self.end)
+
+    def end(self) -> None:
+        self.driver.process.kill()
+        self.driver.process.wait()
+        self.driver.process.stdin.close()
+        self.driver.process.stdout.close()
+
+    def test_a_whole_conversation(self) -> None:
+        driver = self.driver
+        self.assertEqual(driver.ask({"hello": {"protocol": 1}}), {"hello": {"protocol": 1, "engine": "tiny", "version": "1.0"}})
+        setup = {"slots": 2, "memory_bytes": 1 << 30, "scratch": driver.scratch, "tuning": {"config": "tuned"}, "spans": False}
+        self.assertEqual(driver.ask({"start": setup}), "started")
+        self.assertEqual(driver.load(), "loaded")
+        self.assertEqual(driver.ask({"arm": {"faults": {"faults": [], "seed": 0}}}), "armed")
+        ran = driver.ask(run("select count(*) as n from t"))["ran"]
+        self.assertEqual(ran["rows"], 1)
+        result = driver.ask(DIGEST)["digested"]["result"]
+        self.assertEqual(Path(result).read_bytes()[:4], b"PAR1")
+        self.assertEqual(driver.ask(DIGEST)["failed"]["kind"], "protocol", "an answer is digested once")
+        driver.ask(run("select 5 as n"))
+        self.assertFalse(Path(result).exists(), "an answer that has been read does not pile up")
+        self.assertEqual(driver.ask("discard"), "discarded")
+        self.assertEqual(driver.ask("stop"), "stopped")
+        self.assertEqual(driver.process.wait(5), 0)
+
+    def test_failures_have_kinds_and_end_nothing(self) -> None:
+        self.driver.start()
+        self.driver.load()
+        for sql, kind in [("select count(*) as n from u", "program"), ("select a, b", "unsupported")]:
+            self.assertEqual(self.driver.ask(run(sql))["failed"]["kind"], kind)
+        self.assertEqual(self.driver.ask({"hurry": {}})["failed"]["kind"], "protocol")
+        self.assertEqual(self.driver.ask({"load": {"datasets": [], "more": 1}})["failed"]["kind"], "protocol")
+        self.assertEqual(self.driver.ask(run("select count(*) as n from t"))["ran"]["rows"], 1)
+
+    def test_nothing_is_done_before_the_start(self) -> None:
+        self.assertEqual(self.driver.ask(run("select 1 as n"))["failed"]["kind"], "protocol")
+        self.assertEqual(self.driver.ask({"hello": {"protocol": 2}})["failed"]["kind"], "protocol")
+        self.assertEqual(self.driver.start(cluster="elsewhere")["failed"]["kind"], "unsupported")
+
+    def test_a_run_is_cancelled_while_it_goes_on(self) -> None:
+        self.driver.start()
+        number = self.driver.send(run("select sleep as n"))
+        time.sleep(0.1)
+        self.driver.send({"cancel": {"run": number}})
+        reply = self.driver.hear()
+        self.assertEqual((reply["id"], reply["body"]["failed"]["kind"]), (number, "cancelled"))
+        self.assertEqual(self.driver.ask(run("select 3 as n"))["ran"]["rows"], 1)
+
+    def test_what_libraries_print_is_no_reply(self) -> None:
+        self.driver.start()
+        self.assertEqual(self.driver.ask(run("select print as n"))["ran"]["rows"], 1)
+
+    def test_garbage_ends_it(self) -> None:
+        self.driver.start()
+        self.driver.process.stdin.write(b'{"id":1,"id":2,"body":"stop"}\n')
+        self.driver.process.stdin.flush()
+        self.assertEqual(self.driver.process.stdout.read(), b"")
+        self.assertEqual(self.driver.process.wait(5), 2)
+
+    def test_the_end_of_the_input_ends_it_and_its_daemons_even_in_a_run_that_hangs(self) -> None:
+        self.driver.start()
+        self.driver.ask(run("select daemon as n"))
+        below = processes_below(self.driver.process.pid)
+        self.assertEqual(len(below), 1, "a detached process stays in the driver's tree")
+        self.driver.send(run("select hang as n"))
+        time.sleep(0.2)
+        self.driver.process.stdin.close()
+        self.driver.process.wait(15)
+        self.assertFalse(Path(f"/proc/{below[0]}").exists())
+        self.driver.process.stdin = open(os.devnull, "wb")
+
+
+def processes_below(pid: int) -> list[int]:
+    return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+
+
+class Files(unittest.TestCase):
+    def test_settings_are_filled_in_and_left_out_without_a_limit(self) -> None:
+        places = {"slots": 4, "memory_bytes": 1 << 30, "memory_mib": 1024, "scratch": "/s"}
+        self.assertEqual(fill("{memory_mib*0.6}m", places), "614m")
+        self.assertEqual(fill("{scratch}/x", places), "/s/x")
+        self.assertIsNone(fill("{memory_mib}m", {**places, "memory_mib": None}))
+        self.assertIs(fill(True, places), True)
+
+    def test_a_setting_without_a_reason_is_refused(self) -> None:
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / "default.toml"
+            path.write_text('[[setting]]\nkey = "a"\nvalue = 1\nsource = "s"\n')
+            self.assertRaisesRegex(DriverError, "a setting has key, value, reason and source", read_settings, path, {})
+            path.write_text('[[setting]]\nkey = "a"\nvalue = "{slots}"\nreason = "r"\nsource = "s"\n')
+            self.assertEqual(read_settings(path, {"slots": 3}), {"a": "3"})
+
+    def test_an_override_answers_its_own_question_only(self) -> None:
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / "overrides" / "q.sql"
+            path.parent.mkdir()
+            path.write_text(f"-- why: spelled differently\n-- original: {fingerprint('select  1')}\nselect one\n")
+            self.assertEqual(override_of(Path(folder), "q", "select\n1")[1], "spelled differently")
+            self.assertIsNone(override_of(Path(folder), "q", "select 2"))
+            self.assertIsNone(override_of(Path(folder), "../q", "select 1"))
+            path.write_text("select one\n")
+            self.assertRaises(DriverError, override_of, Path(folder), "q", "select 1")
+
+    def test_steps_are_understood_or_refused(self) -> None:
+        join = {"join": {"table": "u", "on": [["a", "b"]], "how": "left", "steps": [{"limit": 3}]}}
+        self.assertEqual(parse_steps([{"scan": "t"}, join]), [Scan("t"), Join("u", (("a", "b"),), "left", (Limit(3),))])
+        for wrong in [[], [{"limit": 1}], [{"scan": "t"}, {"scan": "u"}], [{"scan": "t"}, {"limit": True}], [{"scan": "t"}, {"fold": 1}]]:
+            self.assertRaises(ProtocolError, parse_steps, wrong)
+
+
+class Expressions(unittest.TestCase):
+    def test_operators_bind_as_in_sql(self) -> None:
+        v = Column("v")
+        self.assertEqual(parse("v + 2 * 3 AS w"), Named(Binary("+", v, Binary("*", Literal(2), Literal(3))), "w"))
+        self.assertEqual(parse("NOT v = 1 OR v < -2.5"), parse("(not (v = 1)) or (v < -2.5)"))
+        self.assertEqual(parse("v between 1 and 2 and v is not null"), parse("(v >= 1 and v <= 2) and (v is not null)"))
+        self.assertEqual(parse("a - b - c"), parse("(a - b) - c"))
+        self.assertEqual(parse("\"V\"").name, "V")
+        self.assertEqual(parse("V").name, "v")
+
+    def test_windows_have_sql_s_own_place_for_nulls(self) -> None:
+        window = parse("rank() OVER (PARTITION BY a, b ORDER BY v DESC, w) AS place").expr
+        order = (Order(Column("v"), True, True), Order(Column("w"), False, False))
+        self.assertEqual(window, Call("rank", (), False, Over((Column("a"), Column("b")), order)))
+
+    def test_aggregates_are_found_inside(self) -> None:
+        self.assertEqual([call.name for call in aggregates_of(parse("max(a) - coalesce(min(b + 1), 0)").expr)], ["max", "min"])
+        self.assertEqual(aggregates_of(parse("sum(a) over ()").expr), [])
+
+    def test_what_is_not_understood_says_where(self) -> None:
+        for text in ["", "a +", "(a", "a b", "f(a", "a is 3", "'x", "case end", "a not 3", "a ; b"]:
+            self.assertRaisesRegex(ProgramError, "at character", parse, text)
+
+    def test_every_expression_of_the_suite_is_understood(self) -> None:
+        family = tomllib.loads((HERE.parents[2] / "workloads/suite/families/groupby/family.toml").read_text())
+        texts: list[str] = []
+        for workload in family["workload"]:
+            for step in parse_steps(workload["steps"]):
+                for name in ("text", "columns", "by", "agg"):
+                    found = getattr(step, name, ())
+                    texts.extend([found] if isinstance(found, str) else found)
+        self.assertGreater(len(texts), 60)
+        for text in texts:
+            parse(text)
+
+
+if __name__ == "__main__":
+    unittest.main()

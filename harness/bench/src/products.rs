@@ -1,0 +1,103 @@
+//! The products, and a provider of engines that knows them beside those of this build.
+
+use crate::cli::engines::EnginesDir;
+use crate::engines;
+use anyhow::{Context, Result};
+use bench_external::{Catalog, Product, Store, Surroundings};
+use bench_lab::hosted::{HostedEngine, HostedProvider, Origin};
+use bench_lab::live::{EngineProvider, EngineSpec, Failure, LiveEngine};
+use bench_model::{Capabilities, ClusterSpec};
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::AtomicBool;
+
+/// Stands for every engine and product there is.
+pub(crate) const ALL: &str = "all";
+
+/// What can be installed, and what is.
+#[derive(Clone, Debug)]
+pub(crate) struct Products {
+    pub(crate) catalog: Catalog,
+    pub(crate) store: Store,
+}
+
+impl Products {
+    /// The products of this program and of a folder.
+    ///
+    /// # Errors
+    /// A folder whose catalogue is wrong.
+    pub(crate) fn open(folder: &EnginesDir) -> Result<Self> {
+        let mut taken = engines::NAMES.to_vec();
+        taken.push(ALL);
+        Ok(Self { catalog: Catalog::open(&folder.path, &taken)?, store: Store::new(&folder.path) })
+    }
+
+    /// What a product can do, as every engine tells it.
+    pub(crate) fn capabilities(product: &Product) -> Capabilities {
+        Capabilities {
+            families: product.families.clone(),
+            switches: &bench_external::CONFIG,
+            distributed: false,
+            slots_max: None,
+            about: "a product",
+        }
+    }
+
+    /// The names of all engines: those of this build, then the products.
+    pub(crate) fn names(&self) -> Vec<&str> {
+        engines::NAMES.into_iter().chain(self.catalog.iter().map(|p| p.name.as_str())).collect()
+    }
+
+    /// How a product's driver is started in this folder, and kept.
+    ///
+    /// # Errors
+    /// Why it cannot be, and what to do.
+    pub(crate) fn host(&self, product: &Product, spec: &EngineSpec, scratch: &Path) -> Result<HostedEngine, Failure> {
+        let attached = matches!(spec.cluster, ClusterSpec::Attached { .. });
+        let around = Surroundings { scratch, slots: spec.slots, attached };
+        let command = self.store.command(product, around).map_err(Failure::Unsupported)?;
+        let keeper = keeper().map_err(|e| Failure::Harness(format!("{e:#}")))?;
+        let argv = keeper.into_iter().chain(command.argv).collect();
+        Ok(HostedEngine { argv, environment: command.environment, origin: Origin::Foreign })
+    }
+}
+
+/// What is put in front of a command line so that nothing it starts outlives it.
+///
+/// # Errors
+/// The path of the running program is unknown.
+pub(crate) fn keeper() -> Result<Vec<OsString>> {
+    let program = std::env::current_exe().context("cannot find this program")?;
+    Ok(vec![program.into(), "engine-keeper".into(), "--".into()])
+}
+
+/// Starts engines of this build as this program and products as their drivers.
+pub(crate) struct Provider {
+    here: HostedProvider,
+    products: Products,
+}
+
+impl Provider {
+    /// Scratch folders are made below `scratch`.
+    ///
+    /// # Errors
+    /// The path of the running program is unknown.
+    pub(crate) fn new(products: Products, scratch: PathBuf) -> Result<Self> {
+        let here = HostedProvider::this_program(scratch).context("cannot find this program")?;
+        Ok(Self { here, products })
+    }
+
+    /// Whether an engine is a product: one that does not start is no reason to stop a run.
+    pub(crate) fn is_product(&self, name: &str) -> bool {
+        self.products.catalog.find(name).is_some()
+    }
+}
+
+impl EngineProvider for Provider {
+    fn start(&self, engine: &EngineSpec, stop: &AtomicBool) -> Result<Box<dyn LiveEngine>, Failure> {
+        match self.products.catalog.find(&engine.name) {
+            None => self.here.start(engine, stop),
+            Some(product) => self.here.start_as(engine, |scratch| self.products.host(product, engine, scratch), stop),
+        }
+    }
+}

@@ -1,0 +1,483 @@
+//! Whether a driver keeps to the protocol: a conversation with everything in it that a run may need, and everything that may go
+//! wrong.
+
+use super::process::{Heard, Process};
+use super::session::HostedEngine;
+use super::wire::{Envelope, FailureKind, PROTOCOL, Reply, Request, WireDataset, WireSetup};
+use crate::oracle::digest_parquet;
+use arrow::array::{Int64Array, RecordBatch};
+use arrow::datatypes::{DataType, Field, Schema};
+use bench_model::{
+    Aggregate, Check, ClusterSpec, Dataset, EngineSetup, Family, Format, Program, Query, Step, Table, Tuning, Workload,
+};
+use parquet::arrow::ArrowWriter;
+use serde::Serialize;
+use std::fs::{self, File};
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::time::{Duration, Instant};
+
+/// How long starting may take, as in a run.
+const START: Duration = Duration::from_secs(120);
+/// How long any other answer may take: the work is tiny.
+const ANSWER: Duration = Duration::from_secs(60);
+/// How long a cancelled run, or a process whose input ended, may take to end.
+const END: Duration = Duration::from_secs(15);
+/// Rows of the table: joined with itself three times they take longer than any patience.
+const ROWS: i64 = 20_000;
+/// Marks everything that the driver starts, whoever its parent is.
+const MARK: &str = "BENCH_CONFORMANCE";
+
+/// One rule and whether it is kept.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Finding {
+    /// What a driver has to do.
+    pub rule: &'static str,
+    /// Whether it does.
+    #[serde(flatten)]
+    pub verdict: Verdict,
+}
+
+/// Whether a rule is kept.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case", tag = "verdict")]
+pub enum Verdict {
+    /// It is.
+    Kept,
+    /// It is not.
+    Broken {
+        /// What happened instead.
+        why: String,
+    },
+    /// This driver gave no occasion to tell.
+    Unknown {
+        /// Why not.
+        why: String,
+    },
+}
+
+/// Talks to a driver about a tiny table in `scratch` and judges every answer. Raising `stop` ends it early.
+///
+/// # Errors
+/// Files that cannot be written below `scratch`.
+pub fn check(engine: &HostedEngine, scratch: &Path, stop: &AtomicBool) -> io::Result<Vec<Finding>> {
+    let mut judge =
+        Judge { engine, scratch: scratch.to_owned(), stop, findings: Vec::new(), started: 0, table: table(scratch)? };
+    judge.whole_conversation()?;
+    judge.other_protocol()?;
+    judge.nonsense()?;
+    judge.cancelling()?;
+    judge.end_of_input()?;
+    Ok(judge.findings)
+}
+
+struct Judge<'a> {
+    engine: &'a HostedEngine,
+    scratch: PathBuf,
+    stop: &'a AtomicBool,
+    findings: Vec<Finding>,
+    started: u32,
+    table: Dataset,
+}
+
+impl<'a> Judge<'a> {
+    fn rule(&mut self, rule: &'static str, kept: Result<(), String>) -> bool {
+        let verdict = kept.map_or_else(|why| Verdict::Broken { why }, |()| Verdict::Kept);
+        let is_kept = verdict == Verdict::Kept;
+        self.findings.push(Finding { rule, verdict });
+        is_kept
+    }
+
+    /// A driver in a process and a folder of its own.
+    fn open(&mut self) -> io::Result<Talk<'a>> {
+        self.started += 1;
+        let folder = self.scratch.join(format!("conformance-{}", self.started));
+        fs::create_dir_all(&folder)?;
+        let mark = format!("{}-{}", std::process::id(), self.started);
+        let mut environment = self.engine.environment.clone();
+        environment.push((MARK.into(), mark.clone().into()));
+        let process = Process::spawn(&self.engine.argv, self.engine.origin, &environment)?;
+        Ok(Talk { process, next: 1, stop: self.stop, folder, mark: format!("{MARK}={mark}") })
+    }
+
+    fn whole_conversation(&mut self) -> io::Result<()> {
+        let mut talk = self.open()?;
+        let hello = talk.expect(Request::Hello { protocol: PROTOCOL }, START, |reply| match reply {
+            Reply::Hello(hello)
+                if hello.protocol == PROTOCOL && !hello.engine.is_empty() && !hello.version.is_empty() =>
+            {
+                Ok(())
+            }
+            _ => Err("a hello with protocol, engine and version was expected".to_owned()),
+        });
+        if !self.rule("`hello` is answered with protocol, name and version", hello) {
+            return Ok(());
+        }
+        let early = talk.refused(run(Query::Sql("SELECT 1 AS n".to_owned())), FailureKind::Protocol);
+        self.rule("a run before the start is refused as `protocol`", early);
+        let started = talk.start();
+        if !self.rule("`start` is answered within its limits by `started`", started) {
+            return Ok(());
+        }
+        let wire = WireDataset::of(&self.table).map_err(io::Error::other)?;
+        let load = || Request::Load { datasets: vec![wire.clone()] };
+        let loaded = talk.expect(load(), ANSWER, |reply| fits(reply == &Reply::Loaded));
+        if !self.rule("`load` makes a Parquet table known", loaded) {
+            return Ok(());
+        }
+        let Some(query) = self.answer(&mut talk) else { return Ok(()) };
+        let twice = talk.refused(digest_request(), FailureKind::Protocol);
+        self.rule("an answer is digested once: then it is gone", twice);
+        let dropped = talk.expect(run(query.clone()), ANSWER, is_ran).and_then(|()| {
+            talk.expect(Request::Discard, ANSWER, |reply| fits(reply == &Reply::Discarded))?;
+            talk.refused(digest_request(), FailureKind::Protocol)
+        });
+        self.rule("`discard` drops the answer that is held", dropped);
+        let wrong =
+            talk.ask(run(Query::Sql("SELEKT no such thing".to_owned())), ANSWER).and_then(|reply| match reply {
+                Reply::Failed { kind: FailureKind::Program | FailureKind::Unsupported, .. } => Ok(()),
+                other => Err(format!("`program` or `unsupported` was expected, not {}", shown(&other))),
+            });
+        self.rule("a program that is wrong is refused as such", wrong);
+        let again = talk.expect(load(), ANSWER, |reply| fits(reply == &Reply::Loaded));
+        let again = again.and_then(|()| talk.expect(run(query), ANSWER, is_ran));
+        self.rule("it goes on after a failure, and tables can be loaded again", again);
+        let stopped = talk.expect(Request::Stop, END, |reply| fits(reply == &Reply::Stopped));
+        self.rule("`stop` is answered, then the process exits with 0", stopped.and_then(|()| talk.exits_fine()));
+        let left = talk.nothing_left();
+        self.rule("after `stop` nothing that it started is left", left);
+        Ok(())
+    }
+
+    /// Runs and digests the first kind of query that it has; none if it has none.
+    fn answer(&mut self, talk: &mut Talk<'_>) -> Option<Query> {
+        let mut reasons = Vec::new();
+        for query in [count_sql("FROM numbers"), count_frame()] {
+            let (ran, rows) = match talk.ask(run(query.clone()), ANSWER) {
+                Ok(Reply::Ran(ran)) => (Ok(()), ran.rows),
+                Ok(Reply::Failed { kind: FailureKind::Unsupported, message, .. }) => {
+                    reasons.push(message);
+                    continue;
+                }
+                other => (Err(described(other)), 0),
+            };
+            let ran = ran.and_then(|()| fits(rows == 1).map_err(|_| format!("it says {rows} rows, not 1")));
+            if !self.rule("`run` computes an answer and tells its rows", ran) {
+                return None;
+            }
+            let digested = talk.ask(digest_request(), ANSWER).and_then(|reply| match reply {
+                Reply::Digested { digest: None, mismatch: None, result: Some(path), .. } => is_the_count(&path),
+                other => Err(format!("`digested` with a `result` file was expected, not {}", shown(&other))),
+            });
+            self.rule("`digest` leaves the right answer as a Parquet file", digested);
+            return Some(query);
+        }
+        let why = format!("it has neither SQL nor dataframes: {}", reasons.join("; "));
+        self.findings
+            .push(Finding { rule: "`run` computes an answer and tells its rows", verdict: Verdict::Broken { why } });
+        None
+    }
+
+    fn other_protocol(&mut self) -> io::Result<()> {
+        let mut talk = self.open()?;
+        let refused = talk.refused(Request::Hello { protocol: PROTOCOL + 1 }, FailureKind::Protocol);
+        self.rule("another protocol is refused as `protocol`", refused);
+        Ok(())
+    }
+
+    fn nonsense(&mut self) -> io::Result<()> {
+        for (rule, line) in [
+            ("an unknown request is refused, or ends the process", r#"{"id":3,"body":{"hurry":{}}}"#),
+            (
+                "an unknown field is refused, or ends the process",
+                r#"{"id":3,"body":{"load":{"datasets":[],"hurry":true}}}"#,
+            ),
+            ("a line that is no JSON is refused, or ends the process", "hurry"),
+        ] {
+            let mut talk = self.open()?;
+            let begun = talk.expect(Request::Hello { protocol: PROTOCOL }, START, |_| Ok(()));
+            let kept = begun.and_then(|()| talk.start()).and_then(|()| talk.refuses_line(line));
+            self.rule(rule, kept);
+        }
+        Ok(())
+    }
+
+    fn cancelling(&mut self) -> io::Result<()> {
+        const RULE: &str = "a run that is cancelled ends soon, and the process can be used again";
+        let mut talk = self.open()?;
+        let wire = WireDataset::of(&self.table).map_err(io::Error::other)?;
+        let ready = talk.expect(Request::Hello { protocol: PROTOCOL }, START, |_| Ok(())).and_then(|()| {
+            talk.start()?;
+            talk.expect(Request::Load { datasets: vec![wire] }, ANSWER, |reply| fits(reply == &Reply::Loaded))?;
+            // Nothing goes on: there is nothing to answer, and what follows is answered as ever.
+            talk.say(Request::Cancel { run: 1 })?;
+            talk.expect(Request::Discard, ANSWER, |reply| fits(reply == &Reply::Discarded))
+        });
+        if !self.rule("a cancel of no run that goes on has no reply", ready) {
+            return Ok(());
+        }
+        let long = "FROM numbers a, numbers b, numbers c WHERE (a.v * b.v + c.v) % 7 = 3";
+        let id = talk.say(run(count_sql(long)));
+        let asked = Instant::now();
+        std::thread::sleep(Duration::from_secs(1));
+        let cancelled = id.and_then(|id| {
+            talk.say(Request::Cancel { run: id })?;
+            talk.hear(id, END)
+        });
+        match cancelled {
+            Ok(Reply::Failed { kind: FailureKind::Unsupported | FailureKind::Program, message, .. }) => {
+                let why = format!("it does not run the long query: {message}");
+                self.findings.push(Finding { rule: RULE, verdict: Verdict::Unknown { why } });
+            }
+            Ok(Reply::Failed { kind: FailureKind::Cancelled, .. }) => {
+                let again = talk.expect(Request::Discard, ANSWER, |reply| fits(reply == &Reply::Discarded));
+                self.rule(RULE, again);
+            }
+            Ok(other) => {
+                let why = format!(
+                    "`cancelled` was expected after {:.1} s, not {}",
+                    asked.elapsed().as_secs_f64(),
+                    shown(&other)
+                );
+                self.rule(RULE, Err(why));
+            }
+            Err(why) => {
+                self.rule(RULE, Err(why));
+            }
+        }
+        Ok(())
+    }
+
+    fn end_of_input(&mut self) -> io::Result<()> {
+        let mut talk = self.open()?;
+        let ended = talk.expect(Request::Hello { protocol: PROTOCOL }, START, |_| Ok(())).and_then(|()| {
+            talk.start()?;
+            talk.ends_with_its_input()?;
+            talk.nothing_left()
+        });
+        self.rule("the end of the input ends the process and all that it started", ended);
+        Ok(())
+    }
+}
+
+/// A conversation with one driver process.
+struct Talk<'a> {
+    process: Process,
+    next: u64,
+    stop: &'a AtomicBool,
+    folder: PathBuf,
+    mark: String,
+}
+
+impl Talk<'_> {
+    fn say(&mut self, request: Request) -> Result<u64, String> {
+        let id = self.next;
+        self.next += 1;
+        let line = serde_json::to_string(&Envelope { id, body: request }).map_err(|e| e.to_string())?;
+        self.write(&line).map(|()| id)
+    }
+
+    /// Sends a line; nothing may be said before it is asked for.
+    fn write(&mut self, line: &str) -> Result<(), String> {
+        let bytes = format!("{line}\n").into_bytes();
+        let mut unsent = bytes.as_slice();
+        match self.process.exchange(&mut unsent, Some(Instant::now() + Duration::from_millis(20)), self.stop) {
+            Heard::Line(line) => {
+                // It answered at once: what `hear` would have heard.
+                self.process.put_back(line);
+                Ok(())
+            }
+            Heard::Late | Heard::End if unsent.is_empty() => Ok(()),
+            _ => Err("it does not read its input".to_owned()),
+        }
+    }
+
+    fn hear(&mut self, id: u64, patience: Duration) -> Result<Reply, String> {
+        match self.process.exchange(&mut [].as_slice(), Some(Instant::now() + patience), self.stop) {
+            Heard::Line(line) => match serde_json::from_slice::<Envelope<Reply>>(&line) {
+                Ok(reply) if reply.id == id => Ok(reply.body),
+                Ok(reply) => Err(format!("a reply to request {} instead of {id}", reply.id)),
+                Err(e) => Err(format!("no reply ({e}): {}", String::from_utf8_lossy(line.get(..200).unwrap_or(&line)))),
+            },
+            Heard::End => {
+                let how = self.process.epitaph();
+                Err(format!("the process {how}: {}", self.process.stderr_tail().trim()))
+            }
+            Heard::Late => Err(format!("no reply within {} s", patience.as_secs())),
+            Heard::TooLong => Err("a line longer than any message".to_owned()),
+            Heard::Interrupted => Err("interrupted".to_owned()),
+        }
+    }
+
+    fn ask(&mut self, request: Request, patience: Duration) -> Result<Reply, String> {
+        let id = self.say(request)?;
+        self.hear(id, patience)
+    }
+
+    fn expect(
+        &mut self,
+        request: Request,
+        patience: Duration,
+        judge: impl FnOnce(&Reply) -> Result<(), String>,
+    ) -> Result<(), String> {
+        let reply = self.ask(request, patience)?;
+        judge(&reply).map_err(|why| format!("{why}: {}", shown(&reply)))
+    }
+
+    fn refused(&mut self, request: Request, as_kind: FailureKind) -> Result<(), String> {
+        match self.ask(request, START)? {
+            Reply::Failed { kind, .. } if kind == as_kind => Ok(()),
+            other => Err(format!("`failed` was expected, not {}", shown(&other))),
+        }
+    }
+
+    fn start(&mut self) -> Result<(), String> {
+        let setup = EngineSetup {
+            slots: 2,
+            memory: Some(bench_model::Bytes::new(2 << 30)),
+            scratch: self.folder.clone(),
+            tuning: Tuning::default(),
+            spans: false,
+            cluster: ClusterSpec::Local,
+        };
+        self.expect(Request::Start(WireSetup::from(&setup)), START, |reply| fits(reply == &Reply::Started))
+    }
+
+    /// A line that is no request: refused, or the end of the process, but nothing else and soon.
+    fn refuses_line(&mut self, line: &str) -> Result<(), String> {
+        self.write(line)?;
+        match self.process.exchange(&mut [].as_slice(), Some(Instant::now() + END), self.stop) {
+            Heard::End => Ok(()),
+            Heard::Line(line) => match serde_json::from_slice::<Envelope<Reply>>(&line).map(|reply| reply.body) {
+                Ok(Reply::Failed { kind: FailureKind::Protocol, .. }) => Ok(()),
+                Ok(other) => Err(format!("it answered {}", shown(&other))),
+                Err(e) => Err(format!("it said something that is no reply ({e})")),
+            },
+            _ => Err(format!("neither within {} s", END.as_secs())),
+        }
+    }
+
+    fn exits_fine(&mut self) -> Result<(), String> {
+        match self.wait_for_exit() {
+            Some(how) if how == "exited with code 0" => Ok(()),
+            Some(how) => Err(format!("it {how}")),
+            None => Err(format!("it is still there after {} s", END.as_secs())),
+        }
+    }
+
+    fn ends_with_its_input(&mut self) -> Result<(), String> {
+        self.process.close_input();
+        let ended = self.wait_for_exit();
+        ended.map(|_| ()).ok_or_else(|| format!("it is still there after {} s", END.as_secs()))
+    }
+
+    fn wait_for_exit(&mut self) -> Option<String> {
+        let deadline = Instant::now() + END;
+        while Instant::now() < deadline {
+            if !self.process.is_alive() {
+                return Some(self.process.epitaph());
+            }
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        None
+    }
+
+    /// Whoever has the mark in its environment was started by the driver, whoever its parent is now.
+    fn nothing_left(&self) -> Result<(), String> {
+        let left = marked(&self.mark);
+        if left.is_empty() { Ok(()) } else { Err(format!("still there: {}", left.join(", "))) }
+    }
+}
+
+/// Living processes with that mark in their environment, by number and name.
+fn marked(mark: &str) -> Vec<String> {
+    let Ok(processes) = fs::read_dir("/proc") else { return Vec::new() };
+    let is_marked = |folder: &Path| {
+        let environment = fs::read(folder.join("environ")).unwrap_or_default();
+        environment.split(|byte| *byte == 0).any(|variable| variable == mark.as_bytes())
+    };
+    let found = processes.flatten().map(|entry| entry.path()).filter(|folder| is_marked(folder));
+    let named = |folder: PathBuf| {
+        let name = fs::read_to_string(folder.join("comm")).unwrap_or_default();
+        format!("{} ({})", folder.file_name().unwrap_or_default().to_string_lossy(), name.trim())
+    };
+    found.map(named).collect()
+}
+
+/// A table of one column, `v`, with the numbers from 0.
+fn table(scratch: &Path) -> io::Result<Dataset> {
+    fs::create_dir_all(scratch)?;
+    let path = std::path::absolute(scratch.join("numbers.parquet"))?;
+    let schema = Arc::new(Schema::new(vec![Field::new("v", DataType::Int64, false)]));
+    let values = Arc::new(Int64Array::from_iter_values(0..ROWS));
+    let write = || -> Result<(), parquet::errors::ParquetError> {
+        let batch = RecordBatch::try_new(Arc::clone(&schema), vec![values])?;
+        let mut writer = ArrowWriter::try_new(File::create(&path)?, Arc::clone(&schema), None)?;
+        writer.write(&batch)?;
+        writer.close().map(drop)
+    };
+    write().map_err(io::Error::other)?;
+    let table = Table {
+        name: "numbers".to_owned(),
+        format: Format::Parquet,
+        files: vec![path.clone()],
+        schema: Arc::clone(&schema),
+        rows: ROWS.unsigned_abs(),
+        bytes: fs::metadata(&path)?.len(),
+    };
+    Ok(Dataset { name: "conformance".to_owned(), tables: vec![table] })
+}
+
+fn count_sql(from: &str) -> Query {
+    Query::Sql(format!("SELECT count(*) AS n {from}"))
+}
+
+fn count_frame() -> Query {
+    let agg = vec!["count(*) AS n".to_owned()];
+    Query::Frame(vec![Step::Scan("numbers".to_owned()), Step::Group(Aggregate { by: Vec::new(), agg })])
+}
+
+fn run(query: Query) -> Request {
+    let family = if matches!(query, Query::Sql(_)) { Family::Sql } else { Family::Dataframe };
+    let workload = Workload {
+        name: "conformance".to_owned(),
+        family,
+        title: String::new(),
+        program: Program::Query(query),
+        dataset: Some("conformance".to_owned()),
+        check: Check::default(),
+    };
+    Request::Run { workload: Box::new(workload), trace: false }
+}
+
+fn digest_request() -> Request {
+    Request::Digest { check: Box::default(), keep: None, trace: None }
+}
+
+fn is_ran(reply: &Reply) -> Result<(), String> {
+    fits(matches!(reply, Reply::Ran(_)))
+}
+
+fn is_the_count(path: &Path) -> Result<(), String> {
+    let schema = Arc::new(Schema::new(vec![Field::new("n", DataType::Int64, false)]));
+    let batch = RecordBatch::try_new(Arc::clone(&schema), vec![Arc::new(Int64Array::from(vec![ROWS]))]);
+    let expected = batch.map_err(|e| e.to_string())?;
+    let expected = crate::oracle::digest(&schema, &[expected], &Check::default()).map_err(|e| e.to_string())?;
+    let found = digest_parquet(path, &Check::default()).map_err(|e| e.to_string())?;
+    crate::oracle::compare(&expected, &found, &Check::default()).map_err(|e| e.to_string())
+}
+
+fn fits(is: bool) -> Result<(), String> {
+    if is { Ok(()) } else { Err("the reply does not fit".to_owned()) }
+}
+
+fn shown(reply: &Reply) -> String {
+    let text = serde_json::to_string(reply).unwrap_or_default();
+    text.chars().take(300).collect()
+}
+
+fn described(reply: Result<Reply, String>) -> String {
+    reply.map_or_else(|why| why, |reply| format!("the reply does not fit: {}", shown(&reply)))
+}
