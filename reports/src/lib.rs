@@ -5,12 +5,10 @@
 //! | `stats` | medians, bootstrap intervals, rank tests, and when two times are indistinguishable |
 //! | `comparison` | what a report says, as data; its JSON is the stable machine-readable report |
 //! | `compare` | recorded runs to a [`Comparison`] |
-//! | `render` | a [`Comparison`] as text, Markdown or JSON |
 //! | `claims` | what others say of engines, with a verdict on each from recorded runs |
 //! | `recommend` | engines ranked for a stated mix of work, and how sure that is |
 //! | `gate` | two builds side by side: what became slower, and whether that can be said |
 //! | `history` | many runs of one machine in a row: when something changed |
-//! | `plot` | a [`Comparison`] as SVG |
 //! | `cost` | what recorded work costs, from price books |
 //! | `render` | a [`Comparison`] as text, Markdown, JSON or HTML |
 //! | `plot` | a [`Comparison`] as SVG |

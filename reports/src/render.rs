@@ -6,13 +6,13 @@ pub(crate) mod claim_words;
 mod claims;
 mod faults;
 mod footer;
-mod html;
 pub(crate) mod gate;
 pub(crate) mod history;
+mod html;
 mod layout;
+mod price;
 mod recommend;
 pub(crate) mod recommend_words;
-mod price;
 mod scale;
 mod scaling;
 mod sheets;
@@ -20,9 +20,9 @@ mod weak;
 mod wording;
 
 pub(crate) use claims::claims;
-pub(crate) use recommend::recommendation;
-pub(crate) use price::{price_markdown, price_text};
 pub use html::{Section, escape, html};
+pub(crate) use price::{price_markdown, price_text};
+pub(crate) use recommend::recommendation;
 pub(crate) use wording::crowds;
 
 use crate::comparison::Comparison;

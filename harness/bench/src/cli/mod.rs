@@ -8,17 +8,15 @@
 //! | `place` | options that several commands share: where data lies, how output looks |
 //! | `cluster` | where nodes run and what goes wrong there |
 //! | `compare`, `history`, `gate_proof` | what changed between builds, and when |
-//! | `run`, `report`, `replay`, `list`, `data`, `workload`, `explain`, `sim`, `node` | one command each |
 //! | `claims`, `recommend` | what runs say of claims, and of a stated mix of work |
-//! | `run`, `report`, `cost`, `replay`, `list`, `data`, `workload`, `explain`, `sim`, `node` | one command each |
-//! | `run`, `report`, `replay`, `list`, `data`, `engines`, `workload`, `explain`, `sim`, `node` | one command each |
+//! | `run`, `report`, `cost`, `replay`, `list`, `data`, `engines`, `workload`, `explain`, `sim`, `node` | one command each |
 //! | `hidden` | commands for child processes and scripts |
 //! | `shell` | completions and man pages, made from these definitions |
 
 pub(crate) mod claims;
 pub(crate) mod cluster;
-pub(crate) mod cost;
 pub(crate) mod compare;
+pub(crate) mod cost;
 pub(crate) mod data;
 pub(crate) mod engines;
 pub(crate) mod exit;

@@ -2,8 +2,8 @@
 
 mod answers;
 mod claims;
-mod cost;
 mod compare;
+mod cost;
 mod data;
 mod doctor;
 mod engine_host;

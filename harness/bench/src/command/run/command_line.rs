@@ -141,9 +141,8 @@ mod tests {
     fn every_option_that_depends_on_the_current_folder_is_known() {
         let mut names: Vec<String> = options().into_iter().map(|(name, _)| name).collect();
         names.sort();
-        let known = [
-            "--against", "--allow", "--cluster", "--data", "--engines-dir", "--out", "--resume", "--workload-dir",
-        ];
+        let known =
+            ["--against", "--allow", "--cluster", "--data", "--engines-dir", "--out", "--resume", "--workload-dir"];
         assert_eq!(names, known);
     }
 
