@@ -189,7 +189,7 @@ fn two(
     let lean = match ratio.verdict {
         Verdict::Faster => Lean::Agrees,
         Verdict::Slower => Lean::Disagrees,
-        other => Lean::Open(open(other).to_owned()),
+        _ => Lean::Open(open(&ratio, noise).to_owned()),
     };
     Some(DraftCompared {
         what: format!("{} / {}", a.name, b.name),
@@ -205,11 +205,14 @@ fn two(
     })
 }
 
-const fn open(verdict: Verdict) -> &'static str {
-    match verdict {
-        Verdict::Contaminated => "contaminated trials had to be counted",
-        Verdict::Unresolved => "too few trials to show a difference",
-        _ => "indistinguishable",
+/// Why a ratio decides nothing.
+fn open(ratio: &Ratio, noise: Option<f64>) -> &'static str {
+    match (ratio.verdict, ratio.interval) {
+        (Verdict::Contaminated, _) => "contaminated trials had to be counted",
+        (Verdict::Unresolved, _) => "too few trials to show a difference",
+        (_, Some(interval)) if interval.contains(1.0) => "indistinguishable: the interval holds 1",
+        _ if noise.is_some_and(|n| effect(ratio.value) <= n) => "indistinguishable: within the A/A noise",
+        _ => "indistinguishable: no more than chance or variation gives",
     }
 }
 

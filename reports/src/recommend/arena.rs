@@ -32,7 +32,7 @@ impl Arena<'_, '_> {
     }
 }
 
-/// The engine, its switches and, where there are several in one arena, its version.
+/// The engine, and its switches if they are not the default.
 fn name(c: &Contestant) -> String {
     let (switches, _) = split(&c.variant);
     if switches == bench_record::Case::DEFAULT_VARIANT { c.engine.clone() } else { format!("{}+{switches}", c.engine) }
@@ -44,11 +44,10 @@ pub(super) fn choose<'t, 'a>(question: &Question<'_>, tables: &'t [Tested<'a>]) 
     let nearest = |(family, share): (&str, f64)| {
         let mut all: Vec<Arena<'t, 'a>> = tables.iter().flat_map(|t| arenas(t, family, share)).collect();
         // Sorting is stable, so order given decides between equals.
+        let rank = |a: &Arena<'_, '_>| (a.members.len() < 2, distance(question, a), a.members.len());
         all.sort_by(|a, b| {
-            let far = |arena: &Arena<'_, '_>| distance(question, arena);
-            let alone = |arena: &Arena<'_, '_>| arena.members.len() < 2;
-            let key = |arena: &Arena<'_, '_>| alone(arena);
-            key(a).cmp(&key(b)).then(far(a).total_cmp(&far(b))).then(b.members.len().cmp(&a.members.len()))
+            let ((alone, far, met), (other_alone, other_far, other_met)) = (rank(a), rank(b));
+            alone.cmp(&other_alone).then(far.total_cmp(&other_far)).then(other_met.cmp(&met))
         });
         all.into_iter().next()
     };

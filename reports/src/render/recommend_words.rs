@@ -22,7 +22,7 @@ pub(crate) fn answer(r: &Recommendation) -> String {
         r.nodes.map_or_else(String::new, |n| if n == 1 { " on 1 node".to_owned() } else { format!(" on {n} nodes") });
     let mix: Vec<String> = r.mix.iter().map(|s| format!("{} {} %", s.name, percent(s.share))).collect();
     let said = match &r.answer {
-        Answer::ClearWinner { engine } => format!("{engine}"),
+        Answer::ClearWinner { engine } => engine.clone(),
         Answer::LeadsElsewhere { engine } => {
             format!("no answer for the whole question; {engine} leads what was measured")
         }

@@ -56,7 +56,7 @@ fn styles_that_stand_beside_products_are_engines_with_these_switches() {
         let engine = crate::engines::by_name(&style).unwrap().capabilities();
         for switch in subject.style_variant.split(',').filter(|s| *s != "default") {
             let (key, _) = switch.split_once('=').unwrap();
-            assert!(engine.switches.iter().any(|s| s.key == key), "{style}: {switch}");
+            assert!(engine.switches.iter().any(|s| s.name == key), "{style}: {switch}");
         }
     }
 }
