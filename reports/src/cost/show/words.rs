@@ -158,13 +158,12 @@ pub(crate) fn rests_on(pricing: &Pricing) -> Vec<String> {
             if !from.key.contains('.') {
                 continue;
             }
-            let values = if range.is_exact() {
-                number(range.base)
-            } else {
-                format!("{} ({}–{})", number(range.base), number(range.low), number(range.high))
-            };
+            // The model counts in hours what the file says in seconds.
+            let (per, unit) = if from.key.ends_with("_s") { (3600.0, "s") } else { (1.0, key.unit()) };
+            let [low, base, high] = [range.low, range.base, range.high].map(|x| number(x * per));
+            let values = if range.is_exact() { base } else { format!("{base} ({low}–{high})") };
             let since = from.as_of.as_ref().map(|d| format!(", {d}")).unwrap_or_default();
-            numbers.insert((from.key.clone(), format!("{values} {}{since}: {}", key.unit(), from.source)));
+            numbers.insert((from.key.clone(), format!("{values} {unit}{since}: {}", from.source)));
         }
     }
     let mut all: Vec<String> = vec![
