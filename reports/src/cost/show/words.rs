@@ -37,6 +37,25 @@ pub(crate) fn workloads(family: &FamilyPricing) -> String {
     )
 }
 
+/// What storage, requests and egress add to every offer alike; none where they are not known or nothing is priced.
+pub(crate) fn data_lines(pricing: &Pricing, family: &FamilyPricing) -> Option<String> {
+    let volume = pricing.scenario.volume;
+    let offer = family.offers.iter().find(|o| o.bill.total.is_some())?;
+    let (all, running) = (offer.per_tb(volume)?, offer.running_per_tb(volume)?);
+    let less = |a: Amount, b: Amount| Amount::of(a.get() - b.get());
+    let added = Range {
+        low: less(all.low, running.low),
+        base: less(all.base, running.base),
+        high: less(all.high, running.high),
+    };
+    let known = if added.high.get() > 0.0 { three(&added) } else { "unknown amounts".to_owned() };
+    Some(format!(
+        "Running is what depends on the engine and the deployment. Storage, requests and egress add {known} {} per TB to every offer \
+         alike and are in the totals only.",
+        pricing.currency
+    ))
+}
+
 /// An amount without its currency.
 pub(crate) fn amount(amount: Amount) -> String {
     money_text(amount)
@@ -59,6 +78,12 @@ pub(crate) fn three(range: &Range<Amount>) -> String {
 /// A sum from which lines are missing is the least that it can be.
 pub(crate) fn at_least(offer: &Offer, text: String) -> String {
     if offer.bill.unknown.is_empty() { text } else { format!("≥ {text}") }
+}
+
+/// The same for running alone.
+pub(crate) fn at_least_running(offer: &Offer, text: String) -> String {
+    let missing = offer.bill.lines.iter().any(|l| l.amount.is_err() && !l.line.is_of_data());
+    if missing { format!("≥ {text}") } else { text }
 }
 
 /// An offer's way of running, with the engine whose platform it borrows.
