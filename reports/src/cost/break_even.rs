@@ -2,7 +2,7 @@
 
 use super::book::Purchase;
 use super::offer::Offer;
-use super::pricing::{Scenario, total_at};
+use super::pricing::{Scenario, running_at};
 use super::unit::{Count, DAYS_PER_MONTH, Gigabytes, Unit};
 use serde::Serialize;
 
@@ -77,15 +77,21 @@ pub(super) fn crossings(offers: &[Offer], scenario: &Scenario) -> Vec<Crossing> 
             }
         }
     }
+    // One contestant's deployments first: that is what the one who runs it can choose.
+    let apart = |c: &Crossing| {
+        let who = |i: usize| offers.get(i).map(|o| o.contestant.as_str());
+        who(c.below) != who(c.above)
+    };
+    found.sort_by_key(apart);
     found
 }
 
-/// A month of an offer, at a place on an axis.
+/// A month of running an offer, at a place on an axis.
 pub(super) fn cost(offer: &Offer, axis: Axis, x: f64, scenario: &Scenario) -> Option<f64> {
     let jobs = scenario.jobs_per_day.get() * DAYS_PER_MONTH;
     let total = match axis {
-        Axis::Data => total_at(offer, x, jobs),
-        Axis::Jobs => total_at(offer, scenario.volume.get(), x * DAYS_PER_MONTH),
+        Axis::Data => running_at(offer, x, jobs),
+        Axis::Jobs => running_at(offer, scenario.volume.get(), x * DAYS_PER_MONTH),
     };
     total.map(super::unit::Amount::get)
 }

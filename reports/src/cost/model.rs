@@ -105,6 +105,12 @@ impl Line {
         matches!(self, Self::Workers | Self::PlatformUplift | Self::Serverless)
     }
 
+    /// Whether it depends on the data alone: the same on every deployment and for every engine.
+    #[must_use]
+    pub const fn is_of_data(self) -> bool {
+        matches!(self, Self::Storage | Self::Requests | Self::Egress)
+    }
+
     /// The lines of an offer.
     pub(super) fn of(deployment: Deployment, inputs: &Inputs) -> impl Iterator<Item = Self> {
         let has = |key: Key| inputs.get(key).is_some();
@@ -309,6 +315,8 @@ pub struct Bill {
     pub lines: Vec<LineCost>,
     /// The sum of all lines that are known; none if one without which a sum means nothing is unknown.
     pub total: Option<Range<Amount>>,
+    /// The sum of those that depend on the engine or the deployment: without storage, requests and egress.
+    pub running: Option<Range<Amount>>,
     /// What is not in the sum because nobody says what it costs.
     pub unknown: Vec<Unknown>,
 }
@@ -317,13 +325,16 @@ pub struct Bill {
 #[must_use]
 pub fn bill(deployment: Deployment, inputs: &Inputs) -> Bill {
     let lines: Vec<LineCost> = Line::of(deployment, inputs).map(|line| line_cost(line, inputs)).collect();
-    let total = [At::Low, At::Base, At::High].map(|at| total(deployment, Point::new(inputs, at)));
-    let [low, base, high] = total;
-    let total = low.zip(base).zip(high).map(|((low, base), high)| Range::around(base, [low, high]));
+    let sum = |part: Part| {
+        let [low, base, high] =
+            [At::Low, At::Base, At::High].map(|at| total(deployment, part, &Point::new(inputs, at)));
+        low.zip(base).zip(high).map(|((low, base), high)| Range::around(base, [low, high]))
+    };
+    let (total, running) = (sum(Part::All), sum(Part::Running));
     let mut unknown: Vec<Unknown> = lines.iter().filter_map(|l| l.amount.clone().err()).collect();
     unknown.sort();
     unknown.dedup();
-    Bill { lines, total, unknown }
+    Bill { lines, total, running, unknown }
 }
 
 fn line_cost(line: Line, inputs: &Inputs) -> LineCost {
@@ -336,11 +347,20 @@ fn line_cost(line: Line, inputs: &Inputs) -> LineCost {
     LineCost { line, amount, inputs: base.used().into_iter().collect() }
 }
 
+/// Which lines are summed up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Part {
+    All,
+    /// Those that do not depend on the data alone.
+    Running,
+}
+
 /// The sum of the lines that are known at a point.
-pub(super) fn total(deployment: Deployment, at: Point<'_>) -> Option<Amount> {
+pub(super) fn total(deployment: Deployment, part: Part, at: &Point<'_>) -> Option<Amount> {
     let mut sum = Amount::default();
-    for line in Line::of(deployment, at.inputs()) {
-        match line.amount(&at) {
+    let lines = Line::of(deployment, at.inputs()).filter(|line| part == Part::All || !line.is_of_data());
+    for line in lines {
+        match line.amount(at) {
             Ok(amount) => sum = sum + amount,
             Err(_) if line.is_essential() => return None,
             Err(_) => {}

@@ -39,12 +39,16 @@ pub struct Offer {
 }
 
 impl Offer {
-    /// Per terabyte: the month's total over the month's data; none without data or total.
+    /// Running it, per terabyte; none without data or a known price.
+    #[must_use]
+    pub fn running_per_tb(&self, volume: Gigabytes) -> Option<Range<Amount>> {
+        per_tb(self.bill.running?, volume)
+    }
+
+    /// With storage, requests and egress, per terabyte.
     #[must_use]
     pub fn per_tb(&self, volume: Gigabytes) -> Option<Range<Amount>> {
-        let terabytes = volume.terabytes();
-        let total = self.bill.total.filter(|_| terabytes > 0.0)?;
-        Some(total.map(|amount| Amount::of(amount.get() / terabytes)))
+        per_tb(self.bill.total?, volume)
     }
 
     /// Its deployment, in the words of a row: `self-hosted, spot`, `EMR on EC2`.
@@ -62,6 +66,7 @@ impl Offer {
     pub fn machines(&self) -> String {
         match &self.instance {
             Some(instance) => format!("{} x {instance}", self.instances),
+            None if self.instances == 1 => "1 worker".to_owned(),
             None => format!("{} workers", self.instances),
         }
     }
@@ -72,6 +77,11 @@ impl Offer {
         let rate = self.inputs.range(Key::WorkerHour)?;
         Some(rate.map(|r| Amount::of(r * f64::from(self.instances))))
     }
+}
+
+fn per_tb(month: Range<Amount>, volume: Gigabytes) -> Option<Range<Amount>> {
+    let terabytes = volume.terabytes();
+    (terabytes > 0.0).then(|| month.map(|amount| Amount::of(amount.get() / terabytes)))
 }
 
 /// Every offer for a usage. Empty where its time per terabyte is not known.

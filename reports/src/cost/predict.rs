@@ -132,14 +132,8 @@ fn predicted(kind: &[&Usage], family: &FamilyReport, asked: u32) -> Result<Box<U
     if shares {
         return Err("its nodes shared a machine, and say nothing about nodes that do not".to_owned());
     }
-    let one = if machines.len() == 1 { "measured on one number of machines only" } else { "" };
     if machines.len() < POINTS_MIN {
-        let few = format!(
-            "{one}{}{} of them; a fit takes {POINTS_MIN}",
-            if one.is_empty() { "measured on " } else { ": " },
-            measured()
-        );
-        return Err(few);
+        return Err(format!("measured on {} only; a fit takes {POINTS_MIN} node counts", measured()));
     }
     let label = |u: &&Usage| u.contestant.label.clone();
     let labels: BTreeSet<String> = kind.iter().map(label).collect();

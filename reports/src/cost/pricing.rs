@@ -3,7 +3,7 @@
 use super::book::{Instance, PriceBook, built_in_names};
 use super::break_even::{Crossing, crossings};
 use super::input::{At, Point};
-use super::model::{Deployment, total};
+use super::model::{Deployment, Part, total};
 use super::offer::{Offer, needs, offers};
 use super::sizing::{Sizing, sizing};
 use super::tornado::{Swing, tornado};
@@ -270,11 +270,11 @@ fn note(usage: &Usage, instance: Option<&Instance>, book: &PriceBook, notes: &mu
     }
 }
 
-/// The total of an offer at other data and another number of jobs.
-pub(super) fn total_at(offer: &Offer, volume: f64, jobs: f64) -> Option<Amount> {
+/// What running an offer costs at other data and another number of jobs.
+pub(super) fn running_at(offer: &Offer, volume: f64, jobs: f64) -> Option<Amount> {
     use super::input::Key;
     let inputs = offer.inputs.with(Key::Volume, volume).with(Key::Jobs, jobs);
-    total(offer.deployment, Point::new(&inputs, At::Base))
+    total(offer.deployment, Part::Running, &Point::new(&inputs, At::Base))
 }
 
 /// One offer at the prices of two books.

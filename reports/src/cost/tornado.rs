@@ -1,7 +1,7 @@
 //! What matters most: each number alone at its low and at its high, all others at their base.
 
 use super::input::{At, Key, Point};
-use super::model::total;
+use super::model::{Part, total};
 use super::offer::Offer;
 use super::unit::Amount;
 use serde::Serialize;
@@ -15,9 +15,9 @@ pub struct Swing {
     pub unit: &'static str,
     /// Its least and its most.
     pub values: (f64, f64),
-    /// The month's total with the least.
+    /// A month of running with the least.
     pub at_low: Amount,
-    /// The month's total with the most.
+    /// A month of running with the most.
     pub at_high: Amount,
 }
 
@@ -29,10 +29,12 @@ impl Swing {
     }
 }
 
-/// The numbers that move an offer's total, the widest first; equal ones in the order of the model.
+/// The numbers that move what running an offer costs, the widest first (storage, requests and egress move all offers alike); equal ones in the order of the model.
 #[must_use]
 pub fn tornado(offer: &Offer) -> Vec<Swing> {
-    let at = |key: Key, value: f64| total(offer.deployment, Point::new(&offer.inputs, At::Base).but(key, value));
+    let at = |key: Key, value: f64| {
+        total(offer.deployment, Part::Running, &Point::new(&offer.inputs, At::Base).but(key, value))
+    };
     let swings = offer.inputs.known().filter(|(_, range, _)| !range.is_exact()).filter_map(|(key, range, _)| {
         let (at_low, at_high) = (at(key, range.low)?, at(key, range.high)?);
         Some(Swing { name: key.name(), unit: key.unit(), values: (range.low, range.high), at_low, at_high })

@@ -43,7 +43,8 @@ fn family_blocks(pricing: &Pricing, family: &FamilyPricing) -> Vec<Block> {
     let mut blocks = vec![Block::Heading(1, title)];
     blocks.push(Block::Text(words::scenario(pricing)));
     blocks.push(Block::Text(words::workloads(family)));
-    blocks.push(Block::Heading(2, format!("{} per TB processed", pricing.currency)));
+    blocks.extend(words::data_lines(pricing, family).map(Block::Text));
+    blocks.push(Block::Heading(2, format!("{} per TB processed, running", pricing.currency)));
     blocks.push(Block::Sheet(per_tb_sheet(pricing, family)));
     blocks.push(Block::Heading(2, "Every offer".to_owned()));
     blocks.push(Block::Sheet(offers_sheet(pricing, family)));
@@ -85,8 +86,8 @@ fn cell(pricing: &Pricing, family: &FamilyPricing, usage: &Usage, deployment: De
         return "none offered".to_owned();
     }
     let cheapest = words::cheapest(own.iter().copied());
-    let per_tb = cheapest.and_then(|o| Some((o, o.per_tb(pricing.scenario.volume)?)));
-    per_tb.map_or_else(|| "unknown".to_owned(), |(offer, amount)| words::at_least(offer, words::three(&amount)))
+    let per_tb = cheapest.and_then(|o| Some((o, o.running_per_tb(pricing.scenario.volume)?)));
+    per_tb.map_or_else(|| "unknown".to_owned(), |(offer, amount)| words::at_least_running(offer, words::three(&amount)))
 }
 
 fn offers_sheet(pricing: &Pricing, family: &FamilyPricing) -> Sheet {
@@ -97,17 +98,17 @@ fn offers_sheet(pricing: &Pricing, family: &FamilyPricing) -> Sheet {
         column("instances", Kind::Words),
         column(format!("{currency}/TB"), Kind::Number),
         column("low–high", Kind::Number),
-        column(format!("{currency}/month"), Kind::Number),
+        column("total/month", Kind::Number),
         column("time", Kind::Words),
     ];
     let row = |offer: &Offer| {
-        let per_tb = offer.per_tb(pricing.scenario.volume);
+        let per_tb = offer.running_per_tb(pricing.scenario.volume);
         let shown = |of: Option<String>| of.map_or_else(|| "unknown".to_owned(), |text| words::at_least(offer, text));
         let cells = vec![
             offer.contestant.clone(),
             words::way(offer),
             offer.machines(),
-            shown(per_tb.map(|r| words::amount(r.base))),
+            per_tb.map_or_else(|| "unknown".to_owned(), |r| words::at_least_running(offer, words::amount(r.base))),
             per_tb.map_or_else(|| "-".to_owned(), |r| words::ends(&r)),
             shown(offer.bill.total.map(|r| words::amount(r.base))),
             offer.basis.short(),

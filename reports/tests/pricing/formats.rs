@@ -82,7 +82,8 @@ fn json_has_every_number_with_its_source() {
 fn pictures_show_the_tornado_and_both_curves() {
     let pricing = [priced(&[run()], &book("aws"), &scenario()).unwrap()];
     let svg = shown(&pricing, CostFormat::Svg);
-    for words in ["What matters most", "Cost per TB over data per month", "Cost per TB over jobs per day", "data kept"]
+    for words in
+        ["What matters most", "cost per TB over data per month", "cost per TB over jobs per day", "time per TB"]
     {
         assert!(svg.contains(words), "{words}");
     }

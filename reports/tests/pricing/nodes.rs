@@ -83,7 +83,7 @@ fn times_that_follow_no_law_are_not_predicted() {
 fn five_node_counts_predict_nothing() {
     let pricing = on(10, on_hosts(&[1, 2, 3, 4, 6], law));
     let text = usages(&pricing)[0].basis.to_string();
-    assert_eq!(text, "not predicted for 10 nodes: measured on 1, 2, 3, 4, 6 of them only; a fit takes 6");
+    assert_eq!(text, "not predicted for 10 nodes: measured on 1, 2, 3, 4, 6 only; a fit takes 6 node counts");
 }
 
 #[test]

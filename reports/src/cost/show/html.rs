@@ -65,10 +65,13 @@ enum Cell {
 
 fn family_html(out: &mut String, pricing: &Pricing, family: &FamilyPricing) -> Result<(), DrawError> {
     let _ = writeln!(out, "<h3>Cost of {}: {}</h3>", text(family.family.name()), text(&family.table));
-    for words in [words::scenario(pricing), words::workloads(family)] {
+    let told =
+        [words::scenario(pricing), words::workloads(family)].into_iter().chain(words::data_lines(pricing, family));
+    for words in told {
         let _ = writeln!(out, "<p>{}</p>", text(&words));
     }
-    let head = ["contestant", "deployment", "instances", "per TB", "low–high", "per month", "time", "completed"];
+    let head =
+        ["contestant", "deployment", "instances", "running per TB", "low–high", "total per month", "time", "completed"];
     table(
         out,
         &format!("Every offer, {}", pricing.currency),
@@ -105,14 +108,16 @@ fn family_html(out: &mut String, pricing: &Pricing, family: &FamilyPricing) -> R
 }
 
 fn offer_row(pricing: &Pricing, family: &FamilyPricing, offer: &Offer) -> Vec<Cell> {
-    let per_tb = offer.per_tb(pricing.scenario.volume);
+    let per_tb = offer.running_per_tb(pricing.scenario.volume);
     let shown = |of: Option<String>| of.map_or_else(|| "unknown".to_owned(), |t| words::at_least(offer, t));
     let usage = family.usages.iter().find(|u| u.contestant.label == offer.contestant);
     vec![
         Cell::Name(offer.contestant.clone()),
         Cell::Name(words::way(offer)),
         Cell::Name(offer.machines()),
-        Cell::Number(shown(per_tb.map(|r| words::amount(r.base)))),
+        Cell::Number(
+            per_tb.map_or_else(|| "unknown".to_owned(), |r| words::at_least_running(offer, words::amount(r.base))),
+        ),
         Cell::Number(per_tb.map_or_else(|| "-".to_owned(), |r| words::ends(&r))),
         Cell::Number(shown(offer.bill.total.map(|r| words::amount(r.base)))),
         Cell::Name(offer.basis.to_string()),

@@ -80,6 +80,8 @@ struct JsonOffer<'a> {
     basis: &'a Basis,
     per_month: Option<Range<Amount>>,
     per_tb: Option<Range<Amount>>,
+    running_per_month: Option<Range<Amount>>,
+    running_per_tb: Option<Range<Amount>>,
     /// Whether lines are missing from the sums.
     is_at_least: bool,
     lines: Vec<JsonLine<'a>>,
@@ -231,6 +233,8 @@ fn offer<'a>(pricing: &Pricing, o: &'a Offer) -> JsonOffer<'a> {
         basis: &o.basis,
         per_month: o.bill.total,
         per_tb: o.per_tb(pricing.scenario.volume),
+        running_per_month: o.bill.running,
+        running_per_tb: o.running_per_tb(pricing.scenario.volume),
         is_at_least: !o.bill.unknown.is_empty(),
         lines: o.bill.lines.iter().map(line).collect(),
         unknown: &o.bill.unknown,

@@ -128,7 +128,7 @@ fn curves(pricing: &Pricing, family: &FamilyPricing, axis: Axis) -> Vec<Curve> {
 
 impl Panel<'_> {
     fn draw<'b>(&self, area: &Area<'b>, pricing: &Pricing, family: &FamilyPricing) -> Drawn<'b> {
-        let area = area.titled(&plain(&self.title(pricing, family)), ("sans-serif", 16))?;
+        let area = area.titled(&plain(&self.title(pricing, family)), ("sans-serif", 15))?;
         match self {
             Self::Tornado(offer, swings) => draw_tornado(&area, pricing, offer, swings),
             Self::Curves(axis, curves) => draw_curves(&area, pricing, *axis, curves),
@@ -138,9 +138,9 @@ impl Panel<'_> {
     fn title(&self, pricing: &Pricing, family: &FamilyPricing) -> String {
         let of = format!("{}, {}", family.family.name(), pricing.book);
         match self {
-            Self::Tornado(offer, _) => format!("What matters most: {} ({of})", words::offer(offer)),
-            Self::Curves(Axis::Data, _) => format!("Cost per TB over data per month ({of})"),
-            Self::Curves(Axis::Jobs, _) => format!("Cost per TB over jobs per day ({of})"),
+            Self::Tornado(offer, _) => format!("What matters most to running {} ({of})", words::offer(offer)),
+            Self::Curves(Axis::Data, _) => format!("Running cost per TB over data per month ({of})"),
+            Self::Curves(Axis::Jobs, _) => format!("Running cost per TB over jobs per day ({of})"),
         }
     }
 
@@ -168,7 +168,7 @@ impl Panel<'_> {
 
 fn draw_tornado<'b>(area: &Area<'b>, pricing: &Pricing, offer: &Offer, swings: &[Swing]) -> Drawn<'b> {
     let shown: Vec<&Swing> = swings.iter().take(SWINGS).collect();
-    let base = offer.bill.total.map_or(0.0, |t| t.base.get());
+    let base = offer.bill.running.map_or(0.0, |t| t.base.get());
     let ends = shown.iter().flat_map(|s| [s.at_low.get(), s.at_high.get()]).chain([base]);
     let (low, high) = ends.fold((f64::INFINITY, 0.0f64), |(low, high), x| (low.min(x), high.max(x)));
     let room = ((high - low) * 0.05).max(high * 1e-6).max(1e-9);
@@ -192,13 +192,12 @@ fn draw_tornado<'b>(area: &Area<'b>, pricing: &Pricing, offer: &Offer, swings: &
         .x_desc(format!("{} a month", pricing.currency))
         .light_line_style(WHITE)
         .draw()?;
-    let bar = |i: usize, s: &Swing, from: f64, to: f64, color: RGBColor| {
-        let _ = s;
+    let bar = |i: usize, from: f64, to: f64, color: RGBColor| {
         let y = rows - 1.0 - i as f64;
         Rectangle::new([(from.min(to), y - 0.35), (from.max(to), y + 0.35)], color.filled())
     };
-    chart.draw_series(shown.iter().enumerate().map(|(i, s)| bar(i, s, s.at_low.get(), base, COLORS[5])))?;
-    chart.draw_series(shown.iter().enumerate().map(|(i, s)| bar(i, s, base, s.at_high.get(), COLORS[1])))?;
+    chart.draw_series(shown.iter().enumerate().map(|(i, s)| bar(i, s.at_low.get(), base, COLORS[5])))?;
+    chart.draw_series(shown.iter().enumerate().map(|(i, s)| bar(i, base, s.at_high.get(), COLORS[1])))?;
     chart.draw_series([PathElement::new(vec![(base, -0.5), (base, rows - 0.5)], BLACK.stroke_width(1))])?;
     Ok(())
 }

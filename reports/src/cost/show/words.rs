@@ -37,6 +37,25 @@ pub(crate) fn workloads(family: &FamilyPricing) -> String {
     )
 }
 
+/// What storage, requests and egress add to every offer alike; none where they are not known or nothing is priced.
+pub(crate) fn data_lines(pricing: &Pricing, family: &FamilyPricing) -> Option<String> {
+    let volume = pricing.scenario.volume;
+    let offer = family.offers.iter().find(|o| o.bill.total.is_some())?;
+    let (all, running) = (offer.per_tb(volume)?, offer.running_per_tb(volume)?);
+    let less = |a: Amount, b: Amount| Amount::of(a.get() - b.get());
+    let added = Range {
+        low: less(all.low, running.low),
+        base: less(all.base, running.base),
+        high: less(all.high, running.high),
+    };
+    let known = if added.high.get() > 0.0 { three(&added) } else { "unknown amounts".to_owned() };
+    Some(format!(
+        "Running is what depends on the engine and the deployment. Storage, requests and egress add {known} {} per TB to every offer \
+         alike and are in the totals only.",
+        pricing.currency
+    ))
+}
+
 /// An amount without its currency.
 pub(crate) fn amount(amount: Amount) -> String {
     money_text(amount)
@@ -59,6 +78,12 @@ pub(crate) fn three(range: &Range<Amount>) -> String {
 /// A sum from which lines are missing is the least that it can be.
 pub(crate) fn at_least(offer: &Offer, text: String) -> String {
     if offer.bill.unknown.is_empty() { text } else { format!("≥ {text}") }
+}
+
+/// The same for running alone.
+pub(crate) fn at_least_running(offer: &Offer, text: String) -> String {
+    let missing = offer.bill.lines.iter().any(|l| l.amount.is_err() && !l.line.is_of_data());
+    if missing { format!("≥ {text}") } else { text }
 }
 
 /// An offer's way of running, with the engine whose platform it borrows.
@@ -158,13 +183,12 @@ pub(crate) fn rests_on(pricing: &Pricing) -> Vec<String> {
             if !from.key.contains('.') {
                 continue;
             }
-            let values = if range.is_exact() {
-                number(range.base)
-            } else {
-                format!("{} ({}–{})", number(range.base), number(range.low), number(range.high))
-            };
+            // The model counts in hours what the file says in seconds.
+            let (per, unit) = if from.key.ends_with("_s") { (3600.0, "s") } else { (1.0, key.unit()) };
+            let [low, base, high] = [range.low, range.base, range.high].map(|x| number(x * per));
+            let values = if range.is_exact() { base } else { format!("{base} ({low}–{high})") };
             let since = from.as_of.as_ref().map(|d| format!(", {d}")).unwrap_or_default();
-            numbers.insert((from.key.clone(), format!("{values} {}{since}: {}", key.unit(), from.source)));
+            numbers.insert((from.key.clone(), format!("{values} {unit}{since}: {}", from.source)));
         }
     }
     let mut all: Vec<String> = vec![

@@ -25,11 +25,11 @@ pub(super) fn lines(pricing: &Pricing, family: &FamilyPricing) -> Vec<Block> {
         let Some(offer) = family.cheapest(Some(deployment)).and_then(|i| family.offers.get(i)) else { continue };
         blocks.push(Block::Heading(2, format!("A month, line by line: {}", words::offer(offer))));
         let columns = vec![
-            column("line", Kind::Name),
+            column("line", Kind::Words),
             column("low", Kind::Number),
             column(format!("{} base", pricing.currency), Kind::Number),
             column("high", Kind::Number),
-            column("computed as", Kind::Words),
+            column("computed as", Kind::Name),
         ];
         let all = offer.bill.lines.iter().map(|line| {
             let formula = line.line.formula().to_owned();
@@ -79,7 +79,7 @@ pub(super) fn tornado(pricing: &Pricing, family: &FamilyPricing) -> Vec<Block> {
             "#".repeat(bar),
         ])
     });
-    let title = format!("What matters most: {}, each number alone from its low to its high", words::offer(offer));
+    let title = format!("What matters most to running {}", words::offer(offer));
     vec![Block::Heading(2, title), Block::Sheet(Sheet { columns, rows: all.collect() })]
 }
 
