@@ -131,6 +131,8 @@ fn tables_are_made_for_a_suite_or_by_kind() {
 fn the_other_commands_are_understood() {
     for line in [
         "bench report a b --format md",
+        "bench report a --format html -o report.html",
+        "bench report a --format csv --rows cells --out cells.csv",
         "bench list engines --json",
         "bench list workloads --workload-dir w",
         "bench list suites",
