@@ -1,31 +1,48 @@
 #!/usr/bin/env bash
-# What the tests need beside Rust and a C compiler: an ssh server, for nodes on other machines (harness/bench/tests/hosts.rs).
-# Installs it where that is possible without asking anybody: as root, with apt-get. It never fails: what cannot be
-# tested is said here, and reported as ignored by the tests.
+# What the tests need beside Rust and a C compiler: an ssh server, for nodes on other machines (harness/bench/tests/hosts.rs), and
+# a browser, for the HTML report (reports/tests/html). Installs them where that is possible without asking anybody: as root, with
+# apt-get. It never fails: what cannot be tested is said here. Tests without an ssh server are reported as ignored; those without a
+# browser fail, for a page that no browser has read is not tested.
 set -uo pipefail
 
-not_tested() {
-    echo "NOT TESTED here: nodes on other machines (--cluster HOSTS.toml): $1" >&2
-    exit 0
+policy=/usr/sbin/policy-rc.d
+made_policy=""
+log="$(mktemp)"
+trap 'rm -f "$log"; [[ -z "$made_policy" ]] || rm -f "$policy"' EXIT
+
+# install WHAT PACKAGE...: WHAT is what cannot be tested without them.
+install() {
+    local what="$1"
+    shift
+    if [[ "$(id -u)" != 0 ]]; then
+        echo "NOT TESTED here: $what: only root could install $*" >&2
+        return
+    fi
+    if ! command -v apt-get >/dev/null; then
+        echo "NOT TESTED here: $what: install $*" >&2
+        return
+    fi
+    # The tests start servers of their own, in namespaces of their own: the system's must not begin to listen.
+    if [[ ! -e "$policy" ]]; then
+        made_policy=yes
+        printf '#!/bin/sh\nexit 101\n' >"$policy"
+        chmod 755 "$policy"
+    fi
+    export DEBIAN_FRONTEND=noninteractive
+    if { apt-get update && apt-get install --yes --no-install-recommends "$@"; } >"$log" 2>&1; then
+        echo "installed $* for the tests; no server of the system's own was started"
+    else
+        tail -n 5 "$log" >&2
+        echo "NOT TESTED here: $what: $* could not be installed (above)" >&2
+    fi
 }
 
-[[ -x /usr/sbin/sshd ]] && exit 0
-[[ "$(id -u)" == 0 ]] || not_tested "there is no ssh server, and only root could install openssh-server"
-command -v apt-get >/dev/null || not_tested "there is no ssh server; install openssh-server"
+[[ -x /usr/sbin/sshd ]] ||
+    install "nodes on other machines (--cluster HOSTS.toml)" openssh-server openssh-client iproute2
 
-# The tests start servers of their own, in namespaces of their own: the system's must not begin to listen.
-policy=/usr/sbin/policy-rc.d
-if [[ ! -e "$policy" ]]; then
-    trap 'rm -f "$policy"' EXIT
-    printf '#!/bin/sh\nexit 101\n' >"$policy"
-    chmod 755 "$policy"
-fi
-export DEBIAN_FRONTEND=noninteractive
-log="$(mktemp)"
-if ! { apt-get update && apt-get install --yes --no-install-recommends openssh-server openssh-client iproute2; } >"$log" 2>&1; then
-    tail -n 5 "$log" >&2
-    rm -f "$log"
-    not_tested "openssh-server could not be installed (above)"
-fi
-rm -f "$log"
-echo "installed openssh-server for the tests; the system's own server was not started"
+browser=""
+for name in "${CHROMIUM:-chromium}" chromium-browser google-chrome google-chrome-stable; do
+    command -v "$name" >/dev/null && browser="$name"
+done
+[[ -n "$browser" ]] || install "the HTML report in a browser" chromium
+exit 0

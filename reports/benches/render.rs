@@ -1,9 +1,9 @@
-//! A report over 100,000 observations, folder to table, takes less than two seconds.
+//! A report over 100,000 observations, from the folder to a table or an HTML page, takes less than two seconds.
 
 #![expect(clippy::expect_used, reason = "a benchmark that cannot be set up must not report a time")]
 
 use bench_record::{Arm, Case, Family, Journal, OBSERVATIONS_FILE, Observation, Outcome, Protocol, Run, Timestamp};
-use bench_reports::{Format, Ink, Options, compare, render};
+use bench_reports::{Format, Ink, Options, compare, compare_with_sources, html, render};
 use criterion::{Criterion, criterion_group, criterion_main};
 use std::hint::black_box;
 
@@ -53,6 +53,14 @@ fn report(c: &mut Criterion) {
     group.bench_function("load 100k observations", |b| {
         b.iter(|| Run::load(black_box(folder.path())).map(|run| run.observations.len()));
     });
+    // What `bench report DIR --format html` does, from the folder to the page.
+    let page = || {
+        let runs = [Run::load(black_box(folder.path())).expect("a run")];
+        let (comparison, sources) = compare_with_sources(&runs, &Options::default()).expect("a comparison");
+        html(&comparison, &sources, &[]).expect("a page")
+    };
+    println!("100k observations: a page of {} KiB", page().len() / 1024);
+    group.bench_function("100k observations, folder to HTML", |b| b.iter(page));
     group.finish();
 }
 

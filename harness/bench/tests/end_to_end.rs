@@ -38,6 +38,18 @@ fn a_run_checks_every_answer_of_every_engine_and_reports_it() {
     for format in ["table", "md", "json"] {
         p.bench(&["report", p.path("out").as_str(), "--format", format]).assert_code(0);
     }
+    let files = [
+        ("html", "<!doctype html>"),
+        ("csv", "run,line,key,"),
+        ("parquet", "PAR1"),
+        ("arrow", "ARROW1"),
+        ("svg", "<svg"),
+    ];
+    for (format, start) in files {
+        let file = p.path(&format!("report.{format}"));
+        p.bench(&["report", out.as_str(), "--format", format, "-o", file.as_str()]).assert_code(0);
+        assert!(fs::read(file).unwrap().starts_with(start.as_bytes()), "{format}");
+    }
 }
 
 #[test]
@@ -353,6 +365,7 @@ fn bad_input_is_refused_with_its_name_and_the_next_step() {
         (&["run", "--suite", "1tb"], &["too large", "disk", "bench list suites"]),
         (&["run", "--resume", out.as_str()], &["out"]),
         (&["report", foreign.as_str()], &["run.json"]),
+        (&["report", foreign.as_str(), "--rows", "cells"], &["--rows", "csv, parquet or arrow"]),
         (&["data", "make", "--tables", "tpch", "--scale", "1e9"], &["--scale"]),
         (&["explain", "nosuch"], &["nosuch"]),
     ];

@@ -5,7 +5,7 @@ use super::canvas::{End, Tone, fitted, picture};
 
 const WIDTH: f64 = 340.0;
 const LABELS: f64 = 104.0;
-const ROW: f64 = 18.0;
+const ROW: f64 = 20.0;
 const TOP: f64 = 4.0;
 /// What the longest bar leaves for its percentage.
 const NUMBERS: f64 = 48.0;

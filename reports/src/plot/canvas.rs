@@ -8,8 +8,10 @@ use plotters::style::text_anchor::{HPos, Pos, VPos};
 
 /// Units of the picture per point: positions are whole numbers, and a point is too coarse.
 const UNITS: f64 = 2.0;
-/// The page's font size for text in pictures, in points.
-pub(crate) const TEXT: f64 = 11.0;
+/// The font size of text in pictures, in points.
+pub(crate) const TEXT: f64 = 12.0;
+/// The library takes the size of a font for its height over all and writes this share of it.
+const WRITTEN: f64 = 1.24;
 
 /// What a color means.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -129,7 +131,8 @@ impl Canvas<'_> {
             End::Middle => HPos::Center,
             End::Right => HPos::Right,
         };
-        let style = ("sans-serif", TEXT * UNITS).into_font().color(&tone.color()).pos(Pos::new(h, VPos::Center));
+        let style =
+            ("sans-serif", TEXT * UNITS * WRITTEN).into_font().color(&tone.color()).pos(Pos::new(h, VPos::Center));
         self.area.draw(&Text::new(crate::plain::plain(text), at(x, y), style)).map_err(failed)
     }
 

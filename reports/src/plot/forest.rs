@@ -7,7 +7,7 @@ use super::canvas::{Canvas, End, Tone, fitted, picture};
 const WIDTH: f64 = 340.0;
 const LABELS: f64 = 104.0;
 const RIGHT: f64 = WIDTH - 14.0;
-const ROW: f64 = 17.0;
+const ROW: f64 = 19.0;
 const TOP: f64 = 6.0;
 const AXIS: f64 = 24.0;
 
@@ -53,9 +53,10 @@ impl Frame {
 
     /// Round ratios, as many as have room, 1 always among them.
     fn ticks(self) -> Vec<f64> {
-        const STEPS: [&[f64]; 5] = [
+        const STEPS: [&[f64]; 6] = [
             &[0.9, 0.95, 1.0, 1.05, 1.1],
             &[0.7, 0.8, 0.9, 1.0, 1.1, 1.2, 1.4],
+            &[0.5, 0.6, 0.8, 1.0, 1.25, 1.5, 2.0],
             &[0.25, 0.5, 0.75, 1.0, 1.5, 2.0, 3.0],
             &[0.125, 0.25, 0.5, 1.0, 2.0, 4.0, 8.0],
             &[0.02, 0.1, 0.3, 1.0, 3.0, 10.0, 50.0],
@@ -64,7 +65,7 @@ impl Frame {
             steps.iter().copied().filter(|t| (self.low..=self.high).contains(t)).collect()
         };
         let spaced =
-            |ticks: &Vec<f64>| ticks.windows(2).all(|pair| matches!(pair, [a, b] if self.x(*b) - self.x(*a) >= 30.0));
+            |ticks: &Vec<f64>| ticks.windows(2).all(|pair| matches!(pair, [a, b] if self.x(*b) - self.x(*a) >= 32.0));
         let reach = |ticks: &Vec<f64>| match ticks.as_slice() {
             [first, .., last] => last / first,
             _ => 0.0,

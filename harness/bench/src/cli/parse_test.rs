@@ -134,6 +134,8 @@ fn the_other_commands_are_understood() {
         "bench claims a b --file mine.toml --file other.toml --no-built-in --format html --out c.html",
         "bench claims --example",
         "bench recommend a b --mix sql=40,dataframe=60 --data 2TB --nodes 10 --usd-per-hour ray=7.68 --format json",
+        "bench report a --format html -o report.html",
+        "bench report a --format csv --rows cells --out cells.csv",
         "bench list engines --json",
         "bench list workloads --workload-dir w",
         "bench list suites",

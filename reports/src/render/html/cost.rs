@@ -1,11 +1,11 @@
 //! COST: how many cores an engine needs to beat the best single thread.
 
 use super::View;
-use super::markup::{Grid, Td, heading, link, number, paragraph, words};
+use super::markup::{Grid, Td, heading, number, paragraph, ratio, words};
 use crate::comparison::{CostEntry, FamilyReport};
 use crate::plain::html as escape;
 use crate::render::sheets::answer;
-use crate::render::wording::{or_dash, ratio_text};
+use crate::render::wording::or_dash;
 use bench_record::Family;
 
 pub(super) fn body(view: &View<'_>, family: &FamilyReport) -> String {
@@ -19,11 +19,11 @@ pub(super) fn body(view: &View<'_>, family: &FamilyReport) -> String {
         let target = target(view, family.family, e);
         let failed = e.of - e.covered.min(e.of);
         let failed = if failed > 0 { format!(", {failed} not completed") } else { String::new() };
-        let total = or_dash(e.total.as_ref(), |r| ratio_text(r).replacen("x ", " × ", 1));
+        let total = or_dash(e.total.as_ref(), |r| ratio(target.as_deref(), r, true));
         vec![
             Td::text(&e.engine),
             Td::text(&answer(e.answer)),
-            Td::html(link(target.as_deref(), &total, true)).sorted_by(e.total.map(|r| r.value)),
+            Td::html(total).sorted_by(e.total.map(|r| r.value)),
             Td::text(&format!("{} of {}{failed}", e.wins, e.of)).sorted_by(Some(e.wins as f64)),
             Td::text(&e.tried.iter().map(u32::to_string).collect::<Vec<_>>().join(", ")),
         ]

@@ -1,6 +1,9 @@
 //! Text, links and tables as HTML.
 
+use crate::comparison::{Ratio, Verdict};
 use crate::plain::html as escape;
+use crate::render::scale;
+use crate::render::wording::range;
 use std::fmt::Write;
 
 /// A table that scrolls by itself where it is too wide, and that the script makes sortable.
@@ -100,6 +103,27 @@ pub(super) fn link(target: Option<&str>, text: &str, is_first: bool) -> String {
             format!("<a class=\"o\" href=\"#{id}\"{skipped}>{text}</a>")
         }
     }
+}
+
+/// A ratio that leads to its observations: the value, or the word that takes its place, and its interval.
+pub(super) fn ratio(target: Option<&str>, r: &Ratio, is_first: bool) -> String {
+    let interval = r.interval.map_or_else(|| "n < 2".to_owned(), |i| range(i, scale::ratio));
+    let (value, remark) = match r.verdict {
+        Verdict::Indistinguishable => (Err("indistinguishable"), ""),
+        Verdict::Unresolved => (Ok(()), ", too few trials"),
+        Verdict::Contaminated => (Ok(()), ", contaminated"),
+        Verdict::Faster | Verdict::Slower => (Ok(()), ""),
+    };
+    let detail = format!("<span class=\"sub\">{}{remark}</span>", escape(&interval));
+    match value {
+        Ok(()) => format!("{} {detail}", link(target, &format!("{} ×", scale::ratio(r.value)), is_first)),
+        Err(word) => format!("{} {detail}", tag("", &link(target, word, is_first))),
+    }
+}
+
+/// A word in a frame, HTML already.
+pub(super) fn tag(class: &str, html: &str) -> String {
+    format!("<span class=\"tag {class}\">{html}</span>")
 }
 
 /// A heading within a section.

@@ -1,6 +1,6 @@
 //! Engines by families: the table of the question "which engine for which work", filled by measurement.
 
-use super::markup::{Grid, Td, link, number, paragraph, words};
+use super::markup::{Grid, Td, link, paragraph, words};
 use super::{View, titlecase};
 use crate::comparison::{FamilyReport, Total, Verdict};
 use crate::plain::html as escape;
@@ -9,7 +9,7 @@ use crate::render::wording::range;
 
 pub(super) fn body(view: &View<'_>) -> String {
     let families = &view.table.families;
-    let heads = families.iter().map(|f| number(titlecase(f.family.name())));
+    let heads = families.iter().map(|f| words(titlecase(f.family.name())));
     let shown = view.table.contestants.iter().filter(|c| c.is_compared());
     let rows = shown.map(|c| {
         let cells = families.iter().map(|f| cell(view, f, &c.label));

@@ -1,13 +1,13 @@
 //! One engine on several node counts: speedup, efficiency, and the law where enough points were measured.
 
 use super::View;
-use super::markup::{Grid, Td, figures, heading, link, list, number, words};
+use super::markup::{Grid, Td, figures, heading, link, list, number, ratio as ratio_html, words};
 use crate::comparison::{FamilyReport, Law, ScalingPoint, ScalingSeries};
 use crate::plain::html as escape;
 use crate::plot::{Line, PlotError, curves};
 use crate::render::scale::{Scale, ratio};
 use crate::render::scaling::line;
-use crate::render::wording::{or_dash, range, ratio_text};
+use crate::render::wording::{or_dash, range};
 
 /// Points of a fitted curve.
 const LAW_POINTS: u32 = 40;
@@ -99,14 +99,15 @@ fn row(view: &View<'_>, family: &FamilyReport, (s, p): (&ScalingSeries, &Scaling
     let is_first = s.points.first().is_some_and(|first| first.nodes == p.nodes);
     let alone = if is_first && p.wall_ns_total.is_some() { "1" } else { "-" };
     let interval = p.efficiency_interval.map_or_else(String::new, |i| format!(" {}", range(i, ratio)));
-    let speedup = p.speedup.as_ref().map_or_else(|| alone.to_owned(), |r| ratio_text(r).replacen("x ", " × ", 1));
+    let speedup = p.speedup.as_ref();
+    let speedup = speedup.map_or_else(|| alone.to_owned(), |r| ratio_html(target.as_deref(), r, false));
     vec![
         Td::text(&s.engine),
         Td::text(&s.cluster),
         Td::text(&format!("{} × {}", p.nodes, p.slots)).sorted_by(Some(f64::from(p.nodes))),
         linked(&or_dash(p.wall_ns_total, |ns| scale.show(ns)), true).sorted_by(p.wall_ns_total),
         linked(&or_dash(p.wall_ns_interval, |i| range(i, |ns| scale.show(ns))), false),
-        linked(&speedup, false).sorted_by(p.speedup.map(|s| s.value).or(Some(1.0))),
+        Td::html(speedup).sorted_by(p.speedup.map(|s| s.value).or(Some(1.0))),
         linked(&p.efficiency.map_or_else(|| alone.to_owned(), |e| format!("{}{interval}", ratio(e))), false)
             .sorted_by(p.efficiency.or(Some(1.0))),
     ]

@@ -1,14 +1,14 @@
 //! Per workload: ratios with intervals as figures, then every case with its time, CPU and memory.
 
 use super::View;
-use super::markup::{Grid, Td, figures, heading, link, number, paragraph, words};
+use super::markup::{Grid, Td, figures, heading, link, number, paragraph, ratio as ratio_html, tag, words};
 use super::verdicts::effect;
-use crate::comparison::{Cell, FamilyReport, Ratio, Total, TotalRatio, Verdict, WorkloadReport};
+use crate::comparison::{Cell, FamilyReport, Ratio, Total, TotalRatio, WorkloadReport};
 use crate::plain::html as escape;
 use crate::plot::{ForestRow, Frame, PlotError, forest};
-use crate::render::scale::{Scale, ratio};
+use crate::render::scale::Scale;
 use crate::render::sheets::{Aside, aside, ended, interval_title};
-use crate::render::wording::{or_dash, range, ratio_text};
+use crate::render::wording::{or_dash, range};
 use bench_record::Outcome;
 
 /// A figure with more rows than this is no longer read; the table has them all.
@@ -148,28 +148,19 @@ fn cases(view: &View<'_>, family: &FamilyReport, aside: &Aside<'_>) -> Grid {
 
 fn against_best(view: &View<'_>, family: &FamilyReport, workload: &WorkloadReport, c: &Cell) -> Td {
     let target = view.anchors.case(family.family, &c.contestant, &workload.workload);
-    let tagged = |class: &str, text: &str| format!("<span class=\"tag {class}\">{}</span>", escape(text));
     if c.outcome != Outcome::Completed {
         let reason = c.reason.as_deref().unwrap_or_default();
-        let html =
-            format!("{} <span class=\"sub\">{}</span>", tagged("bad", &ended(c).replace('_', " ")), escape(reason));
-        return Td::html(html).sorted_by(Some(f64::MAX));
+        let class = if c.outcome == Outcome::Unsupported { "" } else { "bad" };
+        let how = tag(class, &escape(&ended(c).replace('_', " ")));
+        let html = format!("{how} <span class=\"sub\">{}</span>", escape(reason));
+        return Td::html(html).sorted_by(Some(f64::MAX)).of_class("reason");
     }
     let timed = workload.cells.iter().filter(|c| c.wall_ns_median.is_some()).count();
     match &c.against_best {
-        Some(r) => {
-            let html = match r.verdict {
-                Verdict::Indistinguishable => {
-                    let interval = r.interval.map_or_else(String::new, |i| range(i, ratio));
-                    format!("{} {}", tagged("", "indistinguishable"), link(target.as_deref(), &interval, false))
-                }
-                _ => link(target.as_deref(), &ratio_text(r).replacen("x ", " × ", 1), false),
-            };
-            Td::html(html).sorted_by(Some(r.value))
-        }
+        Some(r) => Td::html(ratio_html(target.as_deref(), r, false)).sorted_by(Some(r.value)),
         None if timed < 2 => Td::html(String::new()).sorted_by(Some(1.0)),
-        None if workload.winner.is_some() => Td::html(tagged("win", "fastest")).sorted_by(Some(1.0)),
-        None => Td::html(tagged("", "no winner")).sorted_by(Some(1.0)),
+        None if workload.winner.is_some() => Td::html(tag("win", "fastest")).sorted_by(Some(1.0)),
+        None => Td::html(tag("", "no winner")).sorted_by(Some(1.0)),
     }
 }
 
@@ -180,10 +171,7 @@ fn totals(view: &View<'_>, family: &FamilyReport, aside: &Aside<'_>) -> Grid {
     let rows = shown().map(|t| {
         let target = view.anchors.group(family.family, &t.contestant);
         let against = |of: fn(&TotalRatio) -> &Ratio| match &t.against_baseline {
-            Some(r) => {
-                let text = ratio_text(of(r)).replacen("x ", " × ", 1);
-                Td::html(link(target.as_deref(), &text, false)).sorted_by(Some(of(r).value))
-            }
+            Some(r) => Td::html(ratio_html(target.as_deref(), of(r), false)).sorted_by(Some(of(r).value)),
             None if t.contestant == baseline => Td::text("baseline").sorted_by(Some(1.0)),
             None => Td::text("-"),
         };

@@ -41,7 +41,8 @@ pub(super) fn body(view: &View<'_>) -> Result<String, PlotError> {
 /// Those who can win, but for the best.
 fn rivals<'f>(view: &View<'_>, family: &'f FamilyReport) -> Vec<&'f Total> {
     let compared = |label: &str| view.table.contestants.iter().any(|c| c.label == label && c.is_compared());
-    let is_rival = |t: &&Total| family.best.as_ref() != Some(&t.contestant) && compared(&t.contestant);
+    let is_rival =
+        |t: &&Total| t.not_run < t.cases && family.best.as_ref() != Some(&t.contestant) && compared(&t.contestant);
     let mut rivals: Vec<&Total> = family.totals.iter().filter(is_rival).collect();
     let value = |t: &Total| t.against_best.as_ref().map_or(f64::INFINITY, |r| r.total.value);
     rivals.sort_by(|a, b| value(a).total_cmp(&value(b)));
@@ -66,14 +67,17 @@ fn sentence(view: &View<'_>, family: &FamilyReport) -> String {
     let times = |t: &Total, r: &Ratio| {
         let target = view.anchors.group(family.family, &t.contestant);
         let interval = r.interval.map_or_else(String::new, |i| format!(", 95 % interval {}", range(i, ratio)));
-        format!("{}{}", link(target.as_deref(), &format!("{} ×", ratio(r.value)), true), escape(&interval))
+        format!("{}{}", link(target.as_deref(), &ratio(r.value), true), escape(&interval))
     };
     if family.winner.is_some() {
+        let target = view.anchors.group(family.family, &next.contestant);
+        let interval = behind.interval.map_or_else(String::new, |i| format!(" (95 % interval {})", range(i, ratio)));
         return format!(
-            "{} is fastest. The next, {}, takes {} of its time.",
+            "{} is fastest. The next, {}, takes {} times as long{}.",
             strong(best),
             escape(&next.contestant),
-            times(next, behind)
+            link(target.as_deref(), &ratio(behind.value), true),
+            escape(&interval)
         );
     }
     // The first that is not shown to be behind says why nobody won.
@@ -172,9 +176,17 @@ fn counts(view: &View<'_>, family: &FamilyReport) -> String {
     let workloads = if count == 1 { "1 workload".to_owned() } else { format!("{count} workloads") };
     let mut text = format!("Of {workloads}: {}.", parts.join(", "));
     let aside = crate::render::sheets::aside(view.table);
-    let incomplete = family.totals.iter().filter(|t| t.completed < t.cases && !aside.contains(t.contestant.as_str()));
+    let incomplete = family
+        .totals
+        .iter()
+        .filter(|t| t.completed < t.cases && t.not_run < t.cases && !aside.contains(t.contestant.as_str()));
     let incomplete: Vec<String> =
         incomplete.map(|t| format!("{} {} of {}", t.contestant, t.completed, t.cases)).collect();
+    let not_run = family.totals.iter().filter(|t| t.not_run == t.cases && !aside.contains(t.contestant.as_str()));
+    let not_run: Vec<&str> = not_run.map(|t| t.contestant.as_str()).collect();
+    if !not_run.is_empty() {
+        let _ = write!(text, " Not run: {}.", not_run.join(", "));
+    }
     if !incomplete.is_empty() {
         let _ = write!(text, " Completed: {}.", incomplete.join(", "));
     }
