@@ -99,7 +99,10 @@ fn too_few_trials_are_inconclusive_and_say_how_many_would_do() {
     let gate = judge(&[few(run(0, "old", same))], &[few(run(60, "new", mixed))]).unwrap();
     assert_eq!((gate.verdict, gate.exit_code), (Verdict::Inconclusive, 3));
     let slow = gate.findings.iter().find(|f| f.case.workload == "tpch-q03" && f.case.engine == "stagedag").unwrap();
-    assert!(slow.suspect && matches!(slow.uncertainty, Some(Uncertainty::Trials { needed }) if needed >= 7), "{slow:?}");
+    assert!(
+        slow.suspect && matches!(slow.uncertainty, Some(Uncertainty::Trials { needed }) if needed >= 7),
+        "{slow:?}"
+    );
     assert!(gate.reasons.iter().any(|r| r.contains("--confirm")), "{:?}", gate.reasons);
 }
 
@@ -184,7 +187,9 @@ fn runs_that_do_not_belong_together_are_refused_with_the_next_step() {
         change(&mut other);
         judge(std::slice::from_ref(&base), &[other]).unwrap_err().to_string()
     };
-    assert!(judge(std::slice::from_ref(&base), std::slice::from_ref(&base)).unwrap_err().to_string().contains("same run"));
+    assert!(
+        judge(std::slice::from_ref(&base), std::slice::from_ref(&base)).unwrap_err().to_string().contains("same run")
+    );
     assert!(refused(&|r| r.context.machine.cores = 64).contains("--relative-to"));
     assert!(refused(&|r| r.context.datasets[0].checksum = "other".into()).contains("holds other bytes"));
     assert!(refused(&|r| r.context.command_line.push("--faults=kill@50%".into())).contains("faults"));
@@ -225,7 +230,9 @@ fn cases_of_one_side_are_listed() {
     let missing: Vec<(&str, &str)> = gate.missing.iter().map(|m| (m.label.as_str(), m.from)).collect();
     assert_eq!(missing[0], ("sql tpch-q15 on datafusion", "new"));
     assert_eq!(missing.len(), 4);
-    assert!(write(&gate, GateFormat::Table, Ink::Plain).contains("not in BASE, so not judged: sql tpch-q16 on datafusion"));
+    assert!(
+        write(&gate, GateFormat::Table, Ink::Plain).contains("not in BASE, so not judged: sql tpch-q16 on datafusion")
+    );
 }
 
 #[test]
@@ -309,7 +316,10 @@ fn names_from_results_are_text_in_every_format() {
     let markdown = write(&gate, GateFormat::Markdown, Ink::Plain);
     assert!(markdown.contains("a\\<b\\>\\&\"'\\|\\`\\[x\\]") && !markdown.contains("<b>"), "{markdown}");
     let github = write(&gate, GateFormat::Github, Ink::Plain);
-    assert!(github.lines().all(|l| ["::error ", "::warning ", "::notice "].iter().any(|c| l.starts_with(c))), "{github}");
+    assert!(
+        github.lines().all(|l| ["::error ", "::warning ", "::notice "].iter().any(|c| l.starts_with(c))),
+        "{github}"
+    );
     assert!(github.contains("%3A%3Aerror%3A%3Ax%2C%250A"), "{github}");
     assert!(write(&gate, GateFormat::Sarif, Ink::Plain).contains("\"uri\": \"%25%3Cx%3E/observations.ndjson\""));
 }

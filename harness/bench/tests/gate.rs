@@ -129,7 +129,8 @@ fn every_format_is_written_to_its_file_beside_the_table() {
     assert!(read("v.xml").contains("<failure type=\"slower\""));
     assert!(serde_json::from_str::<Value>(&read("v.sarif")).is_ok());
     assert!(read("v.txt").starts_with("::error title=bench%3A regression::"), "{}", read("v.txt"));
-    p.bench(&["compare", "base", "slow", "--write", "junit=no/such/folder.xml"]).assert_refused(&["no/such/folder.xml"]);
+    p.bench(&["compare", "base", "slow", "--write", "junit=no/such/folder.xml"])
+        .assert_refused(&["no/such/folder.xml"]);
 }
 
 #[test]
@@ -140,17 +141,22 @@ fn suspects_are_measured_again_and_nothing_else() {
     let program = env!("CARGO_BIN_EXE_bench");
     let confirm = ["--confirm", "--confirm-trials", "4", "--base-binary", program, "--confirm-out", "again", "-q"];
     let ran = p.bench(&[&["compare", "base", "slow", "--format", "json"], &confirm[..]].concat());
-    let json: Value = serde_json::from_str(&ran.stdout).unwrap_or_else(|e| panic!("{e}\n{}\n{}", ran.stdout, ran.stderr));
+    let json: Value =
+        serde_json::from_str(&ran.stdout).unwrap_or_else(|e| panic!("{e}\n{}\n{}", ran.stdout, ran.stderr));
     assert_eq!((json["confirmation"]["cases"].as_u64(), &json["confirmation"]["both_sides"]), (Some(1), &true.into()));
     for folder in ["again/base-0", "again/base-1", "again/new-0", "again/new-1"] {
         let lines = p.observations(folder);
-        assert!(lines.iter().all(|o| o["case"]["workload"] == "tpch-q03" && o["case"]["engine"] == "stagedag"), "{folder}");
+        assert!(
+            lines.iter().all(|o| o["case"]["workload"] == "tpch-q03" && o["case"]["engine"] == "stagedag"),
+            "{folder}"
+        );
         assert!(lines.iter().any(|o| o["arm"] == "aa"), "{folder} has no A/A arm");
     }
     // The same program on both sides is no regression, whatever the recorded times said.
     let code = json["exit_code"].as_u64().unwrap();
     assert!([0, 3].contains(&code), "{}", ran.stdout);
-    p.bench(&["compare", "base", "slow", "--confirm", "--new-binary", "/bin/true"]).assert_refused(&["--new-binary", "build"]);
+    p.bench(&["compare", "base", "slow", "--confirm", "--new-binary", "/bin/true"])
+        .assert_refused(&["--new-binary", "build"]);
     p.bench(&["compare", "base", "base", "--base-binary", program]).assert_refused(&["--confirm"]);
 }
 
