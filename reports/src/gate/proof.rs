@@ -173,7 +173,7 @@ mod tests {
 
     #[test]
     fn simulated_gates_keep_their_promises() {
-        let proof = prove(None, 40);
+        let proof = prove(None, 12);
         assert!(proof.holds(), "{}", proof.text());
         let found: usize = proof.counts.iter().map(|c| c.found).sum();
         let fine: usize = proof.counts.iter().map(|c| c.fine).sum();

@@ -48,7 +48,8 @@ pub enum RecordedError {
 }
 
 impl Recorded {
-    /// The times of runs. Cases that did not complete in all of them, or that were disturbed, are left out.
+    /// The times of runs. Cases that did not complete in all of them are left out. Disturbed times are kept as if they were
+    /// not: the gate itself would claim nothing of them, so its tests are shown to be worth something without that guard.
     ///
     /// # Errors
     /// Fewer than two, or runs that may not be compared.
@@ -59,7 +60,7 @@ impl Recorded {
         refuse::incomparable(std::slice::from_ref(first), others, None)?;
         let all: Vec<Cases> = runs.iter().map(|run| cases(std::slice::from_ref(run), None)).collect();
         let micros = |times: &[f64]| times.iter().map(|ns| (ns / 1e3).round().max(1.0) as u64).collect::<Vec<_>>();
-        let usable = |t: &&CaseTrials| t.outcome == Outcome::Completed && !t.contaminated && t.times.len() > 1;
+        let usable = |t: &&CaseTrials| t.outcome == Outcome::Completed && t.times.len() > 1;
         let one = |case: &Case| {
             let trials: Vec<&CaseTrials> = all.iter().filter_map(|run| run.get(case)).filter(usable).collect();
             let has_twins = trials.iter().all(|t| t.twin.len() > 1);

@@ -4,6 +4,7 @@ use crate::gate::{Finding, Gate, Status, Verdict, title};
 use crate::render::layout::{Block, Kind, Row, Sheet, Tone};
 use crate::render::scale::{Scale, percent, ratio};
 use crate::render::wording::{column, or_dash, range};
+use bench_record::Outcome;
 
 /// How many inconclusive cases that lean nowhere are listed.
 const LISTED: usize = 20;
@@ -21,14 +22,28 @@ pub(super) fn document(gate: &Gate) -> Vec<Block> {
     for (heading, of) in parts {
         part(&mut blocks, gate, heading, of);
     }
-    for f in gate.with(|s| s == Status::StillFailing) {
-        blocks.push(Block::Item(format!("{}: {}", f.label(), f.said)));
-    }
+    still_failing(&mut blocks, gate);
     absent(&mut blocks, gate);
     blocks.push(Block::Heading(2, "How sure this is".to_owned()));
     blocks.push(Block::Sheet(noise(gate)));
     blocks.extend(footer(gate).into_iter().map(Block::Item));
     blocks
+}
+
+/// What neither side completed; what an engine says that it cannot is only counted.
+fn still_failing(blocks: &mut Vec<Block>, gate: &Gate) {
+    let is_unsupported = |f: &Finding| (f.base.outcome, f.new.outcome) == (Outcome::Unsupported, Outcome::Unsupported);
+    let found: Vec<&Finding> = gate.with(|s| s == Status::StillFailing).collect();
+    let (unsupported, failing): (Vec<&Finding>, Vec<&Finding>) = found.iter().partition(|f| is_unsupported(f));
+    if !failing.is_empty() {
+        blocks.push(Block::Heading(2, format!("Failing on both sides: {}", failing.len())));
+        blocks.extend(failing.iter().map(|f| Block::Item(format!("{}: {}", f.label(), f.said))));
+    }
+    match unsupported.len() {
+        0 => {}
+        1 => blocks.push(Block::Text("1 case is unsupported on both sides.".to_owned())),
+        n => blocks.push(Block::Text(format!("{n} cases are unsupported on both sides."))),
+    }
 }
 
 fn sides(gate: &Gate) -> String {
