@@ -47,19 +47,29 @@ class Cluster:
 
     def compute(self, value: Any) -> Any:
         """Computes a collection; ends early when the run is cancelled, and leaves nothing running then."""
-        self.memory.reset()
-        return self.wait(self.client.compute(value))
+        return self.gather([self.client.compute(value)])[0]
 
-    def wait(self, future: distributed.Future) -> Any:
-        while True:
+    def gather(self, futures: list[distributed.Future]) -> list[Any]:
+        """The values, once all are there; the first failure is raised."""
+        self.memory.reset()
+        waiting = list(futures)
+        while waiting:
             try:
-                return future.result(timeout=POLL_S)
-            except TimeoutError:
-                if future.done():
-                    raise
-                if self.engine.is_cancelled():
-                    self.abandon([future])
-                    raise Cancelled("cancelled") from None
+                distributed.wait(waiting, timeout=POLL_S, return_when="FIRST_COMPLETED")
+            except (TimeoutError, distributed.TimeoutError):
+                pass
+            if self.engine.is_cancelled():
+                self.abandon(futures)
+                raise Cancelled("cancelled")
+            for future in [one for one in waiting if one.done()]:
+                if future.status != "finished":
+                    self.fail(future)
+                waiting.remove(future)
+        return self.client.gather(futures)
+
+    def fail(self, future: distributed.Future) -> None:
+        error = future.exception()
+        raise error if error is not None else DriverError(f"Dask gave a task up: {future.status}")
 
     def abandon(self, futures: list[distributed.Future]) -> None:
         """Drops work. A task that has begun cannot be stopped, so workers of our own are restarted."""
