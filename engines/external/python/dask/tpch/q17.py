@@ -4,7 +4,7 @@ import pandas as pd
 
 from answer import Answer
 
-from .shared import text
+from .shared import text, total
 
 
 def program(tables, sql: str) -> Answer:
@@ -16,8 +16,8 @@ def program(tables, sql: str) -> Answer:
     joined = lines.merge(by_part, on="l_partkey")
     # quantity < 0.2 * sum / count, in integers
     small = joined[joined.l_quantity * joined.one * 5 < joined.all_quantity]
-    return Answer(small.l_extendedprice.sum(), finish)
+    return Answer(total(small.l_extendedprice), finish)
 
 
-def finish(total) -> pd.DataFrame:
-    return pd.DataFrame({"avg_yearly": [int(total) / 700]})
+def finish(sums: pd.Series) -> pd.DataFrame:
+    return pd.DataFrame({"avg_yearly": pd.array([int(sums.value) / 700 if sums.rows else None], dtype="Float64")})

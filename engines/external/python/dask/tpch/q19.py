@@ -2,13 +2,12 @@
 
 from decimal import Decimal
 
-import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from answer import Answer
 
-from .shared import column, revenue, text
+from .shared import column, one_total, revenue, text, total
 
 KINDS = [
     ("Brand#12", ["SM CASE", "SM BOX", "SM PACK", "SM PKG"], 1, 11, 5),
@@ -25,7 +24,7 @@ def program(tables, sql: str) -> Answer:
     part = tables.read("part", ["p_partkey", "p_brand"], any_of(part_of(*kind) for kind in KINDS))
     joined = lines.merge(part, left_on="l_partkey", right_on="p_partkey")
     kept = joined[any_of(quantity_of(joined, *kind) for kind in KINDS)]
-    return Answer(revenue(kept).sum(), lambda total: pd.DataFrame({"revenue": [int(total)]}), {"revenue": 4})
+    return Answer(total(revenue(kept)), lambda sums: one_total("revenue", sums), {"revenue": 4})
 
 
 def part_of(brand, containers, low, high, size):

@@ -29,6 +29,15 @@ def revenue(frame: dd.DataFrame) -> dd.Series:
     return frame.l_extendedprice * (100 - frame.l_discount)
 
 
+def total(values: dd.Series) -> dd.Series:
+    """The sum of a column and its number of rows: a sum of no rows is NULL."""
+    return values.to_frame("value").assign(rows=1).sum()
+
+
+def one_total(name: str, sums: pd.Series) -> pd.DataFrame:
+    return pd.DataFrame({name: pd.Series([int(sums.value) if sums.rows else None], dtype=object)})
+
+
 def sums(frame: dd.DataFrame, by: list[str], what: str, groups_are_few: bool = True) -> dd.DataFrame:
     """The sums of a column by groups, as a frame. Many groups are spread over partitions."""
     grouped = frame.groupby(by, sort=False)[[what]]
