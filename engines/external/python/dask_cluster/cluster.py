@@ -16,7 +16,7 @@ from distributed.deploy.utils import nprocesses_nthreads
 
 from .memory import MemoryWatch
 
-ATTACH_TIMEOUT_S = 30
+ATTACH_TIMEOUT_S = 15
 POLL_S = 0.2
 RESTART_TIMEOUT_S = 20
 CLUSTER_SETTINGS = {"workers", "threads_per_worker", "direct_to_workers"}
@@ -107,6 +107,8 @@ def local_cluster(engine: Engine, settings: dict[str, Any]) -> LocalCluster:
         memory_limit=limit,
         host="127.0.0.1",
         dashboard_address=None,
+        # Its health page is served all the same: on a free port, to this machine only.
+        scheduler_kwargs={"dashboard_address": "127.0.0.1:0"},
         local_directory=str(setup.scratch),
         silence_logs=False,
     )

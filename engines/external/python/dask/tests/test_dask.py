@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import os
+import select
 import signal
+import subprocess
 import sys
-import threading
 import time
 import unittest
 from decimal import Decimal
@@ -61,9 +63,22 @@ class DaskFrames(FrameCases):
         self.assertIn("answers another text", failed["message"])
 
 
+ROWS = 500_000
+LONG = {
+    "frame": [
+        {"scan": "t"},
+        {"group": {"by": ["text"], "agg": ["median(k) AS a"]}},
+        {"group": {"by": ["text"], "agg": ["median(a) AS b"]}},
+        {"group": {"by": ["text"], "agg": ["median(b) AS c"]}},
+        {"sort": [{"column": "text"}]},
+    ]
+}
+"""Seconds of work."""
+
+
 class Ends(DriverTest):
     product = "dask"
-    tables = {"t": pa.table({"k": list(range(1000))})}
+    tables = {"t": pa.table({"k": list(range(ROWS)), "text": [str(number) for number in range(ROWS)]})}
 
     def test_killing_the_driver_ends_its_workers(self) -> None:
         driver, end = self.begin()
@@ -88,14 +103,56 @@ class Ends(DriverTest):
         driver.load(self.tables)
         workers = [pid for pid in descendants(driver.process.pid) if b"spawn_main" in command(pid)]
         self.assertEqual(len(workers), 2)
-        number = driver.send(run({"frame": [{"scan": "t"}, {"group": {"by": ["k"], "agg": ["count(*) AS n"]}}]}))
-        for pid in workers:
-            threading.Timer(0.05, os.kill, (pid, signal.SIGKILL)).start()
+        number = driver.send(run(LONG))
+        time.sleep(0.3)
+        self.assertEqual(select.select([driver.process.stdout], [], [], 0)[0], [], "the run ended before its worker did")
+        os.kill(workers[0], signal.SIGKILL)
         reply = driver.hear()
         self.assertEqual(reply["id"], number)
+        self.assertEqual(living(workers[:1], 1), [])
         outcome = reply["body"]
-        self.assertTrue(outcome.get("ran", {}).get("rows") == 1000 or outcome["failed"]["kind"] == "failed", outcome)
+        self.assertTrue(outcome.get("ran", {}).get("rows") == ROWS or outcome["failed"]["kind"] == "failed", outcome)
         self.assertEqual(driver.answer({"frame": [{"scan": "t"}, {"limit": 3}]}).num_rows, 3)
+
+    def test_a_run_that_is_cancelled_ends_and_the_next_one_works(self) -> None:
+        number = self.driver.send(run(LONG))
+        time.sleep(0.3)
+        self.driver.process.stdin.write(json.dumps({"id": number + 1, "body": {"cancel": {"run": number}}}).encode() + b"\n")
+        self.driver.process.stdin.flush()
+        self.driver.number += 1
+        reply = self.driver.hear()
+        self.assertEqual((reply["id"], reply["body"]["failed"]["kind"]), (number, "cancelled"))
+        self.assertEqual(self.driver.answer({"frame": [{"scan": "t"}, {"limit": 3}]}).num_rows, 3)
+
+    def test_an_attached_cluster_is_used_and_left_as_it_was(self) -> None:
+        cluster = subprocess.Popen(
+            [sys.executable, "-c", CLUSTER], cwd="/", env={"PATH": os.environ["PATH"]}, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        )
+        self.addCleanup(cluster.communicate, "", 20)
+        address = cluster.stdout.readline().strip()
+        driver, end = self.begin(cluster={"attached": {"address": address}})
+        self.addCleanup(end)
+        driver.load(self.tables)
+        self.assertEqual(driver.answer({"frame": [{"scan": "t"}, {"filter": "k < 5"}]}).num_rows, 5)
+        self.assertEqual([pid for pid in descendants(driver.process.pid) if b"spawn_main" in command(pid)], [])
+        self.assertEqual(driver.ask("stop"), "stopped")
+        driver.process.wait(20)
+        self.assertIsNone(cluster.poll())
+        self.assertGreaterEqual(len(descendants(cluster.pid)), 1)
+
+    def test_an_address_without_a_scheduler_fails_with_that_address(self) -> None:
+        with self.assertRaisesRegex(AssertionError, "no Dask scheduler answers at tcp://127.0.0.1:1"):
+            self.begin(cluster={"attached": {"address": "tcp://127.0.0.1:1"}})
+
+
+CLUSTER = """
+if __name__ == "__main__":
+    import sys
+    from distributed import LocalCluster
+    cluster = LocalCluster(n_workers=1, threads_per_worker=1, host="127.0.0.1", dashboard_address=None)
+    print(cluster.scheduler_address, flush=True)
+    sys.stdin.read()
+"""
 
 
 def living(pids: list[int], patience_s: float) -> list[int]:
