@@ -33,6 +33,7 @@ Beside it lie `requirements.in`, `requirements.txt` (hash-locked), `default.toml
 | `steps` | the steps of a dataframe program |
 | `expressions` | their SQL expressions as trees, for products that take none |
 | `settings` | `default.toml` and `tuned.toml` |
+| `probes` | what `bench overhead` asks of a product's runtime |
 | `overrides` | documented differences of a SQL dialect |
 | `processes` | what the driver has started, and its end |
 """

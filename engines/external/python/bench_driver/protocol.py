@@ -19,6 +19,7 @@ from typing import Any, BinaryIO
 from .data import Dataset, Workload, check_type, fields
 from .engine import Engine, Ran, Setup
 from .failures import Cancelled, DriverError, OutOfMemory, ProtocolError, ResultError, Unsupported
+from .probes import parse_probe, probe
 from .processes import adopt_orphans, end_descendants
 
 PROTOCOL = 1
@@ -312,6 +313,11 @@ class _Server:
         self.engine._notes = []
         return {"explained": {"text": self.engine.explain(workload, body["analyze"])}}
 
+    def probe(self, number: int, body: Any) -> Any:
+        kind, given = parse_probe(body)
+        self.drop()
+        return {"probed": {"samples_ns": probe(self.engine, self.engine.folder(), kind, given)}}
+
     def stop(self, number: int, body: Any) -> Any:
         return "stopped"
 
@@ -358,5 +364,5 @@ def _text(error: BaseException) -> str:
 
 _VERBS = {
     name: getattr(_Server, name)
-    for name in ("hello", "start", "load", "arm", "run", "digest", "discard", "explain", "stop")
+    for name in ("hello", "start", "load", "arm", "run", "digest", "discard", "explain", "probe", "stop")
 }

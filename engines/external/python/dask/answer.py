@@ -52,4 +52,4 @@ def decimal_column(values: pd.Series, scale: int) -> pa.Array:
         raise TypeError(f"{values.name} is {values.dtype}: a decimal is made of integers")
     # Integers of more than 64 bits; the context must not round them.
     wide = decimal.Context(prec=38)
-    return pa.array([wide.scaleb(decimal.Decimal(int(v)), -scale) for v in values], pa.decimal128(38, scale))
+    return pa.array([None if v is None else wide.scaleb(decimal.Decimal(int(v)), -scale) for v in values], pa.decimal128(38, scale))

@@ -16,7 +16,7 @@ from distributed.deploy.utils import nprocesses_nthreads
 
 from .memory import MemoryWatch
 
-ATTACH_TIMEOUT_S = 30
+ATTACH_TIMEOUT_S = 15
 POLL_S = 0.2
 RESTART_TIMEOUT_S = 20
 CLUSTER_SETTINGS = {"workers", "threads_per_worker", "direct_to_workers"}
@@ -47,19 +47,29 @@ class Cluster:
 
     def compute(self, value: Any) -> Any:
         """Computes a collection; ends early when the run is cancelled, and leaves nothing running then."""
-        self.memory.reset()
-        return self.wait(self.client.compute(value))
+        return self.gather([self.client.compute(value)])[0]
 
-    def wait(self, future: distributed.Future) -> Any:
-        while True:
+    def gather(self, futures: list[distributed.Future]) -> list[Any]:
+        """The values, once all are there; the first failure is raised."""
+        self.memory.reset()
+        waiting = list(futures)
+        while waiting:
             try:
-                return future.result(timeout=POLL_S)
-            except TimeoutError:
-                if future.done():
-                    raise
-                if self.engine.is_cancelled():
-                    self.abandon([future])
-                    raise Cancelled("cancelled") from None
+                distributed.wait(waiting, timeout=POLL_S, return_when="FIRST_COMPLETED")
+            except (TimeoutError, distributed.TimeoutError):
+                pass
+            if self.engine.is_cancelled():
+                self.abandon(futures)
+                raise Cancelled("cancelled")
+            for future in [one for one in waiting if one.done()]:
+                if future.status != "finished":
+                    self.fail(future)
+                waiting.remove(future)
+        return self.client.gather(futures)
+
+    def fail(self, future: distributed.Future) -> None:
+        error = future.exception()
+        raise error if error is not None else DriverError(f"Dask gave a task up: {future.status}")
 
     def abandon(self, futures: list[distributed.Future]) -> None:
         """Drops work. A task that has begun cannot be stopped, so workers of our own are restarted."""
@@ -97,6 +107,8 @@ def local_cluster(engine: Engine, settings: dict[str, Any]) -> LocalCluster:
         memory_limit=limit,
         host="127.0.0.1",
         dashboard_address=None,
+        # Its health page is served all the same: on a free port, to this machine only.
+        scheduler_kwargs={"dashboard_address": "127.0.0.1:0"},
         local_directory=str(setup.scratch),
         silence_logs=False,
     )

@@ -42,7 +42,7 @@ class Sail(Engine):
         # Its threads are not among Sail's settings: it leaves them to its runtime, which reads this.
         os.environ["TOKIO_WORKER_THREADS"] = str(setup.slots)
         for key, value in self.settings().items():
-            os.environ[variable(key)] = str(value)
+            os.environ[variable(key)] = str(value).lower() if isinstance(value, bool) else str(value)
         from pysail.spark import SparkConnectServer
 
         self.server = SparkConnectServer("127.0.0.1", 0)

@@ -127,10 +127,17 @@ def compare(op: str, left: Any, right: Any) -> Any:
 
 
 def known(condition: Any) -> Any:
-    """Unknown counts as not true."""
-    if getattr(condition, "dtype", None) != bool:
-        condition = condition.fillna(False).astype(bool)
-    return condition
+    """Unknown counts as not true. In one piece: with `fillna` and `astype` as expressions, Dask's optimiser makes a
+    Series of a filtered frame of one column."""
+    if getattr(condition, "dtype", None) == bool or not hasattr(condition, "dtype"):
+        return condition
+    if isinstance(condition, pd.Series):
+        return true_only(condition)
+    return condition.map_partitions(true_only, meta=pd.Series([], dtype=bool, name=condition.name))
+
+
+def true_only(condition: pd.Series) -> pd.Series:
+    return condition.fillna(False).astype(bool)
 
 
 def like(pattern: str) -> str:

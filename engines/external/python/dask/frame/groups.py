@@ -155,12 +155,15 @@ def one_row(frame: pd.DataFrame, counts: list[str]) -> pd.DataFrame:
 def pivot(frame: dd.DataFrame, step: s.Pivot) -> dd.DataFrame:
     """One aggregate per value, over the rows that have it: what `pivot_table` does, for a value that is an expression too."""
     call = e.parse_predicate(step.value)
+    if call == e.Call("count"):
+        call = e.Call("count", (e.Literal(1),))
     if not isinstance(call, e.Call) or len(call.args) != 1 or call.over or call.distinct or call.name not in FUNCTIONS:
         raise ProgramError(f"a pivot needs one aggregate of one expression, not `{step.value}`")
     literals = [e.parse_predicate(text) for text in step.values]
     if not all(isinstance(literal, e.Literal) for literal in literals):
         raise ProgramError(f"a pivot's values must be literals: {', '.join(step.values)}")
-    argument, column = value(frame, call.args[0]), value(frame, e.Column(step.column))
+    frame = frame.assign(__pivoted=value(frame, call.args[0]))
+    argument, column = frame["__pivoted"], value(frame, e.Column(step.column))
     if pd.api.types.is_integer_dtype(argument.dtype):
         argument = argument.astype("Int64")
     cells = {f"__cell{at}": argument.where(compare("=", column, one.value)) for at, one in enumerate(literals)}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
 from collections.abc import Sequence
 
@@ -18,22 +19,38 @@ TOTALS = {"sum": "sum", "avg": "mean", "min": "min", "max": "max", "count": "cou
 
 
 def window(frame: dd.DataFrame, texts: Sequence[str]) -> dd.DataFrame:
+    """Each window is computed once, then the expressions around them."""
     named = [e.parse(text) for text in texts]
-    for one in named:
-        check(one, frame)
-    for keys, some in itertools.groupby(named, key=lambda one: one.expr.over.partition_by):
+    if any(one.name is None for one in named):
+        raise ProgramError(f"a window column needs a name, `... AS name`: {', '.join(texts)}")
+    calls: dict[e.Call, str] = {}
+    outer = {one.name: around(one.expr, calls) for one in named}
+    for call in calls:
+        check(call, frame)
+    before = list(frame.columns)
+    for keys, some in itertools.groupby(calls, key=lambda call: call.over.partition_by):
         names = [key.name for key in keys]
-        some = list(some)
+        some = {calls[call]: call for call in some}
         together = frame.shuffle(on=names) if names else frame.repartition(npartitions=1)
         meta = add_columns(frame._meta_nonempty, names, some).iloc[:0]
         frame = together.map_partitions(add_columns, names, some, meta=meta)
-    return frame
+    frame = frame.assign(**{name: value(frame, expr) for name, expr in outer.items()})
+    return frame[before + list(outer)]
 
 
-def check(one: e.Named, frame: dd.DataFrame) -> None:
-    call = one.expr
-    if one.name is None or not isinstance(call, e.Call) or call.over is None:
-        raise ProgramError(f"a window column is `function(...) OVER (...) AS name`, not {call}")
+def around(expr: e.Expr, calls: dict[e.Call, str]) -> e.Expr:
+    """The expression with a column in place of each window."""
+    match expr:
+        case e.Call() if expr.over is not None:
+            return e.Column(calls.setdefault(expr, f"__window{len(calls)}"))
+        case e.Binary(_, left, right):
+            return dataclasses.replace(expr, left=around(left, calls), right=around(right, calls))
+        case e.Unary(_, operand):
+            return dataclasses.replace(expr, operand=around(operand, calls))
+    return expr
+
+
+def check(call: e.Call, frame: dd.DataFrame) -> None:
     columns = [*call.over.partition_by, *(order.expr for order in call.over.order_by), *call.args]
     if not all(isinstance(column, e.Column) for column in columns):
         raise Unsupported("windows over computed columns; select them first")
@@ -48,15 +65,14 @@ def check(one: e.Named, frame: dd.DataFrame) -> None:
         raise Unsupported(f"running totals: {call.name}(...) OVER (... ORDER BY ...)")
 
 
-def add_columns(frame: pd.DataFrame, keys: list[str], columns: list[e.Named]) -> pd.DataFrame:
+def add_columns(frame: pd.DataFrame, keys: list[str], calls: dict[str, e.Call]) -> pd.DataFrame:
     """One partition, which has whole groups."""
     added = {}
-    for one in columns:
-        call = one.expr
+    for name, call in calls.items():
         if call.name in RANKS:
-            added[one.name] = rank(frame, keys, call.over.order_by, call.name)
+            added[name] = rank(frame, keys, call.over.order_by, call.name)
         else:
-            added[one.name] = total(frame, keys, call)
+            added[name] = total(frame, keys, call)
     return frame.assign(**added)
 
 

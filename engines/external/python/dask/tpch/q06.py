@@ -2,12 +2,11 @@
 
 from decimal import Decimal
 
-import pandas as pd
 import pyarrow.compute as pc
 
 from answer import Answer
 
-from .shared import column, day
+from .shared import column, day, one_total, total
 
 
 def program(tables, sql: str) -> Answer:
@@ -15,5 +14,5 @@ def program(tables, sql: str) -> Answer:
     where &= (column("l_discount") >= pc.scalar(Decimal("0.05"))) & (column("l_discount") <= pc.scalar(Decimal("0.07")))
     where &= column("l_quantity") < pc.scalar(Decimal("24.00"))
     lines = tables.read("lineitem", ["l_extendedprice", "l_discount"], where)
-    total = (lines.l_extendedprice * lines.l_discount).sum()
-    return Answer(total, lambda total: pd.DataFrame({"revenue": [int(total)]}), {"revenue": 4})
+    changed = total(lines.l_extendedprice * lines.l_discount)
+    return Answer(changed, lambda sums: one_total("revenue", sums), {"revenue": 4})

@@ -18,4 +18,4 @@ def program(tables, sql: str) -> Answer:
 
 
 def finish(sums: pd.Series) -> pd.DataFrame:
-    return pd.DataFrame({"promo_revenue": [100 * int(sums.promoted) / int(sums.all_parts)]})
+    return pd.DataFrame({"promo_revenue": pd.array([100 * int(sums.promoted) / int(sums.all_parts) if sums.all_parts else None], dtype="Float64")})

@@ -4,7 +4,7 @@ import dask.dataframe as dd
 
 from answer import Answer
 
-from .shared import column, first_rows, nations, ordered
+from .shared import column, first_rows, nations, ordered, text
 
 ORDER = (["numwait", "s_name"], [False, True], 100)
 
@@ -13,7 +13,7 @@ def program(tables, sql: str) -> Answer:
     """An order qualifies by its numbers of suppliers and of late suppliers: more than one, and exactly one."""
     pairs = ["l_orderkey", "l_suppkey"]
     late = tables.read("lineitem", pairs, column("l_receiptdate") > column("l_commitdate"))
-    failed = tables.read("orders", ["o_orderkey"], column("o_orderstatus") == "F")
+    failed = tables.read("orders", ["o_orderkey"], text("o_orderstatus") == "F")
     several = suppliers_of(tables.read("lineitem", pairs), "all_suppliers")
     alone = suppliers_of(late, "late_suppliers")
     orders = several[several.all_suppliers > 1].merge(alone[alone.late_suppliers == 1], on="l_orderkey")

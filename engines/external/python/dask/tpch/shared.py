@@ -6,6 +6,7 @@ import datetime
 
 import dask.dataframe as dd
 import pandas as pd
+import pyarrow as pa
 import pyarrow.compute as pc
 
 
@@ -17,9 +18,24 @@ def column(name: str) -> pc.Expression:
     return pc.field(name)
 
 
+def text(name: str) -> pc.Expression:
+    """A column of text in a condition. The cast changes nothing, and keeps pyarrow from comparing with the statistics of
+    row groups: those of columns in view layout are views, for which it has no comparison."""
+    return pc.field(name).cast(pa.string())
+
+
 def revenue(frame: dd.DataFrame) -> dd.Series:
     """Prices less discounts, with four digits after the point."""
     return frame.l_extendedprice * (100 - frame.l_discount)
+
+
+def total(values: dd.Series) -> dd.Series:
+    """The sum of a column and its number of rows: a sum of no rows is NULL."""
+    return values.to_frame("value").assign(rows=1).sum()
+
+
+def one_total(name: str, sums: pd.Series) -> pd.DataFrame:
+    return pd.DataFrame({name: pd.Series([int(sums.value) if sums.rows else None], dtype=object)})
 
 
 def sums(frame: dd.DataFrame, by: list[str], what: str, groups_are_few: bool = True) -> dd.DataFrame:
@@ -42,6 +58,6 @@ def nations(tables, region: str | None = None) -> dd.DataFrame:
     """Keys and names of nations, of one region or all."""
     nation = tables.read("nation", ["n_nationkey", "n_name", "n_regionkey"])
     if region is not None:
-        there = tables.read("region", ["r_regionkey"], column("r_name") == region)
+        there = tables.read("region", ["r_regionkey"], text("r_name") == region)
         nation = nation.merge(there, left_on="n_regionkey", right_on="r_regionkey")
     return nation[["n_nationkey", "n_name"]]
