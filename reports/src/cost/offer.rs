@@ -154,7 +154,8 @@ impl Maker<'_> {
         // A worker holds what the engine held, even where the usual ratio would give it less.
         let held = self.usage.place.memory_gib.map_or(0.0, |gib| gib.get() * 1.073_741_824);
         let range = ratio.range.map(|r| r.map(|per| (per * vcpus).max(held)));
-        inputs.book(Key::Memory, &Entry { range, ..ratio }, 1.0);
+        let from = Provenance { key: format!("{} x vCPUs", ratio.from.key), ..ratio.from };
+        inputs.book(Key::Memory, &Entry { range, from, ..ratio }, 1.0);
         let prices = [
             (Key::VcpuHour, &platform.vcpu_hour),
             (Key::GbHour, &platform.gb_hour),

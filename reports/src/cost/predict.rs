@@ -55,7 +55,7 @@ impl Basis {
         match self {
             Self::Measured { .. } => "measured".to_owned(),
             Self::Predicted { error, .. } => format!("predicted ±{:.0} %", error * 100.0),
-            Self::NotPredicted { asked, .. } => format!("measured, not on {asked}"),
+            Self::NotPredicted { nodes, .. } => format!("on {nodes}, not predicted"),
         }
     }
 }

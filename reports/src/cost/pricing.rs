@@ -3,7 +3,7 @@
 use super::book::{Instance, PriceBook, built_in_names};
 use super::break_even::{Crossing, crossings};
 use super::input::{At, Point};
-use super::model::{Deployment, Part, total};
+use super::model::{Deployment, LineCost, Part, total};
 use super::offer::{Offer, needs, offers};
 use super::sizing::{Sizing, sizing};
 use super::tornado::{Swing, tornado};
@@ -288,7 +288,7 @@ pub struct Repriced {
     pub contestant: String,
     /// On what.
     pub way: String,
-    /// A month at the prices of the first book, and on which machines.
+    /// A month at the prices of the first book, over the lines that both books know, and on which machines.
     pub first: (Amount, String),
     /// The same at those of the second.
     pub second: (Amount, String),
@@ -313,19 +313,30 @@ pub fn reprice(first: &Pricing, second: &Pricing) -> Result<Vec<Repriced>, Price
         for offer in &ours.offers {
             let is_same = |o: &&Offer| o.contestant == offer.contestant && o.way() == offer.way();
             let Some(other) = same.and_then(|f| f.offers.iter().find(is_same)) else { continue };
-            if let (Some(a), Some(b)) = (offer.bill.total, other.bill.total) {
+            if let (Some(a), Some(b)) = (known_in_both(offer, other), known_in_both(other, offer)) {
                 rows.push(Repriced {
                     table: ours.table.clone(),
                     family: ours.family,
                     contestant: offer.contestant.clone(),
                     way: offer.way(),
-                    first: (a.base, offer.machines()),
-                    second: (b.base, other.machines()),
+                    first: (a, offer.machines()),
+                    second: (b, other.machines()),
                 });
             }
         }
     }
     Ok(rows)
+}
+
+/// The base of an offer's lines that are known in another's bill too: a line that one book does not know would make it the
+/// cheaper one. None where there is no total.
+fn known_in_both(offer: &Offer, other: &Offer) -> Option<Amount> {
+    offer.bill.total.and(other.bill.total)?;
+    let known = |line: &LineCost| {
+        let there = other.bill.lines.iter().any(|o| o.line == line.line && o.amount.is_ok());
+        line.amount.as_ref().ok().filter(|_| there).map(|range| range.base)
+    };
+    Some(offer.bill.lines.iter().filter_map(known).sum())
 }
 
 /// The books that come with the program, for a message.

@@ -33,6 +33,7 @@ fn document(pricings: &[Pricing], repriced: &[Repriced]) -> Vec<Block> {
     }
     if let ([first, second], false) = (pricings, repriced.is_empty()) {
         blocks.push(Block::Heading(1, format!("The same runs at the prices of {} and {}", first.book, second.book)));
+        blocks.push(Block::Text(words::KNOWN_IN_BOTH.to_owned()));
         blocks.push(Block::Sheet(repriced_sheet(first, second, repriced)));
     }
     blocks

@@ -47,6 +47,7 @@ pub fn fragment(pricings: &[Pricing], repriced: &[Repriced]) -> Result<String, D
     if let ([first, second], false) = (pricings, repriced.is_empty()) {
         let _ =
             writeln!(out, "<h3>The same runs at the prices of {} and {}</h3>", text(&first.book), text(&second.book));
+        let _ = writeln!(out, "<p>{}</p>", text(words::KNOWN_IN_BOTH));
         let head = ["family", "contestant", "deployment", &first.book, "on", &second.book, "on"];
         let rows = repriced.iter().map(|r| {
             let name = |s: &str| Cell::Name(s.to_owned());

@@ -202,6 +202,11 @@ fn draw_tornado<'b>(area: &Area<'b>, pricing: &Pricing, offer: &Offer, swings: &
     Ok(())
 }
 
+/// Whole decades and a little more, so that the axis has at least two labels and neither end loses its own.
+fn decades(low: f64, high: f64) -> std::ops::Range<f64> {
+    0.9 * 10f64.powf((low / 1.1).log10().floor())..1.1 * 10f64.powf((high * 1.1).log10().ceil())
+}
+
 fn draw_curves<'b>(area: &Area<'b>, pricing: &Pricing, axis: Axis, curves: &[Curve]) -> Drawn<'b> {
     let ends = |of: fn(&(f64, f64)) -> f64| {
         let all = curves.iter().flat_map(|c| &c.points).map(of);
@@ -211,9 +216,10 @@ fn draw_curves<'b>(area: &Area<'b>, pricing: &Pricing, axis: Axis, curves: &[Cur
     let (unit, per) = if axis == Axis::Data { ("TB a month (log)", 1000.0) } else { ("jobs a day (log)", 1.0) };
     let mut chart = ChartBuilder::on(area)
         .margin(12)
+        .margin_right(36)
         .x_label_area_size(44)
         .y_label_area_size(72)
-        .build_cartesian_2d((left..right).log_scale(), (low * 0.8..high * 1.25).log_scale())?;
+        .build_cartesian_2d((left..right).log_scale(), decades(low, high).log_scale())?;
     chart
         .configure_mesh()
         .x_desc(unit)
@@ -228,7 +234,8 @@ fn draw_curves<'b>(area: &Area<'b>, pricing: &Pricing, axis: Axis, curves: &[Cur
             .label(&curve.name)
             .legend(move |(x, y)| PathElement::new(vec![(x, y), (x + 16, y)], color.stroke_width(2)));
     }
-    let legend = SeriesLabelPosition::UpperRight;
+    // Curves fall with data and rise with jobs: the other corner is free.
+    let legend = if axis == Axis::Data { SeriesLabelPosition::UpperRight } else { SeriesLabelPosition::UpperLeft };
     chart
         .configure_series_labels()
         .position(legend)

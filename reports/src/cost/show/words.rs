@@ -9,6 +9,10 @@ use crate::cost::usage::{Usage, WorkUsage};
 use crate::cost::{Deployment, Purchase};
 use std::collections::{BTreeMap, BTreeSet};
 
+/// What two books are compared over.
+pub(crate) const KNOWN_IN_BOTH: &str =
+    "Sums are over the lines that both books know, at the base of each range; nothing was run again.";
+
 /// What is to be done, and at whose prices.
 pub(crate) fn scenario(pricing: &Pricing) -> String {
     let s = &pricing.scenario;
