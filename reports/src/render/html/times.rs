@@ -42,10 +42,11 @@ fn ratios(view: &View<'_>, family: &FamilyReport) -> Result<String, PlotError> {
     let Some(baseline) = &view.table.baseline else { return Ok(String::new()) };
     let others = view.table.contestants.iter().filter(|c| c.is_compared() && c.label != *baseline);
     let cell = |w: &WorkloadReport, who: &str| w.cells.iter().find(|c| c.contestant == who).cloned();
+    let compared = |c: &&Cell| view.table.contestants.iter().any(|o| o.label == c.contestant && o.is_compared());
     let ends = family
         .workloads
         .iter()
-        .flat_map(|w| &w.cells)
+        .flat_map(|w| w.cells.iter().filter(compared))
         .filter_map(|c| c.against_baseline)
         .flat_map(|r| [Some(r.value), r.interval.map(|i| i.low), r.interval.map(|i| i.high)]);
     let frame = Frame::around(ends.flatten());
