@@ -26,7 +26,7 @@ pub(crate) use bars::{Bar, bars};
 #[cfg(test)]
 pub(crate) use canvas::TONES;
 pub(crate) use canvas::Tone;
-pub(crate) use curve::{Line, curves};
+pub(crate) use curve::{Line, SpeedupAt, curves};
 pub(crate) use forest::{Effect, ForestRow, Frame, forest};
 pub(crate) use strip::{Strip, strips};
 

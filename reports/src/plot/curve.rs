@@ -13,12 +13,14 @@ const BOTTOM: f64 = HEIGHT - 34.0;
 /// Names closer than this are pushed apart.
 const NAME_ROW: f64 = 13.0;
 
+/// Size, speedup, and its interval.
+pub(crate) type SpeedupAt = (f64, f64, Option<(f64, f64)>);
+
 /// One engine.
 #[derive(Clone, Debug)]
 pub(crate) struct Line {
     pub(crate) name: String,
-    /// Size, speedup, and its interval.
-    pub(crate) points: Vec<(f64, f64, Option<(f64, f64)>)>,
+    pub(crate) points: Vec<SpeedupAt>,
     /// The fitted law at evenly spaced sizes.
     pub(crate) law: Vec<(f64, f64)>,
 }

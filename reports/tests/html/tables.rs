@@ -57,9 +57,13 @@ fn an_arrow_file_reads_back_as_it_was() {
 fn csv_has_a_header_and_plain_numbers() {
     let text = String::from_utf8(csv(&table(Rows::Cells)).unwrap()).unwrap();
     let start: Vec<&str> = text.lines().take(3).collect();
-    insta::assert_snapshot!(start.join("\n"), @"");
+    insta::assert_snapshot!(start.join("\n"), @r#"
+    suite,protocol,scale,machine,family,workload,contestant,engine,variant,cluster,nodes,slots,cores,baseline,outcome,reason,is_winner,noise_floor,trials,completed,contaminated,excluded,wall_ns_median,wall_ns_low,wall_ns_high,wall_cv,cpu_ns_median,rss_bytes_peak,read_bytes_median,write_bytes_median,spilled_bytes_median,against_best,against_best_low,against_best_high,against_best_verdict,against_best_p,against_baseline,against_baseline_low,against_baseline_high,against_baseline_verdict,against_baseline_p
+    1gb,warm-1,1,048219d77a3e3fb3,sql,tpch-q01,stagedag,stagedag,default,local,1,2,2.0,datafusion,completed,,false,0.010000000000000009,5,5,0,0,512000000.0,501760000.0,522240000.0,0.01499933158382658,921600000.0,293601284,,,,1.248780487804878,1.2165058429908355,1.2819113987058237,slower,0.007936507936507936,1.248780487804878,1.2165058429908355,1.2819113987058237,slower,0.007936507936507936
+    1gb,warm-1,1,048219d77a3e3fb3,sql,tpch-q01,datafusion,datafusion,default,local,1,2,2.0,datafusion,completed,,true,0.010000000000000009,5,5,0,0,410000000.0,401800000.0,418200000.0,0.01499933158382658,738000000.0,293601284,,,,,,,,,,,,,
+    "#);
     let text = String::from_utf8(csv(&table(Rows::Observations)).unwrap()).unwrap();
-    insta::assert_snapshot!(text.lines().nth(1).unwrap(), @"");
+    insta::assert_snapshot!(text.lines().nth(1).unwrap(), @"run-a,1,tpch-q01.datafusion.7a0773d769f0fc10,1gb,sql,tpch-q01,datafusion,datafusion,55.2.0,default,local,1,2,2.0,warm-1,1,048219d77a3e3fb3,5f1c9a,,main,0,2026-11-22T19:04:05.123Z,completed,,false,false,,412460000,742428000,293601280,,,,4,duckdb 1.4.1,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,");
     assert_eq!(text.lines().count(), 1 + fixture::run().observations.len());
 }
 

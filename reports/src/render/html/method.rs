@@ -76,8 +76,7 @@ fn engines(view: &View<'_>) -> Grid {
             Td::text(&c.cluster),
             Td::text(&c.nodes.to_string()).sorted_by(Some(c.nodes.into())),
             Td::text(&c.slots.to_string()).sorted_by(Some(c.slots.into())),
-            Td::text(&format!("{:.2}", c.cores).trim_end_matches('0').trim_end_matches('.').to_owned())
-                .sorted_by(Some(c.cores)),
+            Td::text(format!("{:.2}", c.cores).trim_end_matches('0').trim_end_matches('.')).sorted_by(Some(c.cores)),
             Td::text(c.faults.as_deref().unwrap_or("none")),
         ]
     });

@@ -121,7 +121,7 @@ fn rows(out: &mut String, trials: &[&Source<'_>]) {
         let _ = write!(
             out,
             "<tr><th scope=\"row\">{arm}{}</th><td class=\"num\">{}</td><td class=\"num\">{}</td><td class=\"num\">{}</td>\
-             <td class=\"num\">{}</td><td>{}</td><td>{}</td><td>{}</td></tr>",
+             <td class=\"num\">{}</td><td>{}</td><td>{}</td>{}</tr>",
             o.trial,
             s.line,
             show(&wall, o.wall_ns),
@@ -129,7 +129,10 @@ fn rows(out: &mut String, trials: &[&Source<'_>]) {
             show(&memory, o.rss_bytes_peak),
             o.started_at,
             escape(&s.run.name()),
-            escape(&remarks(s))
+            match remarks(s).as_str() {
+                "" => "<td></td>".to_owned(),
+                some => format!("<td class=\"reason\">{}</td>", escape(some)),
+            }
         );
     }
     out.push_str("</tbody></table></div>");

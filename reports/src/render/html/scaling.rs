@@ -4,7 +4,7 @@ use super::View;
 use super::markup::{Grid, Td, figures, heading, link, list, number, ratio as ratio_html, words};
 use crate::comparison::{FamilyReport, Law, ScalingPoint, ScalingSeries};
 use crate::plain::html as escape;
-use crate::plot::{Line, PlotError, curves};
+use crate::plot::{Line, PlotError, SpeedupAt, curves};
 use crate::render::scale::{Scale, ratio};
 use crate::render::scaling::line;
 use crate::render::wording::{or_dash, range};
@@ -55,7 +55,7 @@ fn curve(series: &ScalingSeries) -> Option<Line> {
         };
         Some((f64::from(p.nodes), value, interval))
     });
-    let points: Vec<(f64, f64, Option<(f64, f64)>)> = measured.collect();
+    let points: Vec<SpeedupAt> = measured.collect();
     let last = points.last()?.0;
     // Over slots the law has another axis than this figure.
     let law = match &series.law {

@@ -14,6 +14,9 @@ use bench_record::Outcome;
 /// A figure with more rows than this is no longer read; the table has them all.
 const ROWS_MAX: usize = 120;
 
+/// Bytes of a cell that went to or came from storage.
+type Moved = fn(&Cell) -> Option<f64>;
+
 pub(super) fn body(view: &View<'_>, family: &FamilyReport) -> Result<String, PlotError> {
     if family.workloads.is_empty() {
         return Ok(String::new());
@@ -39,10 +42,11 @@ fn ratios(view: &View<'_>, family: &FamilyReport) -> Result<String, PlotError> {
     let Some(baseline) = &view.table.baseline else { return Ok(String::new()) };
     let others = view.table.contestants.iter().filter(|c| c.is_compared() && c.label != *baseline);
     let cell = |w: &WorkloadReport, who: &str| w.cells.iter().find(|c| c.contestant == who).cloned();
+    let compared = |c: &&Cell| view.table.contestants.iter().any(|o| o.label == c.contestant && o.is_compared());
     let ends = family
         .workloads
         .iter()
-        .flat_map(|w| &w.cells)
+        .flat_map(|w| w.cells.iter().filter(compared))
         .filter_map(|c| c.against_baseline)
         .flat_map(|r| [Some(r.value), r.interval.map(|i| i.low), r.interval.map(|i| i.high)]);
     let frame = Frame::around(ends.flatten());
@@ -94,14 +98,14 @@ fn cases(view: &View<'_>, family: &FamilyReport, aside: &Aside<'_>) -> Grid {
     let wall = Scale::time(cells().flat_map(ends).flatten());
     let cpu = Scale::time(cells().filter_map(|c| c.cpu_ns_median));
     let memory = Scale::size(cells().filter_map(|c| c.rss_bytes_peak).map(|b| b as f64));
-    let io = |of: fn(&Cell) -> Option<f64>| Scale::size(cells().filter_map(of));
-    let optional: [(&str, fn(&Cell) -> Option<f64>); 3] = [
+    let io = |of: Moved| Scale::size(cells().filter_map(of));
+    let optional: [(&str, Moved); 3] = [
         ("read", |c| c.read_bytes_median),
         ("written", |c| c.write_bytes_median),
         ("spilled", |c| c.spilled_bytes_median),
     ];
     // A column of zeros says nothing.
-    let moved: Vec<(&str, fn(&Cell) -> Option<f64>, Scale)> = optional
+    let moved: Vec<(&str, Moved, Scale)> = optional
         .into_iter()
         .filter(|(_, of)| cells().any(|c| of(c).is_some_and(|bytes| bytes > 0.0)))
         .map(|(name, of)| (name, of, io(of)))
@@ -160,7 +164,7 @@ fn against_best(view: &View<'_>, family: &FamilyReport, workload: &WorkloadRepor
         Some(r) => Td::html(ratio_html(target.as_deref(), r, false)).sorted_by(Some(r.value)),
         None if timed < 2 => Td::html(String::new()).sorted_by(Some(1.0)),
         None if workload.winner.is_some() => Td::html(tag("win", "fastest")).sorted_by(Some(1.0)),
-        None => Td::html(tag("", "no winner")).sorted_by(Some(1.0)),
+        None => Td::html(tag("", "shortest, no winner")).sorted_by(Some(1.0)),
     }
 }
 

@@ -174,7 +174,11 @@ fn counts(view: &View<'_>, family: &FamilyReport) -> String {
         parts.push(format!("{none} have no winner"));
     }
     let workloads = if count == 1 { "1 workload".to_owned() } else { format!("{count} workloads") };
-    let mut text = format!("Of {workloads}: {}.", parts.join(", "));
+    let mut text = match (wins.is_empty(), count) {
+        (true, 1) => "The workload has no winner.".to_owned(),
+        (true, _) => format!("None of {workloads} has a winner."),
+        (false, _) => format!("Of {workloads}: {}.", parts.join(", ")),
+    };
     let aside = crate::render::sheets::aside(view.table);
     let incomplete = family
         .totals
