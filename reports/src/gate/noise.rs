@@ -17,6 +17,18 @@ const SCATTER_CASES: usize = 10;
 /// The median of the absolute deviations of a normal distribution is a standard deviation times 1 / 1.4826.
 const MAD_TO_DEVIATION: f64 = 1.4826;
 
+/// What a value is worth to that median, of one to a standard deviation (Huber 1981).
+const MAD_EFFICIENCY: f64 = 0.37;
+/// A normal distribution has a tenth beyond so many deviations.
+const ONE_OF_TEN: f64 = 1.281_552;
+
+/// What a variance may be that was seen in `n` values: its upper bound with 90 % confidence, by the chi-squared distribution
+/// (Wilson and Hilferty 1931). Of few values a variance is as often too small as too large, and only the former does harm.
+fn pessimistic(variance: f64, n: f64) -> f64 {
+    let part = 2.0 / (9.0 * n.max(1.0));
+    variance / (1.0 - part - ONE_OF_TEN * part.sqrt()).max(0.2).powi(3)
+}
+
 /// The noise of a comparison.
 pub(super) struct Noise {
     /// What a reader is told, per family.
@@ -114,7 +126,7 @@ fn between_processes(twins: &[Difference]) -> Option<f64> {
     let n = twins.len() as f64;
     let seen = twins.iter().map(|d| d.log.abs().min(most).powi(2)).sum::<f64>() / n;
     let explained = twins.iter().map(|d| d.variance).sum::<f64>() / n;
-    Some(((seen - explained).max(0.0) / 2.0).sqrt())
+    Some((pessimistic(seen, n) - explained).max(0.0).sqrt() / std::f64::consts::SQRT_2)
 }
 
 /// The deviation of the ratios of all cases about their middle, by the median of absolute deviations so that the few cases
@@ -134,5 +146,6 @@ fn between_runs(family: Family, old: &Cases, fresh: &Cases) -> Option<f64> {
     let middle = median(&sorted(ratios.iter().map(|d| d.log)))?;
     let deviation = MAD_TO_DEVIATION * median(&sorted(ratios.iter().map(|d| (d.log - middle).abs())))?;
     let explained = median(&sorted(ratios.iter().map(|d| d.variance)))?;
-    Some((deviation.powi(2) - explained).max(0.0).sqrt())
+    let worth = ratios.len() as f64 * MAD_EFFICIENCY;
+    Some((pessimistic(deviation.powi(2), worth) - explained).max(0.0).sqrt())
 }
