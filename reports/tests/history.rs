@@ -58,8 +58,21 @@ fn a_change_is_reported_with_the_first_run_after_it_in_every_format() {
     let found = history(&entries(), &|_, _| true, Some(&Sensitivity::default()));
     let text = write_history(&found, HistoryFormat::Table, Ink::Plain);
     assert!(text.lines().all(|l| l.chars().count() <= WIDTH), "{text}");
-    insta::assert_snapshot!(text, @"");
-    insta::assert_snapshot!(write_history(&found, HistoryFormat::Markdown, Ink::Plain), @"");
+    insta::assert_snapshot!(text, @r#"
+    Machine 048219d77a3e3fb3: 1 series
+    ==================================
+
+    workload  engine    first run after it         before ms  after  change        p
+    --------------------------------------------------------------------------------
+    tpch-q01  stagedag  2026-11-30 19:04 commit 8       50.2   54.1   +7.9%  1.1e-16
+    "#);
+    insta::assert_snapshot!(write_history(&found, HistoryFormat::Markdown, Ink::Plain), @r#"
+    # Machine 048219d77a3e3fb3: 1 series
+
+    | workload | engine | first run after it | before ms | after | change | p |
+    |---|---|---|---:|---:|---:|---:|
+    | tpch-q01 | stagedag | 2026-11-30 19:04 commit 8 | 50.2 | 54.1 | +7.9% | 1.1e-16 |
+    "#);
     let json: serde_json::Value =
         serde_json::from_str(&write_history(&found, HistoryFormat::Json, Ink::Plain)).unwrap();
     assert_eq!((json["schema"].as_u64(), json["series"][0]["changes"][0]["at"].as_u64()), (Some(1), Some(8)));
@@ -70,7 +83,14 @@ fn a_change_is_reported_with_the_first_run_after_it_in_every_format() {
 #[test]
 fn series_without_a_search_show_first_and_last_times() {
     let found = history(&entries(), &|_, _| true, None);
-    insta::assert_snapshot!(write_history(&found, HistoryFormat::Table, Ink::Plain), @"");
+    insta::assert_snapshot!(write_history(&found, HistoryFormat::Table, Ink::Plain), @r#"
+    Machine 048219d77a3e3fb3: 1 series
+    ==================================
+
+    workload  engine    runs  first ms  last  least  most  last run
+    ---------------------------------------------------------------
+    tpch-q01  stagedag    16      50.1  54.2   49.9  54.4  2026-12-07 19:04 commit 15
+    "#);
     let none = history(&entries(), &|_, _| false, None);
     assert_eq!(write_history(&none, HistoryFormat::Table, Ink::Plain), "No series match.\n");
     assert!(history_svg(&none).is_err());

@@ -129,22 +129,28 @@ fn between_processes(twins: &[Difference]) -> Option<f64> {
     Some((pessimistic(seen, n) - explained).max(0.0).sqrt() / std::f64::consts::SQRT_2)
 }
 
-/// The deviation of the ratios of all cases about their middle, by the median of absolute deviations so that the few cases
+/// The deviation of the ratios of all cases about the middle of their engine, by the median of absolute deviations so that the few cases
 /// that changed do not count, less what trials explain (an empirical null, Efron 2004). A shift of all of them is not noise
 /// of this kind: it is for the verdict to find one-sided.
 fn between_runs(family: Family, old: &Cases, fresh: &Cases) -> Option<f64> {
     let both = old.iter().filter(|(case, _)| case.family == family);
     let clean = |a: &CaseTrials, b: &CaseTrials| !a.contaminated && !b.contaminated;
-    let ratios: Vec<Difference> = both
+    let ratios: Vec<(&str, Difference)> = both
         .filter_map(|(case, a)| Some((case, a, fresh.get(case)?)))
         .filter(|(_, a, b)| clean(a, b))
-        .filter_map(|(case, a, b)| Difference::of(&case.key(), &b.times, &a.times))
+        .filter_map(|(case, a, b)| Some((case.engine.as_str(), Difference::of(&case.key(), &b.times, &a.times)?)))
         .collect();
     if ratios.len() < SCATTER_CASES {
         return None;
     }
-    let middle = median(&sorted(ratios.iter().map(|d| d.log)))?;
-    let deviation = MAD_TO_DEVIATION * median(&sorted(ratios.iter().map(|d| (d.log - middle).abs())))?;
+    let mut middles: BTreeMap<&str, f64> = BTreeMap::new();
+    for (engine, _) in &ratios {
+        let of_engine = ratios.iter().filter(|(other, _)| other == engine).map(|(_, d)| d.log);
+        middles.insert(engine, median(&sorted(of_engine))?);
+    }
+    let apart = ratios.iter().map(|(engine, d)| (d.log - middles.get(engine).copied().unwrap_or_default()).abs());
+    let deviation = MAD_TO_DEVIATION * median(&sorted(apart))?;
+    let ratios: Vec<Difference> = ratios.into_iter().map(|(_, d)| d).collect();
     let explained = median(&sorted(ratios.iter().map(|d| d.variance)))?;
     let worth = ratios.len() as f64 * MAD_EFFICIENCY;
     Some((pessimistic(deviation.powi(2), worth) - explained).max(0.0).sqrt())
