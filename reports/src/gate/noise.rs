@@ -14,6 +14,8 @@ use std::collections::BTreeMap;
 
 /// From so many cases on, the scatter of their ratios says something.
 const SCATTER_CASES: usize = 10;
+/// From so many cases on, an engine has a middle of its own.
+const ENGINE_CASES: usize = 5;
 /// The median of the absolute deviations of a normal distribution is a standard deviation times 1 / 1.4826.
 const MAD_TO_DEVIATION: f64 = 1.4826;
 
@@ -145,8 +147,10 @@ fn between_runs(family: Family, old: &Cases, fresh: &Cases) -> Option<f64> {
     }
     let mut middles: BTreeMap<&str, f64> = BTreeMap::new();
     for (engine, _) in &ratios {
-        let of_engine = ratios.iter().filter(|(other, _)| other == engine).map(|(_, d)| d.log);
-        middles.insert(engine, median(&sorted(of_engine))?);
+        // An engine of few cases has no middle of its own to lie apart from.
+        let own = ratios.iter().filter(|(other, _)| other == engine).count() >= ENGINE_CASES;
+        let chosen = ratios.iter().filter(|(other, _)| !own || other == engine).map(|(_, d)| d.log);
+        middles.insert(engine, median(&sorted(chosen))?);
     }
     let apart = ratios.iter().map(|(engine, d)| (d.log - middles.get(engine).copied().unwrap_or_default()).abs());
     let deviation = MAD_TO_DEVIATION * median(&sorted(apart))?;
