@@ -15,25 +15,30 @@ fn changes_are_those_that_apache_otava_finds() {
     let file: serde_json::Value = serde_json::from_str(include_str!("history/otava.json")).unwrap();
     assert_eq!(file["made_by"], "apache-otava 0.8.0, window 50");
     let cases = file["cases"].as_array().unwrap();
-    let mut compared = 0;
+    let (mut compared, mut stale) = (0, 0);
     for case in cases {
         let number = |value: &serde_json::Value| value.as_f64().unwrap();
         let series: Vec<f64> = case["series"].as_array().unwrap().iter().map(number).collect();
         let sensitivity = Sensitivity { p: number(&case["p"]), least: number(&case["least"]), window: 50 };
         let ours = change_points(&series, &sensitivity);
-        let theirs = case["changes"].as_array().unwrap();
+        // When Otava 0.8.0 lets a change go, the numbers of the one before it stay as they were, and so may the change: its own
+        // test, asked again, does not bear it out. Those we do not find.
+        let all = case["changes"].as_array().unwrap();
+        let theirs: Vec<&serde_json::Value> = all.iter().filter(|c| number(&c["p"]) < sensitivity.p).collect();
+        let is_stale = theirs.len() < all.len();
+        stale += usize::from(is_stale);
         let at = |c: &serde_json::Value| c["at"].as_u64().unwrap() as usize;
         let (mine, wanted): (Vec<usize>, Vec<usize>) =
-            (ours.iter().map(|c| c.at).collect(), theirs.iter().map(at).collect());
+            (ours.iter().map(|c| c.at).collect(), theirs.iter().map(|c| at(c)).collect());
         assert_eq!(mine, wanted, "{} at p {}", case["name"], case["p"]);
-        for (our, their) in ours.iter().zip(theirs) {
+        for (our, their) in ours.iter().zip(theirs).filter(|_| !is_stale) {
             let near = |a: f64, b: f64| (a - b).abs() <= 1e-9 * b.abs().max(1e-5);
             assert!(near(our.before, number(&their["before"])) && near(our.after, number(&their["after"])));
             assert!(near(our.p, number(&their["p"])), "{}: p {} and {}", case["name"], our.p, their["p"]);
             compared += 1;
         }
     }
-    assert!(cases.len() >= 60 && compared >= 80, "{} cases, {compared} changes", cases.len());
+    assert!(cases.len() == 68 && compared >= 120 && stale == 2, "{compared} changes, {stale} stale");
 }
 
 const DAY_MS: u64 = 86_400_000;
