@@ -156,7 +156,11 @@ fn the_other_commands_are_understood() {
     }
     check_refused("bench -q -v doctor", &["cannot be used with"]);
     check_refused("bench report", &["DIR"]);
-    check_refused("bench compare a b", &["compare"]);
+    assert!(matches!(parse("bench compare a b --budget 3% --write sarif=x.sarif"), Ok(Command::Compare(_))));
+    assert!(matches!(parse("bench history add store a b --label c"), Ok(Command::History(_))));
+    check_refused("bench compare a", &["NEW"]);
+    check_refused("bench compare a b --base-binary x", &["--confirm"]);
+    check_refused("bench run --resume out --against base", &["--resume", "--against"]);
 }
 
 #[test]
