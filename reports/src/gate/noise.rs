@@ -14,8 +14,22 @@ use std::collections::BTreeMap;
 
 /// From so many cases on, the scatter of their ratios says something.
 const SCATTER_CASES: usize = 10;
+/// From so many cases on, an engine has a middle of its own.
+const ENGINE_CASES: usize = 5;
 /// The median of the absolute deviations of a normal distribution is a standard deviation times 1 / 1.4826.
 const MAD_TO_DEVIATION: f64 = 1.4826;
+
+/// What a value is worth to that median, of one to a standard deviation (Huber 1981).
+const MAD_EFFICIENCY: f64 = 0.37;
+/// A normal distribution has a tenth beyond so many deviations.
+const ONE_OF_TEN: f64 = 1.281_552;
+
+/// What a variance may be that was seen in `n` values: its upper bound with 90 % confidence, by the chi-squared distribution
+/// (Wilson and Hilferty 1931). Of few values a variance is as often too small as too large, and only the former does harm.
+fn pessimistic(variance: f64, n: f64) -> f64 {
+    let part = 2.0 / (9.0 * n.max(1.0));
+    variance / (1.0 - part - ONE_OF_TEN * part.sqrt()).max(0.2).powi(3)
+}
 
 /// The noise of a comparison.
 pub(super) struct Noise {
@@ -114,25 +128,34 @@ fn between_processes(twins: &[Difference]) -> Option<f64> {
     let n = twins.len() as f64;
     let seen = twins.iter().map(|d| d.log.abs().min(most).powi(2)).sum::<f64>() / n;
     let explained = twins.iter().map(|d| d.variance).sum::<f64>() / n;
-    Some(((seen - explained).max(0.0) / 2.0).sqrt())
+    Some((pessimistic(seen, n) - explained).max(0.0).sqrt() / std::f64::consts::SQRT_2)
 }
 
-/// The deviation of the ratios of all cases about their middle, by the median of absolute deviations so that the few cases
+/// The deviation of the ratios of all cases about the middle of their engine, by the median of absolute deviations so that the few cases
 /// that changed do not count, less what trials explain (an empirical null, Efron 2004). A shift of all of them is not noise
 /// of this kind: it is for the verdict to find one-sided.
 fn between_runs(family: Family, old: &Cases, fresh: &Cases) -> Option<f64> {
     let both = old.iter().filter(|(case, _)| case.family == family);
     let clean = |a: &CaseTrials, b: &CaseTrials| !a.contaminated && !b.contaminated;
-    let ratios: Vec<Difference> = both
+    let ratios: Vec<(&str, Difference)> = both
         .filter_map(|(case, a)| Some((case, a, fresh.get(case)?)))
         .filter(|(_, a, b)| clean(a, b))
-        .filter_map(|(case, a, b)| Difference::of(&case.key(), &b.times, &a.times))
+        .filter_map(|(case, a, b)| Some((case.engine.as_str(), Difference::of(&case.key(), &b.times, &a.times)?)))
         .collect();
     if ratios.len() < SCATTER_CASES {
         return None;
     }
-    let middle = median(&sorted(ratios.iter().map(|d| d.log)))?;
-    let deviation = MAD_TO_DEVIATION * median(&sorted(ratios.iter().map(|d| (d.log - middle).abs())))?;
+    let mut middles: BTreeMap<&str, f64> = BTreeMap::new();
+    for (engine, _) in &ratios {
+        // An engine of few cases has no middle of its own to lie apart from.
+        let own = ratios.iter().filter(|(other, _)| other == engine).count() >= ENGINE_CASES;
+        let chosen = ratios.iter().filter(|(other, _)| !own || other == engine).map(|(_, d)| d.log);
+        middles.insert(engine, median(&sorted(chosen))?);
+    }
+    let apart = ratios.iter().map(|(engine, d)| (d.log - middles.get(engine).copied().unwrap_or_default()).abs());
+    let deviation = MAD_TO_DEVIATION * median(&sorted(apart))?;
+    let ratios: Vec<Difference> = ratios.into_iter().map(|(_, d)| d).collect();
     let explained = median(&sorted(ratios.iter().map(|d| d.variance)))?;
-    Some((deviation.powi(2) - explained).max(0.0).sqrt())
+    let worth = ratios.len() as f64 * MAD_EFFICIENCY;
+    Some((pessimistic(deviation.powi(2), worth) - explained).max(0.0).sqrt())
 }

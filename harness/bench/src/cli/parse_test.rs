@@ -172,6 +172,11 @@ fn the_other_commands_are_understood() {
     for price in ["ray", "ray=", "=1", "ray=-1", "ray=0", "ray=nan"] {
         check_refused(&format!("bench recommend a --mix sql=1 --usd-per-hour {price}"), &["ENGINE=USD"]);
     }
+    assert!(matches!(parse("bench compare a b --budget 3% --write sarif=x.sarif"), Ok(Command::Compare(_))));
+    assert!(matches!(parse("bench history add store a b --label c"), Ok(Command::History(_))));
+    check_refused("bench compare a", &["NEW"]);
+    check_refused("bench compare a b --base-binary x", &["--confirm"]);
+    check_refused("bench run --resume out --against base", &["--resume", "--against"]);
 }
 
 #[test]
