@@ -71,7 +71,7 @@ class Endings(DriverTest):
         self.assertEqual(driver.ask("stop"), "stopped")
 
     def test_a_local_cluster_answers_and_leaves_no_executor_behind(self) -> None:
-        driver, _ = self.started(attach="local-cluster[2,1,1024]")
+        driver, _ = self.started(cluster={"attached": {"address": "local-cluster[2,1,1024]"}})
         self.assertEqual(driver.answer({"sql": "SELECT count(*) AS n FROM t"})["n"].to_pylist(), [5])
         started = descendants(driver.process.pid)
         # The second executor may still be on its way.
