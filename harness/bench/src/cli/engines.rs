@@ -17,7 +17,7 @@ pub(crate) struct EnginesDir {
         hide_env_values = true,
         default_value = "bench-engines"
     )]
-    pub(crate) path: PathBuf,
+    pub(crate) root: PathBuf,
 }
 
 /// How products take part in a run.
