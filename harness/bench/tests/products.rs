@@ -1,5 +1,7 @@
 //! Claims about products, on the built program: with a driver in plain Python, so that nothing has to be installed.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test stops at the first surprise")]
+
 mod program;
 
 use program::Program;

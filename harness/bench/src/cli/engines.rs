@@ -66,7 +66,7 @@ pub(crate) struct Attach {
 impl FromStr for Attach {
     type Err = ValueError;
     fn from_str(text: &str) -> Result<Self, ValueError> {
-        let parts = text.split_once('=').filter(|(engine, address)| !engine.is_empty() && address.contains("://"));
+        let parts = text.split_once('=').filter(|(engine, address)| !engine.is_empty() && !address.is_empty());
         let (engine, address) = parts.ok_or(ValueError::Attach)?;
         Ok(Self { engine: engine.to_owned(), address: address.to_owned() })
     }
