@@ -29,7 +29,7 @@ impl Products {
     pub(crate) fn open(folder: &EnginesDir) -> Result<Self> {
         let mut taken = engines::NAMES.to_vec();
         taken.push(ALL);
-        Ok(Self { catalog: Catalog::open(&folder.path, &taken)?, store: Store::new(&folder.path) })
+        Ok(Self { catalog: Catalog::open(&folder.root, &taken)?, store: Store::new(&folder.root) })
     }
 
     /// What a product can do, as every engine tells it.

@@ -48,6 +48,7 @@ class Dask(Engine):
         tables = self.tables.get(workload.dataset)
         if tables is None:
             raise ProgramError(f"{workload.name} reads the dataset {workload.dataset}, which is not loaded")
+        tables.begin_run()
         if workload.steps is not None:
             return translate(workload.steps, tables)
         if workload.name not in TEXTS:

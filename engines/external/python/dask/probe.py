@@ -72,7 +72,7 @@ def serialize(engine, bytes: int, count: int) -> list[int]:
 
 def recover(engine, count: int, task_ns: int, kill: bool) -> list[int]:
     client = engine.cluster.client
-    client.gather(client.map(sleep, [0] * engine.setup.slots, pure=False))
+    client.gather(client.map(sleep, [0.2] * engine.setup.slots, pure=False))
 
     def work() -> None:
         futures = client.map(sleep, [task_ns / 1e9] * count, pure=False)

@@ -8,6 +8,7 @@ reading, with row groups skipped by their statistics.
 
 from __future__ import annotations
 
+import uuid
 from dataclasses import dataclass
 
 import dask.dataframe as dd
@@ -51,7 +52,13 @@ class Tables:
 
     def __init__(self, dataset: Dataset, partition_bytes: int):
         self.name = dataset.name
+        self.begin_run()
         self.sources = {table.name: open_table(table, partition_bytes) for table in dataset.tables}
+
+    def begin_run(self) -> None:
+        """Gives all tasks of the next program names of their own. Dask names a task by what it computes, and takes the
+        result of a task of the same name where it still has it: a repeated run would measure nothing."""
+        self.run = uuid.uuid4().hex
 
     def source(self, name: str) -> Source:
         if name not in self.sources:
@@ -69,7 +76,7 @@ class Tables:
     def frame(self, name: str, columns: list[str] | None, where: pc.Expression | None, native: bool) -> dd.DataFrame:
         source = self.source(name)
         columns = columns or source.schema.names
-        given = {"schema": source.schema, "where": where, "native": native, "nullable": source.nullable}
+        given = {"schema": source.schema, "where": where, "native": native, "nullable": source.nullable, "run": self.run}
         meta = to_pandas(source.schema.empty_table(), native, source.nullable)[columns]
         return dd.from_map(read_part, source.parts, columns=columns, **given, meta=meta, label=f"read-{name}")
 
@@ -107,8 +114,8 @@ def plain(field: pa.Field) -> pa.Field:
     return pa.field(field.name, kind, field.nullable)
 
 
-def read_part(part: Part, columns=None, schema=None, where=None, native=False, nullable=False) -> pd.DataFrame:
-    """One partition."""
+def read_part(part: Part, columns=None, schema=None, where=None, native=False, nullable=False, run=None) -> pd.DataFrame:
+    """One partition. `run` only makes its name another one."""
     columns = schema.names if columns is None else list(columns)
     if part.format == "csv":
         convert = pyarrow.csv.ConvertOptions(column_types=schema, strings_can_be_null=True, quoted_strings_can_be_null=False)

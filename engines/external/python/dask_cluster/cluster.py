@@ -50,22 +50,29 @@ class Cluster:
         return self.gather([self.client.compute(value)])[0]
 
     def gather(self, futures: list[distributed.Future]) -> list[Any]:
-        """The values, once all are there; the first failure is raised."""
+        """The values, once all are there; the first failure is raised. Workers hold nothing of them afterwards."""
         self.memory.reset()
-        waiting = list(futures)
+        try:
+            self.wait(list(futures))
+            return self.client.gather(futures)
+        finally:
+            # Not when the last reference is collected: what is held until then fills the memory of the next run.
+            for future in futures:
+                future.release()
+
+    def wait(self, waiting: list[distributed.Future]) -> None:
         while waiting:
             try:
                 distributed.wait(waiting, timeout=POLL_S, return_when="FIRST_COMPLETED")
             except (TimeoutError, distributed.TimeoutError):
                 pass
             if self.engine.is_cancelled():
-                self.abandon(futures)
+                self.abandon(waiting)
                 raise Cancelled("cancelled")
             for future in [one for one in waiting if one.done()]:
                 if future.status != "finished":
                     self.fail(future)
                 waiting.remove(future)
-        return self.client.gather(futures)
 
     def fail(self, future: distributed.Future) -> None:
         error = future.exception()

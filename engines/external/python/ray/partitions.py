@@ -64,7 +64,7 @@ class Totalled:
 
 @dataclass(frozen=True)
 class Correlated:
-    """`corr(x, y)` by groups: centred on the partition's means, so that no digits are lost to large sums."""
+    """`corr(x, y)` by groups, centred on each group's means first, so that large values lose no digits."""
 
     by: tuple[str, ...]
     x: str
@@ -72,22 +72,29 @@ class Correlated:
     name: str
 
     def __call__(self, rows: pa.Table) -> pa.Table:
-        x, y = (pc.cast(rows[column], pa.float64()) for column in (self.x, self.y))
-        both = pc.and_(pc.is_valid(x), pc.is_valid(y))
-        nothing = pa.scalar(None, pa.float64())
-        x, y = (pc.if_else(both, pc.subtract(v, pc.mean(v)), nothing) for v in (x, y))
-        products = {"x": x, "y": y, "xx": pc.multiply(x, x), "yy": pc.multiply(y, y), "xy": pc.multiply(x, y)}
-        table = pa.table({**{key: rows[key] for key in self.by}, **products})
-        sums = table.group_by(list(self.by)).aggregate([("x", "count")] + [(name, "sum") for name in products])
-        n = sums["x_count"].to_numpy().astype(float)
-        sx, sy, sxx, syy, sxy = (
-            np.nan_to_num(sums[f"{name}_sum"].to_numpy(zero_copy_only=False).astype(float)) for name in products
-        )
+        group, first = numbered_groups([rows[key] for key in self.by])
+        x, y = (pc.cast(rows[column], pa.float64()).to_numpy() for column in (self.x, self.y))
+        paired = (pc.is_valid(rows[self.x]).to_numpy() & pc.is_valid(rows[self.y]).to_numpy()).astype(bool)
+        of, x, y = group[paired], x[paired], y[paired]
+
+        def total(values: np.ndarray | None = None) -> np.ndarray:
+            return np.bincount(of, weights=values, minlength=len(first))
+
         with np.errstate(divide="ignore", invalid="ignore"):
-            spread = (sxx - sx * sx / n) * (syy - sy * sy / n)
-            r = (sxy - sx * sy / n) / np.sqrt(spread)
-        result = pa.array(r, mask=~np.isfinite(r))
-        return sums.select(list(self.by)).append_column(self.name, result)
+            x, y = (values - (total(values) / total())[of] for values in (x, y))
+            r = total(x * y) / np.sqrt(total(x * x) * total(y * y))
+        correlated = pa.array(r, mask=~np.isfinite(r))
+        return rows.select(list(self.by)).take(pa.array(first)).append_column(self.name, correlated)
+
+
+def numbered_groups(keys: list[pa.ChunkedArray]) -> tuple[np.ndarray, np.ndarray]:
+    """The number of each row's group, and the first row of each group."""
+    combined = np.zeros(len(keys[0]), dtype=np.int64)
+    for key in keys:
+        code = key.combine_chunks().dictionary_encode(null_encoding="encode").indices.to_numpy().astype(np.int64)
+        _, combined = np.unique(combined * (code.max(initial=0) + 1) + code, return_inverse=True)
+    _, first, group = np.unique(combined, return_index=True, return_inverse=True)
+    return group, first
 
 
 def codes(column: pa.ChunkedArray) -> pa.Array:

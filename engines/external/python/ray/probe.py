@@ -8,6 +8,7 @@ import time
 
 import numpy as np
 import ray
+from bench_driver import DriverError
 from bench_driver.probes import each, timed
 
 
@@ -82,8 +83,10 @@ def serialize(engine, bytes: int, count: int) -> list[int]:
 
     def there_and_back() -> None:
         made = context.serialize(value)
-        buffer = made.to_bytes()
-        context.deserialize_objects([(buffer, made.metadata, None)], [ray.ObjectRef.from_random()])
+        (back,) = context.deserialize_objects([(pa.py_buffer(made.to_bytes()), made.metadata, None)], [None], {})
+        if not isinstance(back, pa.Table):
+            # What goes wrong inside is returned, not raised.
+            raise DriverError(f"Ray did not give back the table it was given: {back!r}")
 
     return each(there_and_back for _ in range(count))
 
@@ -101,7 +104,7 @@ def spill(engine, bytes: int, count: int) -> list[int]:
 
 
 def recover(engine, count: int, task_ns: int, kill: bool) -> list[int]:
-    ray.get([sleep.remote(0) for _ in range(engine.setup.slots)])
+    ray.get([sleep.remote(0.2) for _ in range(engine.setup.slots)])
 
     def work() -> None:
         waiting = [sleep.remote(task_ns / 1e9) for _ in range(count)]

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import shutil
+import subprocess
 import sys
 import tempfile
+import time
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +17,8 @@ SOCKET_BYTES = 107
 """The longest path of a Unix socket."""
 SOCKET_SUFFIX = len("/session_2026-01-01_00-00-00_000000_4194304/sockets/plasma_store")
 
+MARKER = "BENCH_RAY_CLUSTER"
+"""The variable that all processes of a cluster of ours have."""
 ENVIRONMENT = "env."
 """Settings of this prefix are environment variables of Ray's daemons and workers."""
 INIT = "init."
@@ -50,6 +54,7 @@ class Cluster:
     def start(self, setup: Setup, settings: dict[str, Any]) -> None:
         import ray
 
+        self.watchdog = watched()
         self.folder, self.short = folder_for_sockets(setup.scratch)
         spill = setup.scratch / "spill"
         spill.mkdir(exist_ok=True)
@@ -94,6 +99,22 @@ def only_modules(folder: Path, modules: list[Path]) -> None:
     drivers = Path(__file__).resolve().parent.parent
     sys.path[:] = [entry for entry in sys.path if not entry or Path(entry).resolve() != drivers] + [str(folder)]
     os.environ["PYTHONPATH"] = str(folder)
+
+
+def watched() -> subprocess.Popen:
+    """A process that ends what Ray starts from here on, should this one be killed. It is held by a pipe, and in no process group of
+    ours, so that whoever kills that does not kill it first."""
+    marker = f"{MARKER}={os.getpid()}-{time.time_ns()}"
+    started = subprocess.Popen(
+        [sys.executable, "-I", "-S", str(Path(__file__).with_name("watchdog.py")), marker],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        env={},
+        start_new_session=True,
+    )
+    name, _, value = marker.partition("=")
+    os.environ[name] = value
+    return started
 
 
 def folder_for_sockets(scratch: Path) -> tuple[Path, bool]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import subprocess
 from pathlib import Path
 
 import pyspark
@@ -85,14 +86,18 @@ class Spark(Engine):
         if any(sign in text for sign in ("OutOfMemoryError", "SparkOutOfMemoryError", "UNABLE_TO_ACQUIRE_MEMORY")):
             return "out_of_memory"
         if isinstance(error, (AnalysisException, ParseException)):
-            return "program"
+            return "unsupported" if (error.getCondition() or "").startswith("UNSUPPORTED_FEATURE") else "program"
         return self.fate_of_jvm()
 
     def fate_of_jvm(self) -> str | None:
         """What it means that the JVM is gone: Spark ends it with 52 when a task ran out of memory."""
         gateway = None if self.session is None else self.session.sparkContext._gateway
-        code = None if gateway is None else gateway.proc.poll()
-        if code is None:
+        if gateway is None:
+            return None
+        try:
+            # Its connections break a little before it is gone.
+            code = gateway.proc.wait(timeout=0.5)
+        except subprocess.TimeoutExpired:
             return None
         return "out_of_memory" if code == 52 else "panicked"
 

@@ -17,7 +17,7 @@ pub(crate) struct EnginesDir {
         hide_env_values = true,
         default_value = "bench-engines"
     )]
-    pub(crate) path: PathBuf,
+    pub(crate) root: PathBuf,
 }
 
 /// How products take part in a run.
@@ -66,7 +66,7 @@ pub(crate) struct Attach {
 impl FromStr for Attach {
     type Err = ValueError;
     fn from_str(text: &str) -> Result<Self, ValueError> {
-        let parts = text.split_once('=').filter(|(engine, address)| !engine.is_empty() && address.contains("://"));
+        let parts = text.split_once('=').filter(|(engine, address)| !engine.is_empty() && !address.is_empty());
         let (engine, address) = parts.ok_or(ValueError::Attach)?;
         Ok(Self { engine: engine.to_owned(), address: address.to_owned() })
     }

@@ -53,7 +53,7 @@ pub(super) fn run(args: RunArgs) -> Result<u8> {
 }
 
 fn start(args: &RunArgs) -> Result<u8> {
-    let command_line = command_line::of_this_run(&args.data.path, &args.products.folder.path)?;
+    let command_line = command_line::of_this_run(&args.data.path, &args.products.folder.root)?;
     if let Some(base) = &args.against {
         compare::check(base, &args.judging)?;
     }

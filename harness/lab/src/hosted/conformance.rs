@@ -1,5 +1,7 @@
 //! Whether a driver keeps to the protocol: a conversation with everything in it that a run may need, and everything that may go
 //! wrong.
+//!
+//! Long because: every rule, in the order of the conversation, is one short step here.
 
 use super::process::{Heard, Process};
 use super::session::HostedEngine;
@@ -27,6 +29,8 @@ const ANSWER: Duration = Duration::from_secs(60);
 const END: Duration = Duration::from_secs(15);
 /// Rows of the table: joined with itself three times they take longer than any patience.
 const ROWS: i64 = 20_000;
+/// How the silence of a driver is told.
+const NO_REPLY: &str = "no reply within";
 /// Marks everything that the driver starts, whoever its parent is.
 const MARK: &str = "BENCH_CONFORMANCE";
 
@@ -243,6 +247,10 @@ impl<'a> Judge<'a> {
                 );
                 self.rule(RULE, Err(why));
             }
+            Err(why) if why.starts_with(NO_REPLY) => {
+                let why = format!("{why} after the cancel: a run over its time costs this driver its process");
+                self.findings.push(Finding { rule: RULE, verdict: Verdict::Unknown { why } });
+            }
             Err(why) => {
                 self.rule(RULE, Err(why));
             }
@@ -305,7 +313,7 @@ impl Talk<'_> {
                 let how = self.process.epitaph();
                 Err(format!("the process {how}: {}", self.process.stderr_tail().trim()))
             }
-            Heard::Late => Err(format!("no reply within {} s", patience.as_secs())),
+            Heard::Late => Err(format!("{NO_REPLY} {} s", patience.as_secs())),
             Heard::TooLong => Err("a line longer than any message".to_owned()),
             Heard::Interrupted => Err("interrupted".to_owned()),
         }

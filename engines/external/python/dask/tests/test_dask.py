@@ -52,6 +52,14 @@ class DaskFrames(FrameCases):
                 self.assertNotIn((None,), rows)
                 self.assertTrue(rows)
 
+    def test_a_repeated_run_computes_again(self) -> None:
+        """Dask names a task by what it computes and takes results that it still has."""
+        workload = run(frame({"group": {"by": ["k"], "agg": ["sum(v) AS v"]}}))["run"]["workload"]
+        request = {"explain": {"workload": workload, "analyze": False}}
+        first, second = (self.driver.ask(request)["explained"]["text"] for _ in range(2))
+        self.assertIn("run", first)
+        self.assertNotEqual(first, second)
+
     def test_sql_without_a_program_is_unsupported(self) -> None:
         self.assertEqual(self.driver.ask(run({"sql": "SELECT 1"}))["failed"]["kind"], "unsupported")
 

@@ -22,5 +22,6 @@ def program(tables, sql: str) -> Answer:
     canadian = canadian[canadian.n_name == "CANADA"]
     supplier = tables.read("supplier", ["s_suppkey", "s_name", "s_address", "s_nationkey"])
     supplier = supplier.merge(canadian, left_on="s_nationkey", right_on="n_nationkey")
-    found = supplier.merge(surplus, left_on="s_suppkey", right_on="ps_suppkey", how="leftsemi")
+    # `how="leftsemi"` repeats rows of the left side where Dask joins with a table of one partition.
+    found = supplier.merge(surplus.drop_duplicates(), left_on="s_suppkey", right_on="ps_suppkey")
     return Answer(found[["s_name", "s_address"]], lambda rows: ordered(rows, ["s_name"], [True]))

@@ -10,13 +10,14 @@ ORDER = (["numwait", "s_name"], [False, True], 100)
 
 
 def program(tables, sql: str) -> Answer:
-    """An order qualifies by its numbers of suppliers and of late suppliers: more than one, and exactly one."""
+    """An order qualifies if it has two suppliers and only one of them was late: the least and the largest number of its
+    suppliers differ, and those of its late suppliers do not."""
     pairs = ["l_orderkey", "l_suppkey"]
     late = tables.read("lineitem", pairs, column("l_receiptdate") > column("l_commitdate"))
     failed = tables.read("orders", ["o_orderkey"], text("o_orderstatus") == "F")
-    several = suppliers_of(tables.read("lineitem", pairs), "all_suppliers")
-    alone = suppliers_of(late, "late_suppliers")
-    orders = several[several.all_suppliers > 1].merge(alone[alone.late_suppliers == 1], on="l_orderkey")
+    several = suppliers_of(tables.read("lineitem", pairs)).query("least != largest")[["l_orderkey"]]
+    alone = suppliers_of(late).query("least == largest")[["l_orderkey"]]
+    orders = several.merge(alone, on="l_orderkey")
     orders = orders.merge(failed, left_on="l_orderkey", right_on="o_orderkey")[["l_orderkey"]]
     saudi = nations(tables)
     saudi = saudi[saudi.n_name == "SAUDI ARABIA"]
@@ -27,7 +28,8 @@ def program(tables, sql: str) -> Answer:
     return Answer(first_rows(counts, *ORDER), lambda rows: ordered(rows, *ORDER))
 
 
-def suppliers_of(lines: dd.DataFrame, name: str) -> dd.DataFrame:
-    """The number of different suppliers of each order."""
-    pairs = lines.drop_duplicates(split_out=True)
-    return pairs.groupby("l_orderkey", sort=False).size(split_out=True).rename(name).reset_index()
+def suppliers_of(lines: dd.DataFrame) -> dd.DataFrame:
+    """The least and the largest number of the suppliers of each order."""
+    lines = lines.assign(least=lines.l_suppkey, largest=lines.l_suppkey)
+    groups = lines.groupby("l_orderkey", sort=False)
+    return groups.agg({"least": "min", "largest": "max"}, split_out=True).reset_index()

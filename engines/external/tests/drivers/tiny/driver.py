@@ -30,7 +30,7 @@ class Tiny(Engine):
         self.answer: dict[str, list[int]] | None = None
 
     def load(self, datasets) -> None:
-        self.rows = {table.name: table.rows for dataset in datasets for table in dataset.tables}
+        self.rows = {table.name: rows_of(table) for dataset in datasets for table in dataset.tables}
 
     def run(self, workload: Workload) -> int:
         if workload.sql is None:
@@ -76,6 +76,13 @@ class Tiny(Engine):
 
     def explain(self, workload: Workload, analyze: bool) -> str:
         return f"count the rows of a table: {workload.sql}"
+
+
+def rows_of(table) -> int:
+    """Of CSV files nobody has counted the rows; the first line is the header."""
+    if table.format == "parquet":
+        return table.rows
+    return sum(max(len(Path(file).read_bytes().splitlines()) - 1, 0) for file in table.files)
 
 
 if __name__ == "__main__":

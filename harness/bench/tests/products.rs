@@ -1,0 +1,166 @@
+//! Claims about products, on the built program: with a driver in plain Python, so that nothing has to be installed.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test stops at the first surprise")]
+
+mod program;
+
+use program::Program;
+use std::fs;
+use std::path::Path;
+
+/// Where `engines/external` is.
+fn external() -> String {
+    format!("{}/../../engines/external", env!("CARGO_MANIFEST_DIR"))
+}
+
+/// A folder of engines with one of its own, `tiny`, the example driver.
+fn engines(p: &Program) -> String {
+    let folder = p.file("engines");
+    fs::create_dir_all(&folder).unwrap();
+    let (driver, python) = (format!("{}/tests/drivers/tiny/driver.py", external()), format!("{}/python", external()));
+    let text = format!(
+        "[[engine]]\nname = \"tiny\"\nabout = \"Counts rows.\"\nfamilies = [\"sql\"]\ncommand = [\"python3\", \"{driver}\"]\n\
+         environment = {{ PYTHONPATH = \"{python}\", PYTHONDONTWRITEBYTECODE = \"1\" }}\n"
+    );
+    fs::write(folder.join("engines.toml"), text).unwrap();
+    folder.display().to_string()
+}
+
+/// Runs one query on `tiny` alone; its only observations.
+fn run(p: &Program, sql: &str, more: &[&str]) -> Vec<serde_json::Value> {
+    let (folder, w, out) = (engines(p), p.user_workload(sql, "n\n1\n"), p.path("out"));
+    let mut line = vec!["run", "--workload-dir", &w, "--engines", "tiny", "--trials", "1", "--out", &out];
+    line.extend(["--engines-dir", &folder, "--protocol", "cold-process"]);
+    line.extend(more);
+    p.bench(&line);
+    p.observations("out")
+}
+
+/// Living processes that were started in a scratch folder of this program's tables.
+fn left(p: &Program) -> Vec<String> {
+    let scratch = p.data().join(".scratch-").display().to_string();
+    let started_there = |folder: &Path| {
+        let environment = fs::read(folder.join("environ")).unwrap_or_default();
+        String::from_utf8_lossy(&environment).contains(&scratch)
+    };
+    let processes = fs::read_dir("/proc").unwrap().flatten().map(|e| e.path()).filter(|folder| started_there(folder));
+    processes.map(|folder| fs::read_to_string(folder.join("comm")).unwrap_or_default()).collect()
+}
+
+#[test]
+fn a_driver_in_another_language_keeps_to_the_protocol() {
+    let p = Program::new();
+    let folder = engines(&p);
+    let ran = p.bench(&["engines", "check", "tiny", "--engines-dir", &folder, "--json"]);
+    ran.assert_code(0);
+    let findings: Vec<serde_json::Value> = serde_json::from_str(&ran.stdout).unwrap();
+    assert!(findings.iter().filter(|f| f["verdict"] == "kept").count() >= 18, "{}", ran.stdout);
+    assert!(findings.iter().all(|f| f["verdict"] != "broken"), "{}", ran.stdout);
+}
+
+#[test]
+fn a_program_that_is_no_driver_is_found_out() {
+    let p = Program::new();
+    let ran = p.bench(&["engines", "check", "--", "/bin/cat"]);
+    ran.assert_code(2);
+    assert!(ran.stdout.contains("BROKEN    `hello` is answered"), "{}", ran.stdout);
+}
+
+#[test]
+fn a_driver_is_measured_and_its_answer_is_checked() {
+    let p = Program::new().with_own_data();
+    let (folder, w) = (engines(&p), p.user_workload("select count(*) as n from t", "n\n2\n"));
+    let line =
+        ["run", "--workload-dir", &w, "--engines", "tiny,datafusion,duckdb", "--trials", "1", "--engines-dir", &folder];
+    p.bench(&[&line[..], &["--out", &p.path("out")]].concat()).assert_code(0);
+    let outcome = |engine: &str| {
+        let of_engine = p.observations("out").into_iter().find(|o| o["case"]["engine"] == engine).unwrap();
+        (of_engine["outcome"].as_str().unwrap().to_owned(), of_engine["reason"].as_str().unwrap_or_default().to_owned())
+    };
+    assert_eq!((outcome("tiny").0, outcome("datafusion").0), ("completed".to_owned(), "completed".to_owned()));
+    let missing = "not installed (bench engines install duckdb)".to_owned();
+    assert_eq!(outcome("duckdb"), ("unsupported".to_owned(), missing));
+    let wrong = p.user_workload("select 5 as n", "n\n6\n");
+    let line = ["run", "--workload-dir", &wrong, "--engines", "tiny", "--trials", "1", "--engines-dir", &folder];
+    p.bench(&[&line[..], &["--out", &p.path("wrong")]].concat()).assert_code(2);
+    assert!(p.observations("wrong").iter().all(|o| o["outcome"] == "wrong_answer" && o["wall_ns"].is_null()));
+}
+
+#[test]
+fn work_of_a_process_that_detached_itself_is_counted_and_the_process_is_gone_afterwards() {
+    let p = Program::new().with_own_data();
+    let observations = run(&p, "select burn as n", &[]);
+    assert!(observations.iter().all(|o| o["outcome"] == "completed"), "{observations:?}");
+    let cpu_ns = observations.iter().map(|o| o["cpu_ns"].as_u64().unwrap()).max().unwrap();
+    assert!(cpu_ns >= 300_000_000, "{cpu_ns} ns of half a second were counted");
+    assert_eq!(left(&p), Vec::<String>::new());
+}
+
+#[test]
+fn a_driver_that_dies_or_hangs_is_an_outcome_and_leaves_nothing() {
+    for (sql, outcome, words) in
+        [("select crash as n", "failed", "exited with code 3"), ("select hang as n", "timed_out", "no answer to `run`")]
+    {
+        let p = Program::new().with_own_data();
+        let observations = run(&p, sql, &["--timeout", "1s"]);
+        let said = observations.first().unwrap_or_else(|| panic!("{sql}: nothing is recorded"));
+        assert_eq!(said["outcome"], outcome, "{said}");
+        assert!(said["reason"].as_str().unwrap().contains(words), "{said}");
+        assert_eq!(left(&p), Vec::<String>::new(), "{sql}");
+    }
+}
+
+#[test]
+fn a_harness_that_is_killed_takes_the_driver_s_daemons_with_it() {
+    let p = Program::new().with_own_data();
+    let (folder, w) = (engines(&p), p.user_workload("select burn as n", "n\n1\n"));
+    let out = p.path("out");
+    let line =
+        ["run", "--workload-dir", &w, "--engines", "tiny", "--trials", "9", "--out", &out, "--engines-dir", &folder];
+    let mut child = p.spawn(&line);
+    p.wait_for_observations("out", 1, &mut child);
+    assert!(!left(&p).is_empty(), "nothing to kill");
+    p.signal(&child, "KILL");
+    child.wait().unwrap();
+    let deadline = std::time::Instant::now() + std::time::Duration::from_secs(20);
+    while !left(&p).is_empty() {
+        assert!(std::time::Instant::now() < deadline, "still there: {:?}", left(&p));
+        std::thread::yield_now();
+    }
+}
+
+#[test]
+fn what_cannot_be_is_refused_with_the_next_step() {
+    let p = Program::new();
+    let folder = engines(&p);
+    let refused =
+        |line: &[&str], words: &[&str]| p.bench(&[line, &["--engines-dir", &folder]].concat()).assert_refused(words);
+    refused(&["engines", "install", "sparc"], &["no product `sparc`", "known: spark"]);
+    refused(&["engines", "install", "tiny"], &["nothing to install"]);
+    refused(&["engines", "check", "duckdb"], &["bench engines install duckdb"]);
+    let run = ["run", "--suite", "smoke", "--engines"];
+    let with = |more: &[&'static str]| [&run[..], more].concat();
+    refused(&with(&["duckdb", "--attach", "duckdb=tcp://h:1"]), &["has no clusters"]);
+    refused(&with(&["spark", "--attach", "spark=tcp://h:1"]), &["begins with spark://"]);
+    refused(&with(&["stagedag", "--attach", "spark=spark://h:1"]), &["not part of this run"]);
+    refused(&with(&["spark", "--set", "spark.config=fast"]), &["default, tuned"]);
+    refused(&with(&["sparkle"]), &["unknown engine `sparkle`", "spark"]);
+}
+
+/// The real products, from the network: `cargo test --release -p bench --test products -- --ignored`.
+#[test]
+#[ignore = "installs products from the network and takes minutes"]
+fn installed_products_keep_to_the_protocol_and_answer_the_smoke_suite() {
+    let p = Program::new();
+    let folder = p.path("engines");
+    let line = ["engines", "install", "duckdb", "polars", "datafusion-py", "--engines-dir", &folder];
+    p.bench(&line).assert_code(0);
+    for name in ["duckdb", "polars", "datafusion-py"] {
+        p.bench(&["engines", "check", name, "--engines-dir", &folder]).assert_code(0);
+    }
+    let line =
+        ["run", "--suite", "smoke", "--engines", "duckdb,polars,datafusion-py,stagedag", "--families", "sql,dataframe"];
+    let more = ["--trials", "1", "--configs", "default,tuned", "--engines-dir", &folder, "--out", &p.path("out")];
+    p.bench(&[&line[..], &more[..]].concat()).assert_code(0);
+    p.assert_all_completed("out", 43 * 7);
+}
