@@ -1,8 +1,7 @@
 #!/usr/bin/env bash
 # What the tests need beside Rust and a C compiler: an ssh server, for nodes on other machines (harness/bench/tests/hosts.rs), and
-# a browser, for the HTML report (reports/tests/html). Installs them where that is possible without asking anybody: as root, with
-# apt-get. It never fails: what cannot be tested is said here. Tests without an ssh server are reported as ignored; those without a
-# browser fail, for a page that no browser has read is not tested.
+# a browser, for the HTML report (reports/tests/browser). Installs them where that is possible without asking anybody: as root, with
+# apt-get. It never fails: what cannot be tested is said here, and reported as ignored by the tests.
 set -uo pipefail
 
 policy=/usr/sbin/policy-rc.d

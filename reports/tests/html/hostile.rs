@@ -1,46 +1,11 @@
 //! Folders that mean harm: markup, formulas and numbers from the edge in every place that a results folder has for them.
 
-use crate::{every_format, fixture, page_of};
-use bench_record::{Arm, Case, Contamination, Family, Observation, Outcome, Run, Timestamp};
+use crate::samples::{hostile, page_of, spoilt};
+use crate::{every_format, fixture};
+use bench_record::{Arm, Case, Family, Observation, Outcome, Timestamp};
 use proptest::prelude::*;
 
-const MARKUP: &str = "<img src=x onerror=globalThis.hacked=1>\"'><script>globalThis.hacked=1</script>&lt;";
 const FORMULA: &str = "=HYPERLINK(\"http://example.invalid\",\"x\")";
-
-/// A run with a text in every place for text.
-pub(crate) fn spoilt(text: &str) -> Run {
-    let mut run = fixture::run();
-    let t = || text.to_owned();
-    run.path = std::path::PathBuf::from(format!("results/{}", text.replace(['/', '\0'], "-")));
-    let c = &mut run.context;
-    (c.bench.version, c.bench.build_id, c.suite) = (t(), t(), t());
-    c.command_line.push(t());
-    (c.machine.cpu_model, c.machine.os, c.machine.kernel) = (t(), t(), t());
-    (c.machine.disk, c.cluster.emulated) = (Some(t()), Some(t()));
-    c.warnings.push(t());
-    for engine in &mut c.engines {
-        engine.version = t();
-        engine.settings.insert(t(), t());
-    }
-    for dataset in &mut c.datasets {
-        (dataset.name, dataset.checksum) = (t(), t());
-    }
-    for o in &mut run.observations {
-        (o.case.suite, o.case.cluster, o.case.variant) = (t(), t(), t());
-        o.case.workload = format!("{text}{}", o.case.workload);
-        o.case.engine = format!("{text}{}", o.case.engine);
-        o.key = o.case.key();
-        o.reason = o.reason.as_ref().map(|_| t());
-        o.notes.push(t());
-        o.oracle = Some(t());
-        o.contamination = Some(Contamination { reasons: vec![t()], ..Contamination::default() });
-    }
-    run
-}
-
-pub(crate) fn run() -> Run {
-    spoilt(MARKUP)
-}
 
 /// Tags and attributes of a page without its text: what a browser would act on.
 fn skeleton(page: &str) -> Vec<String> {
@@ -56,7 +21,7 @@ fn skeleton(page: &str) -> Vec<String> {
 
 #[test]
 fn markup_in_a_folder_adds_no_element_to_the_page() {
-    assert_eq!(skeleton(&page_of(&[run()])), skeleton(&page_of(&[spoilt("plain")])));
+    assert_eq!(skeleton(&page_of(&[hostile()])), skeleton(&page_of(&[spoilt("plain")])));
 }
 
 #[test]

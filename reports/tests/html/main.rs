@@ -5,8 +5,7 @@
 //! | `page` | what the page says, and that it says the same every time |
 //! | `tables` | rows for notebooks |
 //! | `hostile` | folders that mean harm |
-//! | `browser` | a real browser, driven over a pipe |
-//! | `reading` | the page in that browser |
+//! | `samples` | the runs whose pages are looked at, here and in a browser (`tests/browser`) |
 
 #![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test may fail loudly")]
 
@@ -15,19 +14,13 @@ mod fixture;
 #[path = "../cluster/runs.rs"]
 mod runs;
 
-mod browser;
 mod hostile;
 mod page;
-mod reading;
+mod samples;
 mod tables;
 
 use bench_record::Run;
 use bench_reports::{Format, Ink, Options, Rows, arrow_file, compare_with_sources, csv, html, plot, render, rows};
-
-fn page_of(runs: &[Run]) -> String {
-    let (comparison, sources) = compare_with_sources(runs, &Options::default()).unwrap();
-    html(&comparison, &sources, &[]).unwrap()
-}
 
 /// Every format of a report, by name.
 fn every_format(runs: &[Run]) -> Vec<(&'static str, Vec<u8>)> {
@@ -44,16 +37,5 @@ fn every_format(runs: &[Run]) -> Vec<(&'static str, Vec<u8>)> {
         ("csv cells", csv(&table(Rows::Cells)).unwrap()),
         ("arrow observations", arrow_file(&table(Rows::Observations)).unwrap()),
         ("arrow cells", arrow_file(&table(Rows::Cells)).unwrap()),
-    ]
-}
-
-/// Runs of every kind that a page has sections for.
-fn samples() -> Vec<(&'static str, Vec<Run>)> {
-    vec![
-        ("fixture", vec![fixture::run()]),
-        ("nodes", vec![runs::nodes()]),
-        ("faults", vec![runs::faults()]),
-        ("mechanisms", vec![runs::ablation()]),
-        ("two-tables", vec![fixture::run(), runs::nodes()]),
     ]
 }

@@ -1,6 +1,7 @@
 //! What the page says, and that it says the same every time.
 
-use crate::{fixture, page_of, runs, samples};
+use crate::samples::{page_of, samples};
+use crate::{fixture, runs};
 use bench_reports::{Options, Section, compare_with_sources, html};
 
 /// The text of a section without markup and figures, a line per block.

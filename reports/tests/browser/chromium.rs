@@ -20,21 +20,14 @@ pub(crate) struct Browser {
     _profile: tempfile::TempDir,
 }
 
-/// The browser's path; the test fails where there is none, for a page that no browser has read is not tested.
-fn program() -> String {
+/// The browser's path, if there is one; `CHROMIUM` names another.
+pub(crate) fn program() -> Option<String> {
     let asked = std::env::var("CHROMIUM").ok();
-    let found = asked.into_iter().chain(NAMES.map(str::to_owned)).find(|name| {
-        Command::new(name)
-            .arg("--version")
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .status()
-            .is_ok_and(|s| s.success())
-    });
-    found.expect(
-        "there is no Chromium to test the HTML report with: run scripts/test-tools.sh, install the package `chromium`, or set \
-         CHROMIUM to the program's path",
-    )
+    asked.into_iter().chain(NAMES.map(str::to_owned)).find(|name| {
+        let mut command = Command::new(name);
+        let silent = command.arg("--version").stdout(Stdio::null()).stderr(Stdio::null());
+        silent.status().is_ok_and(|s| s.success())
+    })
 }
 
 impl Browser {
@@ -53,7 +46,11 @@ impl Browser {
         ];
         // The protocol's pipe is descriptors 3 and 4: those of the test's pipes.
         let mut child = Command::new("sh")
-            .args(["-c", "exec \"$0\" \"$@\" 3<&0 4>&1 </dev/null >/dev/null 2>&1", &program()])
+            .args([
+                "-c",
+                "exec \"$0\" \"$@\" 3<&0 4>&1 </dev/null >/dev/null 2>&1",
+                &super::chromium::program().expect("a browser was found before"),
+            ])
             .args(flags)
             .arg(format!("--user-data-dir={}", profile.path().display()))
             .arg("about:blank")

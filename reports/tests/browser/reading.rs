@@ -1,7 +1,8 @@
 //! The page in a real browser: nothing complains, everything is legible, and a keyboard is enough.
 
-use crate::browser::Browser;
-use crate::{fixture, page_of, samples};
+use crate::chromium::Browser;
+use crate::fixture;
+use crate::samples::{hostile, page_of, samples};
 use bench_record::Run;
 
 /// The page of these runs in a browser. The folder lives as long as the file is needed.
@@ -54,8 +55,7 @@ const OVERFLOWING: &str = r"(() => {
   return [document.documentElement.scrollWidth - innerWidth, out.slice(0, 5).map((e) => e.outerHTML.slice(0, 120))];
 })()";
 
-#[test]
-fn the_page_is_legible_and_fits_in_both_themes_on_desktop_and_phone() {
+pub(crate) fn the_page_is_legible_and_fits_in_both_themes_on_desktop_and_phone() {
     for (name, runs) in samples() {
         let (mut browser, _folder) = open(&runs);
         for (theme, width) in [("light", 1280), ("dark", 1280), ("light", 390), ("dark", 390)] {
@@ -86,8 +86,7 @@ fn tab_to(browser: &mut Browser, what: &str) {
     panic!("no key press reaches it: {what}");
 }
 
-#[test]
-fn a_keyboard_sorts_filters_and_changes_the_theme() {
+pub(crate) fn a_keyboard_sorts_filters_and_changes_the_theme() {
     let (mut browser, _folder) = open(&[fixture::run()]);
     browser.look(1280, "light");
     tab_to(&mut browser, "e.id === 'theme'");
@@ -118,8 +117,7 @@ fn a_keyboard_sorts_filters_and_changes_the_theme() {
     assert_eq!(browser.errors, Vec::<String>::new());
 }
 
-#[test]
-fn a_number_leads_to_its_observations_with_and_without_the_script() {
+pub(crate) fn a_number_leads_to_its_observations_with_and_without_the_script() {
     for script in [true, false] {
         let (mut browser, folder) = open(&[fixture::run()]);
         browser.call("Emulation.setScriptExecutionDisabled", serde_json::json!({"value": !script}));
@@ -135,8 +133,7 @@ fn a_number_leads_to_its_observations_with_and_without_the_script() {
     }
 }
 
-#[test]
-fn every_link_within_the_page_has_a_target_and_every_id_is_unique() {
+pub(crate) fn every_link_within_the_page_has_a_target_and_every_id_is_unique() {
     for (name, runs) in samples() {
         let (mut browser, _folder) = open(&runs);
         let broken = "[...document.querySelectorAll('a[href]')].map((a) => a.getAttribute('href')).filter((h) => \
@@ -151,9 +148,8 @@ fn every_link_within_the_page_has_a_target_and_every_id_is_unique() {
     }
 }
 
-#[test]
-fn text_from_results_is_shown_and_never_run() {
-    let (mut browser, _folder) = open(&[crate::hostile::run()]);
+pub(crate) fn text_from_results_is_shown_and_never_run() {
+    let (mut browser, _folder) = open(&[hostile()]);
     assert_eq!(browser.eval("typeof globalThis.hacked"), "undefined");
     let foreign =
         "document.querySelectorAll('img, iframe, object, embed, link, form, base, script:not(body > script)').length";

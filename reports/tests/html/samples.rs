@@ -1,0 +1,60 @@
+//! Runs whose pages are looked at.
+
+use crate::{fixture, runs};
+use bench_record::{Contamination, Run};
+use bench_reports::{Options, compare_with_sources, html};
+
+const MARKUP: &str = "<img src=x onerror=globalThis.hacked=1>\"'><script>globalThis.hacked=1</script>&lt;";
+
+/// The page of these runs.
+pub(crate) fn page_of(runs: &[Run]) -> String {
+    let (comparison, sources) = compare_with_sources(runs, &Options::default()).unwrap();
+    html(&comparison, &sources, &[]).unwrap()
+}
+
+/// Runs of every kind that a page has sections for.
+pub(crate) fn samples() -> Vec<(&'static str, Vec<Run>)> {
+    vec![
+        ("fixture", vec![fixture::run()]),
+        ("nodes", vec![runs::nodes()]),
+        ("faults", vec![runs::faults()]),
+        ("mechanisms", vec![runs::ablation()]),
+        ("two-tables", vec![fixture::run(), runs::nodes()]),
+    ]
+}
+
+/// A run with a text in every place for text.
+pub(crate) fn spoilt(text: &str) -> Run {
+    let mut run = fixture::run();
+    let t = || text.to_owned();
+    run.path = std::path::PathBuf::from(format!("results/{}", text.replace(['/', '\0'], "-")));
+    let c = &mut run.context;
+    (c.bench.version, c.bench.build_id, c.suite) = (t(), t(), t());
+    c.command_line.push(t());
+    (c.machine.cpu_model, c.machine.os, c.machine.kernel) = (t(), t(), t());
+    (c.machine.disk, c.cluster.emulated) = (Some(t()), Some(t()));
+    c.warnings.push(t());
+    for engine in &mut c.engines {
+        engine.version = t();
+        engine.settings.insert(t(), t());
+    }
+    for dataset in &mut c.datasets {
+        (dataset.name, dataset.checksum) = (t(), t());
+    }
+    for o in &mut run.observations {
+        (o.case.suite, o.case.cluster, o.case.variant) = (t(), t(), t());
+        o.case.workload = format!("{text}{}", o.case.workload);
+        o.case.engine = format!("{text}{}", o.case.engine);
+        o.key = o.case.key();
+        o.reason = o.reason.as_ref().map(|_| t());
+        o.notes.push(t());
+        o.oracle = Some(t());
+        o.contamination = Some(Contamination { reasons: vec![t()], ..Contamination::default() });
+    }
+    run
+}
+
+/// A run with markup that means harm in every place for text.
+pub(crate) fn hostile() -> Run {
+    spoilt(MARKUP)
+}
