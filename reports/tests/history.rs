@@ -15,31 +15,47 @@ fn changes_are_those_that_apache_otava_finds() {
     let file: serde_json::Value = serde_json::from_str(include_str!("history/otava.json")).unwrap();
     assert_eq!(file["made_by"], "apache-otava 0.8.0, window 50");
     let cases = file["cases"].as_array().unwrap();
-    let (mut compared, mut stale) = (0, 0);
+    let (mut compared, mut apart) = (0, 0);
     for case in cases {
         let number = |value: &serde_json::Value| value.as_f64().unwrap();
         let series: Vec<f64> = case["series"].as_array().unwrap().iter().map(number).collect();
-        let sensitivity = Sensitivity { p: number(&case["p"]), least: number(&case["least"]), window: 50 };
+        let (name, p) = (case["name"].as_str().unwrap(), number(&case["p"]));
+        let sensitivity = Sensitivity { p, least: number(&case["least"]), window: 50 };
         let ours = change_points(&series, &sensitivity);
-        // When Otava 0.8.0 lets a change go, the numbers of the one before it stay as they were, and so may the change: its own
-        // test, asked again, does not bear it out. Those we do not find.
-        let all = case["changes"].as_array().unwrap();
-        let theirs: Vec<&serde_json::Value> = all.iter().filter(|c| number(&c["p"]) < sensitivity.p).collect();
-        let is_stale = theirs.len() < all.len();
-        stale += usize::from(is_stale);
-        let at = |c: &serde_json::Value| c["at"].as_u64().unwrap() as usize;
-        let (mine, wanted): (Vec<usize>, Vec<usize>) =
-            (ours.iter().map(|c| c.at).collect(), theirs.iter().map(|c| at(c)).collect());
-        assert_eq!(mine, wanted, "{} at p {}", case["name"], case["p"]);
-        for (our, their) in ours.iter().zip(theirs).filter(|_| !is_stale) {
+        let theirs = case["changes"].as_array().unwrap();
+        let mine: Vec<usize> = ours.iter().map(|c| c.at).collect();
+        let others: Vec<usize> = theirs.iter().map(|c| c["at"].as_u64().unwrap() as usize).collect();
+        if let Some((_, _, ours_alone, theirs_alone)) = APART.iter().find(|(n, at, ..)| (*n, *at) == (name, p)) {
+            let without = |all: &[usize], other: &[usize]| -> Vec<usize> {
+                all.iter().filter(|at| !other.contains(at)).copied().collect()
+            };
+            assert_eq!(
+                (without(&mine, &others), without(&others, &mine)),
+                (ours_alone.to_vec(), theirs_alone.to_vec()),
+                "{name}"
+            );
+            apart += 1;
+            continue;
+        }
+        assert_eq!(mine, others, "{name} at p {p}");
+        for (our, their) in ours.iter().zip(theirs) {
             let near = |a: f64, b: f64| (a - b).abs() <= 1e-9 * b.abs().max(1e-5);
             assert!(near(our.before, number(&their["before"])) && near(our.after, number(&their["after"])));
-            assert!(near(our.p, number(&their["p"])), "{}: p {} and {}", case["name"], our.p, their["p"]);
+            assert!(near(our.p, number(&their["p"])), "{name}: p {} and {}", our.p, their["p"]);
             compared += 1;
         }
     }
-    assert!(cases.len() == 68 && compared >= 120 && stale == 2, "{compared} changes, {stale} stale");
+    assert!(cases.len() == 68 && compared >= 120 && apart == APART.len(), "{compared} changes, {apart} apart");
 }
+
+/// Series on which the two differ, with the changes that only ours and only theirs has. When Otava 0.8.0 lets a change go, the
+/// numbers of the one before it stay as they were: its next decision is about a comparison that is not made any more, and may keep a
+/// change that its own test, asked again, does not bear out, or let one go that it does.
+const APART: [(&str, f64, &[usize], &[usize]); 3] = [
+    ("noise", 0.001, &[], &[70]),
+    ("drawn from seed 106", 0.05, &[], &[70]),
+    ("drawn from seed 107", 0.001, &[35], &[]),
+];
 
 const DAY_MS: u64 = 86_400_000;
 

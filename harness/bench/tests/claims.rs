@@ -54,9 +54,10 @@ fn the_example_can_be_changed_and_decides_by_what_was_run() {
     let example = p.bench(&["claims", "--example"]);
     example.assert_code(0);
     let small = example.stdout.replace("cases = 22", "cases = 2").replace("[\"1gb\"]", "[\"smoke\"]");
-    let always = "range = { of = \"style\", low = 0.000001, high = 3600, unit = \"s\" }";
-    let small = small.replace("ratio = { of = \"style\", to = \"datafusion\", low = 1, high = 2 }", always);
-    let small = small.replace("less = [\"datafusion\", \"style\"]", "completes = [\"datafusion\", \"style\"]");
+    // What decides must not depend on how busy the machine is: who answers everything, not who takes how long.
+    let all = "completes = [\"datafusion\", \"style\"]";
+    let small = small.replace("ratio = { of = \"style\", to = \"datafusion\", low = 1, high = 2 }", all);
+    let small = small.replace("less = [\"datafusion\", \"style\"]", all);
     fs::write(&mine, small).unwrap();
     let ran = p.bench(&["claims", out.as_str(), "--file", mine.as_str(), "--no-built-in", "--format", "json"]);
     ran.assert_code(0);

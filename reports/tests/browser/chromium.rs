@@ -49,7 +49,7 @@ impl Browser {
             .args([
                 "-c",
                 "exec \"$0\" \"$@\" 3<&0 4>&1 </dev/null >/dev/null 2>&1",
-                &super::chromium::program().expect("a browser was found before"),
+                &program().expect("a browser was found before"),
             ])
             .args(flags)
             .arg(format!("--user-data-dir={}", profile.path().display()))
@@ -99,7 +99,7 @@ impl Browser {
     fn next(&mut self) -> Value {
         let mut bytes = Vec::new();
         self.from.read_until(0, &mut bytes).unwrap();
-        assert!(bytes.pop() == Some(0), "the browser ended; start it by hand to see why: {}", program());
+        assert!(bytes.pop() == Some(0), "the browser ended; start it by hand to see why: {:?}", program());
         let message: Value = serde_json::from_slice(&bytes).unwrap();
         match message["method"].as_str() {
             Some("Log.entryAdded") => self.errors.push(message["params"]["entry"]["text"].to_string()),

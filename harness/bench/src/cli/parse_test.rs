@@ -161,7 +161,6 @@ fn the_other_commands_are_understood() {
     }
     check_refused("bench -q -v doctor", &["cannot be used with"]);
     check_refused("bench report", &["DIR"]);
-    check_refused("bench compare a b", &["compare"]);
     check_refused("bench claims", &["DIR"]);
     check_refused("bench claims a --example", &["--example", "cannot be used with"]);
     check_refused("bench recommend a", &["--mix"]);
