@@ -354,7 +354,7 @@ fn bad_input_is_refused_with_its_name_and_the_next_step() {
     let (foreign, out) = (p.path("foreign"), p.path("out"));
     fs::create_dir(&foreign).unwrap();
     fs::write(p.file("foreign/notes.txt"), "mine").unwrap();
-    let refusals: [(&[&str], &[&str]); 12] = [
+    let refusals: [(&[&str], &[&str]); 13] = [
         (&["run", "--suite", "nosuch"], &["nosuch", "smoke"]),
         (&["run", "--suite", "smoke", "--engines", "sparkk"], &["sparkk", "stagedag"]),
         (&["run", "--suite", "smoke", "--workloads", "nosuch"], &["bench list workloads"]),

@@ -156,13 +156,16 @@ fn samples(a: &Member<'_, '_>, b: &Member<'_, '_>, reading: Reading) -> Vec<(Sam
     a.cases.iter().filter_map(|c| c.sample(reading).zip(of(b, c.workload))).collect()
 }
 
-/// The floor, the ratio and its probability: of totals for times, of the geometric mean for everything else.
+/// The pairs, the noise floor, the ratio and its probability.
+type Measured = (Vec<(Sample, Sample)>, Option<f64>, Ratio, f64);
+
+/// What was measured of two members: of totals for times, of the geometric mean for everything else.
 fn measure(
     metric: Metric,
     selection: &Selection<'_, '_>,
     (a, b): (&Member<'_, '_>, &Member<'_, '_>),
     reading: Reading,
-) -> Option<(Vec<(Sample, Sample)>, Option<f64>, Ratio, f64)> {
+) -> Option<Measured> {
     let pairs = samples(a, b, reading);
     let only = match a.cases.as_slice() {
         [one] => Some((one.family, one.workload)),

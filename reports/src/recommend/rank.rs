@@ -90,7 +90,7 @@ fn samples(arena: &Arena<'_, '_>, name: &str) -> Result<Vec<Sample>, String> {
     let cases: BTreeMap<&str, &TestedCase<'_>> =
         arena.table.cases.iter().filter(of_family).map(|c| (c.workload, c)).collect();
     let sample = |w: &&str| cases.get(*w).and_then(|c| c.sample(|o| o.wall_ns));
-    let found: Vec<Sample> = arena.workloads.iter().filter_map(|w| sample(&w)).collect();
+    let found: Vec<Sample> = arena.workloads.iter().filter_map(sample).collect();
     if found.len() == arena.workloads.len() && !found.is_empty() {
         return Ok(found);
     }

@@ -7,7 +7,7 @@
 //! | `hostile` | folders that mean harm |
 //! | `samples` | the runs whose pages are looked at, here and in a browser (`tests/browser`) |
 
-#![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test may fail loudly")]
+#![expect(clippy::unwrap_used, reason = "a test may fail loudly")]
 
 #[path = "../fixture/mod.rs"]
 mod fixture;
