@@ -7,6 +7,7 @@
 //! | `noise` | how far two measurements of the same thing lie apart: within a run, between processes, between runs |
 //! | `judge` | one case: its ratio, its bounds, its status |
 //! | `verdict` | all cases together |
+//! | `money` | what a slow-down costs in a year |
 //! | `render::gate` | a [`Gate`] as table, Markdown, JSON, JUnit XML, SARIF or annotations |
 //! | `proof` | how often the gate errs, on data whose truth is known |
 //!
@@ -18,6 +19,7 @@
 
 mod judge;
 mod model;
+mod money;
 mod noise;
 pub mod proof;
 mod refuse;
@@ -29,6 +31,7 @@ pub use model::{
     Confirmation, Finding, GATE_SCHEMA, Gate, GateNoise, Missing, Side, SideCase, SlowDown, Status, Uncertainty,
     Verdict,
 };
+pub use money::{GatePrices, Yearly, price_slow_downs};
 pub use refuse::GateError;
 
 use crate::compare::{CaseTrials, cases};

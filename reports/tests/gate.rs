@@ -7,8 +7,10 @@
 mod fixture;
 
 use bench_record::{Arm, Case, Family, Observation, Outcome, Protocol, Run};
+use bench_reports::cost::{Count, PriceBook, Purchase, built_in};
 use bench_reports::gate::{
-    Gate, GateError, GateFormat, GateOptions, Status, Uncertainty, Verdict, confirm, gate, write,
+    Gate, GateError, GateFormat, GateOptions, GatePrices, Status, Uncertainty, Verdict, confirm, gate,
+    price_slow_downs, write,
 };
 use bench_reports::{Ink, WIDTH};
 
@@ -218,6 +220,27 @@ fn relative_times_compare_two_machines_and_need_their_engine() {
     assert_eq!(found.slow_downs().count(), 0);
     let error = gate(&[run(0, "old", same)], &[new], &options("spark")).unwrap_err().to_string();
     assert!(error.contains("`spark` has no completed trial") && error.contains("datafusion, stagedag"), "{error}");
+}
+
+#[test]
+fn a_slow_down_costs_so_much_more_a_year_and_nothing_else_is_priced() {
+    let new = [run(60, "new", mixed)];
+    let book = PriceBook::parse(built_in("aws").unwrap()).unwrap();
+    let prices = GatePrices { book: &book, runs_per_day: Count::new(1000.0).unwrap() };
+    let gate = price_slow_downs(judge(&[run(0, "old", same)], &new).unwrap(), &new, &prices);
+    let priced: Vec<_> =
+        gate.findings.iter().filter(|f| f.yearly.is_some()).map(|f| f.case.workload.as_str()).collect();
+    assert_eq!(priced, ["tpch-q03", "tpch-q07"]);
+    let found = gate.findings.iter().find(|f| f.case.workload == "tpch-q03" && f.yearly.is_some()).unwrap();
+    let yearly = found.yearly.as_ref().unwrap();
+    // 20 % of 150 ms, a thousand times a day, on two cores at the price of the smallest machine that has them.
+    let hourly = book.instance(&yearly.instance).unwrap().hourly(Purchase::OnDemand).unwrap().base.per_unit().get();
+    let expected = 0.2 * 0.150 / 3600.0 * 1000.0 * 365.25 * hourly;
+    assert!((yearly.base / expected - 1.0).abs() < 0.02, "{} and {expected}", yearly.base);
+    assert!(yearly.low <= yearly.base && yearly.base <= yearly.high && yearly.instances == 1);
+    assert!(found.said.contains("USD more a year") && found.said.contains(&yearly.instance), "{}", found.said);
+    let json = write(&gate, GateFormat::Json, Ink::Plain);
+    assert!(json.contains("\"runs_per_day\": 1000.0") && json.contains("\"currency\": \"USD\""), "{json}");
 }
 
 #[test]

@@ -50,6 +50,14 @@ fn a_run_checks_every_answer_of_every_engine_and_reports_it() {
         p.bench(&["report", out.as_str(), "--format", format, "-o", file.as_str()]).assert_code(0);
         assert!(fs::read(file).unwrap().starts_with(start.as_bytes()), "{format}");
     }
+    let file = p.path("decide.html");
+    let sections = ["--format", "html", "--prices", "aws", "--claims", "-o", file.as_str()];
+    p.bench(&[&["report", out.as_str()], &sections[..]].concat()).assert_code(0);
+    let page = fs::read_to_string(&file).unwrap();
+    for part in ["id=\"prices\"", "id=\"claims\"", "self-hosted", "not tested here"] {
+        assert!(page.contains(part), "{part} is missing");
+    }
+    p.bench(&["report", out.as_str(), "--prices", "aws"]).assert_refused(&["--prices", "--format html"]);
 }
 
 #[test]

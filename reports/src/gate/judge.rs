@@ -149,6 +149,7 @@ fn finding(
         p: m.map(|m| m.p),
         p_adjusted,
         uncertainty,
+        yearly: None,
     };
     finding.said = said(&finding);
     finding

@@ -1,5 +1,6 @@
 //! What a gate says, as data. Serialized, this is the JSON form: `docs/gate.md` describes it, [`GATE_SCHEMA`] versions it.
 
+use super::money::Yearly;
 use crate::stats::Interval;
 use bench_record::{Case, CaseKey, Outcome, Run};
 use serde::Serialize;
@@ -205,6 +206,9 @@ pub struct Finding {
     pub p_adjusted: Option<f64>,
     /// Why it is inconclusive.
     pub uncertainty: Option<Uncertainty>,
+    /// What the slow-down costs in a year; absent without prices.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub yearly: Option<Yearly>,
 }
 
 impl Finding {

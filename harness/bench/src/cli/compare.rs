@@ -1,5 +1,6 @@
 //! `bench compare`.
 
+use super::cost::Positive;
 use super::pattern::Pattern;
 use super::value::Trials;
 use bench_record::Case;
@@ -35,6 +36,12 @@ pub(crate) struct CompareArgs {
     pub(crate) relative_to: Option<String>,
     #[command(flatten)]
     pub(crate) confirm: ConfirmArgs,
+    /// Says what each slow-down costs in a year at the prices of this book: aws, azure, gcp, or a TOML file of yours.
+    #[arg(long, value_name = "BOOK", conflicts_with = "relative_to")]
+    pub(crate) prices: Option<String>,
+    /// Runs each case so often in a day, where prices are given.
+    #[arg(long, value_name = "N", default_value = "24", requires = "prices")]
+    pub(crate) runs_per_day: Positive,
     /// Prints the verdict like this.
     #[arg(long, value_enum, default_value_t = CompareFormat::Table)]
     pub(crate) format: CompareFormat,

@@ -23,6 +23,14 @@ pub(crate) struct ReportArgs {
     /// part, else the first engine].
     #[arg(long, value_name = "NAME")]
     pub(crate) baseline: Option<String>,
+    /// Adds a section with what a month of such work costs at the prices of this book: aws, azure, gcp, or a TOML file of yours. For
+    /// HTML; `bench cost` has the other formats, and the options of the calculation.
+    #[arg(long, value_name = "BOOK")]
+    pub(crate) prices: Option<String>,
+    /// Adds a section with what these runs say to the claims that come with the program. For HTML; `bench claims` has the other
+    /// formats, and takes claims of yours.
+    #[arg(long)]
+    pub(crate) claims: bool,
     /// Writes the report to this file, and over it if it exists [default: standard output].
     #[arg(short, long, value_name = "FILE")]
     pub(crate) out: Option<PathBuf>,

@@ -29,6 +29,11 @@ pub(super) fn claims(args: &ClaimsArgs) -> Result<u8> {
     Ok(exit::FINE)
 }
 
+/// What runs say to the claims that come with the program, for a page of somebody else's.
+pub(super) fn section(runs: &[Run]) -> Result<String> {
+    Ok(claims::html(&assess(&built_in()?, runs)?))
+}
+
 /// Claims that come with the program, then those of files, in the order given.
 pub(super) fn claim_files(args: &ClaimFiles) -> Result<Vec<ClaimsFile>> {
     let mut files = if args.no_built_in { Vec::new() } else { built_in()? };

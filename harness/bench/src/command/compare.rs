@@ -9,7 +9,7 @@ mod allow;
 mod confirm;
 
 use super::report::ink;
-use super::say;
+use super::{cost, say};
 use crate::cli::compare::{CompareArgs, CompareFormat, Judging};
 use crate::cli::exit;
 use crate::progress::tell;
@@ -17,7 +17,8 @@ use allow::Allowances;
 use anyhow::{Context, Result};
 use bench_record::{Case, Run, Timestamp};
 use bench_reports::Ink;
-use bench_reports::gate::{Gate, GateFormat, GateOptions, Status, Verdict, gate, write};
+use bench_reports::cost::Count;
+use bench_reports::gate::{Gate, GateFormat, GateOptions, GatePrices, Status, Verdict, gate, price_slow_downs, write};
 use std::path::{Path, PathBuf};
 
 pub(super) fn compare(args: &CompareArgs) -> Result<u8> {
@@ -37,6 +38,11 @@ pub(super) fn compare(args: &CompareArgs) -> Result<u8> {
         }
     }
     judge.note_unused(&verdict);
+    if let Some(name) = &args.prices {
+        let book = cost::book(name)?;
+        let runs_per_day = Count::new(args.runs_per_day.get()).context("--runs-per-day is no count")?;
+        verdict = price_slow_downs(verdict, &new, &GatePrices { book: &book, runs_per_day });
+    }
     for written in &args.write {
         let text = write(&verdict, format_of(written.format), Ink::Plain);
         std::fs::write(&written.file, text).with_context(|| format!("cannot write {}", written.file.display()))?;

@@ -6,10 +6,11 @@ use crate::cli::exit;
 use anyhow::{Context, Result, bail};
 use bench_record::{Run, Timestamp};
 use bench_reports::cost::{
-    Amount, Asked, BOOK_BYTES_MAX, CostFormat, Count, Gigabytes, PriceBook, Pricing, Scenario, built_in, known_books,
-    price, reprice, show,
+    Amount, Asked, BOOK_BYTES_MAX, CostFormat, Count, Gigabytes, PriceBook, Pricing, Scenario, built_in, fragment,
+    known_books, price, reprice, show,
 };
-use bench_reports::{Ink, Options, compare};
+use bench_reports::{Comparison, Ink, Options, compare};
+use std::collections::BTreeMap;
 use std::io::{IsTerminal, Read};
 use std::path::Path;
 
@@ -42,6 +43,23 @@ pub(super) fn cost(args: &CostArgs) -> Result<u8> {
         None => say(&text)?,
     }
     Ok(exit::FINE)
+}
+
+/// What the section of a report takes for granted; `bench cost` takes another amount.
+pub(super) const SECTION_TB_PER_MONTH: u32 = 100;
+
+/// Runs at the prices of a book, for a page of somebody else's.
+pub(super) fn section(runs: &[Run], comparison: &Comparison, prices: &str) -> Result<String> {
+    let scenario = Scenario {
+        volume: Gigabytes::new(f64::from(SECTION_TB_PER_MONTH) * 1000.0).context("not an amount of data")?,
+        jobs_per_day: Count::new(1.0).context("not a count")?,
+        instance: None,
+        price_as: BTreeMap::new(),
+        operations_fte: None,
+        migration: None,
+        asked: Asked { nodes: None, data: BTreeMap::new() },
+    };
+    Ok(fragment(&[price(comparison, runs, &book(prices)?, &scenario)?], &[])?)
 }
 
 /// A book that is built in, or else a file.

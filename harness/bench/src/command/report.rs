@@ -1,12 +1,12 @@
 //! `bench report`: finished runs side by side.
 
-use super::{print, say};
+use super::{claims, cost, print, say};
 use crate::cli::exit;
 use crate::cli::report::{Format, ReportArgs, Rows};
 use anyhow::{Context, Result, bail};
 use arrow::record_batch::RecordBatch;
 use bench_record::Run;
-use bench_reports::{Comparison, Ink, Options, Sources, compare, compare_with_sources, plot, render};
+use bench_reports::{Comparison, Ink, Options, Section, Sources, compare, compare_with_sources, plot, render};
 use parquet::arrow::ArrowWriter;
 use parquet::basic::Compression;
 use parquet::file::properties::WriterProperties;
@@ -17,7 +17,8 @@ pub(super) fn report(args: &ReportArgs) -> Result<u8> {
     check(args)?;
     let runs = args.folders.iter().map(|folder| Run::load(folder)).collect::<Result<Vec<_>, _>>()?;
     let (comparison, sources) = compare_with_sources(&runs, &Options { baseline: args.baseline.clone() })?;
-    let written = written(args, &comparison, &sources)?;
+    let sections = sections(args, &runs, &comparison)?;
+    let written = written(args, &comparison, &sources, &sections)?;
     match &args.out {
         Some(file) => std::fs::write(file, written).with_context(|| format!("cannot write {}", file.display()))?,
         None => print(&written)?,
@@ -31,6 +32,11 @@ fn check(args: &ReportArgs) -> Result<()> {
     if args.rows.is_some() && !has_rows {
         bail!("--rows says what a row of csv, parquet or arrow is; give one of these as --format, or leave it out");
     }
+    if (args.prices.is_some() || args.claims) && args.format != Format::Html {
+        bail!(
+            "--prices and --claims add sections to --format html; `bench cost` and `bench claims` print them by themselves"
+        );
+    }
     let is_binary = matches!(args.format, Format::Parquet | Format::Arrow);
     if is_binary && args.out.is_none() && std::io::stdout().is_terminal() {
         bail!("this format is not text; name a file with -o, or redirect the output");
@@ -38,7 +44,21 @@ fn check(args: &ReportArgs) -> Result<()> {
     Ok(())
 }
 
-fn written(args: &ReportArgs, comparison: &Comparison, sources: &Sources<'_>) -> Result<Vec<u8>> {
+/// What other commands add to the page.
+fn sections(args: &ReportArgs, runs: &[Run], comparison: &Comparison) -> Result<Vec<Section>> {
+    let mut sections = Vec::new();
+    if let Some(book) = &args.prices {
+        let title = format!("Cost of {} TB a month ({book})", cost::SECTION_TB_PER_MONTH);
+        sections.push(Section { id: "prices".to_owned(), title, body_html: cost::section(runs, comparison, book)? });
+    }
+    if args.claims {
+        let title = "Claims and evidence".to_owned();
+        sections.push(Section { id: "claims".to_owned(), title, body_html: claims::section(runs)? });
+    }
+    Ok(sections)
+}
+
+fn written(args: &ReportArgs, comparison: &Comparison, sources: &Sources<'_>, sections: &[Section]) -> Result<Vec<u8>> {
     let ink = if args.out.is_some() { Ink::Plain } else { ink() };
     let text = |format| render(comparison, format, ink).into_bytes();
     let of = match args.rows.unwrap_or(Rows::Observations) {
@@ -51,7 +71,7 @@ fn written(args: &ReportArgs, comparison: &Comparison, sources: &Sources<'_>) ->
         Format::Md => text(bench_reports::Format::Markdown),
         Format::Json => text(bench_reports::Format::Json),
         Format::Svg => plot::svg(comparison)?.into_bytes(),
-        Format::Html => bench_reports::html(comparison, sources, &[])?.into_bytes(),
+        Format::Html => bench_reports::html(comparison, sources, sections)?.into_bytes(),
         Format::Csv => bench_reports::csv(&rows()?).context("cannot encode as CSV")?,
         Format::Arrow => bench_reports::arrow_file(&rows()?).context("cannot encode as Arrow")?,
         Format::Parquet => parquet_file(&rows()?).context("cannot encode as Parquet")?,
