@@ -36,6 +36,9 @@ OWN = {
     "RAY_AUTH_MODE": "disabled",
 }
 
+FOLDERS = "bench-ray-"
+"""How the names of folders outside the scratch folder begin; the number of the process that made it follows."""
+
 
 class Cluster:
     """Started when made. `settings` are those of `default.toml` or `tuned.toml`; `modules` are folders that its tasks import."""
@@ -54,8 +57,8 @@ class Cluster:
     def start(self, setup: Setup, settings: dict[str, Any]) -> None:
         import ray
 
-        self.watchdog = watched()
         self.folder, self.short = folder_for_sockets(setup.scratch)
+        self.watchdog = watched(self.folder if self.short else None)
         spill = setup.scratch / "spill"
         spill.mkdir(exist_ok=True)
         ray.init(
@@ -101,12 +104,12 @@ def only_modules(folder: Path, modules: list[Path]) -> None:
     os.environ["PYTHONPATH"] = str(folder)
 
 
-def watched() -> subprocess.Popen:
-    """A process that ends what Ray starts from here on, should this one be killed. It is held by a pipe, and in no process group of
+def watched(folder: Path | None) -> subprocess.Popen:
+    """A process that ends what Ray starts from here on, and removes `folder`, should this one be killed. It is held by a pipe, and in no process group of
     ours, so that whoever kills that does not kill it first."""
     marker = f"{MARKER}={os.getpid()}-{time.time_ns()}"
     started = subprocess.Popen(
-        [sys.executable, "-I", "-S", str(Path(__file__).with_name("watchdog.py")), marker],
+        [sys.executable, "-I", "-S", str(Path(__file__).with_name("watchdog.py")), marker, *([str(folder)] if folder else [])],
         stdin=subprocess.PIPE,
         stdout=subprocess.DEVNULL,
         env={},
@@ -123,7 +126,17 @@ def folder_for_sockets(scratch: Path) -> tuple[Path, bool]:
     if len(os.fsencode(folder)) + SOCKET_SUFFIX <= SOCKET_BYTES:
         folder.mkdir(exist_ok=True)
         return folder, False
-    return Path(tempfile.mkdtemp(prefix="bench-ray-")), True
+    remove_leftovers()
+    # TMPDIR lies in the scratch folder too.
+    return Path(tempfile.mkdtemp(prefix=f"{FOLDERS}{os.getpid()}-", dir="/tmp")), True
+
+
+def remove_leftovers() -> None:
+    """Whoever was killed together with its watchdog has left its folder: the next one removes it."""
+    for folder in Path("/tmp").glob(f"{FOLDERS}*"):
+        owner = folder.name.removeprefix(FOLDERS).partition("-")[0]
+        if owner.isdigit() and not Path("/proc", owner).exists():
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 def given(settings: dict[str, Any], prefix: str) -> dict[str, Any]:

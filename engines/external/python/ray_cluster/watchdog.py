@@ -1,10 +1,11 @@
-"""Ends a cluster whose driver was killed: `python -I -S watchdog.py MARKER`, with a pipe from the driver as standard input.
+"""Ends a cluster whose driver was killed: `python -I -S watchdog.py MARKER [FOLDER]`, with a pipe from the driver as standard input.
 
 The kernel ends the daemons that the driver started, but not what those started: some of Ray's agents outlive their raylet. All of them
 were started with MARKER in their environment. Nothing is imported that takes long or needs packages.
 """
 
 import os
+import shutil
 import signal
 import sys
 import time
@@ -43,6 +44,8 @@ def main() -> None:
             except OSError:
                 continue
         time.sleep(PAUSE_S)
+    for folder in sys.argv[2:]:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 if __name__ == "__main__":

@@ -27,8 +27,10 @@ impl ScratchRoot {
     /// # Errors
     /// A folder that cannot be made or locked.
     pub fn create(parent: &Path) -> io::Result<Self> {
-        fs::create_dir_all(parent)?;
-        sweep(parent)?;
+        // Engines are told where it is, and may work somewhere else.
+        let parent = std::path::absolute(parent)?;
+        fs::create_dir_all(&parent)?;
+        sweep(&parent)?;
         for number in 0..ATTEMPTS {
             let path = parent.join(format!("{PREFIX}{}-{number}", std::process::id()));
             match fs::create_dir(&path) {
@@ -118,6 +120,14 @@ mod tests {
         assert_eq!(names(data.path()), [own, ".scratch-notes".to_owned(), "tpch-sf1".to_owned()]);
         drop(scratch);
         assert_eq!(names(data.path()), [".scratch-notes", "tpch-sf1"]);
+    }
+
+    #[test]
+    fn engines_are_told_a_path_that_holds_wherever_they_work() {
+        let here = std::env::current_dir().unwrap();
+        let data = tempfile::tempdir_in(&here).unwrap();
+        let root = ScratchRoot::create(data.path().strip_prefix(&here).unwrap()).unwrap();
+        assert!(root.path().is_absolute() && root.path().starts_with(data.path()), "{}", root.path().display());
     }
 
     #[test]

@@ -10,7 +10,7 @@ use bench_model::{
     Table, Tuning, Workload,
 };
 use serde::{Deserialize, Serialize};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 /// The version of the protocol. Both sides must speak the same.
@@ -302,6 +302,11 @@ pub enum WireError {
     },
 }
 
+/// A path that another process can use wherever it works. Only a process whose own folder is gone has none; then the path stays.
+fn absolute(path: &Path) -> PathBuf {
+    std::path::absolute(path).unwrap_or_else(|_| path.to_owned())
+}
+
 impl WireDataset {
     /// The message for a dataset.
     ///
@@ -312,7 +317,7 @@ impl WireDataset {
             Ok(WireTable {
                 name: table.name.clone(),
                 format: table.format,
-                files: table.files.clone(),
+                files: table.files.iter().map(|file| absolute(file)).collect(),
                 schema_ipc_hex: encode_schema(&table.schema)
                     .map_err(|why| WireError::Schema { table: table.name.clone(), why: why.to_string() })?,
                 rows: table.rows,

@@ -16,7 +16,7 @@ PARENT = textwrap.dedent(
     """
     import subprocess, sys, time
     from ray_cluster.cluster import watched
-    watched()
+    watched(None)
     # As Ray's agents: in a session of its own, and nobody asked the kernel to end it.
     child = subprocess.Popen(["sleep", "600"], start_new_session=True)
     print(child.pid, flush=True)
