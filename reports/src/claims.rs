@@ -33,7 +33,7 @@ mod verdict;
 pub use assess::{AssessError, assess};
 pub use built_in::{EXAMPLE, built_in};
 pub use file::{At, Claim, ClaimsFile, Kind, Metric, Relation, Rule, Source, Subject, Test, Tier, Unit};
-pub use html::{STYLE, escape, fragment as html, page};
+pub use html::{STYLE, fragment as html, page};
 pub use report::{
     AssessedClaim, AssessedTest, CLAIMS_SCHEMA, ClaimVerdict, ClaimsGroup, ClaimsReport, Compared, Counts, Evidence,
     Link, Remove, SourceUsed,

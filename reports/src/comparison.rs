@@ -24,6 +24,7 @@ mod weak;
 pub use ablation::{Ablation, AblationEntry, WorkloadEffect};
 pub use blocking::{BlockingCase, BlockingReport};
 pub use contestant::Contestant;
+pub(crate) use contestant::HOSTS;
 pub use faults::{FaultCase, FaultEffect, FaultReport};
 pub use scaling::{Law, ScalingPoint, ScalingSeries};
 pub use spans::SpanBreakdown;

@@ -35,7 +35,7 @@ const PANEL_HEIGHT: u32 = 420;
 /// The range of a panel without any time.
 const NO_TIMES: (f64, f64) = (0.1, 1.0);
 /// Distinguishable with the common color-vision deficiencies (Okabe and Ito 2008).
-const COLORS: [RGBColor; 7] = [
+pub(crate) const COLORS: [RGBColor; 7] = [
     RGBColor(0, 114, 178),
     RGBColor(213, 94, 0),
     RGBColor(0, 158, 115),

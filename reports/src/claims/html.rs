@@ -1,26 +1,9 @@
 //! A report on claims as a section of a page, or as a page of its own.
 
 use super::report::{AssessedClaim, AssessedTest, ClaimVerdict, ClaimsReport, Evidence, Remove};
-use crate::plain::plain;
+use crate::plain::html as escape;
 use crate::render::claim_words as words;
 use std::fmt::Write;
-
-/// Text as HTML shows it: nothing in it is markup, and nothing in it is obeyed.
-#[must_use]
-pub fn escape(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    for c in plain(text).chars() {
-        match c {
-            '&' => out.push_str("&amp;"),
-            '<' => out.push_str("&lt;"),
-            '>' => out.push_str("&gt;"),
-            '"' => out.push_str("&quot;"),
-            '\'' => out.push_str("&#39;"),
-            c => out.push(c),
-        }
-    }
-    out
-}
 
 /// The body of a section: a summary, then every claim beside its evidence. No script, no style and no address is in it;
 /// classes start with `claim`.

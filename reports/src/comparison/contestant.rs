@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 /// The kind of cluster whose nodes are machines of their own.
-const HOSTS: &str = "hosts";
+pub(crate) const HOSTS: &str = "hosts";
 /// The part of a variant that says how many cores each node may use.
 const NODE_CPU: &str = "node-cpu=";
 

@@ -5,14 +5,12 @@
 
 use super::predict::{self, Basis};
 use super::unit::{Count, Gigabytes, Hours, Range, Unit};
-use crate::comparison::{Cell, Comparison, Contestant, FamilyReport, Table};
+use crate::comparison::{Cell, Comparison, Contestant, FamilyReport, HOSTS, Table};
 use crate::stats::{median, sorted};
 use bench_record::{Arm, Bytes, Family, Outcome, Run};
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// The kind of cluster whose nodes are machines of their own.
-const HOSTS: &str = "hosts";
 /// How much of a machine's memory its operating system shows at least, of what it is sold with.
 const MEMORY_SHOWN: f64 = 0.9;
 

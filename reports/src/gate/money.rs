@@ -1,6 +1,7 @@
 //! What a regression costs in a year.
 
 use super::model::{Finding, Gate, SlowDown, Status};
+use crate::comparison::HOSTS;
 use crate::cost::{
     Amount, Count, Currency, Hours, Instance, Money, Needs, PriceBook, Purchase, Range, YearlyChange, cost_of_slowdown,
 };
@@ -81,7 +82,7 @@ fn yearly(slow_down: &SlowDown<'_>, arch: &str, prices: &GatePrices<'_>) -> Opti
 
 /// What a case holds while it runs: a machine for each node that has one to itself, else one machine for all of them.
 fn rented<'b>(case: &Case, arch: &str, book: &'b PriceBook) -> Option<(&'b Instance, u32)> {
-    let apart = !matches!(case.cluster.as_str(), "local" | "processes" | "emulated");
+    let apart = case.cluster == HOSTS;
     let (machines, nodes_each) = if apart { (case.nodes.max(1), 1) } else { (1, case.nodes.max(1)) };
     let vcpus = Count::new(f64::from(case.slots) * f64::from(nodes_each))?;
     let needs = Needs { arch: arch.to_owned(), vcpus, memory_gib: None };

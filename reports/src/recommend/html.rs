@@ -1,7 +1,7 @@
 //! A recommendation as a section of a page.
 
 use super::report::Recommendation;
-use crate::claims::escape;
+use crate::plain::html as escape;
 use crate::render::recommend_words as words;
 use std::fmt::Write;
 

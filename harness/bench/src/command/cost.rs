@@ -1,5 +1,6 @@
 //! `bench cost`: finished runs at the prices of a book.
 
+use super::report::ink;
 use super::say;
 use crate::cli::cost::{CostArgs, Format};
 use crate::cli::exit;
@@ -11,7 +12,7 @@ use bench_reports::cost::{
 };
 use bench_reports::{Comparison, Ink, Options, compare};
 use std::collections::BTreeMap;
-use std::io::{IsTerminal, Read};
+use std::io::Read;
 use std::path::Path;
 
 /// Over how many months a migration is spread.
@@ -36,7 +37,7 @@ pub(super) fn cost(args: &CostArgs) -> Result<u8> {
         [first, second] => reprice(first, second)?,
         _ => Vec::new(),
     };
-    let ink = if args.out.is_none() && colored() { Ink::Color } else { Ink::Plain };
+    let ink = if args.out.is_none() { ink() } else { Ink::Plain };
     let text = show(&pricings, &repriced, format(args.format), ink, month(&runs))?;
     match &args.out {
         Some(file) => std::fs::write(file, text).with_context(|| format!("cannot write {}", file.display()))?,
@@ -96,10 +97,6 @@ fn month(runs: &[Run]) -> (u16, u8) {
     let number = |from: usize, to: usize| latest.get(from..to).and_then(|t| t.parse::<u16>().ok());
     let month = number(5, 7).and_then(|m| u8::try_from(m).ok());
     (number(0, 4).unwrap_or(1970), month.unwrap_or(1))
-}
-
-fn colored() -> bool {
-    std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none()
 }
 
 const fn format(format: Format) -> CostFormat {

@@ -7,6 +7,7 @@ use crate::cost::offer::Offer;
 use crate::cost::pricing::{FamilyPricing, Pricing};
 use crate::cost::tornado::Swing;
 use crate::plain::plain;
+use crate::plot::COLORS;
 use plotters::coord::Shift;
 use plotters::prelude::*;
 
@@ -14,19 +15,6 @@ const WIDTH: u32 = 1000;
 const HEIGHT: u32 = 420;
 /// Bars of a tornado.
 const SWINGS: usize = 12;
-/// Curves of a picture: the eye tells no more apart.
-const CURVES: usize = 7;
-/// Distinguishable with the common color-vision deficiencies (Okabe and Ito 2008).
-const COLORS: [RGBColor; CURVES] = [
-    RGBColor(0, 114, 178),
-    RGBColor(213, 94, 0),
-    RGBColor(0, 158, 115),
-    RGBColor(204, 121, 167),
-    RGBColor(230, 159, 0),
-    RGBColor(86, 180, 233),
-    RGBColor(0, 0, 0),
-];
-
 /// Why there is no picture.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum DrawError {
@@ -123,7 +111,7 @@ fn curves(pricing: &Pricing, family: &FamilyPricing, axis: Axis) -> Vec<Curve> {
         let points = places(axis).filter_map(per_tb).collect();
         Curve { name: plain(&format!("{} ({})", offer.contestant, words::way(offer))), points }
     };
-    priced.iter().take(CURVES).map(curve).filter(|c: &Curve| !c.points.is_empty()).collect()
+    priced.iter().take(COLORS.len()).map(curve).filter(|c: &Curve| !c.points.is_empty()).collect()
 }
 
 impl Panel<'_> {
