@@ -13,7 +13,7 @@ use bench_model::{
 pub struct StageDag;
 
 /// Those of this style alone.
-const OWN: [Switch; 7] = [
+const OWN: [Switch; 8] = [
     Switch {
         name: "speculation",
         default: D::Bool(true),
@@ -41,6 +41,11 @@ const OWN: [Switch; 7] = [
         help: "How often readers may find a stage's blocks lost before its job fails.",
     },
     Switch {
+        name: "host_local_reads",
+        default: D::Bool(true),
+        help: "Map large shuffle files of other nodes of the same host where they lie, instead of having them sent.",
+    },
+    Switch {
         name: "compression",
         default: D::Word(&["none", "lz4", "zstd"]),
         help: "How shuffle files are compressed.",
@@ -48,7 +53,7 @@ const OWN: [Switch; 7] = [
 ];
 
 /// What any style can plan, what an adaptive one can replan, and its own.
-static SWITCHES: [Switch; 22] = joined(&joined::<6, 9, 15>(&PLANNER_SWITCHES, &REPLANNER_SWITCHES), &OWN);
+static SWITCHES: [Switch; 23] = joined(&joined::<6, 9, 15>(&PLANNER_SWITCHES, &REPLANNER_SWITCHES), &OWN);
 
 impl Style for StageDag {
     type Msg = Msg;

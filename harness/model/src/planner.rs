@@ -20,7 +20,7 @@ pub const PLANNER_SWITCHES: [Switch; 6] = [
     },
     Switch {
         name: "partition_bytes",
-        default: D::Bytes(MIB),
+        default: D::Bytes(2 * MIB),
         help: "Bytes of a query's tables for each task of its shuffled stages at least, where `partitions` does not say how \
                many tasks there are.",
     },

@@ -2,7 +2,7 @@
 
 use crate::control::Control;
 use crate::host::{Host, Running, Seat};
-use crate::remote::blocks::Courier;
+use crate::remote::blocks::{Courier, Mapped};
 use crate::remote::cluster::{Account, Cluster, NodeAddress, Orders};
 use crate::remote::crew::{Role, Wire};
 use crate::remote::error::RemoteError;
@@ -78,7 +78,7 @@ impl<S: Style> Fleet<S> {
         let session = ClusterToken::random().map_err(|e| failed(RemoteError::Resources(e)))?.fingerprint();
         let template = template(style, setup, session, &plan.options);
         let courier = Arc::new(Courier::new(io.handle(), &plan.options).map_err(failed)?);
-        let reader = Arc::new(Reader::new(courier, template.session));
+        let reader = Arc::new(Reader::new(courier, template.session, Some(Mapped::Answer)));
         let network = Arc::new(Network::new(None).map_err(|e| failed(RemoteError::Resources(e)))?);
         let keys = plan.options.tls.as_ref().map(TlsFiles::keys).transpose().map_err(failed)?;
         let orders = Orders { template, build: plan.build.clone(), options: plan.options.clone(), keys };

@@ -1,7 +1,7 @@
 //! One incarnation of a node: a style's machine and slots, at work for one driver.
 
 use crate::host::{Host, Running, Seat};
-use crate::remote::blocks::{Courier, Encoded, Extent, Place, Shelf};
+use crate::remote::blocks::{Courier, Encoded, Extent, Mapped, Place, Shelf};
 use crate::remote::crew::{Role, Wire};
 use crate::remote::error::{LinkError, RemoteError};
 use crate::remote::handshake::{self, Caller, Identity};
@@ -9,6 +9,7 @@ use crate::remote::link::Link;
 use crate::remote::network::Network;
 use crate::remote::options::NodeOptions;
 use crate::remote::peers::RemotePeers;
+use crate::remote::reader::Reader;
 use crate::remote::stream::Stream;
 use crate::remote::token::ClusterToken;
 use crate::remote::wire::{Batch, Configure, Frame, Peer};
@@ -18,6 +19,11 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError, mpsc};
 use std::time::Duration;
+
+/// A smaller block is sent to a process of the same host faster than that one opens and maps its file.
+const MAPPED_MIN: u64 = 64 << 10;
+/// A smaller part of an answer is sent faster than it gets a file.
+const SEALED_MIN: u64 = 256 << 10;
 
 /// Why an incarnation is over.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -134,8 +140,10 @@ pub(crate) fn begin<S: Style>(
     let unfit = |reason: String| RemoteError::Unfit { address: "this".to_owned(), reason };
     let (dial, calls) = mpsc::channel();
     let network = Arc::new(Network::new(Some(dial)).map_err(RemoteError::Resources)?);
-    let peers =
-        RemotePeers::start(Arc::clone(&ground.courier), configure.session, Arc::clone(&network), ground.options.stall)?;
+    let setup = setup(style, &configure, ground).map_err(unfit)?;
+    let mapped = setup.tuning.is_on("host_local_reads").then_some(Mapped::Large);
+    let reader = Reader::new(Arc::clone(&ground.courier), configure.session, mapped);
+    let peers = RemotePeers::start(reader, Arc::clone(&network), ground.options.stall)?;
     let role = Arc::new(NodeRole {
         node: configure.node,
         epoch: configure.epoch,
@@ -145,7 +153,6 @@ pub(crate) fn begin<S: Style>(
         ending: Ending { over: OnceLock::new(), news: Arc::clone(&ground.news) },
     });
     let wire = Wire { network: Arc::clone(&network), role: Arc::clone(&role) as Arc<dyn Role<S>> };
-    let setup = setup(style, &configure, ground).map_err(unfit)?;
     let seat = Seat::Node {
         node: configure.node,
         resources: configure.resources.iter().cloned().collect(),
@@ -381,7 +388,15 @@ impl NodeShelf {
 }
 
 impl Shelf for NodeShelf {
-    fn locate(&self, session: u64, block: &BlockRef) -> Option<Located> {
+    fn locate(&self, session: u64, block: &BlockRef, mapped: Mapped) -> Option<Located> {
+        let bytes = block.meta.bytes.get();
+        match mapped {
+            Mapped::Large if bytes < MAPPED_MIN => return None,
+            Mapped::Answer if bytes < SEALED_MIN => return None,
+            Mapped::Sealed | Mapped::Large => {}
+            // Without a file it is sent, whatever the reason.
+            Mapped::Answer => self.with(session, |store| store.spill(block.id, block.attempt).ok()).flatten()?,
+        }
         self.with(session, |store| store.locate(block.id, block.attempt)).flatten()
     }
 

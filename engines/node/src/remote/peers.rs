@@ -2,7 +2,7 @@
 
 use crate::host::Host;
 use crate::peers::{Peers, Remote};
-use crate::remote::blocks::{Courier, Parcel, Place, boot_id};
+use crate::remote::blocks::{Mapped, Mapping, Parcel, Place};
 use crate::remote::error::RemoteError;
 use crate::remote::network::Network;
 use crate::remote::plans::Plans;
@@ -37,29 +37,30 @@ pub(crate) struct RemotePeers<S: Style> {
     reader: Arc<Reader>,
     network: Arc<Network<S::Msg>>,
     plans: Plans,
-    boot: Option<String>,
+    /// For objects in shared memory.
+    mapping: Option<Mapping>,
     host: OnceLock<Weak<Host<S>>>,
     orders: mpsc::Sender<Order>,
     waiting: Mutex<Waiting>,
 }
 
 impl<S: Style> RemotePeers<S> {
-    /// Peers of a session, none of them known yet. The driver is asked for plans over `network`, and has `stall` to answer.
+    /// Peers whose blocks `reader` reads, none of them known yet. The driver is asked for plans over `network`, and has
+    /// `stall` to answer.
     ///
     /// # Errors
     /// No thread to be had.
     pub(crate) fn start(
-        courier: Arc<Courier>,
-        session: u64,
+        reader: Reader,
         network: Arc<Network<S::Msg>>,
         stall: Duration,
     ) -> Result<Arc<Self>, RemoteError> {
         let (orders, queue) = mpsc::channel();
         let peers = Arc::new(Self {
-            reader: Arc::new(Reader::new(courier, session)),
+            reader: Arc::new(reader),
             network,
             plans: Plans::new(stall),
-            boot: boot_id(),
+            mapping: Mapping::of(Mapped::Sealed),
             host: OnceLock::new(),
             orders,
             waiting: Mutex::default(),
@@ -90,10 +91,10 @@ impl<S: Style> RemotePeers<S> {
 
     /// Copies blocks of one node. The machine is told when all of them are here.
     fn copy(&self, host: &Host<S>, node: NodeId, storage: Storage, blocks: Vec<BlockRef>) {
-        // Only what is meant to be shared is mapped: the other styles' nodes read each other's blocks as hosts do.
-        let boot = self.boot.clone().filter(|_| storage == Storage::Shared && host.zero_copy);
+        // Only what is meant to be shared is mapped: other copies are made as between hosts.
+        let mapping = self.mapping.clone().filter(|_| storage == Storage::Shared && host.zero_copy);
         let stop = Arc::<AtomicBool>::default();
-        let (mut from, mut first) = (self.reader.order(node, blocks.clone(), boot.clone()), 0);
+        let (mut from, mut first) = (self.reader.order(node, blocks.clone(), mapping.clone()), 0);
         let (mut fetched, mut failures) = (Vec::with_capacity(blocks.len()), Vec::new());
         for (number, &block) in blocks.iter().enumerate() {
             let share = from.as_ref().map(Arc::clone);
@@ -105,7 +106,7 @@ impl<S: Style> RemotePeers<S> {
                 first = number + 1;
                 let rest: Vec<BlockRef> = blocks.iter().skip(first).copied().collect();
                 if !rest.is_empty() {
-                    from = self.reader.order(node, rest, boot.clone());
+                    from = self.reader.order(node, rest, mapping.clone());
                 }
             }
             failures.extend(result.as_ref().err().cloned());

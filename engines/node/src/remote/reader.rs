@@ -1,7 +1,7 @@
 //! Reading blocks of other nodes as rows, a few blocks ahead.
 
-use crate::remote::blocks::{Courier, Delivery, Parcel, Place};
-use crate::store::Arriving;
+use crate::remote::blocks::{Courier, Delivery, Mapped, Mapping, Parcel, Place};
+use crate::store::{Arriving, BlockReader};
 use arrow::array::RecordBatch;
 use bench_model::{Batches, BlockRef, Bytes, NodeId, TaskFailure};
 use std::collections::{BTreeMap, VecDeque};
@@ -20,13 +20,15 @@ const WINDOW_BLOCKS: usize = 1024;
 pub(crate) struct Reader {
     courier: Arc<Courier>,
     session: u64,
+    /// What is read where it lies, if it lies on this host.
+    mapping: Option<Mapping>,
     places: Mutex<BTreeMap<NodeId, Place>>,
 }
 
 impl Reader {
-    /// A reader of a session's blocks; it knows no node yet.
-    pub(crate) fn new(courier: Arc<Courier>, session: u64) -> Self {
-        Self { courier, session, places: Mutex::default() }
+    /// A reader of a session's blocks; it knows no node yet. Blocks of this host that `mapped` names are not sent.
+    pub(crate) fn new(courier: Arc<Courier>, session: u64, mapped: Option<Mapped>) -> Self {
+        Self { courier, session, mapping: mapped.and_then(Mapping::of), places: Mutex::default() }
     }
 
     fn places(&self) -> MutexGuard<'_, BTreeMap<NodeId, Place>> {
@@ -43,7 +45,8 @@ impl Reader {
         gone.iter().for_each(|place| self.courier.forget(&place.address));
     }
 
-    /// Orders blocks of one node in one call. With `boot`, an answer may be where a block's bytes are on this host.
+    /// Orders blocks of one node in one call. With `mapping`, an answer may be where a block's bytes are on
+    /// this host.
     ///
     /// # Errors
     /// [`TaskFailure::MissingBlock`] if the node is gone.
@@ -51,14 +54,14 @@ impl Reader {
         &self,
         node: NodeId,
         blocks: Vec<BlockRef>,
-        boot: Option<String>,
+        mapping: Option<Mapping>,
     ) -> Result<Arc<Mutex<Shared>>, TaskFailure> {
         let first = blocks.first().map(|b| b.id);
         match (self.places().get(&node).cloned(), first) {
             (None, Some(block)) => Err(TaskFailure::MissingBlock(block)),
             (None, None) => Err(TaskFailure::Transient(format!("nothing was asked of {node}, which is gone"))),
             (Some(place), _) => {
-                let delivery = self.courier.order(place, self.session, blocks, boot);
+                let delivery = self.courier.order(place, self.session, blocks, mapping);
                 Ok(Arc::new(Mutex::new(Shared { delivery, begun: 0 })))
             }
         }
@@ -68,7 +71,11 @@ impl Reader {
     /// ordered meanwhile, those of one node together, as many as `memory` has room for. Waiting ends when `stop` is raised.
     pub(crate) fn read(self: &Arc<Self>, blocks: Vec<BlockRef>, memory: Bytes, stop: &Arc<AtomicBool>) -> Ahead {
         let (reader, stop) = (Arc::clone(self), Arc::clone(stop));
-        let window = WINDOW_BYTES.min(memory.get() / WINDOW_PART).max(1);
+        let window = match self.mapping.as_ref().map(|m| m.what) {
+            // All of it is going to be here anyway, and every node can get its files ready at the same time.
+            Some(Mapped::Answer) => u64::MAX,
+            _ => WINDOW_BYTES.min(memory.get() / WINDOW_PART).max(1),
+        };
         Ahead { reader, stop, window, later: blocks.into(), ordered: VecDeque::new(), bytes: 0 }
     }
 }
@@ -163,18 +170,20 @@ impl Iterator for Ahead {
 impl Ahead {
     /// Orders the next blocks: one call for each node that holds some of them.
     fn order_window(&mut self) {
-        let (mut bytes, mut window) = (0, Vec::new());
+        let (mut bytes, mut window) = (0_u64, Vec::new());
         while bytes < self.window
             && window.len() < WINDOW_BLOCKS
             && let Some(block) = self.later.pop_front()
         {
-            bytes += block.meta.bytes.get();
+            bytes = bytes.saturating_add(block.meta.bytes.get());
             window.push(block);
         }
-        self.bytes += bytes;
+        self.bytes = self.bytes.saturating_add(bytes);
         let mut by_node = BTreeMap::<NodeId, Vec<BlockRef>>::new();
         window.iter().for_each(|block| by_node.entry(block.node).or_default().push(*block));
-        let ordered = by_node.into_iter().map(|(node, blocks)| (node, (self.reader.order(node, blocks, None), 0)));
+        let ordered = by_node
+            .into_iter()
+            .map(|(node, blocks)| (node, (self.reader.order(node, blocks, self.reader.mapping.clone()), 0)));
         let mut calls: BTreeMap<_, _> = ordered.collect();
         for block in window {
             let share = match calls.get_mut(&block.node) {
@@ -193,14 +202,22 @@ impl Ahead {
 /// The rows of one block while they arrive. Waiting for them blocks the calling thread.
 pub(crate) struct Rows {
     share: Share,
-    /// Once the schema has arrived: the decoder, and how many extents are still to come.
-    decoder: Option<(Arriving, u32)>,
+    /// Once its first part has arrived.
+    source: Option<Source>,
+}
+
+/// Where the rows of a block come from.
+enum Source {
+    /// Over the network: the decoder, and how many extents are still to come.
+    Sent(Arriving, u32),
+    /// A file of this host.
+    Mapped(Box<BlockReader>),
 }
 
 impl Rows {
     /// The rows of a block.
     pub(crate) fn new(share: Share) -> Self {
-        Self { share, decoder: None }
+        Self { share, source: None }
     }
 
     /// As [`Rows::new`], when the first part of the block has been taken already.
@@ -215,16 +232,23 @@ impl Rows {
 
     /// The columns, once they are known.
     pub(crate) fn schema(&self) -> Option<&arrow::datatypes::SchemaRef> {
-        self.decoder.as_ref().map(|(decoder, _)| decoder.schema())
+        match self.source.as_ref()? {
+            Source::Sent(decoder, _) => Some(decoder.schema()),
+            Source::Mapped(reader) => reader.schema(),
+        }
     }
 
     fn accept(&mut self, parcel: Parcel) -> Result<(), TaskFailure> {
-        match (parcel, &mut self.decoder) {
+        match (parcel, &mut self.source) {
             (Parcel::Schema(schema, extents), none @ None) => {
-                *none = Some((Arriving::new(self.share.block.id, &schema)?, extents));
+                *none = Some(Source::Sent(Arriving::new(self.share.block.id, &schema)?, extents));
                 Ok(())
             }
-            (Parcel::Extent(bytes), Some((decoder, left))) if *left > 0 => {
+            (Parcel::Located(located), none @ None) => {
+                *none = Some(Source::Mapped(Box::new(located.open(self.share.block.id)?)));
+                Ok(())
+            }
+            (Parcel::Extent(bytes), Some(Source::Sent(decoder, left))) if *left > 0 => {
                 *left -= 1;
                 decoder.feed(bytes);
                 Ok(())
@@ -235,8 +259,9 @@ impl Rows {
 
     fn next_batch(&mut self) -> Result<Option<RecordBatch>, TaskFailure> {
         loop {
-            let parcel = match &mut self.decoder {
-                Some((decoder, left)) => {
+            let parcel = match &mut self.source {
+                Some(Source::Mapped(reader)) => return reader.next_batch(),
+                Some(Source::Sent(decoder, left)) => {
                     if let Some(batch) = decoder.next_batch()? {
                         return Ok(Some(batch));
                     }

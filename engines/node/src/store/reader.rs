@@ -5,6 +5,7 @@ use super::extent::{MessageDecoder, matches};
 use super::file::Unreadable;
 use arrow::array::RecordBatch;
 use arrow::buffer::Buffer;
+use arrow::datatypes::SchemaRef;
 use bench_model::{BlockId, TaskFailure};
 use std::sync::Arc;
 
@@ -60,6 +61,14 @@ impl BlockReader {
     #[must_use]
     pub fn is_encoded(&self) -> bool {
         self.encoded.is_some()
+    }
+
+    /// Its columns; none if it is in memory.
+    pub(crate) fn schema(&self) -> Option<&SchemaRef> {
+        match self.stored.as_ref() {
+            Stored::Encoded { schema, .. } => Some(schema),
+            Stored::Heap { .. } => None,
+        }
     }
 
     /// The next batch, verified and decoded.

@@ -7,7 +7,7 @@ use super::extent::Extent;
 use super::file::BlockFile;
 use super::reader::unreadable;
 use super::writer::schema_to_bytes;
-use super::{BlockStore, Stored};
+use super::{BlockReader, BlockStore, Found, Stored};
 use arrow::ipc::convert::try_schema_from_flatbuffer_bytes;
 use bench_model::{Attempt, BlockId, BlockRef, TaskFailure};
 use serde::{Deserialize, Serialize};
@@ -51,13 +51,27 @@ impl BlockStore {
     /// [`TaskFailure::MissingBlock`] if its owner has dropped it meanwhile, [`TaskFailure::CorruptBlock`] if the file or
     /// its description is damaged.
     pub fn adopt(&self, block: &BlockRef, located: Located) -> Result<(), TaskFailure> {
-        let (schema, hash) = &located.schema;
-        let schema = (XxHash3_64::oneshot(schema) == *hash).then(|| try_schema_from_flatbuffer_bytes(schema).ok());
-        let schema = Arc::new(schema.flatten().ok_or(TaskFailure::CorruptBlock(block.id))?);
-        let file = BlockFile::adopt(located.path, located.len).map_err(|e| unreadable(block.id, &e))?;
-        let copy = Stored::Encoded { schema, extents: located.extents, file: Arc::new(file) };
+        let copy = located.map(block.id)?;
         // A second copy of what is here already is let go outside the lock.
         drop(self.change(|index| index.insert(block.id, block.attempt, copy)));
         Ok(())
+    }
+}
+
+impl Located {
+    /// Maps the block for one reader, who keeps it readable. Of the file holds what [`BlockStore::adopt`] says.
+    ///
+    /// # Errors
+    /// Those of [`BlockStore::adopt`].
+    pub(crate) fn open(self, block: BlockId) -> Result<BlockReader, TaskFailure> {
+        Found::new(block, Arc::new(self.map(block)?)).open()
+    }
+
+    fn map(self, block: BlockId) -> Result<Stored, TaskFailure> {
+        let (schema, hash) = &self.schema;
+        let schema = (XxHash3_64::oneshot(schema) == *hash).then(|| try_schema_from_flatbuffer_bytes(schema).ok());
+        let schema = Arc::new(schema.flatten().ok_or(TaskFailure::CorruptBlock(block))?);
+        let file = BlockFile::adopt(self.path, self.len).map_err(|e| unreadable(block, &e))?;
+        Ok(Stored::Encoded { schema, extents: self.extents, file: Arc::new(file) })
     }
 }

@@ -1,9 +1,10 @@
 //! Moving a block from memory to disk.
 
+use super::compact::compact;
 use super::extent::matches;
 use super::ledger::Medium;
 use super::reader::unreadable;
-use super::writer::BlockWriter;
+use super::writer::{BlockWriter, encoding};
 use super::{BlockStore, Stored};
 use bench_model::{Attempt, BlockId, TaskFailure};
 use std::sync::Arc;
@@ -37,7 +38,8 @@ impl BlockStore {
         match block.as_ref() {
             Stored::Heap { schema, batches, .. } => {
                 let mut writer = BlockWriter::create(self, which, Medium::Disk, schema)?;
-                batches.iter().try_for_each(|batch| writer.push(batch))?;
+                // A part of an answer is as it came: with strings of the whole input, perhaps.
+                batches.iter().try_for_each(|b| writer.push(&compact(b.clone()).map_err(encoding)?))?;
                 Ok(writer.finish())
             }
             // The bytes are what a file on disk would hold, so they are copied as they are.

@@ -1,8 +1,9 @@
 //! Blocks on their way to and from other processes: the bytes of their extents, as they lie in files.
 
+use super::compact::compact;
 use super::extent::MessageDecoder;
 use super::reader::unreadable;
-use super::writer::{Encoder, decoding_schema, schema_to_bytes};
+use super::writer::{Encoder, decoding_schema, encoding, schema_to_bytes};
 use super::{Found, Stored};
 use arrow::array::RecordBatch;
 use arrow::buffer::Buffer;
@@ -44,7 +45,8 @@ fn encode(schema: &SchemaRef, batches: &[RecordBatch]) -> Result<Travelling, Tas
     let mut encoder = Encoder::new(schema, None)?;
     let mut extents = Vec::with_capacity(batches.len());
     for batch in batches {
-        let pieces = encoder.encode(batch)?;
+        // A part of an answer is as it came: with strings of the whole input, perhaps.
+        let pieces = encoder.encode(&compact(batch.clone()).map_err(encoding)?)?;
         let mut bytes = Vec::with_capacity(pieces.iter().map(|p| p.len()).sum());
         pieces.iter().for_each(|piece| bytes.extend_from_slice(piece.as_slice()));
         let hash = XxHash3_64::oneshot(&bytes);

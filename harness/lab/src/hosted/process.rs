@@ -12,6 +12,10 @@ use std::process::{Child, ChildStderr, ChildStdin, ChildStdout, Command, ExitSta
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
+/// How long engines of this build keep memory they have freed, in milliseconds. An engine waits for its turn longer than the
+/// allocator's second: it would give back everything after each trial and pay for it again in the next one.
+const KEEPING_FREED_MEMORY: (&str, &str) = ("MIMALLOC_PURGE_DELAY", "10000");
+
 /// How much of the end of stderr is kept for error messages.
 const STDERR_TAIL_BYTES: usize = 4096;
 /// How often a waiting parent looks at its interrupt flag.
@@ -76,6 +80,10 @@ impl Process {
         let own: &[&str] = if origin == Origin::ThisBuild { &OWN_ENVIRONMENT } else { &[] };
         let passed = ENVIRONMENT.iter().chain(own);
         command.envs(passed.filter_map(|name| Some((*name, std::env::var_os(name)?))));
+        if origin == Origin::ThisBuild {
+            // Nodes inherit it.
+            command.env(KEEPING_FREED_MEMORY.0, KEEPING_FREED_MEMORY.1);
+        }
         command.envs(environment.iter().map(|(name, value)| (name, value)));
         command.process_group(0);
         die_with_parent(&mut command, Isolation::None);

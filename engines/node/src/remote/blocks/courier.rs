@@ -4,7 +4,7 @@
 //! ends when its delivery is dropped.
 
 use super::service::MESSAGE_MAX;
-use super::ticket::{ExtentHead, Head, TOKEN, Ticket};
+use super::ticket::{ExtentHead, Head, Mapping, TOKEN, Ticket};
 use super::waiting::wait;
 use crate::remote::error::RemoteError;
 use crate::remote::options::NodeOptions;
@@ -44,6 +44,8 @@ const PAUSE: Duration = Duration::from_millis(50);
 /// reads yet would use up what those that are read need.
 const STREAM_WINDOW: u32 = 4 << 20;
 const CONNECTION_WINDOW: u32 = (1 << 31) - 1;
+/// Longest HTTP/2 frame: each costs the sender a call to the system, and 16 KiB, the protocol's default, makes many.
+const FRAME_MAX: u32 = 1 << 20;
 /// What an extent's announced length may reserve before its bytes arrive.
 const RESERVED_MAX: u64 = 64 << 20;
 /// An extent beyond this is a lie: the store writes them a buffer at a time.
@@ -207,18 +209,18 @@ impl Courier {
         Ok(Self { runtime, tls, patience, stall, lines: Mutex::default() })
     }
 
-    /// Begins to fetch blocks of one process. With `boot`, an answer may be where a block's bytes are on this host.
+    /// Begins to fetch blocks of one process. With `mapping`, an answer may be where a block's bytes are on this host.
     pub(crate) fn order(
         self: &Arc<Self>,
         place: Place,
         session: u64,
         blocks: Vec<BlockRef>,
-        boot: Option<String>,
+        mapping: Option<Mapping>,
     ) -> Delivery {
         let (to, portions) = mpsc::channel(QUEUE);
         let courier = Arc::clone(self);
         let call = self.runtime.spawn(async move {
-            let ticket = Ticket { session, blocks, boot };
+            let ticket = Ticket { session, blocks, mapping };
             let errand = Errand { place, ticket, arrived: AtomicUsize::new(0) };
             let mut counter = Counter { to, held: Vec::new(), bytes: 0 };
             if let Err(failure) = courier.deliver(&errand, &mut counter).await {
@@ -363,7 +365,8 @@ impl Courier {
             .connect_timeout(self.patience)
             .tcp_nodelay(true)
             .initial_stream_window_size(STREAM_WINDOW)
-            .initial_connection_window_size(CONNECTION_WINDOW);
+            .initial_connection_window_size(CONNECTION_WINDOW)
+            .max_frame_size(FRAME_MAX);
         if let Some(tls) = &self.tls {
             endpoint = endpoint.tls_config(tls.clone())?;
         }

@@ -5,7 +5,7 @@
 //! bytes that the store of the other node holds, cut into pieces that fit a gRPC message however large a batch is. Each
 //! extent travels with the checksum taken when it was written, and the receiver compares it before it
 //! decodes anything. On one host a block's answer may instead be where
-//! its sealed bytes are, to be mapped.
+//! its bytes are, to be mapped.
 //!
 //! A block that is not to be had is answered by the [`bench_model::TaskFailure`] that says why, and the next one follows;
 //! so is one whose checksum differs. Anything else (no connection, a deadline) ends the call: the rest cannot be had.
@@ -24,7 +24,7 @@ mod waiting;
 
 pub(crate) use courier::{Courier, Delivery, Parcel, Place};
 pub(crate) use service::{Encoded, Extent, FlightService, Shelf};
-pub(crate) use ticket::boot_id;
+pub(crate) use ticket::{Mapped, Mapping, boot_id};
 
 #[cfg(test)]
 mod tests;

@@ -1,6 +1,6 @@
 //! The serving side: Arrow Flight's `DoGet`, for callers that know the token.
 
-use super::ticket::{ExtentHead, Head, TOKEN, Ticket};
+use super::ticket::{ExtentHead, Head, Mapped, TOKEN, Ticket};
 use crate::remote::token::ClusterToken;
 use crate::remote::wire::decode;
 use crate::store::Located;
@@ -46,8 +46,9 @@ pub(crate) struct Extent {
 
 /// What a process has to give.
 pub(crate) trait Shelf: Send + Sync + 'static {
-    /// Where a block's sealed file is, for a caller on this host; none if it has no file.
-    fn locate(&self, session: u64, block: &BlockRef) -> Option<Located>;
+    /// Where a block's file is, for a caller on this host; none if it is to be sent. May take time: it is called where
+    /// blocking is allowed.
+    fn locate(&self, session: u64, block: &BlockRef, mapped: Mapped) -> Option<Located>;
     /// A block's bytes. May take time: it is called where blocking is allowed.
     ///
     /// # Errors
@@ -94,10 +95,10 @@ impl Service for FlightService {
     async fn do_get(&self, request: Request<FlightTicket>) -> Result<Response<Answer>, Status> {
         self.authorize(&request)?;
         let ticket = decode(&request.get_ref().ticket).map_err(|e| Status::invalid_argument(e.to_string()))?;
-        let Ticket { session, blocks, boot } = ticket;
-        let same_host = boot.is_some() && boot == self.boot;
+        let Ticket { session, blocks, mapping } = ticket;
+        let mapped = mapping.filter(|m| Some(&m.boot) == self.boot.as_ref()).map(|m| m.what);
         let shelf = Arc::clone(&self.shelf);
-        Ok(Response::new(blocks_of(Packing { shelf, session, same_host, blocks: blocks.into() })))
+        Ok(Response::new(blocks_of(Packing { shelf, session, mapped, blocks: blocks.into() })))
     }
 
     async fn handshake(
@@ -149,8 +150,8 @@ fn absent(call: &str) -> Status {
 struct Packing {
     shelf: Arc<dyn Shelf>,
     session: u64,
-    /// Whether the caller can map what lies on this host.
-    same_host: bool,
+    /// What the caller maps, if it is on this host.
+    mapped: Option<Mapped>,
     blocks: VecDeque<BlockRef>,
 }
 
@@ -162,7 +163,8 @@ impl Packing {
             && let Some(block) = self.blocks.pop_front()
         {
             let packed = self.pack_one(&block);
-            bytes += packed.iter().map(|m| m.data_body.len()).sum::<usize>();
+            // A block that is mapped counts as well: writing its file may have taken as long as encoding it.
+            bytes = bytes.saturating_add(usize::try_from(block.meta.bytes.get()).unwrap_or(usize::MAX));
             messages.extend(packed);
         }
         messages
@@ -175,8 +177,7 @@ impl Packing {
 
     /// Pieces refer to the block's bytes: nothing is copied here.
     fn pack_one(&self, block: &BlockRef) -> Vec<FlightData> {
-        let located = if self.same_host { self.shelf.locate(self.session, block) } else { None };
-        if let Some(located) = located {
+        if let Some(located) = self.mapped.and_then(|mapped| self.shelf.locate(self.session, block, mapped)) {
             return vec![head(&Head::Located(located), Bytes::new())];
         }
         match self.shelf.take(self.session, block) {

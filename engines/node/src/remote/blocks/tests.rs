@@ -23,7 +23,7 @@ static LONG: LazyLock<Extent> = LazyLock::new(|| extent(80 << 20));
 struct Shelves;
 
 impl Shelf for Shelves {
-    fn locate(&self, _: u64, _: &BlockRef) -> Option<Located> {
+    fn locate(&self, _: u64, _: &BlockRef, _: Mapped) -> Option<Located> {
         None
     }
 
@@ -81,7 +81,7 @@ impl Pair {
     }
 
     fn fetch_all(&self, session: u64, blocks: Vec<BlockRef>) -> Vec<Result<Parcel, TaskFailure>> {
-        let mut delivery = self.courier.order(self.place.clone(), session, blocks, boot_id());
+        let mut delivery = self.courier.order(self.place.clone(), session, blocks, Mapping::of(Mapped::Answer));
         std::iter::from_fn(|| delivery.next(&GO)).collect()
     }
 }
