@@ -10,7 +10,7 @@ use crate::store::{BlockStore, StoreOptions};
 use crate::task::panic_message;
 use crate::timeline::{Clock, Spent, Timeline};
 use arrow::ipc::CompressionType;
-use bench_model::{Bytes, EngineError, EngineSetup, Front, JobId, Nanos, NodeId, Registry, Style, StyleEnv};
+use bench_model::{Bytes, EngineError, EngineSetup, Front, JobId, Nanos, NodeId, Registry, Storage, Style, StyleEnv};
 use std::any::Any;
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -157,6 +157,10 @@ pub(crate) struct Running<S: Style> {
     pub(crate) env: StyleEnv,
     /// The style's name.
     pub(crate) style: &'static str,
+    /// Where the style keeps the blocks between its tasks.
+    pub(crate) storage: Storage,
+    /// Whether the style has actors.
+    pub(crate) has_actors: bool,
     /// Whether slots account for their time.
     pub(crate) spans: bool,
     threads: Vec<JoinHandle<()>>,
@@ -242,6 +246,8 @@ impl<S: Style> Running<S> {
             host,
             env,
             style: style.name(),
+            storage: style.storage(),
+            has_actors: style.has_actors(),
             spans: setup.spans,
             threads: Vec::new(),
             _folders: (folder, sealed),

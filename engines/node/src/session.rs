@@ -1,7 +1,7 @@
 //! A started engine: lower, submit, wait, answer.
 
 use crate::completion::{Ended, Waited};
-use crate::host::Running;
+use crate::host::{Host, Running};
 use crate::job::{Job, Tally};
 use crate::log::Log;
 use crate::outline::outline;
@@ -13,8 +13,8 @@ use crate::timeline::Books;
 use arrow::array::{RecordBatch, UInt64Array};
 use arrow::datatypes::{DataType, Field, Schema};
 use bench_model::{
-    Addr, Answer, Dataset, EngineError, Event, Explanation, FaultOutcome, FaultPlan, Front, JobError, JobId, JobTrace,
-    Lowered, Nanos, Program, Session, SpanReport, Style, StyleEnv, TaskFailure, Workload,
+    Addr, Answer, Bytes, Dataset, EngineError, Event, Explanation, FaultOutcome, FaultPlan, Front, JobError, JobId,
+    JobTrace, Lowered, Nanos, Probe, Program, Session, SpanReport, Storage, Style, StyleEnv, TaskFailure, Workload,
 };
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -44,6 +44,36 @@ impl<S: Style> LiveSession<S> {
         Self { fleet, running, armed: None, struck: Vec::new(), traced: false }
     }
 
+    pub(crate) fn host(&self) -> &Host<S> {
+        &self.running.host
+    }
+
+    /// Whether its nodes are processes of their own.
+    pub(crate) fn has_nodes(&self) -> bool {
+        self.fleet.is_some()
+    }
+
+    /// Slots of all its nodes.
+    pub(crate) fn slots(&self) -> u32 {
+        let nodes = self.fleet.as_ref().map_or(1, Fleet::nodes);
+        self.running.env.slots.saturating_mul(nodes.max(1))
+    }
+
+    /// What each node may hold.
+    pub(crate) fn memory(&self) -> Option<Bytes> {
+        self.running.env.memory
+    }
+
+    /// Where the style keeps the blocks between its tasks.
+    pub(crate) fn storage(&self) -> Storage {
+        self.running.storage
+    }
+
+    /// Whether the style has actors.
+    pub(crate) fn has_actors(&self) -> bool {
+        self.running.has_actors
+    }
+
     fn front(&self) -> Result<&Arc<dyn Front>, EngineError> {
         let missing = || EngineError::Unsupported("this engine was built without a planner for queries".to_owned());
         self.running.host.front.as_ref().ok_or_else(missing)
@@ -53,9 +83,7 @@ impl<S: Style> LiveSession<S> {
         match &workload.program {
             Program::Query(_) => {
                 // A plan is cut for all the slots there are.
-                let nodes = self.fleet.as_ref().map_or(1, Fleet::nodes);
-                let slots = self.running.env.slots.saturating_mul(nodes.max(1));
-                self.front()?.lower(job, workload, &StyleEnv { slots, ..self.running.env.clone() })
+                self.front()?.lower(job, workload, &StyleEnv { slots: self.slots(), ..self.running.env.clone() })
             }
             Program::Graph(graph) => {
                 let schema = Schema::new(vec![Field::new("tasks", DataType::UInt64, false)]);
@@ -311,6 +339,10 @@ impl<S: Style> Session for LiveSession<S> {
         Ok(answer)
     }
 
+    fn probe(&mut self, probe: &Probe, stop: &Arc<AtomicBool>) -> Result<Vec<Nanos>, EngineError> {
+        self.probed(probe, stop)
+    }
+
     fn explain(&mut self, workload: &Workload, analyze: bool) -> Result<Explanation, EngineError> {
         let (job, notes) = if analyze {
             let (job, answer) = self.run_on_all(workload, &AtomicBool::new(false))?;
@@ -356,7 +388,7 @@ impl From<EngineError> for Unanswered {
     }
 }
 
-fn next_job() -> JobId {
+pub(crate) fn next_job() -> JobId {
     JobId(NEXT_JOB.fetch_add(1, Ordering::Relaxed))
 }
 
