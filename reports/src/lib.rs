@@ -35,10 +35,10 @@ mod rows;
 
 pub use compare::{CompareError, Options, Source, Sources, compare, compare_with_sources};
 pub use comparison::{
-    Ablation, AblationEntry, Anchor, AnchorCause, AnchorUse, BlockingCase, BlockingReport, Cell, Comparison, Contamination, Contestant, CostAnswer,
-    CostEntry, CostReport, Decomposition, FamilyReport, FaultCase, FaultEffect, FaultReport, Incident, Law, NoiseFloor, REPORT_SCHEMA,
-    Ratio, ScalingPoint, ScalingSeries, SpanBreakdown, Table, TimePart, Total, TotalRatio, Verdict, WeakPoint, WeakScaling,
-    WeakSeries, WorkloadEffect, WorkloadReport,
+    Ablation, AblationEntry, Anchor, AnchorCause, AnchorUse, BlockingCase, BlockingReport, Cell, Comparison,
+    Contamination, Contestant, CostAnswer, CostEntry, CostReport, Decomposition, FamilyReport, FaultCase, FaultEffect,
+    FaultReport, Incident, Law, NoiseFloor, REPORT_SCHEMA, Ratio, ScalingPoint, ScalingSeries, SpanBreakdown, Table,
+    TimePart, Total, TotalRatio, Verdict, WeakPoint, WeakScaling, WeakSeries, WorkloadEffect, WorkloadReport,
 };
 pub use render::{Format, FormatError, Ink, Section, WIDTH, escape, html, render};
 pub use rows::{Rows, arrow_file, csv, rows};

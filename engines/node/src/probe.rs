@@ -11,8 +11,8 @@ use crate::session::LiveSession;
 use arrow::array::AsArray;
 use arrow::datatypes::UInt64Type;
 use bench_model::{
-    Answer, Call, Check, EngineError, Exchange, Family, Fault, FaultKind, FaultPlan, Fragment, FragmentId, Graph, Input,
-    KernelId, Nanos, Probe, Program, Read, Session, Style, Trigger, Workload,
+    Answer, Call, Check, EngineError, Exchange, Family, Fault, FaultKind, FaultPlan, Fragment, FragmentId, Graph,
+    Input, KernelId, Nanos, Probe, Program, Read, Session, Style, Trigger, Workload,
 };
 use bytes::Bytes as Args;
 use std::sync::Arc;
@@ -150,10 +150,7 @@ fn calls(count: u32) -> Graph {
     let call = |id: u32| {
         let mut call = fragment(id, 1, nothing(), Exchange::Forward);
         call.options.actor = Some(0);
-        call.inputs = (id > 0)
-            .then(|| Input { from: FragmentId(id - 1), read: Read::Forward })
-            .into_iter()
-            .collect();
+        call.inputs = (id > 0).then(|| Input { from: FragmentId(id - 1), read: Read::Forward }).into_iter().collect();
         call
     };
     let mut fragments: Vec<Fragment> = (0..count).map(call).collect();

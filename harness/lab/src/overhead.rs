@@ -114,7 +114,8 @@ pub fn measure(
             order.reverse();
         }
         for engine in order {
-            let mut turn = Turn { plan, provider, stop, engine, trial, version: None, sink: &mut *sink, show: &mut *show };
+            let mut turn =
+                Turn { plan, provider, stop, engine, trial, version: None, sink: &mut *sink, show: &mut *show };
             match turn.take() {
                 Ok(()) => {}
                 Err(Stopped::Interrupted) => return Ok(OverheadEnd::Interrupted),

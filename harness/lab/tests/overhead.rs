@@ -82,7 +82,10 @@ fn an_engine_that_does_not_start_is_one_line_and_a_harness_that_cannot_work_is_a
     let stop = AtomicBool::new(false);
     let end = measure(&plan(&["a"], 1), &missing, &mut kept, &stop, &mut show).unwrap();
     assert_eq!((end, kept.len(), told), (OverheadEnd::Complete, 1, 1));
-    assert_eq!((kept[0].outcome, kept[0].reason.as_deref(), &kept[0].version), (Outcome::Unsupported, Some("not installed"), &None));
+    assert_eq!(
+        (kept[0].outcome, kept[0].reason.as_deref(), &kept[0].version),
+        (Outcome::Unsupported, Some("not installed"), &None)
+    );
     let broken = Refuses(Failure::Harness("disk full".into()));
     let error = measure(&plan(&["a"], 1), &broken, &mut kept, &stop, &mut |_| {}).unwrap_err();
     assert!(matches!(error, OverheadError::Harness { .. }) && error.to_string().contains("disk full"), "{error}");

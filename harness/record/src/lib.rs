@@ -41,8 +41,8 @@ pub use journal::{Journal, Resumed, Torn};
 pub use machine::{Machine, NodeMachine};
 pub use observation::{Contamination, Invalid, Observation, Outcome, TrialId};
 pub use overhead::{
-    Measure, OVERHEAD_FILE, OVERHEAD_SCHEMA, OverheadContext, OverheadJournal, OverheadRun, OverheadSample, OverheadSubject,
-    SAMPLES_FILE,
+    Measure, OVERHEAD_FILE, OVERHEAD_SCHEMA, OverheadContext, OverheadJournal, OverheadRun, OverheadSample,
+    OverheadSubject, SAMPLES_FILE,
 };
 pub use reader::{MAX_CONTEXT_BYTES, MAX_LINE_BYTES, Run};
 pub use resources::{NetworkBytes, Pressure, PressureOf};

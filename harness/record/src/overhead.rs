@@ -128,7 +128,9 @@ impl OverheadSample {
         match (self.outcome, self.reason.is_some()) {
             (Outcome::WrongAnswer, _) => Err("there is no answer that could be wrong".to_owned()),
             (Outcome::Completed, true) => Err("outcome `completed` with a `reason`".to_owned()),
-            (Outcome::Completed, false) if (samples, held) != wanted => Err(format!("a completed measurement has {what}")),
+            (Outcome::Completed, false) if (samples, held) != wanted => {
+                Err(format!("a completed measurement has {what}"))
+            }
             (Outcome::Completed, false) => match self.measure {
                 Measure::Probe(probe) if self.samples_ns.len() != probe.samples() => {
                     Err(format!("{} samples of a probe that gives {}", self.samples_ns.len(), probe.samples()))
@@ -180,9 +182,9 @@ pub(crate) mod tests {
     #[test]
     fn a_measurement_is_written_as_documented() {
         let line = serde_json::to_string(&sample(ROUND, Outcome::Completed)).unwrap();
-        insta::assert_snapshot!(line, @"");
+        insta::assert_snapshot!(line, @r#"{"schema":1,"subject":{"engine":"ray","variant":"default","cluster":"local","nodes":1,"slots":2,"memory_bytes":2147483648},"version":"2.60","trial":0,"measure":{"probe":{"kind":"round_trip","count":3}},"outcome":"completed","samples_ns":[5,5,5],"started_at":"2026-11-22T19:04:05.123Z"}"#);
         let line = serde_json::to_string(&sample(Measure::IdleMemory, Outcome::Unsupported)).unwrap();
-        insta::assert_snapshot!(line, @"");
+        insta::assert_snapshot!(line, @r#"{"schema":1,"subject":{"engine":"ray","variant":"default","cluster":"local","nodes":1,"slots":2,"memory_bytes":2147483648},"version":"2.60","trial":0,"measure":"idle_memory","outcome":"unsupported","reason":"it has no store","started_at":"2026-11-22T19:04:05.123Z"}"#);
     }
 
     #[test]
@@ -198,7 +200,9 @@ pub(crate) mod tests {
             other.validate().unwrap_err()
         };
         assert!(refused(|s| s.samples_ns.clear(), Outcome::Completed).contains("`samples_ns`"));
-        assert!(refused(|s| s.samples_ns.truncate(2), Outcome::Completed).contains("2 samples of a probe that gives 3"));
+        assert!(
+            refused(|s| s.samples_ns.truncate(2), Outcome::Completed).contains("2 samples of a probe that gives 3")
+        );
         assert!(refused(|s| s.held_bytes = Some(Bytes::new(1)), Outcome::Completed).contains("nothing else"));
         assert!(refused(|s| s.reason = Some("?".into()), Outcome::Completed).contains("with a `reason`"));
         assert!(refused(|s| s.reason = None, Outcome::Failed).contains("without `reason`"));

@@ -1,10 +1,10 @@
 //! Claims about figures of overhead.
 
 use super::*;
+use crate::render::Ink;
 use bench_record::{
     Build, Bytes, Contamination, Machine, Measure, Nanos, OVERHEAD_SCHEMA, OverheadContext, Probe, Timestamp,
 };
-use crate::render::Ink;
 
 const TASKS: Measure = Measure::Probe(Probe::Tasks { count: 1000 });
 const ROUND: Measure = Measure::Probe(Probe::RoundTrip { count: 3 });
@@ -56,7 +56,12 @@ fn run(samples: Vec<OverheadSample>) -> OverheadRun {
             command_line: vec!["bench".into(), "overhead".into()],
             trials: 3,
             settle_ns: Nanos::new(1_000_000_000),
-            machine: Machine { cpu_model: "Example CPU".into(), cores: 2, memory_bytes: 24 << 30, ..Machine::default() },
+            machine: Machine {
+                cpu_model: "Example CPU".into(),
+                cores: 2,
+                memory_bytes: 24 << 30,
+                ..Machine::default()
+            },
             started_at: Timestamp::from_unix_ms(1_795_374_245_123),
             finished_at: Some(Timestamp::from_unix_ms(1_795_374_255_123)),
             warnings: vec![],
@@ -72,7 +77,8 @@ fn whole() -> OverheadRun {
     for trial in 0..3 {
         let more = u64::from(trial);
         for (who, factor) in [(&dask, 100), (&one, 1), (&two, 4)] {
-            let at = |measure, ns: &[u64]| sample(who, trial, measure, &ns.iter().map(|ns| ns * factor).collect::<Vec<_>>());
+            let at =
+                |measure, ns: &[u64]| sample(who, trial, measure, &ns.iter().map(|ns| ns * factor).collect::<Vec<_>>());
             all.push(at(Measure::Startup, &[20_000_000 + more * 1_000_000]));
             let held = Some(Bytes::new((10 << 20) * factor + more * (1 << 20)));
             all.push(OverheadSample { held_bytes: held, ..sample(who, trial, Measure::IdleMemory, &[]) });
@@ -98,7 +104,63 @@ fn whole() -> OverheadRun {
 fn the_table_has_medians_intervals_and_reasons() {
     let text = render_overhead(&overhead(&whole()), OverheadFormat::Table, Ink::Plain);
     assert!(text.lines().all(|l| l.chars().count() <= crate::render::WIDTH), "{text}");
-    insta::assert_snapshot!(text, @"");
+    insta::assert_snapshot!(text, @r#"
+    What engines cost before they do any work
+    =========================================
+
+    Before any work
+
+    engine      start-up ms       interval  idle memory MiB       interval
+    ----------------------------------------------------------------------
+    dask             2100.0  2000.0–2200.0           1001.0  1000.0–1002.0
+    stagedag           21.0      20.0–22.0             11.0      10.0–12.0
+    stagedag/2         84.0      80.0–88.0             41.0      40.0–42.0
+
+    Tasks that do nothing
+
+    engine      tasks /s       interval  round trip µs       interval
+    -----------------------------------------------------------------
+    dask            4998      4995–5000         1000.0  1000.0–1000.0
+    stagedag      499750  499500–500000           10.0      10.0–10.0
+    stagedag/2    124938  124875–125000           40.0      40.0–40.0
+
+    Values
+
+    engine      put MiB/s       interval
+    ------------------------------------
+    dask             58.2      58.2–58.2
+    stagedag       5818.2  5818.2–5818.2
+    stagedag/2        n/a              -
+
+    Too little memory, and a worker lost
+
+    engine     spill MiB/s      interval read spilled MiB/s      interval recovery ms      interval
+    -----------------------------------------------------------------------------------------------
+    dask              10.0     10.0–10.0               20.0     20.0–20.0      300.00 200.00–400.00
+    stagedag        1000.0 1000.0–1000.0             2000.0 2000.0–2000.0         n/a             -
+    stagedag/2           -             -                  -             -       12.00    8.00–16.00
+
+    Not measured
+    ------------
+
+    - stagedag, recovery: unsupported: one process holds all of it
+    - stagedag/2, put: unsupported: the driver gives its nodes no values
+
+    How this was measured
+    ---------------------
+
+    - machine: Example CPU, 2 cores, 24.0 GiB,
+    - 3 trials asked for, each in processes of its own, engines in turn; from 2026-11-22T19:04:05.123Z;
+      bench 0.1.0 (5f1c9a)
+    - medians over trials, with 95 % intervals of six trials or more and the range of fewer; a trial's
+      latencies and bandwidths are medians of its samples. * disturbed trials had to be counted. Idle
+      memory is read 1.0 s after the start, of all processes, shared pages counted once
+    - /N are N node processes of this program; without it an engine of this build is one process, and
+      what it puts and gets does not leave that
+    - dask: dask 1, default settings, 1 x 2 slots, 2.00 GiB of memory
+    - stagedag: stagedag 1, default settings, 1 x 2 slots, 2.00 GiB of memory
+    - stagedag/2: stagedag 1, default settings, 2 x 1 slots, 2.00 GiB of memory
+    "#);
 }
 
 #[test]
@@ -108,7 +170,21 @@ fn the_markdown_and_the_json_say_the_same() {
     assert!(markdown.contains("| stagedag/2 | ") && markdown.contains("### Tasks that do nothing"), "{markdown}");
     let json: serde_json::Value =
         serde_json::from_str(&render_overhead(&report, OverheadFormat::Json, Ink::Plain)).unwrap();
-    insta::assert_snapshot!(serde_json::to_string_pretty(&json["engines"][1]["figures"][2]).unwrap(), @"");
+    insta::assert_snapshot!(serde_json::to_string_pretty(&json["engines"][1]["figures"][2]).unwrap(), @r#"
+    {
+      "contaminated": 0,
+      "excluded": 0,
+      "figure": "tasks",
+      "interval": {
+        "high": 500000.0,
+        "low": 499500.4995004995
+      },
+      "median": 499750.1249375313,
+      "outcome": "completed",
+      "reason": null,
+      "trials": 3
+    }
+    "#);
 }
 
 fn cell_of(samples: Vec<OverheadSample>, figure: Figure) -> OverheadCell {
@@ -131,8 +207,14 @@ fn bandwidths_and_rates_are_amounts_over_times() {
     assert!((value(TASKS, &[500_000_000], Figure::Tasks) - 2000.0).abs() < 1e-9);
     let put = value(PUT, &[1_000_000_000, 3_000_000_000], Figure::Put);
     assert!((put - f64::from(32 << 20)).abs() < 1e-6, "{put}");
-    let (write, read) = (value(SPILL, &[1_000_000_000, 2_000_000_000], Figure::SpillWrite), value(SPILL, &[1, 500_000_000], Figure::SpillRead));
-    assert!((write - f64::from(100 << 20)).abs() < 1e-6 && (read - f64::from(200 << 20)).abs() < 1e-6, "{write} {read}");
+    let (write, read) = (
+        value(SPILL, &[1_000_000_000, 2_000_000_000], Figure::SpillWrite),
+        value(SPILL, &[1, 500_000_000], Figure::SpillRead),
+    );
+    assert!(
+        (write - f64::from(100 << 20)).abs() < 1e-6 && (read - f64::from(200 << 20)).abs() < 1e-6,
+        "{write} {read}"
+    );
 }
 
 #[test]
@@ -179,5 +261,8 @@ fn what_is_unfinished_is_said() {
     cut.context.finished_at = None;
     cut.torn_bytes = 7;
     let notes = overhead(&cut).notes;
-    assert!(notes.iter().any(|n| n.contains("not finished")) && notes.iter().any(|n| n.contains("7 bytes")), "{notes:?}");
+    assert!(
+        notes.iter().any(|n| n.contains("not finished")) && notes.iter().any(|n| n.contains("7 bytes")),
+        "{notes:?}"
+    );
 }

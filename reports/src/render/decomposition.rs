@@ -185,11 +185,9 @@ fn explained(a: &Anchor) -> Option<String> {
             time(more),
             time(less)
         ),
-        (AnchorCause::Waiting, _, Some((high, low))) => format!(
-            "mostly waiting: {slow} keeps {} % of its cores busy, {fast} {} %",
-            percent(low),
-            percent(high)
-        ),
+        (AnchorCause::Waiting, _, Some((high, low))) => {
+            format!("mostly waiting: {slow} keeps {} % of its cores busy, {fast} {} %", percent(low), percent(high))
+        }
         _ => "why is not known: CPU time was not counted".to_owned(),
     };
     Some(format!("{} / {}: {}x is outside {least} to {most}; {why}", a.style, a.product, ratio(value)))

@@ -5,7 +5,7 @@ use super::layout::{self, Block, Kind, Row, Sheet, Tone};
 use super::scale::Scale;
 use super::wording::{column, or_dash, range};
 use crate::overhead::{Figure, OverheadCell, OverheadReport, Unit};
-use bench_record::Outcome;
+use bench_record::{Case, Outcome};
 
 /// Figures that are read side by side, with what they are.
 const GROUPS: [(&str, &[Figure]); 4] = [
@@ -28,9 +28,12 @@ pub(crate) fn markdown(report: &OverheadReport) -> String {
 fn document(report: &OverheadReport) -> Vec<Block> {
     let mut blocks = vec![Block::Heading(1, "What engines cost before they do any work".to_owned())];
     for (title, figures) in GROUPS.into_iter().chain([PRESSED]) {
-        if figures.iter().any(|f| report.of(*f).any(|(_, cell)| cell.is_some())) {
+        // A figure that nobody has only has reasons.
+        let is_measured = |f: &Figure| report.of(*f).any(|(_, c)| c.is_some_and(|c| c.outcome == Outcome::Completed));
+        let figures: Vec<Figure> = figures.iter().copied().filter(is_measured).collect();
+        if !figures.is_empty() {
             blocks.push(Block::Heading(3, title.to_owned()));
-            blocks.push(Block::Sheet(sheet(report, figures)));
+            blocks.push(Block::Sheet(sheet(report, &figures)));
         }
     }
     let missing = missing(report);
@@ -125,13 +128,29 @@ fn footer(report: &OverheadReport) -> Vec<String> {
             .to_owned(),
     ];
     items.extend(report.engines.iter().map(|e| {
-        let memory = e.memory_bytes.map_or_else(|| "no limit of memory".to_owned(), |bytes| {
-            let scale = Scale::size([bytes as f64]);
-            format!("{} {} of memory", scale.show(bytes as f64), scale.unit)
-        });
+        let memory = e.memory_bytes.map_or_else(
+            || "no limit of memory".to_owned(),
+            |bytes| {
+                let scale = Scale::size([bytes as f64]);
+                format!("{} {} of memory", scale.show(bytes as f64), scale.unit)
+            },
+        );
         let version = e.version.as_deref().unwrap_or("version unknown");
-        format!("{}: {} {version}, {} settings, {} x {} slots, {memory}", e.label, e.engine, e.variant, e.nodes, e.slots)
+        format!(
+            "{}: {} {version}, {} settings, {} x {} slots, {memory}",
+            e.label,
+            e.engine,
+            settings(&e.variant),
+            e.nodes,
+            e.slots
+        )
     }));
     items.extend(report.notes.iter().map(|note| format!("note: {note}")));
     items
+}
+
+/// What differs from how the engine runs by itself, besides its memory, which is said in words.
+fn settings(variant: &str) -> String {
+    let rest: Vec<&str> = variant.split(',').filter(|setting| !setting.starts_with("memory=")).collect();
+    if rest.is_empty() { Case::DEFAULT_VARIANT.to_owned() } else { rest.join(",") }
 }

@@ -54,8 +54,8 @@ fn the_time_of_a_product_is_kernel_work_architecture_and_the_rest() {
     Sums of medians over the workloads that a product, its style and the single thread all completed in
     the same interleaved runs. Kernel work: the single thread's CPU time, spread evenly over the cores
     (datafusion-1t takes 1.01 s, 0.905 s of it CPU time, for 2 workloads beside spark; datafusion-1t
-    takes 0.804 s, 0.724 s of it CPU time, for 1 workload beside dask). Architecture: the style's
-    wall time beyond that. Runtime: the product's wall time beyond its style's.
+    takes 0.804 s, 0.724 s of it CPU time, for 1 workload beside dask). Architecture: the style's wall
+    time beyond that. Runtime: the product's wall time beyond its style's.
 
     sql: styles beside the products of the same architecture
 

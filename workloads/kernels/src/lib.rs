@@ -30,5 +30,8 @@ use std::sync::Arc;
 /// Every kernel of this crate; plans come from `store`.
 #[must_use]
 pub fn registry(store: &PlanStore) -> Registry {
-    Registry::default().with(Arc::new(PlanKernel::new(store.clone()))).with(Arc::new(NoopKernel)).with(Arc::new(SleepKernel))
+    Registry::default()
+        .with(Arc::new(PlanKernel::new(store.clone())))
+        .with(Arc::new(NoopKernel))
+        .with(Arc::new(SleepKernel))
 }

@@ -49,9 +49,10 @@ pub(super) fn measure_overhead(args: &OverheadArgs) -> Result<u8> {
     let slots = engines.iter().map(|spec| spec.slots).max().unwrap_or(1);
     let plan =
         OverheadPlan { engines, trials: args.trials.get(), settle: SETTLE, probes: probes(args.memory.get(), slots) };
-    let folder = args.out.clone().unwrap_or_else(|| {
-        PathBuf::from("results").join(format!("overhead-{}", Timestamp::now().compact()))
-    });
+    let folder = args
+        .out
+        .clone()
+        .unwrap_or_else(|| PathBuf::from("results").join(format!("overhead-{}", Timestamp::now().compact())));
     let mut context = context(args)?;
     let mut journal = OverheadJournal::create(&folder, &context)?;
     let stop = interrupt::flag();
@@ -97,7 +98,8 @@ fn specs(args: &OverheadArgs, products: &Products) -> Result<Vec<EngineSpec>> {
         let spec = setup::engine_spec(name, &resources, false, products)?;
         let on_nodes = engines::by_name(name).is_ok_and(|engine| engine.capabilities().distributed);
         let nodes = spec.slots.max(NODES_MIN);
-        let there = on_nodes.then(|| EngineSpec { slots: 1, cluster: ClusterSpec::Processes { nodes }, ..spec.clone() });
+        let there =
+            on_nodes.then(|| EngineSpec { slots: 1, cluster: ClusterSpec::Processes { nodes }, ..spec.clone() });
         specs.push(spec);
         specs.extend(there);
     }
@@ -109,8 +111,7 @@ fn probes(memory: Bytes, slots: u32) -> Vec<Probe> {
     let (bytes, count) = (VALUE.get(), VALUES);
     // A quarter more than the engine may hold.
     let spilled = u32::try_from((memory.get() + memory.get() / 4).div_ceil(bytes)).unwrap_or(u32::MAX);
-    let recover =
-        |kill| Probe::Recover { count: slots.saturating_mul(SLEEPS_PER_SLOT), task_ns: SLEEP.get(), kill };
+    let recover = |kill| Probe::Recover { count: slots.saturating_mul(SLEEPS_PER_SLOT), task_ns: SLEEP.get(), kill };
     vec![
         Probe::Tasks { count: TASKS },
         Probe::RoundTrip { count: LATENCIES },

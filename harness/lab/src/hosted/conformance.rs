@@ -10,8 +10,8 @@ use crate::oracle::digest_parquet;
 use arrow::array::{Int64Array, RecordBatch};
 use arrow::datatypes::{DataType, Field, Schema};
 use bench_model::{
-    Aggregate, Check, ClusterSpec, Dataset, EngineSetup, Family, Format, Nanos, Probe, Program, Query, Step, Table, Tuning,
-    Workload,
+    Aggregate, Check, ClusterSpec, Dataset, EngineSetup, Family, Format, Nanos, Probe, Program, Query, Step, Table,
+    Tuning, Workload,
 };
 use parquet::arrow::ArrowWriter;
 use serde::Serialize;

@@ -266,11 +266,8 @@ impl HostedSession {
         };
         let all: u64 = samples.iter().fold(0, |sum, sample| sum.saturating_add(sample.get()));
         if samples.len() != probe.samples() || all > elapsed_ns {
-            let why = format!(
-                "{} samples of {all} ns in all, for {} in {elapsed_ns} ns",
-                samples.len(),
-                probe.samples()
-            );
+            let why =
+                format!("{} samples of {all} ns in all, for {} in {elapsed_ns} ns", samples.len(), probe.samples());
             return Err(self.broken("probe", why));
         }
         Ok(Probed { samples, contamination: interference.record() })

@@ -48,7 +48,10 @@ fn read_lines(mut input: impl BufRead, path: &Path) -> Result<(Vec<OverheadSampl
         buffer.clear();
         let limit = MAX_LINE_BYTES as u64 + 1;
         input.by_ref().take(limit).read_until(b'\n', &mut buffer).map_err(RecordError::io("read", path))?;
-        let bad = |message: String| RecordError::Overhead { path: path.to_owned(), message: format!("line {line}: {message}") };
+        let bad = |message: String| RecordError::Overhead {
+            path: path.to_owned(),
+            message: format!("line {line}: {message}"),
+        };
         if buffer.len() > MAX_LINE_BYTES {
             return Err(bad(format!("longer than {MAX_LINE_BYTES} bytes")));
         }
