@@ -7,6 +7,7 @@
 
 mod values;
 
+use crate::host::Host;
 use crate::session::LiveSession;
 use arrow::array::AsArray;
 use arrow::datatypes::UInt64Type;
@@ -38,7 +39,7 @@ impl<S: Style> LiveSession<S> {
                 Ok(vec![self.counted(&independent(count, nothing()), stop)?.0])
             }
             Probe::RoundTrip { count } => self.round_trips(count, stop),
-            Probe::Calls { .. } if !self.has_actors() => {
+            Probe::Calls { .. } if !self.running.has_actors => {
                 Err(unsupported("it has no stateful workers: calls would be tasks"))
             }
             Probe::Calls { count } => {
@@ -57,6 +58,15 @@ impl<S: Style> LiveSession<S> {
             }
             Probe::Recover { count, task_ns, kill } => self.recovered(count, task_ns, kill, stop),
         }
+    }
+
+    fn host(&self) -> &Host<S> {
+        &self.running.host
+    }
+
+    /// Whether its nodes are processes of their own.
+    fn has_nodes(&self) -> bool {
+        self.fleet.is_some()
     }
 
     fn round_trips(&mut self, count: u32, stop: &Arc<AtomicBool>) -> Result<Vec<Nanos>, EngineError> {

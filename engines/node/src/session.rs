@@ -1,7 +1,7 @@
 //! A started engine: lower, submit, wait, answer.
 
 use crate::completion::{Ended, Waited};
-use crate::host::{Host, Running};
+use crate::host::Running;
 use crate::job::{Job, Tally};
 use crate::log::Log;
 use crate::outline::outline;
@@ -13,8 +13,8 @@ use crate::timeline::Books;
 use arrow::array::{RecordBatch, UInt64Array};
 use arrow::datatypes::{DataType, Field, Schema};
 use bench_model::{
-    Addr, Answer, Bytes, Dataset, EngineError, Event, Explanation, FaultOutcome, FaultPlan, Front, JobError, JobId,
-    JobTrace, Lowered, Nanos, Probe, Program, Session, SpanReport, Storage, Style, StyleEnv, TaskFailure, Workload,
+    Addr, Answer, Dataset, EngineError, Event, Explanation, FaultOutcome, FaultPlan, Front, JobError, JobId, JobTrace,
+    Lowered, Nanos, Probe, Program, Session, SpanReport, Style, StyleEnv, TaskFailure, Workload,
 };
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -29,8 +29,8 @@ static NEXT_JOB: AtomicU64 = AtomicU64::new(0);
 /// A session of a [`LiveEngine`](crate::LiveEngine). Dropping it stops its slots and removes its files.
 pub struct LiveSession<S: Style> {
     /// Its nodes, if they are processes of their own. Before the host: they are told to leave first.
-    fleet: Option<Fleet<S>>,
-    running: Running<S>,
+    pub(crate) fleet: Option<Fleet<S>>,
+    pub(crate) running: Running<S>,
     /// What is to go wrong in the next run.
     armed: Option<FaultPlan>,
     /// What came of that, of a run that gave no answer.
@@ -44,34 +44,10 @@ impl<S: Style> LiveSession<S> {
         Self { fleet, running, armed: None, struck: Vec::new(), traced: false }
     }
 
-    pub(crate) fn host(&self) -> &Host<S> {
-        &self.running.host
-    }
-
-    /// Whether its nodes are processes of their own.
-    pub(crate) fn has_nodes(&self) -> bool {
-        self.fleet.is_some()
-    }
-
     /// Slots of all its nodes.
     pub(crate) fn slots(&self) -> u32 {
         let nodes = self.fleet.as_ref().map_or(1, Fleet::nodes);
         self.running.env.slots.saturating_mul(nodes.max(1))
-    }
-
-    /// What each node may hold.
-    pub(crate) fn memory(&self) -> Option<Bytes> {
-        self.running.env.memory
-    }
-
-    /// Where the style keeps the blocks between its tasks.
-    pub(crate) fn storage(&self) -> Storage {
-        self.running.storage
-    }
-
-    /// Whether the style has actors.
-    pub(crate) fn has_actors(&self) -> bool {
-        self.running.has_actors
     }
 
     fn front(&self) -> Result<&Arc<dyn Front>, EngineError> {

@@ -148,7 +148,6 @@ impl Session for OddSession {
             // More than can have passed, or fewer samples than were asked for.
             "burns" => Ok(vec![Nanos::new(1 << 60); probe.samples()]),
             "hurt" => Ok(Vec::new()),
-            "panics" => panic!("index out of bounds"),
             _ => Err(EngineError::Unsupported("it has no tasks".into())),
         }
     }
@@ -335,26 +334,19 @@ fn a_discarded_answer_is_gone_and_discarding_nothing_is_fine() {
 fn a_probe_gives_its_samples_or_says_why_it_cannot() {
     let probe = Probe::RoundTrip { count: 3 };
     let mut session = started("good");
-    session.run(&workload(), &limits(PATIENT, 0)).unwrap();
-    let probed = session.probe(&probe, &NEVER).unwrap();
-    assert_eq!(probed.samples, [Nanos::new(1); 3]);
+    assert_eq!(session.probe(&probe, &NEVER).unwrap().samples, [Nanos::new(1); 3]);
     assert!(session.memory().is_some_and(|held| held.get() > 1 << 20));
-    let said = session.digest(&Check::default(), Keep::default(), &NEVER).unwrap_err().to_string();
-    assert!(said.contains("there is no answer to digest"), "a probe drops what is held: {said}");
     let mut unable = started("unable");
-    let failure = unable.probe(&probe, &NEVER).unwrap_err();
-    assert!(failure == Failure::Unsupported("it has no tasks".into()) && unable.is_alive(), "{failure:?}");
+    assert_eq!(unable.probe(&probe, &NEVER), Err(Failure::Unsupported("it has no tasks".into())));
+    assert!(unable.is_alive());
 }
 
 fn samples_that_cannot_be_end_the_session() {
     for (name, words) in [("burns", "3 samples of 3458764513820540928 ns"), ("hurt", "0 samples of 0 ns")] {
         let mut session = started(name);
         let failure = session.probe(&Probe::RoundTrip { count: 3 }, &NEVER).unwrap_err();
-        assert!(matches!(&failure, Failure::Protocol { why, .. } if why.contains(words)), "{failure:?}");
-        assert!(!session.is_alive());
+        assert!(failure.to_string().contains(words) && !session.is_alive(), "{failure:?}");
     }
-    let failure = started("panics").probe(&Probe::Tasks { count: 1 }, &NEVER).unwrap_err();
-    assert!(matches!(failure, Failure::Panicked(_)), "{failure:?}");
 }
 
 fn a_result_that_cannot_be_kept_is_the_harness_s_failure() {

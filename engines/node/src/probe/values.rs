@@ -34,7 +34,7 @@ impl<S: Style> Values<'_, S> {
     fn put(&self, number: u32) -> Result<BlockRef, TaskFailure> {
         let host = self.session.host();
         let task = TaskId { job: self.job, fragment: FragmentId(0), partition: number };
-        let keep = Keep::of(Exchange::Forward, self.session.storage());
+        let keep = Keep::of(Exchange::Forward, self.session.running.storage);
         let mut output = AttemptOutput::new(&host.store, (task, ATTEMPT), 1, keep, host.memory_share);
         output.write(0, &self.batch)?;
         let metas = output.commit()?;
@@ -82,10 +82,10 @@ impl<S: Style> LiveSession<S> {
 
     /// What the store holds beyond the memory of the session goes to disk, the oldest first.
     pub(super) fn spilled(&self, bytes: u64, count: u32) -> Result<Vec<Nanos>, EngineError> {
-        if self.storage() == Storage::Disk {
+        if self.running.storage == Storage::Disk {
             return Err(unsupported("its blocks are files from the start: there is nothing to spill"));
         }
-        let limit = self.memory().ok_or_else(|| unsupported("it was started without a limit of memory"))?;
+        let limit = self.running.env.memory.ok_or_else(|| unsupported("it was started without a limit of memory"))?;
         let values = self.values(bytes)?;
         let store = &self.host().store;
         let (written, blocks) = self.timed_here(|| {
