@@ -204,15 +204,14 @@ impl<S: Style> Running<S> {
         let completion = Arc::<Completion>::default();
         let blocks = subfolder(&folder.0, "blocks".to_owned())?;
         let here = if matches!(seat, Seat::Driver(_)) { 0 } else { setup.slots };
-        let mut slots = Vec::new();
-        for number in 0..here as usize {
+        let slot = |number: usize| {
             let scratch = subfolder(&folder.0, format!("slot-{number}"))?;
-            slots.push(Arc::new(Slot::new(number, clock, scratch, setup.spans)));
-        }
-        let alone = || Arc::new(Alone) as Arc<dyn Peers>;
+            Ok(Arc::new(Slot::new(number, clock, scratch, setup.spans)))
+        };
+        let slots = (0..here as usize).map(slot).collect::<Result<Vec<_>, EngineError>>()?;
         let (residents, peers, parent, wire) = match seat {
-            Seat::Alone => (Residents::Both(NodeId(0)), alone(), None, None),
-            Seat::Driver(wire) => (Residents::Driver, alone(), None, Some(wire)),
+            Seat::Alone => (Residents::Both(NodeId(0)), Arc::new(Alone) as Arc<dyn Peers>, None, None),
+            Seat::Driver(wire) => (Residents::Driver, Arc::new(Alone) as Arc<dyn Peers>, None, Some(wire)),
             Seat::Node { node, resources, peers, shared, wire } => {
                 env.resources = resources;
                 (Residents::Node(node), peers, shared, Some(wire))

@@ -150,7 +150,7 @@ fn the_table_has_medians_intervals_and_reasons() {
     ---------------------
 
     - machine: Example CPU, 2 cores, 24.0 GiB,
-    - 3 trials asked for, each in processes of its own, engines in turn; from 2026-11-22T19:04:05.123Z;
+    - trials asked for: 3, each in processes of its own, engines in turn; from 2026-11-22T19:04:05.123Z;
       bench 0.1.0 (5f1c9a)
     - medians over trials, with 95 % intervals of six trials or more and the range of fewer; a trial's
       latencies and bandwidths are medians of its samples. * disturbed trials had to be counted. Idle

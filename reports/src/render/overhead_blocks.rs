@@ -114,7 +114,7 @@ fn footer(report: &OverheadReport) -> Vec<String> {
     let mut items = vec![
         format!("machine: {}", report.machine),
         format!(
-            "{} trials asked for, each in processes of its own, engines in turn; from {}; bench {}",
+            "trials asked for: {}, each in processes of its own, engines in turn; from {}; bench {}",
             report.trials, report.started_at, report.build
         ),
         format!(
