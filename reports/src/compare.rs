@@ -4,6 +4,7 @@ mod ablation;
 mod blocking;
 mod contamination;
 mod cost;
+mod decomposition;
 pub(crate) mod evidence;
 mod faults;
 mod field;
@@ -140,6 +141,7 @@ fn table<'a>(group: &Group<'a>, options: &Options) -> (Table, Vec<Source<'a>>) {
         let of_hurt = measured::by_workload(&hurt, family);
         let totals = totals::totals(&field, &of_family, &floors, baseline, group.limit_ns());
         let standing = standing::standing(&field, &of_family, &floors, totals);
+        let (decomposition, anchors) = decomposition::reports(&field, &of_family, &floors, family);
         FamilyReport {
             family,
             workloads: workloads::reports(&field, &of_family, &floors, family, baseline),
@@ -147,6 +149,8 @@ fn table<'a>(group: &Group<'a>, options: &Options) -> (Table, Vec<Source<'a>>) {
             winner: standing.winner,
             totals: standing.totals,
             cost: cost::report(&field, &of_family, &floors, family),
+            decomposition,
+            anchors,
             spans: spans::breakdowns(&field, &of_family),
             blocking: blocking::reports(&field, group, family),
             scaling: scaling::series(&field, &of_family, &floors),

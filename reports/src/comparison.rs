@@ -12,10 +12,12 @@
 //! | `spans` | where slots spent their time |
 //! | `ablation` | what each mechanism of an engine is worth |
 //! | `blocking` | what would have been without one kind of blocking |
+//! | `decomposition` | where a product's time goes, and how its style compares with it |
 
 mod ablation;
 mod blocking;
 mod contestant;
+mod decomposition;
 mod faults;
 mod scaling;
 mod spans;
@@ -25,6 +27,7 @@ pub use ablation::{Ablation, AblationEntry, WorkloadEffect};
 pub use blocking::{BlockingCase, BlockingReport};
 pub use contestant::Contestant;
 pub(crate) use contestant::HOSTS;
+pub use decomposition::{Anchor, AnchorCause, AnchorUse, Decomposition, TimePart};
 pub use faults::{FaultCase, FaultEffect, FaultReport};
 pub use scaling::{Law, ScalingPoint, ScalingSeries};
 pub use spans::SpanBreakdown;
@@ -189,6 +192,10 @@ pub struct FamilyReport {
     pub totals: Vec<Total>,
     /// Cores needed to beat one thread; absent if no single-threaded contestant completed anything.
     pub cost: Option<CostReport>,
+    /// Where the time of products goes, for those that ran beside their style and the kernels on one thread.
+    pub decomposition: Vec<Decomposition>,
+    /// Styles beside the products whose architecture they play.
+    pub anchors: Vec<Anchor>,
     /// Where slot time went, for contestants that say.
     pub spans: Vec<SpanBreakdown>,
     /// What would have been without one kind of blocking, for contestants whose cases were played again.

@@ -9,6 +9,7 @@
 //! | `recommend` | engines ranked for a stated mix of work, and how sure that is |
 //! | `gate` | two builds side by side: what became slower, and whether that can be said |
 //! | `history` | many runs of one machine in a row: when something changed |
+//! | `overhead` | what engines cost before they do any work |
 //! | `cost` | what recorded work costs, from price books |
 //! | `render` | a [`Comparison`] as text, Markdown, JSON or HTML |
 //! | `plot` | a [`Comparison`] as SVG |
@@ -21,6 +22,7 @@ pub mod claims;
 pub mod cost;
 pub mod gate;
 pub mod history;
+pub mod overhead;
 pub mod plot;
 pub mod recommend;
 pub mod stats;
@@ -33,10 +35,10 @@ mod rows;
 
 pub use compare::{CompareError, Options, Source, Sources, compare, compare_with_sources};
 pub use comparison::{
-    Ablation, AblationEntry, BlockingCase, BlockingReport, Cell, Comparison, Contamination, Contestant, CostAnswer,
-    CostEntry, CostReport, FamilyReport, FaultCase, FaultEffect, FaultReport, Incident, Law, NoiseFloor, REPORT_SCHEMA,
-    Ratio, ScalingPoint, ScalingSeries, SpanBreakdown, Table, Total, TotalRatio, Verdict, WeakPoint, WeakScaling,
-    WeakSeries, WorkloadEffect, WorkloadReport,
+    Ablation, AblationEntry, Anchor, AnchorCause, AnchorUse, BlockingCase, BlockingReport, Cell, Comparison,
+    Contamination, Contestant, CostAnswer, CostEntry, CostReport, Decomposition, FamilyReport, FaultCase, FaultEffect,
+    FaultReport, Incident, Law, NoiseFloor, REPORT_SCHEMA, Ratio, ScalingPoint, ScalingSeries, SpanBreakdown, Table,
+    TimePart, Total, TotalRatio, Verdict, WeakPoint, WeakScaling, WeakSeries, WorkloadEffect, WorkloadReport,
 };
 pub use render::{Format, FormatError, Ink, Section, WIDTH, escape, html, render};
 pub use rows::{Rows, arrow_file, csv, rows};

@@ -4,8 +4,8 @@ use crate::driver::Driver;
 use crate::message::Frame;
 use crate::raylet::Raylet;
 use bench_model::{
-    Action, Addr, Event, Machine, Nanos, PLANNER_SWITCHES, SpanKind, Style, StyleEnv, Switch, SwitchDefault as D,
-    Violation, joined,
+    Action, Addr, Event, Machine, Nanos, PLANNER_SWITCHES, SpanKind, Storage, Style, StyleEnv, Switch,
+    SwitchDefault as D, Violation, joined,
 };
 
 /// The actor style: objects with owners, leases from nodes, an object store on each node.
@@ -90,6 +90,14 @@ impl Style for Actor {
             Addr::Driver => ActorMachine::Driver(Box::new(Driver::new(env))),
             Addr::Node(node) => ActorMachine::Raylet(Box::new(Raylet::new(node, env))),
         }
+    }
+
+    fn storage(&self) -> Storage {
+        Storage::Shared
+    }
+
+    fn has_actors(&self) -> bool {
+        true
     }
 }
 

@@ -124,6 +124,10 @@ impl Style for Broken {
     fn machine(&self, at: Addr, env: &StyleEnv) -> BrokenMachine {
         BrokenMachine { sound: Actor.machine(at, env), defect: self.0, epochs: BTreeMap::new() }
     }
+
+    fn storage(&self) -> bench_model::Storage {
+        Actor.storage()
+    }
 }
 
 impl BrokenMachine {

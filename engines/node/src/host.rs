@@ -10,7 +10,7 @@ use crate::store::{BlockStore, StoreOptions};
 use crate::task::panic_message;
 use crate::timeline::{Clock, Spent, Timeline};
 use arrow::ipc::CompressionType;
-use bench_model::{Bytes, EngineError, EngineSetup, Front, JobId, Nanos, NodeId, Registry, Style, StyleEnv};
+use bench_model::{Bytes, EngineError, EngineSetup, Front, JobId, Nanos, NodeId, Registry, Storage, Style, StyleEnv};
 use std::any::Any;
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -157,6 +157,10 @@ pub(crate) struct Running<S: Style> {
     pub(crate) env: StyleEnv,
     /// The style's name.
     pub(crate) style: &'static str,
+    /// Where the style keeps the blocks between its tasks.
+    pub(crate) storage: Storage,
+    /// Whether the style has actors.
+    pub(crate) has_actors: bool,
     /// Whether slots account for their time.
     pub(crate) spans: bool,
     threads: Vec<JoinHandle<()>>,
@@ -200,15 +204,14 @@ impl<S: Style> Running<S> {
         let completion = Arc::<Completion>::default();
         let blocks = subfolder(&folder.0, "blocks".to_owned())?;
         let here = if matches!(seat, Seat::Driver(_)) { 0 } else { setup.slots };
-        let mut slots = Vec::new();
-        for number in 0..here as usize {
+        let slot = |number: usize| {
             let scratch = subfolder(&folder.0, format!("slot-{number}"))?;
-            slots.push(Arc::new(Slot::new(number, clock, scratch, setup.spans)));
-        }
-        let alone = || Arc::new(Alone) as Arc<dyn Peers>;
+            Ok(Arc::new(Slot::new(number, clock, scratch, setup.spans)))
+        };
+        let slots = (0..here as usize).map(slot).collect::<Result<Vec<_>, EngineError>>()?;
         let (residents, peers, parent, wire) = match seat {
-            Seat::Alone => (Residents::Both(NodeId(0)), alone(), None, None),
-            Seat::Driver(wire) => (Residents::Driver, alone(), None, Some(wire)),
+            Seat::Alone => (Residents::Both(NodeId(0)), Arc::new(Alone) as Arc<dyn Peers>, None, None),
+            Seat::Driver(wire) => (Residents::Driver, Arc::new(Alone) as Arc<dyn Peers>, None, Some(wire)),
             Seat::Node { node, resources, peers, shared, wire } => {
                 env.resources = resources;
                 (Residents::Node(node), peers, shared, Some(wire))
@@ -242,6 +245,8 @@ impl<S: Style> Running<S> {
             host,
             env,
             style: style.name(),
+            storage: style.storage(),
+            has_actors: style.has_actors(),
             spans: setup.spans,
             threads: Vec::new(),
             _folders: (folder, sealed),

@@ -21,6 +21,7 @@
 //! | `peers` | how a node reaches the blocks of the others |
 //! | `remote` | the same host in several processes: control streams, blocks over Arrow Flight |
 //! | `memory` | what the node's process holds |
+//! | `probe` | work that does nothing, to show what this runtime costs |
 //! | `outline` | a graph as text, for `explain` |
 
 mod completion;
@@ -33,6 +34,7 @@ mod memory;
 mod outline;
 mod peers;
 mod phase;
+mod probe;
 mod remote;
 mod residents;
 mod session;

@@ -14,7 +14,7 @@ use arrow::array::{RecordBatch, UInt64Array};
 use arrow::datatypes::{DataType, Field, Schema};
 use bench_model::{
     Addr, Answer, Dataset, EngineError, Event, Explanation, FaultOutcome, FaultPlan, Front, JobError, JobId, JobTrace,
-    Lowered, Nanos, Program, Session, SpanReport, Style, StyleEnv, TaskFailure, Workload,
+    Lowered, Nanos, Probe, Program, Session, SpanReport, Style, StyleEnv, TaskFailure, Workload,
 };
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -29,8 +29,8 @@ static NEXT_JOB: AtomicU64 = AtomicU64::new(0);
 /// A session of a [`LiveEngine`](crate::LiveEngine). Dropping it stops its slots and removes its files.
 pub struct LiveSession<S: Style> {
     /// Its nodes, if they are processes of their own. Before the host: they are told to leave first.
-    fleet: Option<Fleet<S>>,
-    running: Running<S>,
+    pub(crate) fleet: Option<Fleet<S>>,
+    pub(crate) running: Running<S>,
     /// What is to go wrong in the next run.
     armed: Option<FaultPlan>,
     /// What came of that, of a run that gave no answer.
@@ -44,6 +44,12 @@ impl<S: Style> LiveSession<S> {
         Self { fleet, running, armed: None, struck: Vec::new(), traced: false }
     }
 
+    /// Slots of all its nodes.
+    pub(crate) fn slots(&self) -> u32 {
+        let nodes = self.fleet.as_ref().map_or(1, Fleet::nodes);
+        self.running.env.slots.saturating_mul(nodes.max(1))
+    }
+
     fn front(&self) -> Result<&Arc<dyn Front>, EngineError> {
         let missing = || EngineError::Unsupported("this engine was built without a planner for queries".to_owned());
         self.running.host.front.as_ref().ok_or_else(missing)
@@ -53,9 +59,7 @@ impl<S: Style> LiveSession<S> {
         match &workload.program {
             Program::Query(_) => {
                 // A plan is cut for all the slots there are.
-                let nodes = self.fleet.as_ref().map_or(1, Fleet::nodes);
-                let slots = self.running.env.slots.saturating_mul(nodes.max(1));
-                self.front()?.lower(job, workload, &StyleEnv { slots, ..self.running.env.clone() })
+                self.front()?.lower(job, workload, &StyleEnv { slots: self.slots(), ..self.running.env.clone() })
             }
             Program::Graph(graph) => {
                 let schema = Schema::new(vec![Field::new("tasks", DataType::UInt64, false)]);
@@ -311,6 +315,10 @@ impl<S: Style> Session for LiveSession<S> {
         Ok(answer)
     }
 
+    fn probe(&mut self, probe: &Probe, stop: &Arc<AtomicBool>) -> Result<Vec<Nanos>, EngineError> {
+        self.probed(probe, stop)
+    }
+
     fn explain(&mut self, workload: &Workload, analyze: bool) -> Result<Explanation, EngineError> {
         let (job, notes) = if analyze {
             let (job, answer) = self.run_on_all(workload, &AtomicBool::new(false))?;
@@ -356,7 +364,7 @@ impl From<EngineError> for Unanswered {
     }
 }
 
-fn next_job() -> JobId {
+pub(crate) fn next_job() -> JobId {
     JobId(NEXT_JOB.fetch_add(1, Ordering::Relaxed))
 }
 

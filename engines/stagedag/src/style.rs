@@ -4,8 +4,8 @@ use crate::driver::Driver;
 use crate::executor::Executor;
 use crate::message::Msg;
 use bench_model::{
-    Action, Addr, Event, Machine, Nanos, PLANNER_SWITCHES, REPLANNER_SWITCHES, SpanKind, Style, StyleEnv, Switch,
-    SwitchDefault as D, Violation, joined,
+    Action, Addr, Event, Machine, Nanos, PLANNER_SWITCHES, REPLANNER_SWITCHES, SpanKind, Storage, Style, StyleEnv,
+    Switch, SwitchDefault as D, Violation, joined,
 };
 
 /// The stage-DAG style: one driver, executors on the nodes, barriers between stages.
@@ -72,6 +72,10 @@ impl Style for StageDag {
             Addr::Driver => StageDagMachine::Driver(Box::new(Driver::new(&env.tuning))),
             Addr::Node(node) => StageDagMachine::Executor(Executor::new(node, env.slots)),
         }
+    }
+
+    fn storage(&self) -> Storage {
+        Storage::Disk
     }
 }
 

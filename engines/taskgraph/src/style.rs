@@ -5,8 +5,8 @@ use crate::scheduler::Scheduler;
 use crate::settings::{Limits, Settings};
 use crate::worker::Worker;
 use bench_model::{
-    Action, Addr, Event, Machine, Nanos, PLANNER_SWITCHES, SpanKind, Style, StyleEnv, Switch, SwitchDefault as D,
-    Violation, joined,
+    Action, Addr, Event, Machine, Nanos, PLANNER_SWITCHES, SpanKind, Storage, Style, StyleEnv, Switch,
+    SwitchDefault as D, Violation, joined,
 };
 
 /// The task-graph style: one scheduler that decides per task, and workers that gather and execute.
@@ -161,6 +161,10 @@ impl Style for TaskGraph {
             Addr::Driver => TaskGraphMachine::Scheduler(Box::new(Scheduler::new(Settings::of(env, self.planted)))),
             Addr::Node(node) => TaskGraphMachine::Worker(Box::new(Worker::new(node, env.slots, Limits::of(env)))),
         }
+    }
+
+    fn storage(&self) -> Storage {
+        Storage::Heap
     }
 }
 

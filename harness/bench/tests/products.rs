@@ -164,3 +164,61 @@ fn installed_products_keep_to_the_protocol_and_answer_the_smoke_suite() {
     p.bench(&[&line[..], &more[..]].concat()).assert_code(0);
     p.assert_all_completed("out", 43 * 7);
 }
+
+#[test]
+fn overhead_of_a_driver_and_of_a_style_is_measured_kept_and_shown_again() {
+    let p = Program::new();
+    let (folder, out) = (engines(&p), p.path("out"));
+    let line = [
+        "overhead",
+        "--engines",
+        "tiny,stagedag,datafusion-1t,duckdb",
+        "--trials",
+        "2",
+        "--memory",
+        "64MiB",
+        "--slots",
+        "2",
+    ];
+    let ran = p.bench(&[&line[..], &["--engines-dir", &folder, "--out", &out]].concat());
+    ran.assert_code(0);
+    let again = p.bench(&["overhead", "--from", &out]);
+    again.assert_code(0);
+    assert_eq!(again.stdout, ran.stdout);
+    for words in [
+        "duckdb, start-up: unsupported: not installed (bench engines install duckdb)",
+        "tiny, spill, read spilled: unsupported: tiny has nothing that the probe `spill` stands for: it has no store",
+        "stagedag, recovery: unsupported: one process holds all of it",
+    ] {
+        assert!(ran.stdout.replace("\n  ", " ").contains(words), "{words}:\n{}", ran.stdout);
+    }
+    let json = p.bench(&["overhead", "--from", &out, "--json"]);
+    let report: serde_json::Value = serde_json::from_str(&json.stdout).unwrap();
+    let figure = |label: &str, figure: &str| {
+        let engines = report["engines"].as_array().unwrap();
+        let engine = engines.iter().find(|e| e["label"] == label).unwrap_or_else(|| panic!("no {label}: {report}"));
+        let figures = engine["figures"].as_array().unwrap().iter().find(|f| f["figure"] == figure).unwrap();
+        (figures["outcome"].as_str().unwrap().to_owned(), figures["median"].as_f64())
+    };
+    for (label, name) in [
+        ("tiny", "startup"),
+        ("tiny", "idle_memory"),
+        ("tiny", "tasks"),
+        ("stagedag", "put"),
+        ("stagedag", "get"),
+        ("stagedag", "round_trip"),
+        ("stagedag/2", "tasks"),
+        ("stagedag/2", "startup"),
+        ("datafusion-1t", "idle_memory"),
+    ] {
+        let (outcome, median) = figure(label, name);
+        assert!(outcome == "completed" && median.is_some_and(|m| m > 0.0), "{label} {name}: {outcome} {median:?}");
+    }
+    let (outcome, recovery) = figure("stagedag/2", "recovery");
+    assert!(outcome == "completed" && recovery.is_some(), "{outcome}");
+    assert_eq!(figure("datafusion-1t", "tasks").0, "unsupported");
+    let lines = fs::read_to_string(p.file("out").join("samples.ndjson")).unwrap();
+    assert!(lines.lines().all(|line| line.starts_with("{\"schema\":1,")), "{lines}");
+    p.bench(&[&line[..], &["--engines-dir", &folder, "--out", &out]].concat()).assert_refused(&["is not empty"]);
+    assert_eq!(left(&p), Vec::<String>::new());
+}

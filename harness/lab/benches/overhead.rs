@@ -4,12 +4,12 @@
 use arrow::array::{ArrayRef, Date32Array, Decimal128Array, Float64Array, Int64Array, RecordBatch, StringArray};
 use arrow::datatypes::Schema;
 use bench_lab::hosted::{HostedProvider, serve};
-use bench_lab::live::{Digested, EngineProvider, EngineSpec, Failure, Keep, Limits, LiveEngine, Measured};
+use bench_lab::live::{Digested, EngineProvider, EngineSpec, Failure, Keep, Limits, LiveEngine, Measured, Probed};
 use bench_lab::oracle::digest;
 use bench_lab::runner::{Plan, Twins, run};
 use bench_model::{
-    Answer, Capabilities, Check, Dataset, Digest, Engine, EngineError, EngineSetup, Explanation, Family, FaultPlan,
-    Program, Query, Session, SortKey, Tuning, Workload,
+    Answer, Bytes, Capabilities, Check, Dataset, Digest, Engine, EngineError, EngineSetup, Explanation, Family,
+    FaultPlan, Nanos, Probe, Program, Query, Session, SortKey, Tuning, Workload,
 };
 use bench_record::{Build, ClusterContext, Journal, Machine, Observation, Protocol, RunContext, SCHEMA, Timestamp};
 use criterion::{BatchSize, Criterion, Throughput};
@@ -47,6 +47,12 @@ impl LiveEngine for Noop {
     }
     fn explain(&mut self, _workload: &Workload, _analyze: bool, _limits: &Limits<'_>) -> Result<String, Failure> {
         Ok(String::new())
+    }
+    fn probe(&mut self, probe: &Probe, _stop: &AtomicBool) -> Result<Probed, Failure> {
+        Ok(Probed { samples: vec![Nanos::ZERO; probe.samples()], ..Probed::default() })
+    }
+    fn memory(&self) -> Option<Bytes> {
+        None
     }
     fn is_alive(&mut self) -> bool {
         true

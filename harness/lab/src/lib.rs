@@ -9,6 +9,7 @@
 //! | `counters` | CPU, memory and I/O of a process tree, and who else was busy |
 //! | `machine` | what this machine is, and what limits a run on it |
 //! | `offspring` | child processes that do not outlive this one |
+//! | `overhead` | start-up, idle memory, and work that does nothing, engine by engine |
 //! | `runner` | cases, trials, interleaving, repetition, resumption |
 
 pub mod cluster;
@@ -18,4 +19,5 @@ pub mod live;
 pub mod machine;
 mod offspring;
 pub mod oracle;
+pub mod overhead;
 pub mod runner;

@@ -12,7 +12,8 @@ use bench_lab::live::{EngineProvider, EngineSpec, Failure, Keep, Limits};
 use bench_lab::oracle::{compare, digest, digest_parquet};
 use bench_model::{
     Answer, Capabilities, Check, ClusterSpec, Dataset, Digest, Engine, EngineError, EngineSetup, Explanation, Family,
-    Fault, FaultOutcome, FaultPlan, Format, Nanos, NodeId, Program, Query, Session, SortKey, Table, Tuning, Workload,
+    Fault, FaultOutcome, FaultPlan, Format, Nanos, NodeId, Probe, Program, Query, Session, SortKey, Table, Tuning,
+    Workload,
 };
 use std::ffi::OsString;
 use std::io::{BufRead, Write};
@@ -139,6 +140,16 @@ impl Session for OddSession {
         };
         self.armed = faults.faults.iter().map(fired).collect();
         Ok(())
+    }
+
+    fn probe(&mut self, probe: &Probe, _stop: &Arc<AtomicBool>) -> Result<Vec<Nanos>, EngineError> {
+        match self.behavior {
+            "good" => Ok(vec![Nanos::new(1); probe.samples()]),
+            // More than can have passed, or fewer samples than were asked for.
+            "burns" => Ok(vec![Nanos::new(1 << 60); probe.samples()]),
+            "hurt" => Ok(Vec::new()),
+            _ => Err(EngineError::Unsupported("it has no tasks".into())),
+        }
     }
 
     fn struck(&mut self) -> Vec<FaultOutcome> {
@@ -318,6 +329,24 @@ fn a_discarded_answer_is_gone_and_discarding_nothing_is_fine() {
     session.discard(&NEVER).unwrap();
     let said = session.digest(&Check::default(), Keep::default(), &NEVER).unwrap_err().to_string();
     assert!(said.contains("there is no answer to digest"), "{said}");
+}
+
+fn a_probe_gives_its_samples_or_says_why_it_cannot() {
+    let probe = Probe::RoundTrip { count: 3 };
+    let mut session = started("good");
+    assert_eq!(session.probe(&probe, &NEVER).unwrap().samples, [Nanos::new(1); 3]);
+    assert!(session.memory().is_some_and(|held| held.get() > 1 << 20));
+    let mut unable = started("unable");
+    assert_eq!(unable.probe(&probe, &NEVER), Err(Failure::Unsupported("it has no tasks".into())));
+    assert!(unable.is_alive());
+}
+
+fn samples_that_cannot_be_end_the_session() {
+    for (name, words) in [("burns", "3 samples of 3458764513820540928 ns"), ("hurt", "0 samples of 0 ns")] {
+        let mut session = started(name);
+        let failure = session.probe(&Probe::RoundTrip { count: 3 }, &NEVER).unwrap_err();
+        assert!(failure.to_string().contains(words) && !session.is_alive(), "{failure:?}");
+    }
 }
 
 fn a_result_that_cannot_be_kept_is_the_harness_s_failure() {
@@ -601,6 +630,8 @@ const CLAIMS: &[(&str, fn())] = claims! {
     an_answer_out_of_order_is_a_mismatch_and_a_kept_result_is_whole,
     a_discarded_answer_is_gone_and_discarding_nothing_is_fine,
     a_result_that_cannot_be_kept_is_the_harness_s_failure,
+    a_probe_gives_its_samples_or_says_why_it_cannot,
+    samples_that_cannot_be_end_the_session,
     an_engine_that_cannot_says_so_and_lives_on,
     a_fault_that_ends_a_run_is_told_with_its_failure,
     a_fault_that_a_run_hangs_on_is_told_when_it_is_cancelled,

@@ -3,11 +3,12 @@
 use crate::cluster::ClusterSpec;
 use crate::dataset::Dataset;
 use crate::fault::{FaultOutcome, FaultPlan};
+use crate::probe::Probe;
 use crate::program::{Family, Workload};
 use crate::span::SpanReport;
 use crate::trace::JobTrace;
 use crate::tuning::{Switch, Tuning};
-use crate::units::Bytes;
+use crate::units::{Bytes, Nanos};
 use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
 use std::path::PathBuf;
@@ -147,6 +148,20 @@ pub trait Session {
     /// The next run is wanted with what each of its tasks did ([`Answer::trace`]), which costs it a little time. An engine
     /// that accounts for no spans, or has no such tasks, gives none.
     fn trace_next(&mut self) {}
+    /// Does work that does nothing and times it; the samples, in the order they were taken.
+    ///
+    /// # Errors
+    /// [`EngineError::Unsupported`] with the reason where the engine has nothing that the probe stands for.
+    fn probe(&mut self, probe: &Probe, stop: &Arc<AtomicBool>) -> Result<Vec<Nanos>, EngineError> {
+        let _ = stop;
+        let what = match probe {
+            Probe::Tasks { .. } | Probe::RoundTrip { .. } | Probe::Recover { .. } => "tasks that could be sent to it",
+            Probe::Calls { .. } | Probe::CallRoundTrip { .. } => "stateful workers",
+            Probe::Put { .. } | Probe::Get { .. } | Probe::Spill { .. } => "store that values could be given to",
+            Probe::Serialize { .. } => "serializer: everything stays in one process",
+        };
+        Err(EngineError::Unsupported(format!("it has no {what}")))
+    }
     /// Explains a workload; `analyze` also runs it and shows what adaptive replanning changed.
     ///
     /// # Errors

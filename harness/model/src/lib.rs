@@ -18,6 +18,7 @@
 //! | `front` | the shared front half: programs to graphs, and replanning between stages |
 //! | `cluster` | where an engine's nodes run, and who starts them |
 //! | `fault` | what may be done to a cluster on purpose, and what came of it |
+//! | `probe` | work that does nothing, to show what a runtime costs |
 //! | `engine` | something that runs a workload: our styles, DataFusion, the real products |
 
 mod block;
@@ -32,6 +33,7 @@ mod ids;
 mod kernel;
 mod machine;
 mod planner;
+mod probe;
 mod program;
 mod span;
 mod trace;
@@ -53,6 +55,7 @@ pub use machine::{
     Violation,
 };
 pub use planner::{PLANNER_SWITCHES, REPLANNER_SWITCHES, joined};
+pub use probe::Probe;
 pub use program::{Aggregate, Check, Family, JoinKind, Program, Query, SortKey, Step, Workload};
 pub use span::{SpanKind, SpanReport};
 pub use trace::{Blocking, Copied, JobTrace, Replanning, TRACE_SCHEMA, TaskTrace};

@@ -362,4 +362,10 @@ pub trait Style: Send + Sync + 'static {
     fn switches(&self) -> &'static [Switch];
     /// Makes the machine for `at`.
     fn machine(&self, at: Addr, env: &StyleEnv) -> Self::Machine;
+    /// Where the blocks between its tasks are kept.
+    fn storage(&self) -> Storage;
+    /// Whether calls of one actor ([`crate::TaskOptions::actor`]) find its state where the call before left it.
+    fn has_actors(&self) -> bool {
+        false
+    }
 }

@@ -70,6 +70,31 @@ pub enum RecordError {
         /// What is wrong with it.
         message: String,
     },
+    /// The folder holds no measurement of overhead.
+    #[error("{} has no {}; give the folder that `bench overhead` wrote", path.display(), crate::OVERHEAD_FILE)]
+    NotOverhead {
+        /// Which folder.
+        path: PathBuf,
+    },
+    /// A measurement of overhead by a later version of this program.
+    #[error(
+        "{}: schema {found} is newer than {}, the newest this build reads; use the build that wrote it, or a later one",
+        path.display(), crate::OVERHEAD_SCHEMA
+    )]
+    NewerOverhead {
+        /// Which file.
+        path: PathBuf,
+        /// Its version.
+        found: u64,
+    },
+    /// A measurement of overhead that cannot be understood, or must not be written.
+    #[error("{}: {message}; measure again, or restore the file", path.display())]
+    Overhead {
+        /// Which file.
+        path: PathBuf,
+        /// What is wrong.
+        message: String,
+    },
     /// The context cannot be understood.
     #[error("{}: not a run's context: {message}; restore the file, or start a new run", path.display())]
     Context {

@@ -11,6 +11,7 @@
 //! | `journal` | the only writer: one locked, append-only, synced line per trial; resuming |
 //! | `reader` | the only reader: a finished or unfinished run from its folder, hostile bytes included |
 //! | `blocking` | what cases would have taken without one kind of blocking |
+//! | `overhead` | what `bench overhead` leaves behind: raw samples, append-only |
 //! | `error` | what can be wrong with a folder, and what to do about it |
 //!
 //! `docs/schema.md` describes the files for readers in other languages.
@@ -22,12 +23,13 @@ mod error;
 mod journal;
 mod machine;
 mod observation;
+mod overhead;
 mod reader;
 mod resources;
 mod time;
 
 pub use bench_model::{
-    Blocking, Bytes, ColumnDigest, Digest, Family, FaultOutcome, Nanos, SpanKind, SpanReport, Tuning,
+    Blocking, Bytes, ColumnDigest, Digest, Family, FaultOutcome, Nanos, Probe, SpanKind, SpanReport, Tuning,
 };
 pub use blocking::{
     BLOCKING_FILE, CaseBlocking, REPLAY_ERROR_MAX, TRACES_FOLDER, traces, traces_folder, write_blocking,
@@ -38,6 +40,10 @@ pub use error::RecordError;
 pub use journal::{Journal, Resumed, Torn};
 pub use machine::{Machine, NodeMachine};
 pub use observation::{Contamination, Invalid, Observation, Outcome, TrialId};
+pub use overhead::{
+    Measure, OVERHEAD_FILE, OVERHEAD_SCHEMA, OverheadContext, OverheadJournal, OverheadRun, OverheadSample,
+    OverheadSubject, SAMPLES_FILE,
+};
 pub use reader::{MAX_CONTEXT_BYTES, MAX_LINE_BYTES, Run};
 pub use resources::{NetworkBytes, Pressure, PressureOf};
 pub use time::Timestamp;

@@ -106,6 +106,10 @@ impl Style for Broken {
         let sound = StageDag.machine(at, env);
         BrokenMachine { sound, defect: self.0, epochs: BTreeMap::new(), launched: Vec::new() }
     }
+
+    fn storage(&self) -> bench_model::Storage {
+        StageDag.storage()
+    }
 }
 
 impl BrokenMachine {

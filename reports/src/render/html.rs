@@ -125,6 +125,7 @@ impl View<'_> {
         let aside = super::sheets::aside(self.table);
         let mut body = times::body(self, family)?;
         body.push_str(&cost::body(self, family));
+        body.push_str(&blocks::body(&super::decomposition::blocks(family), Some((&self.anchors, family.family))));
         body.push_str(&scaling::body(self, family)?);
         body.push_str(&spans::body(self, family)?);
         body.push_str(&blocks::body(&super::blocking::blocks(family, &aside), Some((&self.anchors, family.family))));

@@ -23,6 +23,11 @@ impl Scale {
         Self::of(&SIZES, 1.0, values)
     }
 
+    /// For whole numbers of anything.
+    pub(super) fn count() -> Self {
+        Self { unit: "", per_unit: 1.0, decimals: 0 }
+    }
+
     /// The largest unit in which the smallest positive value is at least `least`; three digits for the smallest value, but
     /// no more than six for the largest.
     fn of(units: &[(&'static str, f64); 4], least: f64, values: impl IntoIterator<Item = f64>) -> Self {

@@ -3,7 +3,7 @@
 use super::layout::{Block, Kind, Row, Sheet, Tone};
 use super::scale::{Scale, percent};
 use super::wording::{column, cores, crowds, range, ratio_text};
-use super::{WIDTH, ablation, blocking, faults, footer, scaling, weak};
+use super::{WIDTH, ablation, blocking, decomposition, faults, footer, scaling, weak};
 use crate::comparison::{
     Cell, Comparison, CostAnswer, CostReport, FamilyReport, Incident, Ratio, SpanBreakdown, Table, Total,
     WorkloadReport,
@@ -89,6 +89,7 @@ fn family_blocks(family: &FamilyReport, baseline: &str, aside: &Aside<'_>, crowd
         blocks.push(totals(&family.totals, baseline, aside));
     }
     blocks.extend(cost(family, crowds));
+    blocks.extend(decomposition::blocks(family));
     blocks.extend(scaling::blocks(family));
     blocks.extend(ablation::blocks(family));
     blocks.extend(faults::blocks(family));

@@ -1,4 +1,4 @@
-//! What a report says of clusters: several node counts, faults, and mechanisms switched off.
+//! What a report says of clusters and of products: several node counts, faults, mechanisms switched off, styles beside products.
 //!
 //! | module | idea |
 //! |---|---|
@@ -8,6 +8,7 @@
 //! | `faults` | what counts, what is void, and what never mixes |
 //! | `ablation` | what each mechanism is worth |
 //! | `blocking` | what would have been without one kind of blocking |
+//! | `decomposition` | where the time of products goes |
 //! | `schema` | the document names everything that the JSON report holds |
 
 #![expect(clippy::unwrap_used, reason = "a test may fail loudly")]
@@ -17,6 +18,7 @@ mod fixture;
 
 mod ablation;
 mod blocking;
+mod decomposition;
 mod faults;
 mod nodes;
 mod runs;

@@ -2,7 +2,7 @@
 
 use crate::runs;
 use crate::weak::grown;
-use crate::{blocking, compared, fixture};
+use crate::{blocking, compared, decomposition, fixture};
 use bench_record::Run;
 use serde_json::Value;
 use std::collections::BTreeSet;
@@ -53,16 +53,26 @@ fn six() -> Run {
 fn every_key_of_the_json_report_is_named_in_the_document() {
     let some = [fixture::run()];
     let on_nodes = [runs::nodes(), runs::faults(), runs::ablation(), blocking::blocked()];
-    let reports = [&some[..], &on_nodes[..], &[grown(&[1, 2, 4])], &[six()]].map(|runs| {
-        let comparison = compared(runs);
-        serde_json::to_value(comparison).unwrap()
-    });
+    let reports =
+        [&some[..], &on_nodes[..], &[grown(&[1, 2, 4])], &[six()], &[decomposition::products()]].map(|runs| {
+            let comparison = compared(runs);
+            serde_json::to_value(comparison).unwrap()
+        });
     let mut found = BTreeSet::new();
     reports.iter().for_each(|report| words(report, &mut found));
     // Each part of a report is there, or its keys were not looked at.
-    for part in
-        ["mann_whitney", "answer", "law", "peak_nodes", "effects", "saved_share", "switch", "time", "violations"]
-    {
+    for part in [
+        "mann_whitney",
+        "answer",
+        "law",
+        "peak_nodes",
+        "effects",
+        "saved_share",
+        "switch",
+        "time",
+        "violations",
+        "busy_share",
+    ] {
         assert!(found.contains(part), "{part}");
     }
     let documented = documented();

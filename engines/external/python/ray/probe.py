@@ -79,14 +79,14 @@ def serialize(engine, bytes: int, count: int) -> list[int]:
     import pyarrow as pa
 
     value = pa.table({"value": random_array(bytes)})
-    context = ray._private.worker.global_worker.get_serialization_context()
 
     def there_and_back() -> None:
-        made = context.serialize(value)
-        (back,) = context.deserialize_objects([(pa.py_buffer(made.to_bytes()), made.metadata, None)], [None], {})
-        if not isinstance(back, pa.Table):
-            # What goes wrong inside is returned, not raised.
-            raise DriverError(f"Ray did not give back the table it was given: {back!r}")
+        # As Ray does it: protocol 5 with buffers apart, which are copied once, into the store. Reading maps them where they are.
+        apart: list = []
+        made = ray.cloudpickle.dumps(value, protocol=5, buffer_callback=apart.append)
+        back = ray.cloudpickle.loads(made, buffers=[bytearray(buffer.raw()) for buffer in apart])
+        if not apart or back.nbytes != value.nbytes:
+            raise DriverError(f"Ray's serializer gave {back.nbytes} bytes back for {value.nbytes}, with {len(apart)} buffers apart")
 
     return each(there_and_back for _ in range(count))
 

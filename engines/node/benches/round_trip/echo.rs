@@ -39,6 +39,9 @@ impl Style for EchoStyle {
     fn machine(&self, at: Addr, _: &StyleEnv) -> EchoMachine {
         EchoMachine { at, job: JobId(0) }
     }
+    fn storage(&self) -> bench_model::Storage {
+        bench_model::Storage::Heap
+    }
 }
 
 impl Machine for EchoMachine {

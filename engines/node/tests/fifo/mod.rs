@@ -65,6 +65,10 @@ impl Style for Fifo {
             Addr::Node(_) => Fifoist::Node,
         }
     }
+
+    fn storage(&self) -> Storage {
+        self.storage
+    }
 }
 
 pub enum Fifoist {

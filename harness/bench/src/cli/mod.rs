@@ -10,6 +10,7 @@
 //! | `compare`, `history`, `gate_proof` | what changed between builds, and when |
 //! | `claims`, `recommend` | what runs say of claims, and of a stated mix of work |
 //! | `run`, `report`, `cost`, `replay`, `list`, `data`, `engines`, `workload`, `explain`, `sim`, `node` | one command each |
+//! | `overhead` | what engines cost before they do any work |
 //! | `hidden` | commands for child processes and scripts |
 //! | `shell` | completions and man pages, made from these definitions |
 
@@ -26,6 +27,7 @@ pub(crate) mod hidden;
 pub(crate) mod history;
 pub(crate) mod list;
 pub(crate) mod node;
+pub(crate) mod overhead;
 pub(crate) mod pattern;
 pub(crate) mod place;
 pub(crate) mod recommend;
@@ -88,6 +90,7 @@ pub(crate) enum Command {
     Engines(engines::EnginesArgs),
     Workload(workload::WorkloadArgs),
     Explain(explain::ExplainArgs),
+    Overhead(Box<overhead::OverheadArgs>),
     Sim(sim::SimArgs),
     Node(node::NodeArgs),
     #[command(hide = true)]

@@ -14,6 +14,7 @@ mod history;
 mod identity;
 mod list;
 mod node;
+mod overhead;
 mod recommend;
 mod replay;
 mod report;
@@ -49,6 +50,7 @@ pub(crate) fn run(cli: Cli) -> Result<u8> {
         Command::Engines(args) => engines::engines(&args),
         Command::Workload(args) => workload::workload(&args),
         Command::Explain(args) => explain::explain(&args),
+        Command::Overhead(args) => overhead::measure_overhead(&args),
         Command::Sim(args) => sim::sim(&args),
         Command::Node(args) => node::serve(&args),
         Command::EngineHost(args) => engine_host::serve(&args),

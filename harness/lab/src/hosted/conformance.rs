@@ -10,7 +10,8 @@ use crate::oracle::digest_parquet;
 use arrow::array::{Int64Array, RecordBatch};
 use arrow::datatypes::{DataType, Field, Schema};
 use bench_model::{
-    Aggregate, Check, ClusterSpec, Dataset, EngineSetup, Family, Format, Program, Query, Step, Table, Tuning, Workload,
+    Aggregate, Check, ClusterSpec, Dataset, EngineSetup, Family, Format, Nanos, Probe, Program, Query, Step, Table,
+    Tuning, Workload,
 };
 use parquet::arrow::ArrowWriter;
 use serde::Serialize;
@@ -145,6 +146,7 @@ impl<'a> Judge<'a> {
                 other => Err(format!("`program` or `unsupported` was expected, not {}", shown(&other))),
             });
         self.rule("a program that is wrong is refused as such", wrong);
+        self.probing(&mut talk);
         let again = talk.expect(load(), ANSWER, |reply| fits(reply == &Reply::Loaded));
         let again = again.and_then(|()| talk.expect(run(query), ANSWER, is_ran));
         self.rule("it goes on after a failure, and tables can be loaded again", again);
@@ -153,6 +155,33 @@ impl<'a> Judge<'a> {
         let left = talk.nothing_left();
         self.rule("after `stop` nothing that it started is left", left);
         Ok(())
+    }
+
+    /// Asks for a probe, which a driver may have nothing for.
+    fn probing(&mut self, talk: &mut Talk<'_>) {
+        const RULE: &str = "a `probe` is answered by its samples, or refused as `unsupported`";
+        let probe = Probe::RoundTrip { count: 3 };
+        let asked = Instant::now();
+        match talk.ask(Request::Probe(probe), START) {
+            Ok(Reply::Failed { kind: FailureKind::Unsupported, message, .. }) => {
+                let kept = if message.is_empty() { Err("it does not say why".to_owned()) } else { Ok(()) };
+                self.rule(RULE, kept);
+            }
+            Ok(Reply::Probed { samples_ns }) => {
+                let (all, passed) = (samples_ns.iter().copied().sum::<Nanos>(), asked.elapsed());
+                let kept = match samples_ns.len() {
+                    n if n != probe.samples() => Err(format!("{n} samples instead of {}", probe.samples())),
+                    _ if u128::from(all.get()) > passed.as_nanos() => {
+                        Err(format!("its samples take {all}, more than the {passed:.1?} that passed"))
+                    }
+                    _ => Ok(()),
+                };
+                self.rule(RULE, kept);
+            }
+            other => {
+                self.rule(RULE, Err(described(other)));
+            }
+        }
     }
 
     /// Runs and digests the first kind of query that it has; none if it has none.
@@ -197,6 +226,10 @@ impl<'a> Judge<'a> {
             (
                 "an unknown field is refused, or ends the process",
                 r#"{"id":3,"body":{"load":{"datasets":[],"hurry":true}}}"#,
+            ),
+            (
+                "an unknown kind of probe is refused, or ends the process",
+                r#"{"id":3,"body":{"probe":{"kind":"hurry","count":1}}}"#,
             ),
             ("a line that is no JSON is refused, or ends the process", "hurry"),
         ] {

@@ -7,6 +7,7 @@
 //! | `serve` | the child's side, for engines of this repository |
 //! | `session` | the parent's side: one request at a time, never a hang |
 //! | `keeper` | the parent of what products leave behind |
+//! | `memory` | what the processes of an engine hold |
 //! | `process` | spawning, watching and killing the child |
 //! | `provider` | engines for the runner, one process each |
 //! | `conformance` | whether a driver keeps to the protocol |
@@ -14,6 +15,7 @@
 
 mod conformance;
 mod keeper;
+mod memory;
 mod process;
 mod provider;
 mod scratch;

@@ -2,8 +2,8 @@
 
 use super::session::{HostedEngine, HostedSession, Origin};
 use crate::cluster::remove_leftovers;
-use crate::live::{Digested, EngineProvider, EngineSpec, Failure, Keep, Limits, LiveEngine, Measured};
-use bench_model::{Check, ClusterSpec, Dataset, EngineSetup, FaultOutcome, FaultPlan, Workload};
+use crate::live::{Digested, EngineProvider, EngineSpec, Failure, Keep, Limits, LiveEngine, Measured, Probed};
+use bench_model::{Bytes, Check, ClusterSpec, Dataset, EngineSetup, FaultOutcome, FaultPlan, Probe, Workload};
 use std::ffi::OsString;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -139,6 +139,14 @@ impl LiveEngine for Hosted {
 
     fn explain(&mut self, workload: &Workload, analyze: bool, limits: &Limits<'_>) -> Result<String, Failure> {
         self.session.explain(workload, analyze, limits)
+    }
+
+    fn probe(&mut self, probe: &Probe, stop: &AtomicBool) -> Result<Probed, Failure> {
+        self.session.probe(probe, stop)
+    }
+
+    fn memory(&self) -> Option<Bytes> {
+        self.session.memory()
     }
 
     fn is_alive(&mut self) -> bool {

@@ -165,6 +165,12 @@ impl Server<'_> {
                 let explanation = guarded(|| session.explain(&workload, analyze))?;
                 Ok(Reply::Explained { text: explanation.text })
             }
+            Request::Probe(probe) => {
+                self.held = None;
+                let stop = self.stop_flag_for(id);
+                let session = started(&mut self.session)?;
+                Ok(Reply::Probed { samples_ns: guarded(|| session.probe(&probe, &stop))? })
+            }
             Request::Stop => {
                 self.held = None;
                 self.session = None;

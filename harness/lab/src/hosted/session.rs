@@ -2,13 +2,14 @@
 //!
 //! Long because: every request, its patience and how it may end are one conversation.
 
+use super::memory::held_by;
 use super::process::{Heard, Process};
 use super::wire::{Envelope, FailureKind, PROTOCOL, Ran, Reply, Request, WireDataset, WireSetup};
 use crate::counters::Window;
-use crate::live::{Digested, Failure, Keep, Limits, Measured};
+use crate::live::{Digested, Failure, Keep, Limits, Measured, Probed};
 use crate::machine::Cgroup;
 use crate::oracle::{DigestFileError, digest_parquet};
-use bench_model::{Check, ClusterSpec, Dataset, EngineSetup, FaultOutcome, FaultPlan, Workload};
+use bench_model::{Bytes, Check, ClusterSpec, Dataset, EngineSetup, FaultOutcome, FaultPlan, Probe, Workload};
 use std::ffi::OsString;
 use std::path::Path;
 use std::sync::Arc;
@@ -25,6 +26,8 @@ const ARM_PATIENCE: Duration = Duration::from_secs(120);
 const DIGEST_PATIENCE: Duration = Duration::from_secs(3600);
 /// How long dropping an answer may take.
 const DISCARD_PATIENCE: Duration = Duration::from_secs(60);
+/// How long a probe may take.
+const PROBE_PATIENCE: Duration = Duration::from_secs(600);
 /// How long a polite process may take to say goodbye.
 const STOP_PATIENCE: Duration = Duration::from_secs(2);
 /// How long a product may: a virtual machine and its workers have something to end.
@@ -245,6 +248,36 @@ impl HostedSession {
             Reply::Explained { text } => Ok(text),
             other => Err(self.unexpected("explain", &other)),
         }
+    }
+
+    /// Does work that does nothing and times it, in the engine's process.
+    ///
+    /// # Errors
+    /// See [`Failure`]. A number of samples that the probe does not give breaks the protocol, and so does more time than passed.
+    pub fn probe(&mut self, probe: &Probe, stop: &AtomicBool) -> Result<Probed, Failure> {
+        let window = Window::open(self.process.pid(), &self.cgroup);
+        let started = Instant::now();
+        let reply = self.ask("probe", Request::Probe(*probe), PROBE_PATIENCE, stop);
+        let elapsed_ns = u64::try_from(started.elapsed().as_nanos()).unwrap_or(u64::MAX);
+        let (_, interference) = window.close();
+        let samples = match reply? {
+            Reply::Probed { samples_ns } => samples_ns,
+            other => return Err(self.unexpected("probe", &other)),
+        };
+        let all: u64 = samples.iter().fold(0, |sum, sample| sum.saturating_add(sample.get()));
+        if samples.len() != probe.samples() || all > elapsed_ns {
+            let why =
+                format!("{} samples of {all} ns in all, for {} in {elapsed_ns} ns", samples.len(), probe.samples());
+            return Err(self.broken("probe", why));
+        }
+        Ok(Probed { samples, contamination: interference.record() })
+    }
+
+    /// Memory that the processes of the engine hold: pages that several of them share count once. Absent where the system
+    /// does not tell of every one of them, or the engine is on other machines.
+    #[must_use]
+    pub fn memory(&self) -> Option<Bytes> {
+        if self.is_elsewhere { None } else { held_by(self.process.pid()) }
     }
 
     /// Ends the process politely, and by force if that takes longer than a moment.

@@ -6,8 +6,8 @@ use arrow::datatypes::{Schema, SchemaRef};
 use arrow::ipc::reader::StreamReader;
 use arrow::ipc::writer::StreamWriter;
 use bench_model::{
-    Bytes, Check, ClusterSpec, Dataset, Digest, EngineError, EngineSetup, FaultOutcome, FaultPlan, Format, SpanReport,
-    Table, Tuning, Workload,
+    Bytes, Check, ClusterSpec, Dataset, Digest, EngineError, EngineSetup, FaultOutcome, FaultPlan, Format, Nanos,
+    Probe, SpanReport, Table, Tuning, Workload,
 };
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
@@ -82,6 +82,8 @@ pub enum Request {
         /// Whether to run it as well and tell what changed on the way.
         analyze: bool,
     },
+    /// Do work that does nothing and time it.
+    Probe(Probe),
     /// End the process.
     Stop,
 }
@@ -120,6 +122,11 @@ pub enum Reply {
     Explained {
         /// Text for people.
         text: String,
+    },
+    /// What was timed.
+    Probed {
+        /// In the order the samples were taken.
+        samples_ns: Vec<Nanos>,
     },
     /// The last word.
     Stopped,

@@ -2,7 +2,9 @@
 
 use super::failure::Failure;
 use crate::counters::Usage;
-use bench_model::{Bytes, Check, ClusterSpec, Dataset, Digest, FaultOutcome, FaultPlan, SpanReport, Tuning, Workload};
+use bench_model::{
+    Bytes, Check, ClusterSpec, Dataset, Digest, FaultOutcome, FaultPlan, Nanos, Probe, SpanReport, Tuning, Workload,
+};
 use bench_record::Contamination;
 use std::path::Path;
 use std::sync::Arc;
@@ -80,6 +82,15 @@ pub struct Digested {
     pub check_ns: u64,
 }
 
+/// What a probe gave.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Probed {
+    /// What was timed, in the order it was taken.
+    pub samples: Vec<Nanos>,
+    /// What others did meanwhile; reasons make the samples contaminated ones.
+    pub contamination: Contamination,
+}
+
 /// Starts engines.
 pub trait EngineProvider {
     /// Starts one, in a process of its own where it has one.
@@ -135,6 +146,13 @@ pub trait LiveEngine {
     /// # Errors
     /// See [`Failure`].
     fn explain(&mut self, workload: &Workload, analyze: bool, limits: &Limits<'_>) -> Result<String, Failure>;
+    /// Does work that does nothing and times it.
+    ///
+    /// # Errors
+    /// See [`Failure`].
+    fn probe(&mut self, probe: &Probe, stop: &AtomicBool) -> Result<Probed, Failure>;
+    /// Memory that its processes hold now, if that can be told.
+    fn memory(&self) -> Option<Bytes>;
     /// Whether it can take another request.
     fn is_alive(&mut self) -> bool;
     /// Ends it politely.

@@ -1,10 +1,14 @@
 //! A scripted engine: what each run does is written down beforehand. No processes, no clocks, no sleeps.
 
+#![allow(dead_code, reason = "each test program uses its own part")]
+
 use arrow::array::{ArrayRef, Int64Array, RecordBatch};
-use bench_lab::live::{Digested, EngineProvider, EngineSpec, Failure, Keep, Limits, LiveEngine, Measured};
+use bench_lab::live::{Digested, EngineProvider, EngineSpec, Failure, Keep, Limits, LiveEngine, Measured, Probed};
 use bench_lab::oracle;
 use bench_lab::runner::{OracleEngine, Plan, Twins};
-use bench_model::{Check, Dataset, Digest, Family, FaultOutcome, FaultPlan, Program, Query, Tuning, Workload};
+use bench_model::{
+    Bytes, Check, Dataset, Digest, Family, FaultOutcome, FaultPlan, Nanos, Probe, Program, Query, Tuning, Workload,
+};
 use bench_record::{Contamination, Protocol};
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, VecDeque};
@@ -182,6 +186,22 @@ impl LiveEngine for FakeLive {
 
     fn explain(&mut self, workload: &Workload, _analyze: bool, _limits: &Limits<'_>) -> Result<String, Failure> {
         Ok(workload.name.clone())
+    }
+
+    fn probe(&mut self, probe: &Probe, _stop: &AtomicBool) -> Result<Probed, Failure> {
+        self.log.borrow_mut().push(format!("probe {} {}", self.engine, probe.kind()));
+        match self.engine.as_str() {
+            "bare" => Err(Failure::Unsupported("it has no tasks".into())),
+            "frail" => {
+                self.alive = false;
+                Err(Failure::Panicked("at the first task".into()))
+            }
+            _ => Ok(Probed { samples: vec![Nanos::new(1_000); probe.samples()], ..Probed::default() }),
+        }
+    }
+
+    fn memory(&self) -> Option<Bytes> {
+        (self.engine != "bare").then(|| Bytes::new(64 << 20))
     }
 
     fn is_alive(&mut self) -> bool {

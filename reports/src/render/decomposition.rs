@@ -1,0 +1,194 @@
+//! Where a product's time goes, and styles beside their products.
+
+use super::layout::{Block, Kind, Row, Sheet, Tone};
+use super::scale::{Scale, percent, ratio};
+use super::wording::{column, cores, or_dash, range, ratio_text};
+use crate::comparison::{Anchor, AnchorCause, Decomposition, FamilyReport, TimePart};
+
+pub(super) fn blocks(family: &FamilyReport) -> Vec<Block> {
+    let name = family.family.name();
+    let mut blocks = Vec::new();
+    if !family.decomposition.is_empty() {
+        blocks.push(Block::Heading(3, format!("{name}: where the time of products goes")));
+        blocks.push(parts_sheet(&family.decomposition));
+        blocks.extend(family.decomposition.iter().flat_map(said));
+        blocks.push(Block::Text(method(&family.decomposition)));
+    }
+    if !family.anchors.is_empty() {
+        blocks.push(Block::Heading(3, format!("{name}: styles beside the products of the same architecture")));
+        blocks.push(anchors_sheet(&family.anchors));
+        blocks.extend(family.anchors.iter().filter_map(explained).map(Block::Item));
+        blocks.extend(family.anchors.iter().filter_map(|a| left_out(&a.product, a.apart)).map(Block::Item));
+        if family.decomposition.is_empty() {
+            blocks.push(Block::Item(
+                "how much of it is the kernel's work is not known: no product, its style and datafusion-1t completed the same \
+                 workloads in one run; name all three under --engines"
+                    .to_owned(),
+            ));
+        }
+    }
+    blocks
+}
+
+fn parts_sheet(all: &[Decomposition]) -> Block {
+    let parts = |d: &Decomposition| [d.wall, d.kernel, d.architecture, d.runtime];
+    let sizes = all.iter().flat_map(parts).map(|p| p.wall_ns.abs());
+    let scale = Scale::time(sizes);
+    let rows = all.iter().flat_map(|d| {
+        let spread = format!("CPU of {} / {}", d.single_thread, cores(d.cores));
+        let named = [
+            ("in all", "wall time".to_owned(), d.wall),
+            ("kernel work", spread, d.kernel),
+            ("architecture", format!("{} beyond that", d.style), d.architecture),
+            ("runtime", format!("beyond {}", d.style), d.runtime),
+        ];
+        named.map(|(part, measured, time)| Row {
+            tone: Tone::Plain,
+            cells: vec![
+                d.product.clone(),
+                part.to_owned(),
+                measured,
+                scale.show(time.wall_ns),
+                or_dash(time.wall_ns_interval, |i| range(i, |ns| scale.show(ns))),
+                percent(time.share),
+            ],
+        })
+    });
+    Block::Sheet(Sheet {
+        rows: rows.collect(),
+        columns: vec![
+            column("product", Kind::Name),
+            column("part", Kind::Words),
+            column("measured as", Kind::Words),
+            column(scale.unit, Kind::Number),
+            column("95 % interval", Kind::Number),
+            column("%", Kind::Number),
+        ],
+    })
+}
+
+/// The parts in a sentence, and what a reader must know of them.
+fn said(d: &Decomposition) -> Vec<Block> {
+    let disturbed = d.contaminated.then(|| format!("{}: contaminated trials had to be counted", d.product));
+    [Some(sentence(d)), disturbed, left_out(&d.product, d.apart)].into_iter().flatten().map(Block::Item).collect()
+}
+
+fn sentence(d: &Decomposition) -> String {
+    let over = format!("{} of {} workloads", d.common, d.cases);
+    let architecture = match sign(d.architecture) {
+        Sign::More => format!("{} is what its architecture costs", time(d.architecture.wall_ns)),
+        Sign::Less => format!("{} needs {} less than that", d.style, time(-d.architecture.wall_ns)),
+        Sign::Nothing => "what its architecture costs does not show".to_owned(),
+    };
+    let rest = match sign(d.runtime) {
+        Sign::More => format!("{} is its runtime and its own kernels", time(d.runtime.wall_ns)),
+        Sign::Less => format!("its own kernels make up for {} of it", time(-d.runtime.wall_ns)),
+        Sign::Nothing => format!("what is left beyond {} does not show", d.style),
+    };
+    format!(
+        "of the {} of {} over {over}, {} is kernel work, {architecture}, and {rest}",
+        time(d.wall.wall_ns),
+        d.product,
+        time(d.kernel.wall_ns)
+    )
+}
+
+enum Sign {
+    More,
+    Less,
+    Nothing,
+}
+
+/// Nothing is said of a part whose interval holds zero.
+fn sign(part: TimePart) -> Sign {
+    match part.wall_ns_interval {
+        Some(interval) if interval.contains(0.0) => Sign::Nothing,
+        _ if part.wall_ns < 0.0 => Sign::Less,
+        _ => Sign::More,
+    }
+}
+
+/// One time with its unit.
+fn time(ns: f64) -> String {
+    let scale = Scale::time([ns]);
+    format!("{} {}", scale.show(ns), scale.unit)
+}
+
+fn method(all: &[Decomposition]) -> String {
+    let thread = |d: &Decomposition| {
+        format!(
+            "{} takes {}, {} of it CPU time, for {} beside {}",
+            d.single_thread,
+            time(d.single_thread_wall_ns),
+            time(d.single_thread_cpu_ns),
+            workloads(d.common),
+            d.product
+        )
+    };
+    let threads: Vec<String> = all.iter().map(thread).collect();
+    format!(
+        "Sums of medians over the workloads that a product, its style and the single thread all completed in the same \
+         interleaved runs. Kernel work: the single thread's CPU time, spread evenly over the cores ({}). Architecture: the \
+         style's wall time beyond that. Runtime: the product's wall time beyond its style's.",
+        threads.join("; ")
+    )
+}
+
+fn left_out(product: &str, apart: usize) -> Option<String> {
+    let what = workloads(apart);
+    (apart > 0).then(|| format!("{product}: left out, for not all were measured in the same runs: {what}"))
+}
+
+fn workloads(count: usize) -> String {
+    if count == 1 { "1 workload".to_owned() } else { format!("{count} workloads") }
+}
+
+fn anchors_sheet(all: &[Anchor]) -> Block {
+    let share = |share: Option<f64>| or_dash(share, percent);
+    let rows = all.iter().map(|a| {
+        let work = a.style_use.cpu_ns_total.zip(a.product_use.cpu_ns_total);
+        Row {
+            tone: Tone::Plain,
+            cells: vec![
+                format!("{} / {}", a.style, a.product),
+                ratio_text(&a.ratio.total),
+                ratio_text(&a.ratio.geometric_mean),
+                format!("{} of {}", a.ratio.common, a.cases),
+                or_dash(work, |(style, product)| format!("{}x", ratio(style / product))),
+                format!("{} / {}", share(a.style_use.busy_share), share(a.product_use.busy_share)),
+            ],
+        }
+    });
+    Block::Sheet(Sheet {
+        rows: rows.collect(),
+        columns: vec![
+            column("style / product", Kind::Name),
+            column("total", Kind::Words),
+            column("geometric mean", Kind::Words),
+            column("over", Kind::Words),
+            column("cpu", Kind::Number),
+            column("cores busy %", Kind::Number),
+        ],
+    })
+}
+
+/// Why a ratio is outside of what needs no explanation.
+fn explained(a: &Anchor) -> Option<String> {
+    let value = a.ratio.total.value;
+    let (least, most) = (ratio(*Anchor::RANGE.start()), ratio(*Anchor::RANGE.end()));
+    let (fast, slow) = if value < 1.0 { (&a.style, &a.product) } else { (&a.product, &a.style) };
+    let (few, many) = if value < 1.0 { (a.style_use, a.product_use) } else { (a.product_use, a.style_use) };
+    let why = match (a.cause?, few.cpu_ns_total.zip(many.cpu_ns_total), few.busy_share.zip(many.busy_share)) {
+        (AnchorCause::Work, Some((less, more)), _) => format!(
+            "mostly work: {slow} uses {} times the CPU time ({} against {})",
+            ratio(more / less),
+            time(more),
+            time(less)
+        ),
+        (AnchorCause::Waiting, _, Some((high, low))) => {
+            format!("mostly waiting: {slow} keeps {} % of its cores busy, {fast} {} %", percent(low), percent(high))
+        }
+        _ => "why is not known: CPU time was not counted".to_owned(),
+    };
+    Some(format!("{} / {}: {}x is outside {least} to {most}; {why}", a.style, a.product, ratio(value)))
+}
