@@ -63,6 +63,19 @@ fn a_twin_is_a_session_of_its_own_in_its_own_arm() {
 }
 
 #[test]
+fn each_family_has_a_twin_of_its_own_where_that_is_asked_for() {
+    let of = |name: &str, family| Workload { family, ..workload(name) };
+    let workloads = vec![of("q", Family::Sql), of("d", Family::Dataframe), of("o", Family::Overhead)];
+    let twins = Twins::ByFamily([(Family::Sql, 1), (Family::Dataframe, 0)].into());
+    let split = Plan { twins, ..plan(workloads, &["a", "b"], 2) };
+    let (observations, _) = check(&split, &Fake::default());
+    let of_twins = observations.iter().filter(|o| o.arm == Arm::Twin);
+    let twins: Vec<_> = of_twins.map(|o| (o.case.workload.as_str(), o.case.engine.as_str())).collect();
+    assert_eq!(twins, [("q", "b"), ("q", "b"), ("d", "a"), ("d", "a")]);
+    assert_eq!((split.trials_total(), observations.len()), (16, 16), "six cases twice, and two twins twice");
+}
+
+#[test]
 fn warm_sessions_stay_and_warm_up_once_per_workload() {
     let fake = Fake::default();
     let warm = Plan { protocol: Protocol::Warm(2), ..plan(vec![workload("q1"), workload("q2")], &["a"], 3) };

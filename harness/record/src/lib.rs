@@ -37,7 +37,7 @@ pub use context::{Build, ClusterContext, DatasetContext, Difference, EngineConte
 pub use error::RecordError;
 pub use journal::{Journal, Resumed, Torn};
 pub use machine::{Machine, NodeMachine};
-pub use observation::{Contamination, Invalid, Observation, Outcome, TrialId};
+pub use observation::{Contamination, FIRST_ANSWER, Invalid, Observation, Outcome, TrialId};
 pub use reader::{MAX_CONTEXT_BYTES, MAX_LINE_BYTES, Run};
 pub use resources::{NetworkBytes, Pressure, PressureOf};
 pub use time::Timestamp;

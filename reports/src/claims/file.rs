@@ -52,9 +52,13 @@ pub struct Subject {
     pub name: String,
     /// The engine in records whose runs decide claims about it.
     pub engine: String,
-    /// The variant of that engine, without limits and accounting: `default`, or switches that differ.
-    #[serde(default = "default_variant")]
-    pub variant: String,
+    /// The variant of that engine, without limits and accounting: `default`, or switches that differ. Where none is given,
+    /// the engine in each of its configurations speaks for it, and they have to agree.
+    #[serde(default)]
+    pub variant: Option<String>,
+    /// What an address of a cluster of it looks like, for commands that run it on several machines.
+    #[serde(default)]
+    pub attach: Option<String>,
     /// The engine style with its architecture. Its runs are shown beside a claim and decide none.
     #[serde(default)]
     pub style: Option<String>,
@@ -145,6 +149,33 @@ pub struct At {
     /// This protocol.
     #[serde(default)]
     pub protocol: Option<Protocol>,
+    /// Of a cost: who runs the engine.
+    #[serde(default)]
+    pub deployment: Option<Deployment>,
+}
+
+/// Who runs an engine that costs something.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Deployment {
+    /// Oneself, on rented instances.
+    SelfHosted,
+    /// A platform, on instances that are paid for besides.
+    Managed,
+    /// A platform that bills what a job holds.
+    Serverless,
+}
+
+impl Deployment {
+    /// The same in prices.
+    #[must_use]
+    pub const fn priced(self) -> crate::cost::Deployment {
+        match self {
+            Self::SelfHosted => crate::cost::Deployment::SelfHosted,
+            Self::Managed => crate::cost::Deployment::Managed,
+            Self::Serverless => crate::cost::Deployment::Serverless,
+        }
+    }
 }
 
 /// What is measured.
@@ -165,7 +196,7 @@ pub enum Metric {
     StartUp,
     /// From the intended send time of an event to its result.
     Latency,
-    /// Money.
+    /// Money for a terabyte processed, from times and a price book.
     Cost,
 }
 
@@ -177,7 +208,8 @@ impl Metric {
             Self::Wall => Some(|o| o.wall_ns),
             Self::Cpu => Some(|o| o.cpu_ns),
             Self::MemoryPeak => Some(|o| o.rss_bytes_peak),
-            Self::Spilled => Some(|o| o.spilled_bytes),
+            // A byte more than was counted: nothing at all is a measurement, and a ratio to it has to be a number.
+            Self::Spilled => Some(|o| o.spilled_bytes.map(|bytes| bytes.saturating_add(1))),
             Self::MemoryIdle | Self::StartUp | Self::Latency | Self::Cost => None,
         }
     }
@@ -295,6 +327,9 @@ pub enum Unit {
     /// Thousands of millions of bytes.
     #[serde(rename = "GB")]
     Gigabytes,
+    /// US dollars for 10^12 bytes processed.
+    #[serde(rename = "USD/TB")]
+    DollarsPerTerabyte,
 }
 
 impl Unit {
@@ -307,17 +342,25 @@ impl Unit {
             Self::Minutes => "min",
             Self::Megabytes => "MB",
             Self::Gigabytes => "GB",
+            Self::DollarsPerTerabyte => "USD/TB",
         }
     }
 
-    /// How many nanoseconds or bytes it is.
+    /// How many nanoseconds, bytes or dollars it is.
     #[must_use]
     pub const fn size(self) -> f64 {
         match self {
             Self::Milliseconds | Self::Megabytes => 1e6,
             Self::Seconds | Self::Gigabytes => 1e9,
             Self::Minutes => 60e9,
+            Self::DollarsPerTerabyte => 1.0,
         }
+    }
+
+    /// Whether it measures money.
+    #[must_use]
+    pub const fn is_money(self) -> bool {
+        matches!(self, Self::DollarsPerTerabyte)
     }
 
     /// Whether it measures time.
@@ -370,7 +413,7 @@ impl ClaimsFile {
     #[must_use]
     pub fn would_test(&self) -> Vec<String> {
         let of_claim = |c: &Claim| {
-            let tests = c.test.iter().flat_map(|t| super::select::commands(self, t));
+            let tests = c.test.iter().flat_map(|t| super::command::commands(self, t));
             c.run.iter().cloned().chain(tests).collect::<Vec<_>>()
         };
         self.claim.iter().flat_map(of_claim).collect()

@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `products` | synthetic runs of products and styles |
 //! | `cited` | the claims that come with the program, row by row |
+//! | `costs` | claims on costs, at the prices of a book |
 //! | `verdicts` | which evidence leads to which verdict |
 //! | `files` | claims files that are refused, and how |
 //! | `formats` | every format, whole, and nothing in it obeyed |
@@ -14,6 +15,7 @@
 mod fixture;
 
 mod cited;
+mod costs;
 mod files;
 mod formats;
 mod products;
