@@ -7,6 +7,7 @@
 //! | module | idea |
 //! |---|---|
 //! | `file` | a claims file as data, read strictly |
+//! | `metric` | what is measured, in which unit, and who runs what costs something |
 //! | `raw` | a test as it is written: one key per relation |
 //! | `check` | what its types cannot say: ids, subjects, numbers |
 //! | `built_in` | the claims that come with the program |
@@ -31,6 +32,7 @@ mod examine;
 mod file;
 mod glob;
 mod html;
+mod metric;
 mod price;
 mod raw;
 mod relate;
@@ -40,11 +42,12 @@ mod verdict;
 
 pub use assess::{AssessError, assess, assess_priced};
 pub use built_in::{EXAMPLE, built_in};
-pub use file::{At, Claim, ClaimsFile, Deployment, Kind, Metric, Relation, Rule, Source, Subject, Test, Tier, Unit};
+pub use file::{At, Claim, ClaimsFile, Kind, Relation, Rule, Source, Subject, Test, Tier};
 pub use html::{STYLE, fragment as html, page};
+pub use metric::{Deployment, Metric, Unit};
 pub use report::{
-    AssessedClaim, AssessedTest, CLAIMS_SCHEMA, ClaimVerdict, ClaimsGroup, ClaimsReport, Compared, Configuration, Counts,
-    Evidence, Link, Remove, SourceUsed,
+    AssessedClaim, AssessedTest, CLAIMS_SCHEMA, ClaimVerdict, ClaimsGroup, ClaimsReport, Compared, Configuration,
+    Counts, Evidence, Link, Remove, SourceUsed,
 };
 
 pub(crate) use command::{ATTACHED, attached, quoted};

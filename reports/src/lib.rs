@@ -38,5 +38,6 @@ pub use comparison::{
     Ratio, ScalingPoint, ScalingSeries, SpanBreakdown, Table, Total, TotalRatio, Verdict, WeakPoint, WeakScaling,
     WeakSeries, WorkloadEffect, WorkloadReport,
 };
+pub use plain::plain;
 pub use render::{Format, FormatError, Ink, Section, WIDTH, escape, html, render};
 pub use rows::{Rows, arrow_file, csv, rows};

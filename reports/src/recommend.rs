@@ -40,6 +40,9 @@ use crate::comparison::Contestant;
 use crate::render::{Format, Ink};
 use bench_record::Run;
 
+/// How much text the table set of a name stands for; none of one that nobody here made.
+pub type TextBytes<'a> = dyn Fn(&str) -> Option<u64> + 'a;
+
 /// What a recommendation is for.
 #[derive(Clone, Copy)]
 pub struct Question<'a> {
@@ -54,7 +57,7 @@ pub struct Question<'a> {
     /// Engines that have a product's architecture and not its code.
     pub styles: &'a [&'a str],
     /// How much text the table set of a name stands for, which is how `data_bytes` counts; none where nobody can say.
-    pub text_bytes: Option<&'a dyn Fn(&str) -> Option<u64>>,
+    pub text_bytes: Option<&'a TextBytes<'a>>,
 }
 
 /// What it costs to keep an engine running.

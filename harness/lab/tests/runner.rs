@@ -5,6 +5,7 @@ mod fake;
 
 use bench_lab::live::Failure;
 use bench_lab::runner::{Plan, RunError, RunEvent, RunSummary, Sink, Twins, run};
+use bench_model::{Family, Workload};
 use bench_record::{Arm, Observation, Outcome, Protocol};
 use fake::{Act, Fake, plan, right, unanswered, workload};
 use proptest::prelude::*;

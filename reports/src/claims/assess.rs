@@ -1,15 +1,16 @@
 //! Claims files and runs to a [`ClaimsReport`].
 
 use super::ClaimsError;
+use super::command::commands;
 use super::examine::{Draft, examine};
-use super::file::{Claim, ClaimsFile, Metric, Test};
+use super::file::{Claim, ClaimsFile, Test};
+use super::metric::Metric;
 use super::price::costs;
 use super::relate::DraftCompared;
 use super::report::{
     AssessedClaim, AssessedTest, CLAIMS_SCHEMA, ClaimVerdict, ClaimsGroup, ClaimsReport, Compared, Configuration,
     Counts, Evidence, Remove, SourceUsed,
 };
-use super::command::commands;
 use super::select::{conditions, select, unrecorded};
 use super::verdict::{Configured, finding, holm, of_configurations, of_table, of_tables, of_tests};
 use crate::compare::CompareError;

@@ -1,7 +1,8 @@
 //! What the types of a claims file cannot say.
 
 use super::command::is_run;
-use super::file::{Claim, ClaimsFile, Metric, Relation, Rule, Test, Tier};
+use super::file::{Claim, ClaimsFile, Relation, Rule, Test, Tier};
+use super::metric::Metric;
 use std::collections::BTreeSet;
 
 /// The version of the format that is read.
@@ -125,7 +126,9 @@ fn test(file: &ClaimsFile, test: &Test) -> Result<(), Wrong> {
         {
             wrong("`low` must be above 0 and below `high`")
         }
-        Relation::Range { unit, .. } if unit.is_time() != test.metric.is_time() || unit.is_money() != (test.metric == Metric::Cost) => {
+        Relation::Range { unit, .. }
+            if unit.is_time() != test.metric.is_time() || unit.is_money() != (test.metric == Metric::Cost) =>
+        {
             Err((Some(at), format!("{} is not measured in {}", test.metric, unit.name())))
         }
         _ => Ok(()),

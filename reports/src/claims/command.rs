@@ -1,6 +1,7 @@
 //! The commands that would decide a test.
 
-use super::file::{ClaimsFile, Metric, Subject, Test};
+use super::file::{ClaimsFile, Subject, Test};
+use super::metric::Metric;
 use super::select::TUNED;
 use bench_record::Case;
 use std::collections::BTreeSet;
@@ -105,7 +106,8 @@ pub(crate) fn quoted(word: &str) -> String {
 /// Whether a line of a claims file may be shown as a command: it runs this program and nothing else, whatever shell it is
 /// pasted into.
 pub(super) fn is_run(line: &str) -> bool {
-    let safe = |c: char| c.is_ascii_alphanumeric() || matches!(c, ' ' | '-' | '_' | '.' | ',' | '=' | '/' | ':' | '@' | '%');
+    let safe =
+        |c: char| c.is_ascii_alphanumeric() || matches!(c, ' ' | '-' | '_' | '.' | ',' | '=' | '/' | ':' | '@' | '%');
     line.starts_with("bench run ") && line.chars().all(safe)
 }
 

@@ -30,13 +30,20 @@ pub(super) fn completes(members: &[Member<'_, '_>], refuted: &mut Vec<String>, g
         for case in &m.cases {
             match answers(case) {
                 Answers::Right => {}
-                Answers::Wrong => refuted.push(format!("{}, in every one of {} trials, {}", m.name, case.trials.len(), ended(case))),
+                Answers::Wrong => {
+                    refuted.push(format!("{}, in every one of {} trials, {}", m.name, case.trials.len(), ended(case)))
+                }
                 Answers::Open(why) if case.completed() => open.push((why, case.workload.to_owned())),
                 Answers::Open(why) => open.push((why, ended(case))),
             }
         }
         if let Some((why, first)) = open.first() {
-            gaps.push(format!("{}: {} of {} workloads do not tell, as {first} ({why})", m.name, open.len(), asked.len()));
+            gaps.push(format!(
+                "{}: {} of {} workloads do not tell, as {first} ({why})",
+                m.name,
+                open.len(),
+                asked.len()
+            ));
         }
     }
 }

@@ -1,7 +1,8 @@
 //! Recorded cases against one relation: who took part, and what is missing.
 
 use super::complete::completes;
-use super::file::{ClaimsFile, Metric, Relation, Test};
+use super::file::{ClaimsFile, Relation, Test};
+use super::metric::Metric;
 use super::relate::{DraftCompared, relate};
 use super::report::{Compared, Configuration, Link, Remove};
 use super::select::Selection;

@@ -1,6 +1,7 @@
 //! What is said of claims in the end. Serialized, this is the JSON of `bench claims`; [`CLAIMS_SCHEMA`] versions it.
 
-use super::file::{Kind, Metric, Source};
+use super::file::{Kind, Source};
+use super::metric::Metric;
 use crate::stats::Interval;
 use serde::Serialize;
 use std::collections::BTreeMap;

@@ -1,7 +1,8 @@
 //! Which recorded cases a test is about, and at what remove from the claim.
 
-use super::file::{At, ClaimsFile, Metric, Subject, Test};
+use super::file::{At, ClaimsFile, Subject, Test};
 use super::glob;
+use super::metric::Metric;
 use super::report::{Configuration, Remove};
 use crate::compare::evidence::{Tested, TestedCase};
 use crate::comparison::Contestant;
@@ -69,11 +70,9 @@ pub(super) fn select<'t, 'a>(file: &ClaimsFile, test: &Test, tables: &'t [Tested
                 let members: Vec<_> = subjects.iter().map(member).collect();
                 let found_of = |(_, who): &&(String, Vec<usize>)| !who.is_empty();
                 // Subjects that name their variant are the same in every configuration: they alone are no second one.
-                let differs = |(name, _): &(String, Vec<usize>)| {
-                    file.subject.get(name).is_some_and(|s| s.variant.is_none())
-                };
-                let again = configuration == Configuration::Tuned
-                    && !members.iter().filter(found_of).any(differs);
+                let differs =
+                    |(name, _): &(String, Vec<usize>)| file.subject.get(name).is_some_and(|s| s.variant.is_none());
+                let again = configuration == Configuration::Tuned && !members.iter().filter(found_of).any(differs);
                 if again || members.iter().filter(found_of).count() < needed {
                     continue;
                 }

@@ -174,7 +174,11 @@ mod tests {
         assert_eq!(said(&[open, yes]), (yes, "why supported; 1 other table is inconclusive".to_owned()));
         assert_eq!(said(&[no, open, open]), (no, "why contradicted; 2 other tables are inconclusive".to_owned()));
         let (verdict, why) = said(&[no, open, yes]);
-        assert_eq!((verdict, why.contains("do not agree: 1 support it, 1 contradict it, 1 are")), (open, true), "{why}");
+        assert_eq!(
+            (verdict, why.contains("do not agree: 1 support it, 1 contradict it, 1 are")),
+            (open, true),
+            "{why}"
+        );
     }
 
     #[test]

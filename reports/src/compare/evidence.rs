@@ -274,15 +274,9 @@ pub(crate) struct Pairing {
     pub(crate) p: (f64, f64),
 }
 
-/// Compares samples of the same workloads pair by pair. Of one workload alone, its variation is part of the noise. None of
-/// none, or where a ratio is no number.
+/// Compares samples of the same workloads pair by pair. None of none, or where a ratio is no number.
 pub(crate) fn pairing(pairs: &[(Sample, Sample)], floor: Option<f64>) -> Option<Pairing> {
     let borrowed: Vec<(&Sample, &Sample)> = pairs.iter().map(|(a, b)| (a, b)).collect();
-    let variation = match borrowed.as_slice() {
-        [(a, b)] => [a.cv, b.cv].into_iter().flatten().reduce(f64::max),
-        _ => None,
-    };
-    let floor = [floor, variation].into_iter().flatten().reduce(f64::max);
     let ratio = total_ratio(&borrowed, floor)?;
     let (total, mean) = (ratio.total.value, ratio.geometric_mean.value);
     if !(total.is_finite() && mean.is_finite() && total > 0.0 && mean > 0.0) {

@@ -97,67 +97,101 @@ fn is_as_near(a: &Fit<'_>, b: &Fit<'_>) -> bool {
     a.0 == b.0 && (a.1 - b.1).abs() < 1e-9
 }
 
+/// Everything that was measured of the mix, by ground.
+struct Measured<'q, 't, 'a> {
+    question: &'q Question<'q>,
+    all: Vec<Arena<'t, 'a>>,
+}
+
+/// How much of the mix a ground has, and how near: more is better but for the second.
+#[derive(Clone, Copy)]
+struct Reach<'t> {
+    compared: usize,
+    measured: usize,
+    far: f64,
+    met: usize,
+    last: &'t str,
+}
+
+impl Reach<'_> {
+    /// Best first.
+    fn compare(&self, other: &Self) -> std::cmp::Ordering {
+        let covers = (other.compared, other.measured).cmp(&(self.compared, self.measured));
+        let near = self.far.total_cmp(&other.far);
+        covers.then(near).then(other.met.cmp(&self.met)).then(other.last.cmp(self.last))
+    }
+
+    fn is_equal(&self, other: &Self) -> bool {
+        (self.compared, self.measured) == (other.compared, other.measured) && (self.far - other.far).abs() < 1e-9
+    }
+}
+
+impl<'t, 'a> Measured<'_, 't, 'a> {
+    /// The arena of a family that fits best, on one ground or on any.
+    fn best(&self, family: &str, ground: Option<&Ground>) -> Option<&Arena<'t, 'a>> {
+        let of = self.all.iter().filter(|a| a.family == family && ground.is_none_or(|g| *g == a.ground));
+        of.min_by(|a, b| compare(&fit(self.question, a), &fit(self.question, b)))
+    }
+
+    /// What a ground has of the mix.
+    fn on(&self, ground: &Ground) -> Vec<&Arena<'t, 'a>> {
+        self.question.mix.shares().filter_map(|(family, _)| self.best(family, Some(ground))).collect()
+    }
+
+    fn reach(&self, arenas: &[&Arena<'t, 'a>]) -> Reach<'t> {
+        let fits: Vec<Fit<'t>> = arenas.iter().map(|a| fit(self.question, a)).collect();
+        Reach {
+            compared: fits.iter().filter(|f| !f.0).count(),
+            measured: fits.len(),
+            far: fits.iter().map(|f| f.1).sum(),
+            met: fits.iter().map(|f| f.2).sum(),
+            last: fits.iter().map(|f| f.3).max().unwrap_or_default(),
+        }
+    }
+
+    /// A ground's own arenas, and from elsewhere what it lacks.
+    fn filled(&self, own: &[&Arena<'t, 'a>]) -> Vec<Arena<'t, 'a>> {
+        let of = |family: &str| own.iter().copied().find(|a| a.family == family).or_else(|| self.best(family, None));
+        self.question.mix.shares().filter_map(|(family, _)| of(family).cloned()).collect()
+    }
+}
+
 /// The ground on which most of the mix was measured, of equal ones the nearest to the question, then the one where most
 /// met, then the one measured last; what that leaves out is taken from the nearest runs elsewhere. The order in which
 /// folders are given decides nothing.
 pub(super) fn choose<'t, 'a>(question: &Question<'_>, tables: &'t [Tested<'a>]) -> Choice<'t, 'a> {
-    let all: Vec<Arena<'t, 'a>> =
-        question.mix.shares().flat_map(|(f, share)| tables.iter().flat_map(move |t| arenas(t, f, share))).collect();
-    let best = |family: &str, ground: Option<&Ground>| {
-        let of = all.iter().filter(|a| a.family == family && ground.is_none_or(|g| *g == a.ground));
-        of.min_by(|a, b| compare(&fit(question, a), &fit(question, b)))
-    };
-    let on = |ground: &Ground| -> Vec<&Arena<'t, 'a>> {
-        question.mix.shares().filter_map(|(family, _)| best(family, Some(ground))).collect()
-    };
-    let sum = |arenas: &[&Arena<'t, 'a>]| {
-        let fits: Vec<Fit<'_>> = arenas.iter().map(|a| fit(question, a)).collect();
-        let compared = fits.iter().filter(|f| !f.0).count();
-        let far: f64 = fits.iter().map(|f| f.1).sum();
-        let met: usize = fits.iter().map(|f| f.2).sum();
-        let last = fits.iter().map(|f| f.3).max().unwrap_or_default();
-        ((usize::MAX - compared, usize::MAX - fits.len()), far, met, last)
-    };
-    let grounds: BTreeSet<&Ground> = all.iter().map(|a| &a.ground).collect();
-    let mut ranked: Vec<(&Ground, Vec<&Arena<'t, 'a>>)> = grounds.into_iter().map(|g| (g, on(g))).collect();
-    ranked.sort_by(|(_, a), (_, b)| {
-        let ((ours, far, met, last), (theirs, their_far, their_met, their_last)) = (sum(a), sum(b));
-        ours.cmp(&theirs).then(far.total_cmp(&their_far)).then(their_met.cmp(&met)).then(their_last.cmp(last))
-    });
-    let Some((ground, first)) = ranked.first() else {
+    let all = question.mix.shares().flat_map(|(f, share)| tables.iter().flat_map(move |t| arenas(t, f, share)));
+    let measured = Measured { question, all: all.collect() };
+    let grounds: BTreeSet<&Ground> = measured.all.iter().map(|a| &a.ground).collect();
+    let mut ranked: Vec<Vec<&Arena<'t, 'a>>> = grounds.into_iter().map(|g| measured.on(g)).collect();
+    ranked.sort_by(|a, b| measured.reach(a).compare(&measured.reach(b)));
+    let Some((first, others)) = ranked.split_first() else {
         return Choice { arenas: Vec::new(), equals: Vec::new(), unused: Vec::new() };
     };
-    let fill = |own: &[&Arena<'t, 'a>]| -> Vec<Arena<'t, 'a>> {
-        let of = |family: &str| own.iter().copied().find(|a| a.family == family).or_else(|| best(family, None));
-        question.mix.shares().filter_map(|(family, _)| of(family).cloned()).collect()
-    };
-    let chosen = fill(first);
-    let mut equals = Vec::new();
-    let mut whole: Vec<&Ground> = vec![ground];
-    for (other, own) in ranked.iter().skip(1) {
-        let ((ours, far, ..), (theirs, their_far, ..)) = (sum(first), sum(own));
-        if ours == theirs && (far - their_far).abs() < 1e-9 {
-            equals.push(fill(own));
-            whole.push(other);
-        }
-    }
-    let mut unused = Vec::new();
-    for arena in &all {
-        let in_place_of = chosen.iter().position(|c| c.family == arena.family);
-        let Some((at, taken)) = in_place_of.and_then(|i| Some((i, chosen.get(i)?))).filter(|(_, c)| !c.is(arena)) else {
+    let chosen = measured.filled(first);
+    let reach = measured.reach(first);
+    let equals =
+        others.iter().filter(|own| reach.is_equal(&measured.reach(own))).map(|own| measured.filled(own)).collect();
+    beside(question, &measured.all, Choice { arenas: chosen, equals, unused: Vec::new() })
+}
+
+/// Adds every arena that was not chosen: as one that could stand in its family's place, or as one that counts for nothing.
+fn beside<'t, 'a>(question: &Question<'_>, all: &[Arena<'t, 'a>], mut choice: Choice<'t, 'a>) -> Choice<'t, 'a> {
+    for arena in all {
+        let Some(at) = choice.arenas.iter().position(|c| c.family == arena.family) else { continue };
+        let Some(taken) = choice.arenas.get(at).filter(|taken| !taken.is(arena)) else { continue };
+        if choice.equals.iter().flatten().any(|e| e.is(arena)) {
             continue;
-        };
-        let is_equal = is_as_near(&fit(question, arena), &fit(question, taken));
-        let in_an_equal = equals.iter().flatten().any(|e| e.is(arena));
-        if is_equal && !in_an_equal {
-            let mut other = chosen.clone();
+        }
+        if is_as_near(&fit(question, arena), &fit(question, taken)) {
+            let mut other = choice.arenas.clone();
             other.get_mut(at).into_iter().for_each(|slot| *slot = arena.clone());
-            equals.push(other);
-        } else if !in_an_equal {
-            unused.push((arena.clone(), why_not(question, arena, taken)));
+            choice.equals.push(other);
+        } else {
+            choice.unused.push((arena.clone(), why_not(question, arena, taken)));
         }
     }
-    Choice { arenas: chosen, equals, unused }
+    choice
 }
 
 fn why_not(question: &Question<'_>, arena: &Arena<'_, '_>, taken: &Arena<'_, '_>) -> String {

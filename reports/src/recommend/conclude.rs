@@ -34,7 +34,8 @@ pub(super) fn answer(
     let mut against = Vec::new();
     for equal in &choice.equals {
         let (other, why) = conclude(&rank(question, equal).ranked, &[]);
-        let news = equal.iter().filter(|a| arenas.iter().all(|c| !std::ptr::eq(c.table, a.table) || c.ground != a.ground));
+        let news =
+            equal.iter().filter(|a| arenas.iter().all(|c| !std::ptr::eq(c.table, a.table) || c.ground != a.ground));
         unused.extend(news.map(|a| left_out(a, &format!("as near as what was taken: {why}"))));
         if other != Answer::NoEvidence && leader(&other) != leader(&answer) {
             against.push(format!("in {}: {why}", folders(equal)));
@@ -99,7 +100,8 @@ fn untuned(claims: &[ClaimsFile], ranked: &[Ranked]) -> Option<String> {
     let is_tuned = |engine: &str| ranked.iter().any(|r| r.engine == format!("{engine}{TUNED}"));
     let others: BTreeSet<&str> = ranked.iter().map(|r| engine_of(&r.engine)).collect();
     let bare: Vec<&str> = others.into_iter().filter(|e| products.contains(e) && !is_tuned(e)).collect();
-    (!bare.is_empty()).then(|| format!("{} is tuned, and {} was measured only as it comes", leader.engine, bare.join(", ")))
+    (!bare.is_empty())
+        .then(|| format!("{} is tuned, and {} was measured only as it comes", leader.engine, bare.join(", ")))
 }
 
 /// `limits` is what keeps an answer from being one to the whole question. Two configurations of one engine do not compete.

@@ -27,7 +27,8 @@ pub(super) fn evidence(question: &Question<'_>, arena: &Arena<'_, '_>) -> Family
 }
 
 fn differs(question: &Question<'_>, arena: &Arena<'_, '_>) -> Option<String> {
-    let found: Vec<String> = [other_data(question, arena), other_nodes(question, arena)].into_iter().flatten().collect();
+    let found: Vec<String> =
+        [other_data(question, arena), other_nodes(question, arena)].into_iter().flatten().collect();
     (!found.is_empty()).then(|| found.join(", "))
 }
 
@@ -64,7 +65,11 @@ pub(super) fn missing(
         }
     }
     products.sort_by(|a, b| a.engine.cmp(&b.engine));
-    question.mix.shares().filter_map(|(family, share)| missing_of(question, &products, arenas, (family, share))).collect()
+    question
+        .mix
+        .shares()
+        .filter_map(|(family, share)| missing_of(question, &products, arenas, (family, share)))
+        .collect()
 }
 
 fn missing_of(

@@ -61,7 +61,11 @@ fn a_cost_is_decided_where_all_that_prices_and_times_may_be_lies_on_one_side() {
         let claim = said(&claimed("self_hosted", from, to), &runs, Some(&prices));
         assert_eq!(claim.verdict, verdict, "{from} to {to}: {}", claim.because);
         let evidence = &claim.tests[0].evidence[0];
-        assert!(evidence.place.contains("(aws)") && evidence.place.contains("measured on 1 node"), "{}", evidence.place);
+        assert!(
+            evidence.place.contains("(aws)") && evidence.place.contains("measured on 1 node"),
+            "{}",
+            evidence.place
+        );
         let compared = &evidence.compared[0];
         assert!(compared.interval.unwrap().low <= compared.value && compared.p.is_none(), "{compared:?}");
         assert_eq!(evidence.links.len(), 2);
@@ -73,7 +77,12 @@ fn without_prices_or_offers_no_claim_on_cost_is_tested() {
     let runs = [run("a", as_claimed())];
     let text = claimed("self_hosted", 1.0, 2.0);
     let claim = said(&text, &runs, None);
-    assert_eq!((claim.verdict, claim.because.contains("add --prices")), (ClaimVerdict::NotTested, true), "{}", claim.because);
+    assert_eq!(
+        (claim.verdict, claim.because.contains("add --prices")),
+        (ClaimVerdict::NotTested, true),
+        "{}",
+        claim.because
+    );
     let others = [run("a", observations(&[("dask", 1.0), ("ray", 2.0)]))];
     let claim = said(&text, &others, Some(&priced(&others)));
     assert_eq!(claim.verdict, ClaimVerdict::NotTested, "{}", claim.because);

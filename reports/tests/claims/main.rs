@@ -6,6 +6,7 @@
 //! | `cited` | the claims that come with the program, row by row |
 //! | `costs` | claims on costs, at the prices of a book |
 //! | `verdicts` | which evidence leads to which verdict |
+//! | `footing` | what evidence has to rest on before it decides |
 //! | `files` | claims files that are refused, and how |
 //! | `formats` | every format, whole, and nothing in it obeyed |
 
@@ -17,6 +18,7 @@ mod fixture;
 mod cited;
 mod costs;
 mod files;
+mod footing;
 mod formats;
 mod products;
 mod verdicts;

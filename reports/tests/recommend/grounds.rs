@@ -106,7 +106,7 @@ fn data_are_as_large_as_their_text_and_not_as_their_files() {
     // Files of 3.5 GiB are nearer to 3 GB than files of 350 MiB, and a gigabyte of text is nearer to it than ten.
     let r = over(3_000_000_000, &[large.clone(), small.clone()]);
     assert_eq!(r.evidence[0].runs, ["a"]);
-    let exact = over(1_000_000_000, &[small.clone()]);
+    let exact = over(1_000_000_000, std::slice::from_ref(&small));
     assert_eq!(exact.answer, Answer::ClearWinner { engine: "spark".into() });
     assert_eq!(exact.evidence[0].differs, None);
     let r = over(3_000_000_000, &[small]);
@@ -121,7 +121,10 @@ fn the_run_that_was_just_given_is_not_advised_again() {
     let small = sized("a", 0, "tpch-sf1", &[("spark", 1.0, 1.0), ("dask", 2.0, 2.0), ("ray", 3.0, 3.0)]);
     let r = over(3_000_000_000, &[small]);
     let missing: Vec<_> = r.missing.iter().map(|m| (m.what.as_str(), m.run.as_deref())).collect();
-    assert!(missing.iter().all(|(what, run)| what.contains("no suite is nearer to it") && run.is_none()), "{missing:?}");
+    assert!(
+        missing.iter().all(|(what, run)| what.contains("no suite is nearer to it") && run.is_none()),
+        "{missing:?}"
+    );
     assert_eq!(missing.len(), 1);
 }
 

@@ -152,7 +152,8 @@ fn rules_that_speak_of_the_mix_are_shown_and_weigh_nothing() {
     let without = recommend(&about(&"sql=1".parse().unwrap()), &[], &runs).unwrap();
     // A rule about an amount of data is not about a question that names none, or more.
     let size = |mix: &str, data_bytes| {
-        let r = recommend(&Question { data_bytes, ..about(&mix.parse().unwrap()) }, &built_in().unwrap(), &runs).unwrap();
+        let r =
+            recommend(&Question { data_bytes, ..about(&mix.parse().unwrap()) }, &built_in().unwrap(), &runs).unwrap();
         r.cited.iter().any(|c| c.id == "rule.dask.size")
     };
     assert_eq!([size("sql=1", None), size("sql=1", Some(1 << 30)), size("sql=1", Some(1 << 44))], [false, true, false]);
@@ -170,7 +171,7 @@ fn a_rule_is_cited_only_where_all_of_its_conditions_hold() {
     let cited = |mix: &str, data_bytes| {
         let mix = mix.parse().unwrap();
         let question = Question { data_bytes, ..about(&mix) };
-        recommend(&question, &[file.clone()], &[run(observations(&CROSSED))]).unwrap().cited.len()
+        recommend(&question, std::slice::from_ref(&file), &[run(observations(&CROSSED))]).unwrap().cited.len()
     };
     assert_eq!(cited("sql=1", Some(1 << 30)), 1);
     assert_eq!([cited("sql=1", None), cited("sql=1", Some(1 << 44)), cited("dataframe=1", Some(1 << 30))], [0, 0, 0]);

@@ -83,6 +83,9 @@ mod tests {
 
     #[test]
     fn table_sets_of_suites_are_as_large_as_their_text() {
-        assert_eq!(["tpch-sf1", "groupby-n10000000", "mine"].map(text_bytes), [Some(1_000_000_000), Some(1_000_000_000), None]);
+        assert_eq!(
+            ["tpch-sf1", "groupby-n10000000", "mine"].map(text_bytes),
+            [Some(1_000_000_000), Some(1_000_000_000), None]
+        );
     }
 }

@@ -60,7 +60,10 @@ pub(super) fn engine_spec(name: &str, resources: &Resources, spans: bool, produc
 
 /// Whether an engine can run a family, and, of a product, whether it is installed.
 pub(super) fn can_run(name: &str, family: Family, products: &Products) -> bool {
-    let is_here = products.catalog.find(name).is_none_or(|product| matches!(products.store.state(product), State::Installed { .. }));
+    let is_here = products
+        .catalog
+        .find(name)
+        .is_none_or(|product| matches!(products.store.state(product), State::Installed { .. }));
     is_here && capabilities(name, products).is_ok_and(|can| can.families.contains(&family))
 }
 

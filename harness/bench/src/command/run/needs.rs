@@ -61,8 +61,9 @@ fn needs(args: &RunArgs, prepared: &Prepared, cores: u32) -> Option<Requirements
         prepared.parts.iter().map(|part| Some((part, demands(part)?))).collect::<Option<_>>()?;
     let all: Vec<Demand> = parts.iter().flat_map(|(_, demands)| demands.iter().copied()).collect();
     let idle = Effort { parallel_passes: 0, single_passes: 0 };
-    let hours =
-        |(part, demands): &(&Part, Vec<Demand>)| bench_suite::requirements_of(demands, effort(args, part, &prepared.products), cores).hours;
+    let hours = |(part, demands): &(&Part, Vec<Demand>)| {
+        bench_suite::requirements_of(demands, effort(args, part, &prepared.products), cores).hours
+    };
     let hours = parts.iter().map(hours).sum();
     Some(Requirements { hours, ..bench_suite::requirements_of(&all, idle, cores) })
 }
@@ -74,7 +75,8 @@ fn effort(args: &RunArgs, part: &Part, products: &Products) -> Effort {
         Protocol::ColdProcess | Protocol::ColdCache => 0,
     };
     let passes = trials(args).saturating_add(warm);
-    let parallel = (part.specs.len() as u32 + u32::from(twins(args, part, products) != Twins::None)).saturating_sub(single);
+    let parallel =
+        (part.specs.len() as u32 + u32::from(twins(args, part, products) != Twins::None)).saturating_sub(single);
     Effort { parallel_passes: passes.saturating_mul(parallel), single_passes: passes.saturating_mul(single) }
 }
 

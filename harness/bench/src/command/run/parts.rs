@@ -154,7 +154,9 @@ fn open(
 fn one_count(args: &RunArgs) -> Result<()> {
     match (args.trials.map(|t| t.get()), args.seed.count.map(|n| n.get())) {
         (Some(trials), Some(seeds)) if trials != seeds => {
-            bail!("--seed names {seeds} seeds, which is one trial for each, and --trials {trials}: leave one of them out")
+            bail!(
+                "--seed names {seeds} seeds, which is one trial for each, and --trials {trials}: leave one of them out"
+            )
         }
         _ => Ok(()),
     }
@@ -226,7 +228,8 @@ mod tests {
     #[test]
     fn the_twin_of_a_family_is_the_first_engine_that_can_run_it() {
         let folder = tempfile::tempdir().unwrap();
-        let mine = "[[engine]]\nname = \"mine\"\nabout = \"x\"\nfamilies = [\"dataframe\"]\ncommand = [\"/bin/true\"]\n";
+        let mine =
+            "[[engine]]\nname = \"mine\"\nabout = \"x\"\nfamilies = [\"dataframe\"]\ncommand = [\"/bin/true\"]\n";
         std::fs::write(folder.path().join("engines.toml"), mine).unwrap();
         let twins = |engines: &str| {
             let at = folder.path().display();
