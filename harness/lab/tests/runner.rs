@@ -1,4 +1,6 @@
 //! Claims about runs: what is measured, repeated, given up, resumed and reported, with scripted engines.
+//!
+//! Long because: every claim about runs is a test, and they share the scripted engines.
 #![expect(clippy::unwrap_used, reason = "a claim fails by panicking")]
 
 mod fake;
