@@ -7,12 +7,17 @@
 //! | module | idea |
 //! |---|---|
 //! | `file` | a claims file as data, read strictly |
+//! | `metric` | what is measured, in which unit, and who runs what costs something |
 //! | `raw` | a test as it is written: one key per relation |
 //! | `check` | what its types cannot say: ids, subjects, numbers |
 //! | `built_in` | the claims that come with the program |
 //! | `glob` | names with `*` and `?` |
 //! | `select` | which recorded cases a test is about, and at what remove |
-//! | `examine` | recorded cases against one relation: ratios, intervals, gaps |
+//! | `command` | the commands that would decide a test |
+//! | `examine` | recorded cases against one relation: who took part, and what is missing |
+//! | `relate` | comparisons: ratios and values with their intervals |
+//! | `complete` | whether answers are right |
+//! | `price` | what recorded work costs, against a claim on cost |
 //! | `verdict` | from comparisons to a verdict, all comparisons of a report together |
 //! | `assess` | a claims file and runs to a [`ClaimsReport`] |
 //! | `report` | what is said in the end, as data |
@@ -21,25 +26,32 @@
 mod assess;
 mod built_in;
 mod check;
+mod command;
+mod complete;
 mod examine;
 mod file;
 mod glob;
 mod html;
+mod metric;
+mod price;
 mod raw;
+mod relate;
 mod report;
 mod select;
 mod verdict;
 
-pub use assess::{AssessError, assess};
+pub use assess::{AssessError, assess, assess_priced};
 pub use built_in::{EXAMPLE, built_in};
-pub use file::{At, Claim, ClaimsFile, Kind, Metric, Relation, Rule, Source, Subject, Test, Tier, Unit};
+pub use file::{At, Claim, ClaimsFile, Kind, Relation, Rule, Source, Subject, Test, Tier};
 pub use html::{STYLE, fragment as html, page};
+pub use metric::{Deployment, Metric, Unit};
 pub use report::{
-    AssessedClaim, AssessedTest, CLAIMS_SCHEMA, ClaimVerdict, ClaimsGroup, ClaimsReport, Compared, Counts, Evidence,
-    Link, Remove, SourceUsed,
+    AssessedClaim, AssessedTest, CLAIMS_SCHEMA, ClaimVerdict, ClaimsGroup, ClaimsReport, Compared, Configuration,
+    Counts, Evidence, Link, Remove, SourceUsed,
 };
 
-pub(crate) use select::{quoted, split};
+pub(crate) use command::{ATTACHED, attached, quoted};
+pub(crate) use select::split;
 pub(crate) use verdict::holm;
 
 use crate::render::{Format, Ink};

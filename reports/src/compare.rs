@@ -146,7 +146,7 @@ fn table<'a>(group: &Group<'a>, options: &Options) -> (Table, Vec<Source<'a>>) {
             family,
             workloads: workloads::reports(&field, &of_family, &floors, family, baseline),
             best: standing.best,
-            winner: standing.winner,
+            winner: standing.winner.filter(|who| totals::completed_what_rivals_did(&field, &of_family, who)),
             totals: standing.totals,
             cost: cost::report(&field, &of_family, &floors, family),
             decomposition,

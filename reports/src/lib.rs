@@ -40,5 +40,6 @@ pub use comparison::{
     FaultReport, Incident, Law, NoiseFloor, REPORT_SCHEMA, Ratio, ScalingPoint, ScalingSeries, SpanBreakdown, Table,
     TimePart, Total, TotalRatio, Verdict, WeakPoint, WeakScaling, WeakSeries, WorkloadEffect, WorkloadReport,
 };
+pub use plain::plain;
 pub use render::{Format, FormatError, Ink, Section, WIDTH, escape, html, render};
 pub use rows::{Rows, arrow_file, csv, rows};

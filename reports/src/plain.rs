@@ -1,10 +1,13 @@
 //! Text that nobody obeys: names and reasons come from engines and files.
 
-/// Text without what a terminal or a viewer takes for a command: control characters and line separators become spaces, and
+/// Text without what a terminal or a viewer takes for a command: control characters, line separators and what is no character
+/// in any text become spaces, and
 /// those that turn the direction of writing round, behind which a name looks like another, are dropped.
-pub(crate) fn plain(text: &str) -> String {
+#[must_use]
+pub fn plain(text: &str) -> String {
     let kept = text.chars().filter(|c| !turns(*c));
-    kept.map(|c| if c.is_control() || matches!(c, '\u{2028}' | '\u{2029}') { ' ' } else { c }).collect()
+    let breaks = |c: char| c.is_control() || matches!(c, '\u{2028}' | '\u{2029}' | '\u{fffe}' | '\u{ffff}');
+    kept.map(|c| if breaks(c) { ' ' } else { c }).collect()
 }
 
 /// Whether it is one of Unicode's controls for text in two directions.

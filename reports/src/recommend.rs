@@ -7,26 +7,31 @@
 //! | module | idea |
 //! |---|---|
 //! | `mix` | what is to be run, how much of it is which family |
-//! | `arena` | for each family, the recorded runs nearest to what was stated |
-//! | `rank` | scores, ratios to the leader with intervals, and whether anybody leads |
+//! | `arena` | where engines met, and which of these places a ranking rests on |
+//! | `rank` | scores, and ratios to the leader with intervals |
+//! | `conclude` | whether anybody leads, and where |
 //! | `sensitivity` | how the leader depends on the weights |
 //! | `missing` | what was not measured, and the commands that would |
+//! | `prices` | what a price book says of those who were ranked |
 //! | `report` | the answer, as data |
 //! | `html` | the same as a section of a page |
 
 mod arena;
+mod conclude;
 mod html;
 mod missing;
 mod mix;
+mod prices;
 mod rank;
 mod report;
 mod sensitivity;
 
 pub use html::fragment as html;
 pub use mix::{Mix, MixError};
+pub use prices::BookPrices;
 pub use report::{
     Answer, CitedRule, FamilyEvidence, MissingEvidence, RECOMMEND_SCHEMA, Ranked, Recommendation, Sensitivity, Share,
-    Tipping, Unranked,
+    Tipping, Unranked, UnusedEvidence,
 };
 
 use crate::claims::ClaimsFile;
@@ -34,6 +39,9 @@ use crate::compare::CompareError;
 use crate::comparison::Contestant;
 use crate::render::{Format, Ink};
 use bench_record::Run;
+
+/// How much text the table set of a name stands for; none of one that nobody here made.
+pub type TextBytes<'a> = dyn Fn(&str) -> Option<u64> + 'a;
 
 /// What a recommendation is for.
 #[derive(Clone, Copy)]
@@ -46,12 +54,29 @@ pub struct Question<'a> {
     pub nodes: Option<u32>,
     /// What engines cost; none if nobody knows.
     pub pricing: Option<&'a dyn Pricing>,
+    /// Engines that have a product's architecture and not its code.
+    pub styles: &'a [&'a str],
+    /// How much text the table set of a name stands for, which is how `data_bytes` counts; none where nobody can say.
+    pub text_bytes: Option<&'a TextBytes<'a>>,
 }
 
 /// What it costs to keep an engine running.
 pub trait Pricing {
     /// USD per hour for all nodes that a contestant occupies; none where the price is unknown, which is not free.
-    fn usd_per_hour(&self, contestant: &Contestant) -> Option<f64>;
+    fn hourly(&self, contestant: &Contestant) -> Option<Hourly>;
+}
+
+/// A price per hour with what it rests on.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Hourly {
+    /// The lowest that it may be, in USD.
+    pub low: f64,
+    /// The price.
+    pub base: f64,
+    /// The highest.
+    pub high: f64,
+    /// Deployment, machines and book, or who says so.
+    pub from: String,
 }
 
 /// Ranks engines for a mix. The same question and folders give the same answer.
@@ -60,10 +85,9 @@ pub trait Pricing {
 /// No runs, or a run that is given twice.
 pub fn recommend(question: &Question<'_>, claims: &[ClaimsFile], runs: &[Run]) -> Result<Recommendation, CompareError> {
     let tables = crate::compare::evidence::tested(runs)?;
-    let arenas = arena::choose(question, &tables);
-    let ranking = rank::rank(question, &arenas);
+    let choice = arena::choose(question, &tables);
     let notes = runs.iter().flat_map(crate::compare::notes).collect();
-    Ok(rank::answer(question, claims, &arenas, ranking, notes))
+    Ok(conclude::answer(question, claims, &choice, notes))
 }
 
 /// Writes a recommendation as text, Markdown or JSON. Ends with a newline.

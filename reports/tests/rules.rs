@@ -434,3 +434,66 @@ fn the_order_of_trials_does_not_matter() {
     reversed.observations.reverse();
     assert_eq!(compared(&[reversed]).tables[0].families, compared(&[fixture::run()]).tables[0].families);
 }
+
+fn total_verdict(comparison: &Comparison, who: &str) -> Verdict {
+    let family = &comparison.tables[0].families[0];
+    let total = family.totals.iter().find(|t| t.contestant == who).unwrap();
+    total.against_best.as_ref().or(total.against_baseline.as_ref()).unwrap().total.verdict
+}
+
+#[test]
+fn a_family_of_one_workload_has_no_winner_that_the_workload_has_not() {
+    // Ten trials that scatter by more than the two are apart: the intervals of the medians are apart all the same.
+    let wide = [80.0, 85.0, 99.0, 99.5, 100.0, 100.0, 100.5, 101.0, 115.0, 120.0];
+    let slower: Vec<f64> = wide.iter().map(|t| t * 1.06).collect();
+    let mut observations = times(&sql("q", "datafusion"), Arm::Main, &wide);
+    observations.extend(times(&sql("q", "datafusion"), Arm::Twin, &wide));
+    observations.extend(times(&sql("q", "stagedag"), Arm::Main, &slower));
+    let comparison = compared(&[run_with(observations)]);
+    assert_eq!(cell(&comparison, "q", "stagedag").against_best.unwrap().verdict, Verdict::Indistinguishable);
+    assert_eq!(total_verdict(&comparison, "stagedag"), Verdict::Indistinguishable);
+    assert_eq!(comparison.tables[0].families[0].winner, None);
+}
+
+#[test]
+fn totals_of_many_trials_are_tested_as_those_of_few_are() {
+    // One long workload that leans one way and a short one that leans the other: intervals alone would decide.
+    let mut observations = Vec::new();
+    for (workload, ms, factor) in [("long", 100.0, 1.03), ("short", 10.0, 1.0)] {
+        let base: Vec<f64> = (0..6).map(|i| ms * (1.0 + f64::from(i) * 0.001)).collect();
+        observations.extend(times(&sql(workload, "datafusion"), Arm::Main, &base));
+        observations.extend(times(&sql(workload, "datafusion"), Arm::Twin, &base));
+        let other: Vec<f64> = base.iter().map(|t| t * factor).collect();
+        observations.extend(times(&sql(workload, "stagedag"), Arm::Main, &other));
+    }
+    let comparison = compared(&[run_with(observations)]);
+    let family = &comparison.tables[0].families[0];
+    let total = family.totals.iter().find_map(|t| t.against_best.as_ref()).unwrap();
+    assert!(total.total.stratified_p.is_some_and(|p| p <= 0.05), "{total:?}");
+    assert!(total.geometric_mean.stratified_p.is_some(), "a test stands beside every total");
+}
+
+#[test]
+fn who_fails_where_a_rival_does_not_is_no_winner_over_the_family() {
+    let base = [100.0, 100.1, 100.2, 99.9, 99.8, 100.3, 99.7];
+    let all =
+        |workload: &str, engine: &str, factor: f64| times(&sql(workload, engine), Arm::Main, &base.map(|t| t * factor));
+    let mut observations = times(&sql("a", "datafusion"), Arm::Twin, &base);
+    for workload in ["a", "b", "c"] {
+        observations.extend(all(workload, "datafusion", 1.0));
+    }
+    for workload in ["a", "b", "d"] {
+        observations.extend(all(workload, "stagedag", 2.0));
+    }
+    let ended = |workload: &str, engine: &str| fixture::ended(&sql(workload, engine), 0, Outcome::Failed, "gone");
+    let mut failing = observations.clone();
+    failing.extend([ended("d", "datafusion"), ended("c", "stagedag")]);
+    let comparison = compared(&[run_with(failing)]);
+    assert_eq!(comparison.tables[0].families[0].best.as_deref(), Some("datafusion"));
+    assert_eq!(comparison.tables[0].families[0].winner, None);
+    let mut whole = observations;
+    whole.extend(all("d", "datafusion", 1.0));
+    whole.push(ended("c", "stagedag"));
+    let comparison = compared(&[run_with(whole)]);
+    assert_eq!(comparison.tables[0].families[0].winner.as_deref(), Some("datafusion"));
+}

@@ -14,6 +14,8 @@ use std::sync::Arc;
 
 /// The engines of this build, in the order in which reports show them.
 pub(crate) const NAMES: [&str; 5] = ["actor", "taskgraph", "stagedag", "datafusion", "datafusion-1t"];
+/// Those of them that have a product's architecture and not its code.
+pub(crate) const STYLES: [&str; 3] = ["actor", "taskgraph", "stagedag"];
 /// The engine whose answer decides where none is stored.
 pub(crate) const ORACLE: &str = "datafusion-1t";
 

@@ -31,7 +31,9 @@ fn main() -> ExitCode {
     match command::run(cli) {
         Ok(code) => ExitCode::from(code),
         Err(error) => {
-            eprintln!("error: {error:#}");
+            // Names and reasons in it come from files of others.
+            let text = format!("error: {error:#}");
+            text.lines().for_each(|line| eprintln!("{}", bench_reports::plain(line)));
             ExitCode::from(cli::exit::ERROR)
         }
     }

@@ -198,6 +198,11 @@ fn a_wrong_answer_has_no_time_and_ends_with_2() {
         assert!(line["wall_ns"].is_null());
     }
     assert!(ran.stdout.contains("wrong"), "{}", ran.stdout);
+    // Whoever reads such a run says so by the same code.
+    let out = p.path("out");
+    p.bench(&["report", out.as_str()]).assert_code(2);
+    p.bench(&["claims", out.as_str()]).assert_code(2);
+    p.bench(&["recommend", out.as_str(), "--mix", "sql=1"]).assert_code(2);
 }
 
 #[test]

@@ -1,10 +1,13 @@
 //! Claims about runs: what is measured, repeated, given up, resumed and reported, with scripted engines.
+//!
+//! Long because: every claim about runs is a test, and they share the scripted engines.
 #![expect(clippy::unwrap_used, reason = "a claim fails by panicking")]
 
 mod fake;
 
 use bench_lab::live::Failure;
 use bench_lab::runner::{Plan, RunError, RunEvent, RunSummary, Sink, Twins, run};
+use bench_model::{Family, Workload};
 use bench_record::{Arm, Observation, Outcome, Protocol};
 use fake::{Act, Fake, plan, right, unanswered, workload};
 use proptest::prelude::*;
@@ -60,6 +63,19 @@ fn a_twin_is_a_session_of_its_own_in_its_own_arm() {
     assert_eq!(twins, ["a", "a"]);
     assert_eq!((fake.count("start a"), fake.count("start b")), (2, 1));
     assert_eq!(first.trials_total(), 6);
+}
+
+#[test]
+fn each_family_has_a_twin_of_its_own_where_that_is_asked_for() {
+    let of = |name: &str, family| Workload { family, ..workload(name) };
+    let workloads = vec![of("q", Family::Sql), of("d", Family::Dataframe), of("o", Family::Overhead)];
+    let twins = Twins::ByFamily([(Family::Sql, 1), (Family::Dataframe, 0)].into());
+    let split = Plan { twins, ..plan(workloads, &["a", "b"], 2) };
+    let (observations, _) = check(&split, &Fake::default());
+    let of_twins = observations.iter().filter(|o| o.arm == Arm::Twin);
+    let twins: Vec<_> = of_twins.map(|o| (o.case.workload.as_str(), o.case.engine.as_str())).collect();
+    assert_eq!(twins, [("q", "b"), ("q", "b"), ("d", "a"), ("d", "a")]);
+    assert_eq!((split.trials_total(), observations.len()), (16, 16), "six cases twice, and two twins twice");
 }
 
 #[test]

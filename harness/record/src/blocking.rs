@@ -9,7 +9,7 @@ use crate::case::{Case, CaseKey};
 use crate::error::RecordError;
 use bench_model::{Blocking, Nanos};
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File};
 use std::io::{ErrorKind, Read, Write};
 use std::path::{Path, PathBuf};
@@ -115,7 +115,7 @@ pub fn write_blocking(folder: &Path, cases: &[CaseBlocking]) -> Result<(), Recor
 /// What came of playing the traces of the run in this folder again; nothing if that was not done.
 ///
 /// # Errors
-/// A file that is something else or of a newer schema.
+/// A file that is something else or of a newer schema, or a case under another one's key or there twice.
 pub(crate) fn read_blocking(folder: &Path) -> Result<Vec<CaseBlocking>, RecordError> {
     let path = folder.join(BLOCKING_FILE);
     let file = match crate::reader::open(&path) {
@@ -127,8 +127,18 @@ pub(crate) fn read_blocking(folder: &Path) -> Result<Vec<CaseBlocking>, RecordEr
     if let Some(found) = crate::reader::newer(&bytes) {
         return Err(RecordError::NewerSchema { path, line: None, found });
     }
-    let document = serde_json::from_slice::<Document>(&bytes);
-    document.map(|d| d.cases).map_err(|e| RecordError::Blocking { path, message: e.to_string() })
+    let refused = |message: String| RecordError::Blocking { path: path.clone(), message };
+    let document = serde_json::from_slice::<Document>(&bytes).map_err(|e| refused(e.to_string()))?;
+    let mut seen = BTreeSet::new();
+    for CaseBlocking { key, case, .. } in &document.cases {
+        if *key != case.key() {
+            return Err(refused(format!("key `{key}` is not the key of its case, `{}`", case.key())));
+        }
+        if !seen.insert(key) {
+            return Err(refused(format!("case {key} is there twice")));
+        }
+    }
+    Ok(document.cases)
 }
 
 #[cfg(test)]
@@ -167,6 +177,21 @@ mod tests {
         assert_eq!(read_blocking(folder.path()).unwrap(), [case()]);
         let text = fs::read_to_string(folder.path().join(BLOCKING_FILE)).unwrap();
         assert!(text.contains("\"shuffle_write\": 70"), "{text}");
+    }
+
+    #[test]
+    fn a_case_is_there_once_and_under_its_own_key() {
+        let folder = tempfile::tempdir().unwrap();
+        let refused = |cases: &[CaseBlocking]| {
+            write_blocking(folder.path(), cases).unwrap();
+            read_blocking(folder.path()).unwrap_err().to_string()
+        };
+        let message = refused(&[case(), case()]);
+        assert!(message.contains("blocking.json") && message.contains("is there twice"), "{message}");
+        let mut other = case();
+        other.case.nodes = 4;
+        let message = refused(&[other]);
+        assert!(message.contains("is not the key of its case"), "{message}");
     }
 
     #[test]

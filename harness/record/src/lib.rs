@@ -39,7 +39,7 @@ pub use context::{Build, ClusterContext, DatasetContext, Difference, EngineConte
 pub use error::RecordError;
 pub use journal::{Journal, Resumed, Torn};
 pub use machine::{Machine, NodeMachine};
-pub use observation::{Contamination, Invalid, Observation, Outcome, TrialId};
+pub use observation::{Contamination, FIRST_ANSWER, Invalid, Observation, Outcome, TrialId};
 pub use overhead::{
     Measure, OVERHEAD_FILE, OVERHEAD_SCHEMA, OverheadContext, OverheadJournal, OverheadRun, OverheadSample,
     OverheadSubject, SAMPLES_FILE,

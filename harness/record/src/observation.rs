@@ -8,6 +8,10 @@ use bench_model::{Digest, FaultOutcome, SpanReport};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
+/// How [`Observation::oracle`] begins where nobody knew the answer beforehand: the first answer that was given is what the
+/// others are compared with, and nobody knows whether it is right.
+pub const FIRST_ANSWER: &str = "first answer, of ";
+
 /// How a trial ended. Closed: there is no other way.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -230,6 +234,14 @@ impl Observation {
             contamination: None,
             repeat: None,
         }
+    }
+
+    /// Whether somebody who knew the answer by other means than this engine, or another one that answered first, held the
+    /// answer to it. Only then does the outcome say that an answer is right or wrong; else, that answers agree or differ.
+    #[must_use]
+    pub fn is_checked(&self) -> bool {
+        let oracle = self.oracle.as_deref().filter(|oracle| !oracle.starts_with(FIRST_ANSWER));
+        oracle.is_some_and(|oracle| oracle.split(' ').next() != Some(self.case.engine.as_str()))
     }
 
     /// What identifies it within its run.

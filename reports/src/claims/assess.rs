@@ -1,16 +1,21 @@
 //! Claims files and runs to a [`ClaimsReport`].
 
 use super::ClaimsError;
-use super::examine::{Draft, DraftCompared, examine};
+use super::command::commands;
+use super::examine::{Draft, examine};
 use super::file::{Claim, ClaimsFile, Test};
+use super::metric::Metric;
+use super::price::costs;
+use super::relate::DraftCompared;
 use super::report::{
-    AssessedClaim, AssessedTest, CLAIMS_SCHEMA, ClaimVerdict, ClaimsGroup, ClaimsReport, Compared, Counts, Evidence,
-    Remove, SourceUsed,
+    AssessedClaim, AssessedTest, CLAIMS_SCHEMA, ClaimVerdict, ClaimsGroup, ClaimsReport, Compared, Configuration,
+    Counts, Evidence, Remove, SourceUsed,
 };
-use super::select::{commands, conditions, select, unrecorded};
-use super::verdict::{finding, holm, of_table, of_tables, of_tests};
+use super::select::{conditions, select, unrecorded};
+use super::verdict::{Configured, finding, holm, of_configurations, of_table, of_tables, of_tests};
 use crate::compare::CompareError;
 use crate::compare::evidence::{Tested, tested};
+use crate::cost::Pricing;
 use bench_record::Run;
 use std::collections::BTreeMap;
 
@@ -30,9 +35,21 @@ pub enum AssessError {
 /// # Errors
 /// No runs, a run that is given twice, or an id that two files share.
 pub fn assess(files: &[ClaimsFile], runs: &[Run]) -> Result<ClaimsReport, AssessError> {
+    assess_priced(files, runs, None)
+}
+
+/// The same, with what the runs cost at the prices of a book: claims on costs are held against that.
+///
+/// # Errors
+/// As for [`assess`].
+pub fn assess_priced(
+    files: &[ClaimsFile],
+    runs: &[Run],
+    prices: Option<&Pricing>,
+) -> Result<ClaimsReport, AssessError> {
     unique(files)?;
     let tables = tested(runs)?;
-    let mut drafted: Vec<Drafted<'_>> = files.iter().flat_map(|file| draft(file, &tables)).collect();
+    let mut drafted: Vec<Drafted<'_>> = files.iter().flat_map(|file| draft(file, &tables, prices)).collect();
     let comparisons = adjust(&mut drafted);
     let mut groups: Vec<ClaimsGroup> = Vec::new();
     let mut counts = Counts::default();
@@ -76,17 +93,21 @@ struct Drafted<'f> {
     file: &'f ClaimsFile,
     claim: &'f Claim,
     tests: Vec<(&'f Test, Vec<Draft>)>,
+    is_priced: bool,
 }
 
-fn draft<'f>(file: &'f ClaimsFile, tables: &[Tested<'_>]) -> Vec<Drafted<'f>> {
+fn draft<'f>(file: &'f ClaimsFile, tables: &[Tested<'_>], prices: Option<&Pricing>) -> Vec<Drafted<'f>> {
     let of_test = |test: &'f Test| {
         let drafts = test.metric.reading().map(|reading| {
             let selections = select(file, test, tables);
             selections.iter().map(|s| examine(file, test, s, reading)).collect::<Vec<_>>()
         });
-        (test, drafts.unwrap_or_default())
+        let costs = prices.filter(|_| test.metric == Metric::Cost).map(|prices| costs(file, test, prices, tables));
+        (test, drafts.or(costs).unwrap_or_default())
     };
-    let of_claim = |claim: &'f Claim| Drafted { file, claim, tests: claim.test.iter().map(of_test).collect() };
+    let is_priced = prices.is_some();
+    let of_claim =
+        |claim: &'f Claim| Drafted { file, claim, tests: claim.test.iter().map(of_test).collect(), is_priced };
     file.claim.iter().map(of_claim).collect()
 }
 
@@ -106,9 +127,9 @@ fn adjust(drafted: &mut [Drafted<'_>]) -> BTreeMap<Remove, usize> {
     counts
 }
 
-fn judge(Drafted { file, claim, tests }: Drafted<'_>, counts: &BTreeMap<Remove, usize>) -> AssessedClaim {
+fn judge(Drafted { file, claim, tests, is_priced }: Drafted<'_>, counts: &BTreeMap<Remove, usize>) -> AssessedClaim {
     let tests: Vec<AssessedTest> =
-        tests.into_iter().map(|(test, drafts)| of_test(file, test, drafts, counts)).collect();
+        tests.into_iter().map(|(test, drafts)| of_test(file, test, drafts, counts, is_priced)).collect();
     let verdicts: Vec<(ClaimVerdict, String)> = tests.iter().map(|t| (t.verdict, t.because.clone())).collect();
     let (verdict, because) = of_tests(&verdicts).unwrap_or_else(|| {
         let needs = claim.needs.clone().unwrap_or_default();
@@ -133,13 +154,31 @@ fn judge(Drafted { file, claim, tests }: Drafted<'_>, counts: &BTreeMap<Remove, 
     }
 }
 
-fn of_test(file: &ClaimsFile, test: &Test, drafts: Vec<Draft>, counts: &BTreeMap<Remove, usize>) -> AssessedTest {
-    let evidence: Vec<Evidence> = drafts.into_iter().map(|d| conclude(d, counts)).collect();
-    let direct = evidence.iter().filter(|e| e.remove == Remove::Direct);
-    let direct: Vec<(ClaimVerdict, String)> = direct.map(|e| (e.finding, e.because.clone())).collect();
-    let (verdict, because) = of_tables(&direct).unwrap_or_else(|| {
+/// What the direct evidence of one configuration says; none of none.
+fn configured(evidence: &[Concluded], configuration: Configuration) -> Option<Configured> {
+    let own = |e: &&Concluded| e.evidence.remove == Remove::Direct && e.evidence.configuration == configuration;
+    let direct: Vec<&Concluded> = evidence.iter().filter(own).collect();
+    let said: Vec<(ClaimVerdict, String)> =
+        direct.iter().map(|e| (e.evidence.finding, e.evidence.because.clone())).collect();
+    let (verdict, because) = of_tables(&said)?;
+    Some(Configured { verdict, because, is_whole: direct.iter().any(|e| e.is_whole) })
+}
+
+fn of_test(
+    file: &ClaimsFile,
+    test: &Test,
+    drafts: Vec<Draft>,
+    counts: &BTreeMap<Remove, usize>,
+    is_priced: bool,
+) -> AssessedTest {
+    let evidence: Vec<Concluded> = drafts.into_iter().map(|d| conclude(d, counts)).collect();
+    let of = |configuration| configured(&evidence, configuration);
+    let both = of_configurations(of(Configuration::Default), of(Configuration::Tuned));
+    let (verdict, because) = both.unwrap_or_else(|| {
         let why = match test.metric.reading() {
-            None => unrecorded(test.metric),
+            None if test.metric != Metric::Cost => unrecorded(test.metric),
+            None if !is_priced => "no prices were given; add --prices with a price book".to_owned(),
+            None => format!("no run given has {} with a price, on {}", who(file, test), conditions(test)),
             Some(_) => format!("no run given has {} on {}", who(file, test), conditions(test)),
         };
         (ClaimVerdict::NotTested, why)
@@ -151,7 +190,7 @@ fn of_test(file: &ClaimsFile, test: &Test, drafts: Vec<Draft>, counts: &BTreeMap
         at: conditions(test),
         verdict,
         because,
-        evidence,
+        evidence: evidence.into_iter().map(|e| e.evidence).collect(),
         would_test: if open { commands(file, test) } else { Vec::new() },
     }
 }
@@ -164,7 +203,13 @@ fn who(file: &ClaimsFile, test: &Test) -> String {
     }
 }
 
-fn conclude(draft: Draft, counts: &BTreeMap<Remove, usize>) -> Evidence {
+/// Evidence, and whether anything that the test asks for is missing from it.
+struct Concluded {
+    evidence: Evidence,
+    is_whole: bool,
+}
+
+fn conclude(draft: Draft, counts: &BTreeMap<Remove, usize>) -> Concluded {
     let of = counts.get(&draft.remove).copied().unwrap_or_default();
     let one = |c: DraftCompared| {
         let (finding, because) = finding(&c.lean, c.p_adjusted, of);
@@ -176,28 +221,35 @@ fn conclude(draft: Draft, counts: &BTreeMap<Remove, usize>) -> Evidence {
             claimed: c.claimed,
             stated: c.stated,
             noise: c.noise,
-            p: c.p,
-            p_adjusted: c.p_adjusted,
+            p: Some(c.p),
+            p_adjusted: Some(c.p_adjusted),
             finding,
             because,
         }
     };
-    let compared: Vec<Compared> = draft.compared.into_iter().map(one).collect();
+    let compared: Vec<Compared> = draft.compared.into_iter().map(one).chain(draft.settled).collect();
     let mut findings: Vec<(ClaimVerdict, String)> =
         compared.iter().map(|c| (c.finding, format!("{} {}", c.what, c.because))).collect();
     if draft.completes {
         findings.push((ClaimVerdict::Supported, "every answer was right".to_owned()));
     }
-    let (finding, because) = of_table(&draft.gaps, &findings);
-    Evidence {
+    let is_whole = draft.gaps.is_empty();
+    let (finding, because) = if draft.refuted.is_empty() {
+        of_table(&draft.gaps, &findings)
+    } else {
+        (ClaimVerdict::Contradicted, draft.refuted.join("; "))
+    };
+    let evidence = Evidence {
         remove: draft.remove,
+        configuration: draft.configuration,
         place: draft.place,
         who: draft.who,
         finding,
         because,
         compared,
         links: draft.links,
-    }
+    };
+    Concluded { evidence, is_whole }
 }
 
 impl Counts {

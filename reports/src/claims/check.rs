@@ -1,6 +1,8 @@
 //! What the types of a claims file cannot say.
 
+use super::command::is_run;
 use super::file::{Claim, ClaimsFile, Relation, Rule, Test, Tier};
+use super::metric::Metric;
 use std::collections::BTreeSet;
 
 /// The version of the format that is read.
@@ -64,6 +66,14 @@ fn claim(file: &ClaimsFile, claim: &Claim) -> Result<(), Wrong> {
     if !claim.test.is_empty() && (claim.needs.is_some() || !claim.run.is_empty()) {
         return Err((Some(at), format!("claim `{id}` has tests; leave out `needs` and `run`")));
     }
+    if let Some(line) = claim.run.iter().find(|line| !is_run(line)) {
+        let message = format!(
+            "claim `{id}` names `{}` as a command; a line of `run` begins with `bench run ` and has nothing in it that a \
+             shell obeys",
+            line.escape_debug()
+        );
+        return Err((Some(at), message));
+    }
     claim.test.iter().try_for_each(|t| test(file, t))
 }
 
@@ -97,7 +107,13 @@ fn test(file: &ClaimsFile, test: &Test) -> Result<(), Wrong> {
     if test.at.nodes == Some(0) {
         return wrong("`nodes` must be at least 1");
     }
+    if (test.metric == Metric::Cost) != test.at.deployment.is_some() {
+        return wrong("a cost, and nothing else, is that of a `deployment`: self_hosted, managed or serverless");
+    }
     match &test.relation {
+        relation if test.metric == Metric::Cost && !matches!(relation, Relation::Range { .. }) => {
+            wrong("a cost is claimed as a `range` in USD/TB")
+        }
         Relation::Less(tiers) if tiers.len() < 2 => {
             wrong("`less` needs two or more, such as less = [\"a\", [\"b\", \"c\"]]")
         }
@@ -110,7 +126,9 @@ fn test(file: &ClaimsFile, test: &Test) -> Result<(), Wrong> {
         {
             wrong("`low` must be above 0 and below `high`")
         }
-        Relation::Range { unit, .. } if unit.is_time() != test.metric.is_time() => {
+        Relation::Range { unit, .. }
+            if unit.is_time() != test.metric.is_time() || unit.is_money() != (test.metric == Metric::Cost) =>
+        {
             Err((Some(at), format!("{} is not measured in {}", test.metric, unit.name())))
         }
         _ => Ok(()),

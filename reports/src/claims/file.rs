@@ -1,10 +1,10 @@
 //! A claims file as data. `docs/claims.md` describes it; unknown fields are refused.
 
+use super::metric::{Deployment, Metric, Unit};
 use super::{ClaimsError, check, raw};
-use bench_record::{Observation, Protocol};
+use bench_record::Protocol;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
-use std::fmt;
 use toml::Spanned;
 
 /// Claims of one source.
@@ -52,9 +52,13 @@ pub struct Subject {
     pub name: String,
     /// The engine in records whose runs decide claims about it.
     pub engine: String,
-    /// The variant of that engine, without limits and accounting: `default`, or switches that differ.
-    #[serde(default = "default_variant")]
-    pub variant: String,
+    /// The variant of that engine, without limits and accounting: `default`, or switches that differ. Where none is given,
+    /// the engine in each of its configurations speaks for it, and they have to agree.
+    #[serde(default)]
+    pub variant: Option<String>,
+    /// What an address of a cluster of it looks like, for commands that run it on several machines.
+    #[serde(default)]
+    pub attach: Option<String>,
     /// The engine style with its architecture. Its runs are shown beside a claim and decide none.
     #[serde(default)]
     pub style: Option<String>,
@@ -145,63 +149,9 @@ pub struct At {
     /// This protocol.
     #[serde(default)]
     pub protocol: Option<Protocol>,
-}
-
-/// What is measured.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Metric {
-    /// From submitting a program to holding its whole answer.
-    Wall,
-    /// CPU time of all processes of the engine.
-    Cpu,
-    /// The largest resident memory of all processes of the engine.
-    MemoryPeak,
-    /// Bytes that operators wrote out for want of memory.
-    Spilled,
-    /// Memory of a started engine that does nothing.
-    MemoryIdle,
-    /// From starting an engine to its first answer.
-    StartUp,
-    /// From the intended send time of an event to its result.
-    Latency,
-    /// Money.
-    Cost,
-}
-
-impl Metric {
-    /// How it is read off a trial; none if this version records no such number, so that no run could decide a claim on it.
-    #[must_use]
-    pub fn reading(self) -> Option<fn(&Observation) -> Option<u64>> {
-        match self {
-            Self::Wall => Some(|o| o.wall_ns),
-            Self::Cpu => Some(|o| o.cpu_ns),
-            Self::MemoryPeak => Some(|o| o.rss_bytes_peak),
-            Self::Spilled => Some(|o| o.spilled_bytes),
-            Self::MemoryIdle | Self::StartUp | Self::Latency | Self::Cost => None,
-        }
-    }
-
-    /// Whether it is a time.
-    #[must_use]
-    pub const fn is_time(self) -> bool {
-        matches!(self, Self::Wall | Self::Cpu | Self::StartUp | Self::Latency)
-    }
-}
-
-impl fmt::Display for Metric {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(match self {
-            Self::Wall => "wall time",
-            Self::Cpu => "CPU time",
-            Self::MemoryPeak => "peak memory",
-            Self::Spilled => "spilled bytes",
-            Self::MemoryIdle => "idle memory",
-            Self::StartUp => "start-up time",
-            Self::Latency => "latency",
-            Self::Cost => "cost",
-        })
-    }
+    /// Of a cost: who runs the engine.
+    #[serde(default)]
+    pub deployment: Option<Deployment>,
 }
 
 /// The relation a test is about.
@@ -277,56 +227,6 @@ impl Tier {
     }
 }
 
-/// The unit of a range.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Unit {
-    /// Milliseconds.
-    #[serde(rename = "ms")]
-    Milliseconds,
-    /// Seconds.
-    #[serde(rename = "s")]
-    Seconds,
-    /// Minutes.
-    #[serde(rename = "min")]
-    Minutes,
-    /// Millions of bytes.
-    #[serde(rename = "MB")]
-    Megabytes,
-    /// Thousands of millions of bytes.
-    #[serde(rename = "GB")]
-    Gigabytes,
-}
-
-impl Unit {
-    /// Its name.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Milliseconds => "ms",
-            Self::Seconds => "s",
-            Self::Minutes => "min",
-            Self::Megabytes => "MB",
-            Self::Gigabytes => "GB",
-        }
-    }
-
-    /// How many nanoseconds or bytes it is.
-    #[must_use]
-    pub const fn size(self) -> f64 {
-        match self {
-            Self::Milliseconds | Self::Megabytes => 1e6,
-            Self::Seconds | Self::Gigabytes => 1e9,
-            Self::Minutes => 60e9,
-        }
-    }
-
-    /// Whether it measures time.
-    #[must_use]
-    pub const fn is_time(self) -> bool {
-        matches!(self, Self::Milliseconds | Self::Seconds | Self::Minutes)
-    }
-}
-
 /// For which work somebody is said to be the right choice.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -370,7 +270,7 @@ impl ClaimsFile {
     #[must_use]
     pub fn would_test(&self) -> Vec<String> {
         let of_claim = |c: &Claim| {
-            let tests = c.test.iter().flat_map(|t| super::select::commands(self, t));
+            let tests = c.test.iter().flat_map(|t| super::command::commands(self, t));
             c.run.iter().cloned().chain(tests).collect::<Vec<_>>()
         };
         self.claim.iter().flat_map(of_claim).collect()

@@ -1,6 +1,7 @@
 //! A test as it is written: each relation has a key, and exactly one of them is there.
 
-use super::file::{self, At, Metric, Relation, Tier, Unit};
+use super::file::{self, At, Relation, Tier};
+use super::metric::{Metric, Unit};
 use serde::Deserialize;
 use std::collections::BTreeMap;
 use toml::Spanned;

@@ -1,6 +1,7 @@
 //! What is said of claims in the end. Serialized, this is the JSON of `bench claims`; [`CLAIMS_SCHEMA`] versions it.
 
-use super::file::{Kind, Metric, Source};
+use super::file::{Kind, Source};
+use super::metric::Metric;
 use crate::stats::Interval;
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -152,11 +153,23 @@ impl fmt::Display for Remove {
     }
 }
 
+/// How the products were configured that evidence is of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Configuration {
+    /// As they come, or as the claim itself says.
+    Default,
+    /// As their makers advise.
+    Tuned,
+}
+
 /// What one table of recorded runs says to a test.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Evidence {
     /// How far it is from the claim.
     pub remove: Remove,
+    /// How the products were configured.
+    pub configuration: Configuration,
     /// Suite, protocol, cluster and machine.
     pub place: String,
     /// Who stands for whom, as `actor for Ray`.
@@ -178,9 +191,9 @@ pub struct Compared {
     pub what: String,
     /// Over so many workloads.
     pub workloads: usize,
-    /// A ratio, or a value in nanoseconds or bytes.
+    /// A ratio, or a value in nanoseconds, bytes or USD/TB.
     pub value: f64,
-    /// Its 95 % interval.
+    /// Its 95 % interval; of a cost, low to high.
     pub interval: Option<Interval>,
     /// What is claimed of it: `< 1` for less, else a range.
     pub claimed: String,
@@ -188,10 +201,10 @@ pub struct Compared {
     pub stated: Option<f64>,
     /// The noise floor it has to exceed.
     pub noise: Option<f64>,
-    /// The probability of it, or more, by chance alone.
-    pub p: f64,
+    /// The probability of it, or more, by chance alone; none of a cost, whose range is what prices may be.
+    pub p: Option<f64>,
     /// The same with all comparisons of its remove taken together (Holm).
-    pub p_adjusted: f64,
+    pub p_adjusted: Option<f64>,
     /// What it means for the claim.
     pub finding: ClaimVerdict,
     /// Why.

@@ -1,12 +1,16 @@
 //! Which recorded cases a test is about, and at what remove from the claim.
 
-use super::file::{At, ClaimsFile, Metric, Subject, Test};
+use super::file::{At, ClaimsFile, Subject, Test};
 use super::glob;
-use super::report::Remove;
+use super::metric::Metric;
+use super::report::{Configuration, Remove};
 use crate::compare::evidence::{Tested, TestedCase};
 use crate::comparison::Contestant;
 use bench_record::Case;
 use std::collections::BTreeMap;
+
+/// The variant of a product that is configured as its makers advise.
+pub(super) const TUNED: &str = "config=tuned";
 
 /// Parts of a variant that say where an engine ran and what was recorded, and not how it was set.
 const PLACE: [&str; 6] = ["memory=", "spans=", "tls=", "node-cpu=", "node-memory=", "node-link="];
@@ -14,6 +18,7 @@ const PLACE: [&str; 6] = ["memory=", "spans=", "tls=", "node-cpu=", "node-memory
 /// Cases of one table and one place that a test can be read off.
 pub(super) struct Selection<'t, 'a> {
     pub(super) remove: Remove,
+    pub(super) configuration: Configuration,
     pub(super) table: &'t Tested<'a>,
     /// Suite, protocol, cluster and machine in words.
     pub(super) place: String,
@@ -36,6 +41,10 @@ impl<'t, 'a> Selection<'t, 'a> {
 /// Where contestants can meet on equal terms.
 type Place<'c> = (&'c str, u32, u32, String);
 
+/// Whose runs are looked at: products as they come, products as they are tuned, or styles that stand for them.
+const WHOM: [(bool, Configuration); 3] =
+    [(false, Configuration::Default), (false, Configuration::Tuned), (true, Configuration::Default)];
+
 /// All selections for a test, nearest to the claim first. Two contestants meet only in one table and on the same cluster,
 /// nodes, slots and limits.
 pub(super) fn select<'t, 'a>(file: &ClaimsFile, test: &Test, tables: &'t [Tested<'a>]) -> Vec<Selection<'t, 'a>> {
@@ -48,21 +57,23 @@ pub(super) fn select<'t, 'a>(file: &ClaimsFile, test: &Test, tables: &'t [Tested
             places.entry((&c.cluster, c.nodes, c.slots, split(&c.variant).1)).or_default().push(i);
         }
         for ((cluster, nodes, slots, limits), at) in &places {
-            for architecture in [false, true] {
+            for (architecture, configuration) in WHOM {
+                let is_there = |i: &usize, engine: &str, variant: &str| {
+                    table.contestants.get(*i).is_some_and(|c| is(c, engine, variant))
+                        && table.cases.iter().any(|c| c.contestant == *i && c.family.name() == test.family)
+                };
                 let member = |subject: &&str| {
-                    let wanted = file.subject.get(*subject).and_then(|s| engine(s, architecture));
-                    let fits = |i: &&usize| {
-                        table
-                            .contestants
-                            .get(**i)
-                            .zip(wanted)
-                            .is_some_and(|(c, (engine, variant))| is(c, engine, variant))
-                            && table.cases.iter().any(|c| c.contestant == **i && c.family.name() == test.family)
-                    };
+                    let wanted = file.subject.get(*subject).and_then(|s| engine(s, architecture, configuration));
+                    let fits = |i: &&usize| wanted.is_some_and(|(engine, variant)| is_there(i, engine, variant));
                     ((*subject).to_owned(), at.iter().filter(fits).copied().collect::<Vec<_>>())
                 };
                 let members: Vec<_> = subjects.iter().map(member).collect();
-                if members.iter().filter(|(_, who)| !who.is_empty()).count() < needed {
+                let found_of = |(_, who): &&(String, Vec<usize>)| !who.is_empty();
+                // Subjects that name their variant are the same in every configuration: they alone are no second one.
+                let differs =
+                    |(name, _): &(String, Vec<usize>)| file.subject.get(name).is_some_and(|s| s.variant.is_none());
+                let again = configuration == Configuration::Tuned && !members.iter().filter(found_of).any(differs);
+                if again || members.iter().filter(found_of).count() < needed {
                     continue;
                 }
                 let remove = match (architecture, meant(&test.at, table, cluster, *nodes)) {
@@ -73,18 +84,22 @@ pub(super) fn select<'t, 'a>(file: &ClaimsFile, test: &Test, tables: &'t [Tested
                 let contestants = members.iter().flat_map(|(_, who)| who).filter_map(|i| table.contestants.get(*i));
                 let cores = contestants.map(|c| c.cores).fold(0.0, f64::max);
                 let place = place(table, (cluster, *nodes, *slots), limits, cores);
-                found.push(Selection { remove, table, place, members });
+                found.push(Selection { remove, configuration, table, place, members });
             }
         }
     }
-    found.sort_by_key(|s| s.remove);
+    found.sort_by_key(|s| (s.remove, s.configuration));
     found
 }
 
 /// The engine and variant whose runs speak for a subject.
-fn engine(subject: &Subject, architecture: bool) -> Option<(&str, &str)> {
+fn engine(subject: &Subject, architecture: bool, configuration: Configuration) -> Option<(&str, &str)> {
+    let configured = match configuration {
+        Configuration::Default => Case::DEFAULT_VARIANT,
+        Configuration::Tuned => TUNED,
+    };
     match (architecture, &subject.style) {
-        (false, _) => Some((&subject.engine, &subject.variant)),
+        (false, _) => Some((&subject.engine, subject.variant.as_deref().unwrap_or(configured))),
         // Somebody who is measured directly needs nobody to stand for them.
         (true, Some(style)) if *style != subject.engine => Some((style, &subject.style_variant)),
         (true, _) => None,
@@ -103,7 +118,7 @@ pub(crate) fn split(variant: &str) -> (String, String) {
     (switches, limits.join(","))
 }
 
-fn meant(at: &At, table: &Tested<'_>, cluster: &str, nodes: u32) -> bool {
+pub(super) fn meant(at: &At, table: &Tested<'_>, cluster: &str, nodes: u32) -> bool {
     let one_of = |names: &[String], name: &str| names.is_empty() || names.iter().any(|n| n == name);
     one_of(&at.suites, &table.suite)
         && (at.suites.is_empty() || table.scale == 1)
@@ -126,55 +141,6 @@ fn place(table: &Tested<'_>, (cluster, nodes, slots): (&str, u32, u32), limits: 
     )
 }
 
-/// The commands that would decide a test; none if no run could.
-pub(super) fn commands(file: &ClaimsFile, test: &Test) -> Vec<String> {
-    if test.metric.reading().is_none() {
-        return Vec::new();
-    }
-    let mut by_variant: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
-    for subject in test.relation.subjects().into_iter().filter_map(|s| file.subject.get(s)) {
-        by_variant.entry(&subject.variant).or_default().push(&subject.engine);
-    }
-    let suite = test.at.suites.first().map_or("1gb", String::as_str);
-    let mut options = String::new();
-    if test.workloads != ["*"] {
-        test.workloads.iter().for_each(|w| options.push_str(&format!(" --workloads {}", quoted(w))));
-    }
-    match test.at.clusters.first().map(String::as_str) {
-        None | Some("local") => {}
-        Some("hosts") => options.push_str(" --cluster hosts.toml"),
-        Some(kind) => options.push_str(&format!(" --cluster {}", quoted(kind))),
-    }
-    if let Some(nodes) = test.at.nodes.filter(|_| options.contains("--cluster")) {
-        options.push_str(&format!(" --nodes {nodes}"));
-    }
-    if let Some(protocol) = test.at.protocol {
-        options.push_str(&format!(" --protocol {protocol}"));
-    }
-    let command = |(variant, mut engines): (&str, Vec<&str>)| {
-        engines.dedup();
-        let set = variant.split(',').filter(|v| *v != Case::DEFAULT_VARIANT);
-        let settings = set.flat_map(|v| engines.iter().map(move |e| format!(" --set {}", quoted(&format!("{e}.{v}")))));
-        let settings: String = settings.collect();
-        format!(
-            "bench run --suite {} --families {} --engines {}{options}{settings} --trials 10",
-            quoted(suite),
-            quoted(&test.family),
-            quoted(&engines.join(","))
-        )
-    };
-    by_variant.into_iter().map(command).collect()
-}
-
-/// A word that a shell takes as one and obeys in nothing: it may come from a file of somebody else's.
-pub(crate) fn quoted(word: &str) -> String {
-    let safe = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.' | ',' | '=' | '/' | ':');
-    if !word.is_empty() && !word.starts_with('-') && word.chars().all(safe) {
-        return word.to_owned();
-    }
-    format!("'{}'", word.replace('\'', "'\\''"))
-}
-
 /// Conditions in words.
 pub(super) fn conditions(test: &Test) -> String {
     let at = &test.at;
@@ -187,6 +153,7 @@ pub(super) fn conditions(test: &Test) -> String {
     }
     parts.extend(at.nodes.map(|n| format!("{n} nodes")));
     parts.extend(at.protocol.map(|p| format!("protocol {p}")));
+    parts.extend(at.deployment.map(|d| d.priced().name().to_owned()));
     let what = match test.workloads.as_slice() {
         [all] if all == "*" => format!("{} {} workloads", test.cases, test.family),
         some => format!("{} {} workloads ({})", test.cases, test.family, some.join(", ")),
@@ -208,13 +175,5 @@ mod tests {
         assert_eq!(split("default"), ("default".into(), String::new()));
         assert_eq!(split("adaptive=off,memory=4GiB,spans=on"), ("adaptive=off".into(), "memory=4GiB,spans=on".into()));
         assert_eq!(split("memory=4GiB"), ("default".into(), "memory=4GiB".into()));
-    }
-
-    #[test]
-    fn a_word_of_a_claims_file_cannot_become_a_command() {
-        assert_eq!(quoted("ray,dask"), "ray,dask");
-        assert_eq!(quoted("x; rm -rf ~"), "'x; rm -rf ~'");
-        assert_eq!(quoted("it's $(x)"), "'it'\\''s $(x)'");
-        assert_eq!([quoted("--out=x"), quoted("")], ["'--out=x'", "''"]);
     }
 }

@@ -68,20 +68,68 @@ pub(super) fn of_table(gaps: &[String], findings: &[(ClaimVerdict, String)]) -> 
     }
 }
 
-/// What several tables that speak of the same test say together: they have to agree.
+/// What several tables that speak of the same test say together. Only support and contradiction disagree: a table that
+/// shows nothing takes nothing from one that does.
 pub(super) fn of_tables(all: &[(ClaimVerdict, String)]) -> Option<(ClaimVerdict, String)> {
     let (first, why) = all.first()?;
-    if all.iter().all(|(v, _)| v == first) {
-        return Some((*first, why.clone()));
-    }
     let count = |v: ClaimVerdict| all.iter().filter(|(other, _)| *other == v).count();
-    let text = format!(
-        "the runs do not agree: {} support it, {} contradict it, {} are inconclusive",
-        count(ClaimVerdict::Supported),
-        count(ClaimVerdict::Contradicted),
-        count(ClaimVerdict::Inconclusive)
-    );
-    Some((ClaimVerdict::Inconclusive, text))
+    let (supporting, against) = (count(ClaimVerdict::Supported), count(ClaimVerdict::Contradicted));
+    let open = all.len() - supporting - against;
+    let shown = match (supporting, against) {
+        (0, 0) => return Some((*first, why.clone())),
+        (_, 0) => ClaimVerdict::Supported,
+        (0, _) => ClaimVerdict::Contradicted,
+        _ => {
+            let text = format!(
+                "the runs do not agree: {supporting} support it, {against} contradict it, {open} are inconclusive"
+            );
+            return Some((ClaimVerdict::Inconclusive, text));
+        }
+    };
+    let why = all.iter().find(|(v, _)| *v == shown).map(|(_, why)| why.clone()).unwrap_or_default();
+    let besides = match open {
+        0 => String::new(),
+        1 => "; 1 other table is inconclusive".to_owned(),
+        n => format!("; {n} other tables are inconclusive"),
+    };
+    Some((shown, format!("{why}{besides}")))
+}
+
+/// What one configuration says to a test.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Configured {
+    pub(super) verdict: ClaimVerdict,
+    pub(super) because: String,
+    /// Whether one of its tables lacks nothing.
+    pub(super) is_whole: bool,
+}
+
+/// What the products as they come and as they are tuned say together: where both were measured, they have to agree.
+pub(super) fn of_configurations(
+    default: Option<Configured>,
+    tuned: Option<Configured>,
+) -> Option<(ClaimVerdict, String)> {
+    let is_shown = |c: &Configured| matches!(c.verdict, ClaimVerdict::Supported | ClaimVerdict::Contradicted);
+    let (default, tuned) = match (default, tuned) {
+        (Some(default), Some(tuned)) => (default, tuned),
+        (Some(only), None) => return Some((only.verdict, only.because)),
+        (None, only) => return only.map(|tuned| (tuned.verdict, format!("tuned: {}", tuned.because))),
+    };
+    let text = || format!("as they come: {}; tuned: {}", default.because, tuned.because);
+    Some(match (is_shown(&default), is_shown(&tuned)) {
+        (true, true) if default.verdict == tuned.verdict => (default.verdict, text()),
+        (true, true) => {
+            let text = format!(
+                "the configurations do not agree: {} as they come ({}), {} tuned ({})",
+                default.verdict, default.because, tuned.verdict, tuned.because
+            );
+            (ClaimVerdict::Inconclusive, text)
+        }
+        (true, false) if !tuned.is_whole => (default.verdict, text()),
+        (false, true) if !default.is_whole => (tuned.verdict, text()),
+        (false, false) if default.because == tuned.because => (default.verdict, default.because),
+        _ => (ClaimVerdict::Inconclusive, format!("shown in one configuration only; {}", text())),
+    })
 }
 
 /// What all tests of a claim say together. One that fails contradicts the claim; all are needed to support it.
@@ -114,6 +162,39 @@ mod tests {
             ClaimVerdict::NotTested,
         ]);
         prop::collection::vec(one.prop_map(|v| (v, "why".to_owned())), 0..6)
+    }
+
+    #[test]
+    fn only_support_against_contradiction_is_a_disagreement() {
+        let said = |verdicts: &[ClaimVerdict]| {
+            let all: Vec<_> = verdicts.iter().map(|v| (*v, format!("why {v}"))).collect();
+            of_tables(&all).unwrap()
+        };
+        let (yes, no, open) = (ClaimVerdict::Supported, ClaimVerdict::Contradicted, ClaimVerdict::Inconclusive);
+        assert_eq!(said(&[open, yes]), (yes, "why supported; 1 other table is inconclusive".to_owned()));
+        assert_eq!(said(&[no, open, open]), (no, "why contradicted; 2 other tables are inconclusive".to_owned()));
+        let (verdict, why) = said(&[no, open, yes]);
+        assert_eq!(
+            (verdict, why.contains("do not agree: 1 support it, 1 contradict it, 1 are")),
+            (open, true),
+            "{why}"
+        );
+    }
+
+    #[test]
+    fn configurations_that_were_both_measured_have_to_agree() {
+        let one = |verdict, is_whole| Some(Configured { verdict, because: format!("why {verdict}"), is_whole });
+        let said = |a, b| of_configurations(a, b).map(|v| v.0);
+        let (yes, no, open) = (ClaimVerdict::Supported, ClaimVerdict::Contradicted, ClaimVerdict::Inconclusive);
+        assert_eq!(said(one(yes, true), None), Some(yes));
+        assert_eq!(said(None, one(no, true)), Some(no));
+        assert_eq!(said(one(yes, true), one(yes, true)), Some(yes));
+        assert_eq!(said(one(yes, true), one(no, true)), Some(open));
+        assert_eq!(said(one(yes, true), one(open, true)), Some(open), "measured, and not shown");
+        assert_eq!(said(one(open, true), one(no, true)), Some(open));
+        assert_eq!(said(one(yes, true), one(open, false)), Some(yes), "not measured as a whole");
+        assert_eq!(said(one(open, false), one(no, true)), Some(no));
+        assert_eq!(said(None, None), None);
     }
 
     #[test]
@@ -158,8 +239,11 @@ mod tests {
 
         #[test]
         fn tables_and_tests_support_a_claim_only_together(all in verdicts()) {
+            let has = |wanted| all.iter().any(|(v, _)| *v == wanted);
+            let (s, c) = (has(ClaimVerdict::Supported), has(ClaimVerdict::Contradicted));
+            prop_assert_eq!(of_tables(&all).is_some_and(|v| v.0 == ClaimVerdict::Supported), s && !c);
+            prop_assert_eq!(of_tables(&all).is_some_and(|v| v.0 == ClaimVerdict::Contradicted), c && !s);
             let supported = !all.is_empty() && all.iter().all(|(v, _)| *v == ClaimVerdict::Supported);
-            prop_assert_eq!(of_tables(&all).is_some_and(|v| v.0 == ClaimVerdict::Supported), supported);
             prop_assert_eq!(of_tests(&all).is_some_and(|v| v.0 == ClaimVerdict::Supported), supported);
             let contradicted = all.iter().any(|(v, _)| *v == ClaimVerdict::Contradicted);
             prop_assert_eq!(of_tests(&all).is_some_and(|v| v.0 == ClaimVerdict::Contradicted), contradicted);

@@ -31,7 +31,7 @@ pub(super) fn standing(
     for total in totals.iter_mut().filter(|t| t.contestant != best) {
         let whole = field.whole().find(|i| field.label(*i) == total.contestant);
         let pairs = whole.zip(reference).map(|(who, best)| common(cases, who, best)).unwrap_or_default();
-        total.against_best = total_ratio(&pairs, floors.table.p95);
+        total.against_best = total_ratio(&pairs, floors.over(cases));
     }
     let rivals = || totals.iter().filter(|t| t.contestant != best && t.completed > 0 && index(&t.contestant).is_some());
     let asked_all = totals.iter().any(|t| t.contestant == best && t.not_run == 0);

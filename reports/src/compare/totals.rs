@@ -4,7 +4,7 @@ use super::field::Field;
 use super::measured::Measured;
 use super::workloads::{ByWorkload, Floors};
 use crate::comparison::{Ratio, Total, TotalRatio, Verdict};
-use crate::stats::{Bootstrap, Evidence, INTERVAL_TRIALS, Sample, Stratum, judge, least_p, median, sorted, stratified};
+use crate::stats::{Bootstrap, Evidence, Sample, Stratum, judge, least_p, median, sorted, stratified};
 use bench_record::Outcome;
 
 /// The least that a case which did not complete is taken to have needed, before doubling.
@@ -55,9 +55,20 @@ fn total(
         not_run,
         wall_ns_penalized: (not_run == 0).then_some(sum),
         penalties,
-        against_baseline: total_ratio(&pairs, floors.table.p95),
+        against_baseline: total_ratio(&pairs, floors.over(cases)),
         against_best: None,
     }
+}
+
+/// Whether somebody completed every workload that any of those who are compared completed: one who failed where another
+/// did not is no winner over the family, however fast on the rest.
+pub(super) fn completed_what_rivals_did(field: &Field<'_>, cases: &ByWorkload<'_, '_>, who: &str) -> bool {
+    let is_compared = |i: usize| field.contestants.get(i).is_some_and(crate::comparison::Contestant::is_compared);
+    let done = |m: &Measured<'_>| m.outcome == Outcome::Completed && m.sample.is_some();
+    cases.values().all(|of_workload| {
+        let own = of_workload.iter().any(|(i, m)| field.label(*i) == who && done(m));
+        own || !of_workload.iter().any(|(i, m)| is_compared(*i) && done(m))
+    })
 }
 
 /// Twice the largest of 300 s, the time limit and the slowest median anybody needed: failing must never pay, and giving
@@ -76,7 +87,8 @@ pub(super) fn common<'m>(cases: &ByWorkload<'m, '_>, a: usize, b: usize) -> Vec<
 /// Two samples of one workload.
 pub(super) type Pair<'a> = (&'a Sample, &'a Sample);
 
-/// Ratios of totals over common cases; none of none.
+/// Ratios of totals over common cases; none of none. Of one case alone, its variation is part of the noise, as it is in the
+/// ratio of that case: a family of one workload has no winner that the workload has not.
 pub(super) fn total_ratio(pairs: &[Pair<'_>], floor: Option<f64>) -> Option<TotalRatio> {
     if pairs.is_empty() {
         return None;
@@ -94,13 +106,16 @@ pub(super) fn total_ratio(pairs: &[Pair<'_>], floor: Option<f64>) -> Option<Tota
         Some(Bootstrap::sum(logs.iter())?.map(|sum| (sum / n).exp()))
     });
     let contaminated = pairs.iter().any(|(a, b)| a.contaminated || b.contaminated);
-    // With enough trials everywhere an interval is evidence enough.
-    let few = pairs.iter().any(|(a, b)| size(a).min(size(b)) < INTERVAL_TRIALS);
+    let variation = match pairs {
+        [(a, b)] => [a.cv, b.cv],
+        _ => [None, None],
+    };
     let ratio = |value: f64, resampled: Option<Bootstrap>, weight: fn(&[f64]) -> f64| {
         let interval = resampled.map(|r| r.interval());
-        let evidence = if few { evidence(pairs, value, weight) } else { Evidence { p: 0.0, least_p: 0.0 } };
-        let verdict = if contaminated { Verdict::Contaminated } else { judge(value, interval, evidence, [floor]) };
-        Ratio { value, interval, verdict, mann_whitney: None, stratified_p: few.then_some(evidence.p) }
+        let evidence = evidence(pairs, value, weight);
+        let noise = [floor].into_iter().chain(variation);
+        let verdict = if contaminated { Verdict::Contaminated } else { judge(value, interval, evidence, noise) };
+        Ratio { value, interval, verdict, mann_whitney: None, stratified_p: Some(evidence.p) }
     };
     // In a sum a workload counts as much as it takes, in a mean of ratios as much as any other.
     let total = ratio(of_totals(&medians), totals, |times| median(times).unwrap_or_default());

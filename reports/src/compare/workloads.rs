@@ -36,6 +36,14 @@ impl<'a> Floors<'a> {
         self.by_workload.get(&(family, workload)).copied()
     }
 
+    /// The floor of a total over these workloads: the table's, or that of the only one.
+    pub(super) fn over(&self, cases: &ByWorkload<'_, '_>) -> Option<f64> {
+        let mut names = cases.keys();
+        let only = names.next().filter(|_| names.next().is_none());
+        let own = self.by_workload.iter().filter(|((_, name), _)| only == Some(name)).map(|(_, floor)| *floor);
+        own.chain(self.table.p95).reduce(f64::max)
+    }
+
     /// The larger of a workload's own floor and the table's: one lucky draw of a single A/A arm does not make a machine
     /// that steady.
     pub(super) fn of(&self, family: Family, workload: &str) -> Option<f64> {

@@ -1,11 +1,12 @@
 //! What was not measured, and the commands that would.
 
 use super::Question;
-use super::arena::Arena;
+use super::arena::{Arena, data};
 use super::report::{CitedRule, FamilyEvidence, MissingEvidence};
-use crate::claims::{ClaimsFile, quoted};
-use bench_record::{Bytes, Family};
-use std::collections::BTreeSet;
+use crate::claims::{ATTACHED, ClaimsFile, Rule, Subject, attached, quoted};
+use crate::comparison::HOSTS;
+use crate::render::recommend_words::decimal_bytes;
+use bench_record::Family;
 
 /// Sizes of suites in bytes of text.
 const SUITES: [(&str, f64); 4] = [("1gb", 1e9), ("10gb", 1e10), ("100gb", 1e11), ("1tb", 1e12)];
@@ -14,37 +15,40 @@ const ALIKE: f64 = 2.0;
 
 /// What a ranking rests on for a family.
 pub(super) fn evidence(question: &Question<'_>, arena: &Arena<'_, '_>) -> FamilyEvidence {
-    let nodes = if arena.nodes == 1 { "1 node".to_owned() } else { format!("{} nodes", arena.nodes) };
     FamilyEvidence {
         family: arena.family.clone(),
         share: arena.share,
-        place: format!(
-            "{}, {}, {}, {nodes} x {} slots; {}",
-            arena.table.suite, arena.table.protocol, arena.cluster, arena.slots, arena.table.machine
-        ),
+        place: arena.place(),
         runs: arena.table.runs.clone(),
         workloads: arena.workloads.len(),
-        noise: arena.table.floor(|o| o.wall_ns, None),
+        noise: arena.table.floor(|o| o.wall_ns, &arena.family, None),
         differs: differs(question, arena),
     }
 }
 
 fn differs(question: &Question<'_>, arena: &Arena<'_, '_>) -> Option<String> {
-    let mut found = Vec::new();
-    let measured = arena.table.data_bytes;
-    if let Some(stated) = question.data_bytes {
-        let factor = (stated.max(1) as f64 / measured.max(1) as f64).ln().abs().exp();
-        if factor > ALIKE {
-            found.push(format!("measured on {} of data, not {}", Bytes::new(measured), Bytes::new(stated)));
-        }
-    }
-    if let Some(stated) = question.nodes.filter(|n| *n != arena.nodes) {
-        let plural = if arena.nodes == 1 { "" } else { "s" };
-        found.push(format!("measured on {} node{plural}, not {stated}", arena.nodes));
-    } else if question.nodes.is_some_and(|n| n > 1) && arena.cluster != "hosts" {
-        found.push("its nodes share one machine".to_owned());
-    }
+    let found: Vec<String> =
+        [other_data(question, arena), other_nodes(question, arena)].into_iter().flatten().collect();
     (!found.is_empty()).then(|| found.join(", "))
+}
+
+fn other_data(question: &Question<'_>, arena: &Arena<'_, '_>) -> Option<String> {
+    let (stated, measured) = question.data_bytes.zip(data(question, arena))?;
+    let factor = (stated.max(1) as f64 / measured.bytes.max(1) as f64).ln().abs().exp();
+    let kind = if measured.is_text { "of text" } else { "as stored" };
+    let (bytes, stated) = (decimal_bytes(measured.bytes), decimal_bytes(stated));
+    (factor > ALIKE).then(|| format!("measured on {bytes} {kind} ({}), not {stated}", measured.name))
+}
+
+fn other_nodes(question: &Question<'_>, arena: &Arena<'_, '_>) -> Option<String> {
+    let (stated, nodes) = (question.nodes?, arena.ground.nodes);
+    if stated != nodes {
+        let plural = if nodes == 1 { "" } else { "s" };
+        Some(format!("measured on {nodes} node{plural}, not {stated}"))
+    } else {
+        let is_apart = [HOSTS, ATTACHED].contains(&arena.ground.cluster.as_str());
+        (stated > 1 && !is_apart).then(|| "its nodes share one machine".to_owned())
+    }
 }
 
 /// For every family of the mix, the products that were not measured, at the stated size if one was stated.
@@ -53,66 +57,95 @@ pub(super) fn missing(
     claims: &[ClaimsFile],
     arenas: &[Arena<'_, '_>],
 ) -> Vec<MissingEvidence> {
-    let products: BTreeSet<(&str, &str)> = claims
-        .iter()
-        .flat_map(|f| f.subject.values())
-        .filter(|s| s.variant == bench_record::Case::DEFAULT_VARIANT)
-        .map(|s| (s.engine.as_str(), s.name.as_str()))
-        .collect();
-    let mut found = Vec::new();
-    for (family, share) in question.mix.shares() {
-        let percent = format!("{:.0} % of the mix", share * 100.0);
-        if Family::ALL.iter().all(|f| f.name() != family) {
-            let what = format!("{family} ({percent}): this version has no workloads of it, so no run can supply it");
-            found.push(MissingEvidence { what, run: None });
-            continue;
+    let mut products: Vec<&Subject> = Vec::new();
+    let plain = |s: &&Subject| s.variant.as_deref().is_none_or(|v| v == bench_record::Case::DEFAULT_VARIANT);
+    for subject in claims.iter().flat_map(|f| f.subject.values()).filter(plain) {
+        if products.iter().all(|known| known.engine != subject.engine) {
+            products.push(subject);
         }
-        let arena = arenas.iter().find(|a| a.family == family);
-        let was_run = |engine: &str| arena.is_some_and(|a| a.members.iter().any(|m| a.name(*m) == engine));
-        let absent: Vec<(&str, &str)> = products.iter().copied().filter(|(engine, _)| !was_run(engine)).collect();
-        let elsewhere = arena.and_then(|a| differs(question, a));
-        if absent.is_empty() && elsewhere.is_none() && arena.is_some() {
-            continue;
-        }
-        let mut reasons = Vec::new();
-        if arena.is_none() {
-            reasons.push("nobody was measured".to_owned());
-        } else if !absent.is_empty() {
-            let names: Vec<&str> = absent.iter().map(|(_, name)| *name).collect();
-            reasons.push(format!("{} not measured", names.join(", ")));
-        }
-        reasons.extend(elsewhere);
-        let what = format!("{family} ({percent}): {}", reasons.join("; "));
-        found.push(MissingEvidence { what, run: Some(command(question, family, &products)) });
     }
-    found
+    products.sort_by(|a, b| a.engine.cmp(&b.engine));
+    question
+        .mix
+        .shares()
+        .filter_map(|(family, share)| missing_of(question, &products, arenas, (family, share)))
+        .collect()
 }
 
-fn command(question: &Question<'_>, family: &str, products: &BTreeSet<(&str, &str)>) -> String {
+fn missing_of(
+    question: &Question<'_>,
+    products: &[&Subject],
+    arenas: &[Arena<'_, '_>],
+    (family, share): (&str, f64),
+) -> Option<MissingEvidence> {
+    let percent = format!("{:.0} % of the mix", share * 100.0);
+    if Family::ALL.iter().all(|f| f.name() != family) {
+        let what = format!("{family} ({percent}): this version has no workloads of it, so no run can supply it");
+        return Some(MissingEvidence { what, run: None });
+    }
+    let arena = arenas.iter().find(|a| a.family == family);
+    let was_run = |engine: &str| arena.is_some_and(|a| a.members.iter().any(|m| a.name(*m) == engine));
+    let absent: Vec<&str> = products.iter().filter(|s| !was_run(&s.engine)).map(|s| s.name.as_str()).collect();
+    let elsewhere = arena.and_then(|a| differs(question, a));
+    if absent.is_empty() && elsewhere.is_none() && arena.is_some() {
+        return None;
+    }
+    let mut reasons = Vec::new();
+    if arena.is_none() {
+        reasons.push("nobody was measured".to_owned());
+    } else if !absent.is_empty() {
+        reasons.push(format!("{} not measured", absent.join(", ")));
+    }
+    reasons.extend(elsewhere);
+    let suite = suite(question, family);
+    // The suite that is nearest to the question is the one that was run: running it again would show nothing new.
+    let again = |a: &Arena<'_, '_>| a.table.suite == suite && a.table.scale == 1 && other_nodes(question, a).is_none();
+    let run = if absent.is_empty() && arena.is_some_and(again) {
+        reasons.push("no suite is nearer to it".to_owned());
+        None
+    } else {
+        Some(command(question, suite, family, products))
+    };
+    Some(MissingEvidence { what: format!("{family} ({percent}): {}", reasons.join("; ")), run })
+}
+
+/// The suite nearest to the question.
+fn suite(question: &Question<'_>, family: &str) -> &'static str {
     let bytes = question.data_bytes.map_or(1e9, |b| b.max(1) as f64);
     let far = |size: f64| (bytes / size).ln().abs();
     let nearest = SUITES.iter().min_by(|a, b| far(a.1).total_cmp(&far(b.1))).map_or("1gb", |s| s.0);
-    let suite = if family == Family::Overhead.name() { "overhead" } else { nearest };
-    let engines = products.iter().map(|(engine, _)| *engine).collect::<Vec<_>>().join(",");
-    let engines = if engines.is_empty() { String::new() } else { format!(" --engines {}", quoted(&engines)) };
-    let cluster = question.nodes.filter(|n| *n > 1).map(|n| format!(" --cluster hosts.toml --nodes {n}"));
-    format!("bench run --suite {suite} --families {family}{engines}{} --trials 10", cluster.unwrap_or_default())
+    if family == Family::Overhead.name() { "overhead" } else { nearest }
 }
 
-/// Rules that speak of a family of the mix or of its size. They are shown and weigh nothing.
+/// One run of all products: here, or each on a cluster of its own.
+fn command(question: &Question<'_>, suite: &str, family: &str, products: &[&Subject]) -> String {
+    let engines = products.iter().map(|s| s.engine.as_str()).collect::<Vec<_>>().join(",");
+    let engines = match engines.as_str() {
+        "" => String::new(),
+        names => format!(" --engines {} --configs default,tuned", quoted(names)),
+    };
+    let apart = question.nodes.is_some_and(|n| n > 1);
+    let clusters = products.iter().filter(|_| apart).map(|s| attached(&s.engine, s.attach.as_deref()));
+    format!("bench run --suite {suite} --families {family}{engines}{} --trials 10", clusters.collect::<String>())
+}
+
+/// Rules whose every condition holds here: families that the mix has, and less data than they name. They are shown and
+/// weigh nothing. A rule without conditions speaks of something that no question says.
 pub(super) fn cited(question: &Question<'_>, claims: &[ClaimsFile]) -> Vec<CitedRule> {
-    let mut found = Vec::new();
-    for file in claims {
-        let of_mix = |families: &[String]| families.iter().any(|f| question.mix.has(f));
+    let holds = |rule: &&Rule| {
+        let of_mix = rule.families.is_empty() || rule.families.iter().any(|f| question.mix.has(f));
         let small = |tb: f64| question.data_bytes.is_some_and(|b| (b as f64) < tb * 1e12);
-        for rule in file.rule.iter().filter(|r| of_mix(&r.families) || r.tb_below.is_some_and(small)) {
-            found.push(CitedRule {
-                id: rule.id.get_ref().clone(),
-                source: format!("{}, {}", file.source.title, file.source.date),
-                prefers: rule.prefers.iter().map(|s| file.name_of(s).to_owned()).collect(),
-                text: rule.text.clone(),
-            });
-        }
-    }
-    found
+        let has_any = !rule.families.is_empty() || rule.tb_below.is_some();
+        has_any && of_mix && rule.tb_below.is_none_or(small)
+    };
+    let of_file = |file: &ClaimsFile| {
+        let cite = |rule: &Rule| CitedRule {
+            id: rule.id.get_ref().clone(),
+            source: format!("{}, {}", file.source.title, file.source.date),
+            prefers: rule.prefers.iter().map(|s| file.name_of(s).to_owned()).collect(),
+            text: rule.text.clone(),
+        };
+        file.rule.iter().filter(holds).map(cite).collect::<Vec<_>>()
+    };
+    claims.iter().flat_map(of_file).collect()
 }

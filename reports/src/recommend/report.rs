@@ -29,6 +29,8 @@ pub struct Recommendation {
     pub unranked: Vec<Unranked>,
     /// What the ranking rests on.
     pub evidence: Vec<FamilyEvidence>,
+    /// What was recorded and counts for nothing here.
+    pub unused: Vec<UnusedEvidence>,
     /// How the leader depends on the weights; none with fewer than two ranked.
     pub sensitivity: Option<Sensitivity>,
     /// What was not measured.
@@ -85,11 +87,17 @@ pub struct Ranked {
     pub is_slower: bool,
     /// By family: its geometric mean of times over the leader's.
     pub by_family: Vec<Share>,
+    /// Why it could not be compared with the leader, if so.
+    pub apart: Option<String>,
     /// USD per hour for its nodes, where that is known.
     pub usd_per_hour: Option<f64>,
+    /// The lowest and the highest that may be.
+    pub usd_per_hour_range: Option<Interval>,
+    /// What the price rests on.
+    pub price_from: Option<String>,
     /// What it costs over what the leader costs, for the same work: time times price.
     pub cost_against_leader: Option<f64>,
-    /// Its 95 % interval.
+    /// The 95 % interval of the times, over what prices may be: both at the same end of their ranges.
     pub cost_interval: Option<Interval>,
 }
 
@@ -119,6 +127,19 @@ pub struct FamilyEvidence {
     pub noise: Option<f64>,
     /// How it differs from what was stated; none where it does not.
     pub differs: Option<String>,
+}
+
+/// Runs of a family that a ranking does not rest on.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct UnusedEvidence {
+    /// The family.
+    pub family: String,
+    /// Suite, protocol, cluster and machine.
+    pub place: String,
+    /// Folders.
+    pub runs: Vec<String>,
+    /// Why not; of what is as near as what was taken, what it says.
+    pub because: String,
 }
 
 /// How the leader depends on the weights.

@@ -77,7 +77,7 @@ pub(crate) fn cells(c: &Compared) -> Vec<String> {
         or_dash(c.interval.map(|i| range(i, show))),
         c.claimed.clone(),
         or_dash(c.stated.map(ratio)),
-        probability(c.p_adjusted),
+        or_dash(c.p_adjusted.map(probability)),
         says.to_owned(),
     ]
 }
@@ -89,6 +89,7 @@ fn value(value: f64, claimed: &str) -> String {
     let size = match unit {
         "ms" | "MB" => 1e6,
         "min" => 60e9,
+        "USD/TB" => 1.0,
         _ => 1e9,
     };
     format!("{:.3}", value / size)
@@ -107,12 +108,12 @@ pub(crate) fn foot(report: &ClaimsReport) -> Vec<String> {
          beside it (scale, style) and decides nothing."
             .to_owned(),
         "supported: every relation of the claim was shown. contradicted: the opposite of one was shown. inconclusive: \
-         either is possible; wrong answers, failures, missing workloads and contaminated trials always lead here. not tested \
+         either is possible; missing workloads, contaminated trials and engines of separate runs always lead here. not tested \
          here: no run given could tell."
             .to_owned(),
         format!(
             "Shown is a relation whose 95 % bootstrap interval ({RESAMPLES} resamples, fixed seed) excludes equality (or lies \
-             within the range, or outside it), whose effect is above the A/A noise floor, and which chance alone gives in \
+             within the range, or outside it), whose effect is above the A/A noise floor of its family, and which chance alone gives in \
              less than 5 % of cases with all comparisons taken together (Holm): {} direct, {} at another scale, {} of \
              architectures, each kind by itself; p is adjusted for that.",
             count(Remove::Direct),

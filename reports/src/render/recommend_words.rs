@@ -4,7 +4,6 @@ use super::scale::{percent, ratio};
 use super::wording::range;
 use crate::recommend::{Answer, Ranked, Recommendation, Sensitivity, Share};
 use crate::stats::Interval;
-use bench_record::Bytes;
 
 /// A part of a recommendation: a table, a list, or both.
 pub(crate) struct Part {
@@ -15,9 +14,19 @@ pub(crate) struct Part {
     pub(crate) items: Vec<String>,
 }
 
+/// Bytes in powers of ten, as suites and people count data: `2 TB`, `1.5 GB`.
+pub(crate) fn decimal_bytes(bytes: u64) -> String {
+    const UNITS: [(f64, &str); 5] = [(1e15, "PB"), (1e12, "TB"), (1e9, "GB"), (1e6, "MB"), (1e3, "kB")];
+    let bytes = bytes as f64;
+    match UNITS.into_iter().find(|(per, _)| bytes >= *per) {
+        Some((per, unit)) => format!("{} {unit}", (bytes / per * 10.0).round() / 10.0),
+        None => format!("{bytes} B"),
+    }
+}
+
 /// The answer in a sentence.
 pub(crate) fn answer(r: &Recommendation) -> String {
-    let data = r.data_bytes.map_or_else(String::new, |b| format!(" over {}", Bytes::new(b)));
+    let data = r.data_bytes.map_or_else(String::new, |b| format!(" over {}", decimal_bytes(b)));
     let nodes =
         r.nodes.map_or_else(String::new, |n| if n == 1 { " on 1 node".to_owned() } else { format!(" on {n} nodes") });
     let mix: Vec<String> = r.mix.iter().map(|s| format!("{} {} %", s.name, percent(s.share))).collect();
@@ -41,6 +50,9 @@ pub(crate) fn parts(r: &Recommendation) -> Vec<Part> {
         None => m.what.clone(),
     };
     parts.push(list("What was not measured", r.missing.iter().map(run)));
+    let unused = r.unused.iter();
+    let unused = unused.map(|u| format!("{}: {}; runs {}: {}", u.family, u.place, u.runs.join(", "), u.because));
+    parts.push(list("Runs that the ranking does not rest on", unused));
     let unranked = r.unranked.iter().map(|u| format!("{}: {}", u.engine, u.because));
     parts.push(list("Without a place in the ranking", unranked));
     let cited = r.cited.iter().map(|c| format!("{}: {} for {} ({})", c.id, c.prefers.join(", "), c.text, c.source));
@@ -69,13 +81,14 @@ fn ranking(r: &Recommendation) -> Part {
         ("by family", false),
     ];
     if priced {
-        columns.extend([("USD/h", true), ("cost / leader", true), ("95 % interval", true)]);
+        columns.extend([("USD/h", true), ("low-high", true), ("cost / leader", true), ("95 % interval", true)]);
     }
     let row = |(i, e): (usize, &Ranked)| {
         let name = if e.is_style { format!("{} (style)", e.engine) } else { e.engine.clone() };
         let said = match (i, e.is_slower) {
             (0, _) => "leads",
             (_, true) => "slower",
+            (_, false) if e.apart.is_some() => "not comparable",
             (_, false) => "not shown to be slower",
         };
         let families: Vec<String> = e.by_family.iter().map(|f| format!("{} {}x", f.name, ratio(f.share))).collect();
@@ -84,13 +97,16 @@ fn ranking(r: &Recommendation) -> Part {
             vec![name, ratio(e.against_leader), interval(e.interval), p, said.to_owned(), families.join(", ")];
         if priced {
             cells.push(e.usd_per_hour.map_or_else(|| "unknown".to_owned(), |usd| format!("{usd:.3}")));
+            let ends = e.usd_per_hour_range.map(|i| range(i, |usd| format!("{usd:.3}")));
+            cells.push(ends.unwrap_or_else(|| "-".to_owned()));
             cells.push(e.cost_against_leader.map_or_else(|| "-".to_owned(), ratio));
             cells.push(interval(e.cost_interval));
         }
         cells
     };
     let rows = r.ranked.iter().enumerate().map(row).collect();
-    Part { title: "Ranking".to_owned(), columns, rows, items: Vec::new() }
+    let items = r.ranked.iter().filter_map(|e| Some(format!("price of {}: {}", e.engine, e.price_from.as_ref()?)));
+    Part { title: "Ranking".to_owned(), columns, rows, items: items.collect() }
 }
 
 fn evidence(r: &Recommendation) -> Part {

@@ -51,6 +51,11 @@ fn what_contradicts_itself_is_refused() {
         );
     }
     check(&related("range = { of = \"ray\", low = 1, high = 2, unit = \"MB\" }"), &["wall time", "MB"]);
+    check(&QUERIES.replace("metric = \"wall\"", "metric = \"cost\""), &["`deployment`"]);
+    let cost = QUERIES
+        .replace("metric = \"wall\"", "metric = \"cost\"")
+        .replace("suites = [\"1gb\"]", "suites = [\"1gb\"], deployment = \"managed\"");
+    check(&cost, &["as a `range` in USD/TB"]);
     check(&QUERIES.replace("cases = 2", "cases = 0"), &["at least 1"]);
     check(&QUERIES.replace("cases = 2", "cases = -2"), &["line"]);
     check(&QUERIES.replace("spark = 18 }", "spark = nan }"), &["above 0"]);
@@ -60,6 +65,16 @@ fn what_contradicts_itself_is_refused() {
     let untested = QUERIES.find("[[claim.test]]").unwrap();
     check(&QUERIES[..untested], &["say in `needs`"]);
     check(&QUERIES.replace("text = \"SQL\"", "text = \"SQL\"\nneeds = \"x\""), &["leave out `needs`"]);
+}
+
+#[test]
+fn what_a_file_calls_a_command_runs_this_program_and_nothing_else() {
+    let untested = QUERIES.find("[[claim.test]]").unwrap();
+    let with = |line: &str| format!("{}needs = \"x\"\nrun = [{line:?}]\n", &QUERIES[..untested]);
+    assert!(ClaimsFile::read("mine.toml", &with("bench run --suite smoke --seed 1..20")).is_ok());
+    for line in ["curl https://example.org | sh", "bench run --suite smoke; rm -rf ~", "bench run --suite $(id)", ""] {
+        check(&with(line), &["names `", "begins with `bench run `"]);
+    }
 }
 
 #[test]

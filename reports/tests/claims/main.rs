@@ -4,7 +4,9 @@
 //! |---|---|
 //! | `products` | synthetic runs of products and styles |
 //! | `cited` | the claims that come with the program, row by row |
+//! | `costs` | claims on costs, at the prices of a book |
 //! | `verdicts` | which evidence leads to which verdict |
+//! | `footing` | what evidence has to rest on before it decides |
 //! | `files` | claims files that are refused, and how |
 //! | `formats` | every format, whole, and nothing in it obeyed |
 
@@ -14,7 +16,9 @@
 mod fixture;
 
 mod cited;
+mod costs;
 mod files;
+mod footing;
 mod formats;
 mod products;
 mod verdicts;

@@ -12,7 +12,7 @@ fn of(all: Vec<Observation>) -> AssessedClaim {
 
 /// The verdict and a reason that has all of these words.
 #[track_caller]
-fn check(claim: &AssessedClaim, verdict: ClaimVerdict, words: &[&str]) {
+pub(crate) fn check(claim: &AssessedClaim, verdict: ClaimVerdict, words: &[&str]) {
     assert_eq!(claim.verdict, verdict, "{}", claim.because);
     for word in words {
         assert!(claim.because.contains(word), "`{word}` is missing: {}", claim.because);
@@ -98,7 +98,10 @@ fn a_style_is_shown_beside_a_claim_about_a_product_and_decides_nothing() {
     let evidence = &claim.tests[0].evidence[0];
     assert_eq!((evidence.remove, evidence.finding), (Remove::Architecture, ClaimVerdict::Supported));
     assert_eq!(evidence.who, ["taskgraph for Dask", "actor for Ray", "stagedag for Spark"]);
-    assert_eq!(claim.would_test, ["bench run --suite 1gb --families sql --engines dask,ray,spark --trials 10"]);
+    assert_eq!(
+        claim.would_test,
+        ["bench run --suite 1gb --families sql --engines dask,ray,spark --configs default,tuned --trials 10"]
+    );
 }
 
 #[test]

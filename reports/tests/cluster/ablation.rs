@@ -83,7 +83,7 @@ fn the_json_format_has_every_mechanism() {
         },
         "verdict": "slower",
         "mann_whitney": null,
-        "stratified_p": null
+        "stratified_p": 0.0004997501249375312
       },
       "common": 3,
       "lost": [],

@@ -109,7 +109,7 @@ fn the_json_format_has_every_workload_under_faults() {
           },
           "verdict": "slower",
           "mann_whitney": null,
-          "stratified_p": null
+          "stratified_p": 0.0004997501249375312
         },
         "geometric_mean": {
           "value": 2.142857143195755,
@@ -119,7 +119,7 @@ fn the_json_format_has_every_workload_under_faults() {
           },
           "verdict": "slower",
           "mann_whitney": null,
-          "stratified_p": null
+          "stratified_p": 0.0004997501249375312
         }
       },
       "cases": [

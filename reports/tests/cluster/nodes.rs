@@ -167,7 +167,7 @@ fn the_json_format_has_every_point() {
             },
             "verdict": "slower",
             "mann_whitney": null,
-            "stratified_p": null
+            "stratified_p": 0.0004997501249375312
           },
           "efficiency": 0.8695652179890814,
           "efficiency_interval": {
@@ -192,7 +192,7 @@ fn the_json_format_has_every_point() {
             },
             "verdict": "faster",
             "mann_whitney": null,
-            "stratified_p": null
+            "stratified_p": 0.0004997501249375312
           },
           "efficiency": 1.428571428332408,
           "efficiency_interval": {

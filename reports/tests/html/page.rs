@@ -32,11 +32,11 @@ fn the_verdicts_are_sentences_with_their_uncertainty() {
     insta::assert_snapshot!(text(&page_of(&[fixture::run()]), "t0-verdicts"), @r#"
     Verdicts
     SQL
-    datafusion is fastest. The next, stagedag, takes 1.20 times as long (95 % interval 1.17–1.22).
+    datafusion is fastest. The next, stagedag, takes 1.20 times as long (bootstrap range, n = 5, 1.17–1.22), on the 2 of 4 workloads that both completed.
     total time relative to datafusion, 95 % intervals; band: A/A noise
     Of 4 workloads: datafusion wins 1, 3 have no winner. Completed: stagedag 2 of 4, datafusion-1t 2 of 4.
     Dataframe
-    datafusion is fastest. The next, stagedag, takes 1.15 times as long (95 % interval 1.14–1.17).
+    datafusion is fastest. The next, stagedag, takes 1.15 times as long (bootstrap range, n = 4, 1.14–1.17).
     total time relative to datafusion, 95 % intervals; band: A/A noise
     Of 1 workload: datafusion wins 1. Not run: datafusion-1t.
     "#);
@@ -124,6 +124,10 @@ fn failures_noise_and_method_are_told() {
     Noise floor
     A/A noise floor: the same engine measured twice differs by 1.0 % in the middle, 95 % of 2 cases by no more than 1.0 %
     Difference between an engine and the same engine measured once more, a circle per workload. No smaller effect is claimed.
+    difference between an engine and its A/A twin
+    family | workload | difference %
+    sql | tpch-q01 | 1.0
+    sql | tpch-q02 | 1.0
     contaminated: 2 of 77 trials; 2 left out, for they were repeated or 2 clean ones of the same case and arm remain
     contaminated and left out: groupby-q01 on stagedag (2)
     "#);

@@ -6,11 +6,12 @@
 mod fixture;
 
 mod formats;
+mod grounds;
 mod ranking;
 
 use bench_record::{Arm, Case, Family, Observation, Run};
 use bench_reports::claims::built_in;
-use bench_reports::recommend::{Question, Recommendation, recommend};
+use bench_reports::recommend::{Mix, Question, Recommendation, recommend};
 
 /// Ten trials around a time.
 fn trials(case: &Case, arm: Arm, wall_ms: f64) -> Vec<Observation> {
@@ -43,7 +44,12 @@ fn run(observations: Vec<Observation>) -> Run {
     Run { path: "results/a".into(), observations, ..fixture::run() }
 }
 
+/// A question about nothing but a mix.
+fn about(mix: &Mix) -> Question<'_> {
+    const STYLES: &[&str] = &["actor", "taskgraph", "stagedag"];
+    Question { mix, data_bytes: None, nodes: None, pricing: None, styles: STYLES, text_bytes: None }
+}
+
 fn asked(mix: &str, runs: &[Run]) -> Recommendation {
-    let question = Question { mix: &mix.parse().unwrap(), data_bytes: None, nodes: None, pricing: None };
-    recommend(&question, &built_in().unwrap(), runs).unwrap()
+    recommend(&about(&mix.parse().unwrap()), &built_in().unwrap(), runs).unwrap()
 }

@@ -1,10 +1,10 @@
 //! Who leads, and when nobody does.
 
-use crate::{asked, fixture, observations, run};
+use crate::{about, asked, fixture, observations, run};
 use bench_record::{Family, Outcome};
 use bench_reports::Contestant;
 use bench_reports::claims::built_in;
-use bench_reports::recommend::{Answer, Pricing, Question, Ranked, Recommendation, recommend};
+use bench_reports::recommend::{Answer, Hourly, Pricing, Question, Ranked, Recommendation, recommend};
 use proptest::prelude::*;
 
 const CROSSED: [(&str, f64, f64); 3] = [("spark", 1.0, 2.0), ("dask", 2.0, 1.0), ("stagedag", 3.0, 3.0)];
@@ -64,18 +64,21 @@ fn a_part_of_the_mix_that_was_not_measured_leaves_the_question_open() {
 fn evidence_from_elsewhere_is_said_to_be_from_elsewhere() {
     let runs = [run(observations(&CROSSED))];
     let mix = "sql=1".parse().unwrap();
-    let question = Question { mix: &mix, data_bytes: Some(2_000_000_000_000), nodes: Some(10), pricing: None };
+    let text = |set: &str| (set == "tpch-sf1").then_some(1_000_000_000);
+    let question =
+        Question { data_bytes: Some(2_000_000_000_000), nodes: Some(10), text_bytes: Some(&text), ..about(&mix) };
     let r = recommend(&question, &built_in().unwrap(), &runs).unwrap();
     assert_eq!(r.answer, Answer::LeadsElsewhere { engine: "spark".into() });
     assert!(
-        r.because.contains("measured on 350 MiB of data, not 1.82 TiB, measured on 1 node, not 10"),
+        r.because.contains("measured on 1 GB of text (tpch-sf1), not 2 TB, measured on 1 node, not 10"),
         "{}",
         r.because
     );
     assert_eq!(
         r.missing[0].run.as_deref(),
         Some(
-            "bench run --suite 1tb --families sql --engines dask,ray,spark --cluster hosts.toml --nodes 10 --trials 10"
+            "bench run --suite 1tb --families sql --engines dask,ray,spark --configs default,tuned --attach \
+             dask=tcp://HOST:8786 --attach ray=ray://HOST:10001 --attach spark=spark://HOST:7077 --trials 10"
         )
     );
 }
@@ -114,23 +117,29 @@ fn without_an_a_a_arm_or_rivals_nobody_wins() {
 struct Prices;
 
 impl Pricing for Prices {
-    fn usd_per_hour(&self, contestant: &Contestant) -> Option<f64> {
-        match contestant.engine.as_str() {
-            "spark" => Some(4.0),
-            "dask" => Some(1.0),
-            _ => None,
-        }
+    fn hourly(&self, contestant: &Contestant) -> Option<Hourly> {
+        let base = match contestant.engine.as_str() {
+            "spark" => 4.0,
+            "dask" => 1.0,
+            _ => return None,
+        };
+        let low = if contestant.engine == "spark" { base / 2.0 } else { base };
+        Some(Hourly { low, base, high: base * 1.5, from: "a list".to_owned() })
     }
 }
 
 #[test]
 fn prices_show_what_the_same_work_costs_and_an_unknown_one_stays_unknown() {
     let mix = "sql=1".parse().unwrap();
-    let question = Question { mix: &mix, data_bytes: None, nodes: None, pricing: Some(&Prices) };
+    let question = Question { pricing: Some(&Prices), ..about(&mix) };
     let r = recommend(&question, &built_in().unwrap(), &[run(observations(&CROSSED))]).unwrap();
     // Twice as long at a quarter of the price.
     assert!((of(&r, "dask").cost_against_leader.unwrap() - 0.5).abs() < 0.001);
-    assert!(of(&r, "dask").cost_interval.unwrap().high < 0.6);
+    // Both prices at the same end: a half at the low one, a quarter at the others.
+    let interval = of(&r, "dask").cost_interval.unwrap();
+    assert!((interval.low - 0.5).abs() < 0.02 && (interval.high - 1.0).abs() < 0.02, "{interval:?}");
+    assert_eq!(of(&r, "spark").usd_per_hour_range.map(|i| (i.low, i.high)), Some((2.0, 6.0)));
+    assert_eq!(of(&r, "spark").price_from.as_deref(), Some("a list"));
     assert_eq!((of(&r, "stagedag").usd_per_hour, of(&r, "stagedag").cost_against_leader), (None, None));
 }
 
@@ -140,12 +149,65 @@ fn rules_that_speak_of_the_mix_are_shown_and_weigh_nothing() {
     let with = asked("sql=1", &runs);
     let ids: Vec<&str> = with.cited.iter().map(|c| c.id.as_str()).collect();
     assert_eq!(ids, ["rule.spark.etl", "rule.spark.sql"]);
-    let question = Question { mix: &"sql=1".parse().unwrap(), data_bytes: None, nodes: None, pricing: None };
-    let without = recommend(&question, &[], &runs).unwrap();
+    let without = recommend(&about(&"sql=1".parse().unwrap()), &[], &runs).unwrap();
+    // A rule about an amount of data is not about a question that names none, or more.
+    let size = |mix: &str, data_bytes| {
+        let r =
+            recommend(&Question { data_bytes, ..about(&mix.parse().unwrap()) }, &built_in().unwrap(), &runs).unwrap();
+        r.cited.iter().any(|c| c.id == "rule.dask.size")
+    };
+    assert_eq!([size("sql=1", None), size("sql=1", Some(1 << 30)), size("sql=1", Some(1 << 44))], [false, true, false]);
     assert_eq!(
         with.ranked.iter().map(|r| &r.engine).collect::<Vec<_>>(),
         without.ranked.iter().map(|r| &r.engine).collect::<Vec<_>>()
     );
+}
+
+#[test]
+fn a_rule_is_cited_only_where_all_of_its_conditions_hold() {
+    let text = "schema = 1\n[source]\ntitle = \"x\"\ndate = \"2026\"\n[subject.a]\nname = \"A\"\nengine = \"spark\"\n\
+                [[rule]]\nid = \"r\"\nprefers = [\"a\"]\ntext = \"small SQL\"\nfamilies = [\"sql\"]\ntb_below = 1\n";
+    let file = bench_reports::claims::ClaimsFile::read("x.toml", text).unwrap();
+    let cited = |mix: &str, data_bytes| {
+        let mix = mix.parse().unwrap();
+        let question = Question { data_bytes, ..about(&mix) };
+        recommend(&question, std::slice::from_ref(&file), &[run(observations(&CROSSED))]).unwrap().cited.len()
+    };
+    assert_eq!(cited("sql=1", Some(1 << 30)), 1);
+    assert_eq!([cited("sql=1", None), cited("sql=1", Some(1 << 44)), cited("dataframe=1", Some(1 << 30))], [0, 0, 0]);
+}
+
+#[test]
+fn styles_are_known_without_any_claims_file() {
+    let mix = "sql=1".parse().unwrap();
+    let r = recommend(&about(&mix), &[], &[run(observations(&CROSSED))]).unwrap();
+    assert!(of(&r, "stagedag").is_style && !of(&r, "spark").is_style);
+}
+
+#[test]
+fn configurations_of_one_engine_do_not_compete_with_each_other() {
+    let tuned = |engine: &str, factor: f64| {
+        let mut all = observations(&[(engine, factor, factor)]);
+        all.iter_mut().for_each(|o| {
+            o.case.variant = "config=tuned".into();
+            o.key = o.case.key();
+        });
+        all
+    };
+    let mut all = observations(&[("spark", 1.0, 1.0), ("dask", 2.0, 2.0)]);
+    all.extend(tuned("spark", 1.001));
+    assert_eq!(winner(&asked("sql=1", &[run(all.clone())])), Some("spark"));
+    // A tuned leader whose rival had no such budget leads, and is no answer.
+    let mut best = observations(&[("spark", 1.0, 1.0), ("dask", 2.0, 2.0)]);
+    best.extend(tuned("spark", 0.5));
+    let r = asked("sql=1", &[run(best.clone())]);
+    assert_eq!(r.answer, Answer::LeadsElsewhere { engine: "spark+config=tuned".into() });
+    assert!(r.because.contains("is tuned, and dask was measured only as it comes"), "{}", r.because);
+    best.extend(tuned("dask", 1.5));
+    assert_eq!(winner(&asked("sql=1", &[run(best)])), Some("spark+config=tuned"));
+    let mut alone = observations(&[("spark", 1.0, 1.0)]);
+    alone.extend(tuned("spark", 2.0));
+    assert_eq!(asked("sql=1", &[run(alone)]).answer, Answer::NoEvidence);
 }
 
 proptest! {

@@ -15,6 +15,7 @@
 //! | `plans` | how plans get from the driver to the nodes |
 //! | `gate` | the one port of a process, and its I/O runtime |
 //! | `member` | one incarnation of a node: a style's machine and slots at work for one driver |
+//! | `shelf` | which blocks it gives, and how |
 //! | `node` | becomes what a driver tells it to be, again and again |
 //! | `process` | a node as a process of its own |
 //! | `cluster` | the driver's side: who is up, and what follows when one is not |
@@ -44,6 +45,7 @@ mod plans;
 mod poller;
 mod process;
 mod reader;
+mod shelf;
 mod stream;
 mod tls;
 mod token;

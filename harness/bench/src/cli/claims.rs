@@ -15,6 +15,10 @@ pub(crate) struct ClaimsArgs {
     pub(crate) folders: Vec<PathBuf>,
     #[command(flatten)]
     pub(crate) files: ClaimFiles,
+    /// Holds claims on costs against these prices: aws, azure, gcp, or a TOML file of yours [default: none, and no such claim
+    /// is tested].
+    #[arg(long, value_name = "BOOK")]
+    pub(crate) prices: Option<String>,
     /// Writes the report like this: a table for terminals, Markdown for documents, JSON for programs, HTML for browsers.
     #[arg(long, value_enum, default_value_t = Format::Table)]
     pub(crate) format: Format,
@@ -22,7 +26,7 @@ pub(crate) struct ClaimsArgs {
     #[arg(long, value_name = "FILE")]
     pub(crate) out: Option<PathBuf>,
     /// Prints a commented example of a claims file and does nothing else. For a file of your own to start from.
-    #[arg(long, conflicts_with_all = ["folders", "file", "no_built_in", "format", "out"])]
+    #[arg(long, conflicts_with_all = ["folders", "file", "no_built_in", "prices", "format", "out"])]
     pub(crate) example: bool,
 }
 

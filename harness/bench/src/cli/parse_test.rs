@@ -47,6 +47,12 @@ fn a_run_takes_every_documented_flag() {
 }
 
 #[test]
+fn options_that_contradict_each_other_are_refused() {
+    check_refused("bench sim --trace --json", &["--trace", "--json", "cannot be used"]);
+    check_refused("bench recommend d --mix sql=1 --prices aws --usd-per-hour ray=1", &["--prices", "cannot be used"]);
+}
+
+#[test]
 fn a_resumed_run_keeps_its_settings() {
     assert!(parse_run("bench run --resume out").resume.is_some());
     check_refused("bench run --resume out --trials 5", &["--resume", "--trials", "cannot be used"]);

@@ -26,9 +26,13 @@ pub(crate) struct RecommendArgs {
     /// Prefers runs on so many nodes, and says where there are none [default: any].
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=100_000))]
     pub(crate) nodes: Option<u32>,
+    /// Takes prices from this book: aws, azure, gcp, or a TOML file of yours, for instances on demand that hold what was
+    /// measured [default: unknown]. Shows what the same work costs, over what prices may be.
+    #[arg(long, value_name = "BOOK")]
+    pub(crate) prices: Option<String>,
     /// Takes this price for all nodes that an engine occupies, such as ray=7.68; may be repeated [default: unknown]. Shows
     /// what the same work costs.
-    #[arg(long, value_name = "ENGINE=USD")]
+    #[arg(long, value_name = "ENGINE=USD", conflicts_with = "prices")]
     pub(crate) usd_per_hour: Vec<HourlyPrice>,
     #[command(flatten)]
     pub(crate) files: ClaimFiles,

@@ -26,7 +26,7 @@ pub(crate) struct SimArgs {
     #[arg(long, value_name = "N,M", value_delimiter = ',', value_parser = clap::value_parser!(u32).range(1..=200))]
     pub(crate) nodes: Vec<u32>,
     /// Prints every event and action, with its virtual time. For understanding a failing seed.
-    #[arg(long)]
+    #[arg(long, conflicts_with = "json")]
     pub(crate) trace: bool,
     /// Measures instead how many events per second one core simulates, on zero-work graphs of 100,000 tasks without faults
     /// or checks: the fastest of five runs.

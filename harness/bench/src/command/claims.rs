@@ -1,13 +1,13 @@
 //! `bench claims`: claims about engines beside what runs say to them.
 
 use super::report::ink;
-use super::say;
+use super::{cost, say};
 use crate::cli::claims::{ClaimFiles, ClaimsArgs, Format};
 use crate::cli::exit;
 use anyhow::{Context, Result, bail};
-use bench_record::Run;
-use bench_reports::claims::{self, ClaimsFile, EXAMPLE, assess, built_in};
-use bench_reports::{Format as TextFormat, Ink};
+use bench_record::{Outcome, Run};
+use bench_reports::claims::{self, ClaimsFile, EXAMPLE, assess, assess_priced, built_in};
+use bench_reports::{Format as TextFormat, Ink, Options, compare};
 use std::fs::File;
 use std::io::Read;
 use std::path::Path;
@@ -22,11 +22,18 @@ pub(super) fn claims(args: &ClaimsArgs) -> Result<u8> {
     }
     let files = claim_files(&args.files)?;
     let runs = args.folders.iter().map(|folder| Run::load(folder)).collect::<Result<Vec<_>, _>>()?;
-    let report = assess(&files, &runs)?;
+    let report = match &args.prices {
+        None => assess(&files, &runs)?,
+        Some(name) => {
+            let comparison = compare(&runs, &Options::default())?;
+            assess_priced(&files, &runs, Some(&cost::priced(&runs, &comparison, name)?))?
+        }
+    };
     let write = |format, ink| claims::render(&report, format, ink);
     let page = || claims::page("Claims and evidence", &claims::html(&report));
     put(args.format, args.out.as_deref(), write, page)?;
-    Ok(exit::FINE)
+    let wrong = runs.iter().flat_map(|r| &r.observations).any(|o| o.outcome == Outcome::WrongAnswer);
+    Ok(if wrong { exit::ERROR } else { exit::FINE })
 }
 
 /// What runs say to the claims that come with the program, for a page of somebody else's.

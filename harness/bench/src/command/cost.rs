@@ -43,7 +43,7 @@ pub(super) fn cost(args: &CostArgs) -> Result<u8> {
         Some(file) => std::fs::write(file, text).with_context(|| format!("cannot write {}", file.display()))?,
         None => say(&text)?,
     }
-    Ok(exit::FINE)
+    Ok(if comparison.has_wrong_answers() { exit::ERROR } else { exit::FINE })
 }
 
 /// What the section of a report takes for granted; `bench cost` takes another amount.
@@ -51,6 +51,11 @@ pub(super) const SECTION_TB_PER_MONTH: u32 = 100;
 
 /// Runs at the prices of a book, for a page of somebody else's.
 pub(super) fn section(runs: &[Run], comparison: &Comparison, prices: &str) -> Result<String> {
+    Ok(fragment(&[priced(runs, comparison, prices)?], &[])?)
+}
+
+/// Runs at the prices of a book, for a month of [`SECTION_TB_PER_MONTH`].
+pub(super) fn priced(runs: &[Run], comparison: &Comparison, prices: &str) -> Result<Pricing> {
     let scenario = Scenario {
         volume: Gigabytes::new(f64::from(SECTION_TB_PER_MONTH) * 1000.0).context("not an amount of data")?,
         jobs_per_day: Count::new(1.0).context("not a count")?,
@@ -60,7 +65,7 @@ pub(super) fn section(runs: &[Run], comparison: &Comparison, prices: &str) -> Re
         migration: None,
         asked: Asked { nodes: None, data: BTreeMap::new() },
     };
-    Ok(fragment(&[price(comparison, runs, &book(prices)?, &scenario)?], &[])?)
+    Ok(price(comparison, runs, &book(prices)?, &scenario)?)
 }
 
 /// A book that is built in, or else a file.

@@ -24,6 +24,9 @@ mod setup;
 mod sim;
 mod workload;
 
+#[cfg(test)]
+mod claims_test;
+
 use crate::cli::{Cli, Command, exit, shell};
 use crate::progress;
 use anyhow::{Context, Result};

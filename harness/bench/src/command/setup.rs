@@ -1,5 +1,6 @@
 //! How engines are started: the same resources for all of them.
 
+use crate::cli::cluster::ClusterKind;
 use crate::cli::engines::Config;
 use crate::cli::place::Resources;
 use crate::cli::run::RunArgs;
@@ -7,10 +8,10 @@ use crate::cli::value::Setting;
 use crate::engines;
 use crate::products::{ALL, Products};
 use anyhow::{Context, Result, bail};
-use bench_external::{CONFIG, Product};
+use bench_external::{CONFIG, Product, State};
 use bench_lab::hosted::ScratchRoot;
 use bench_lab::live::EngineSpec;
-use bench_model::{Bytes, Capabilities, ClusterSpec, NodeLimits, Tuning};
+use bench_model::{Bytes, Capabilities, ClusterSpec, Family, NodeLimits, Tuning};
 use bench_record::{Case, EngineContext};
 use bench_suite::DataStore;
 use std::collections::BTreeMap;
@@ -57,6 +58,15 @@ pub(super) fn engine_spec(name: &str, resources: &Resources, spans: bool, produc
     resolved(name, &capabilities(name, products)?, resources, spans)
 }
 
+/// Whether an engine can run a family, and, of a product, whether it is installed.
+pub(super) fn can_run(name: &str, family: Family, products: &Products) -> bool {
+    let is_here = products
+        .catalog
+        .find(name)
+        .is_none_or(|product| matches!(products.store.state(product), State::Installed { .. }));
+    is_here && capabilities(name, products).is_ok_and(|can| can.families.contains(&family))
+}
+
 fn capabilities(name: &str, products: &Products) -> Result<Capabilities> {
     if let Some(product) = products.catalog.find(name) {
         return Ok(Products::capabilities(product));
@@ -72,7 +82,13 @@ fn product_specs(product: &Product, args: &RunArgs) -> Result<Vec<EngineSpec>> {
     let name = product.name.as_str();
     let mut attached = args.products.attach.iter().filter(|a| a.engine == name);
     let cluster = match (attached.next(), attached.next()) {
-        (None, _) => ClusterSpec::Local,
+        (None, _) => match args.clusters.cluster.as_ref().filter(|kind| **kind != ClusterKind::Local) {
+            Some(_) => bail!(
+                "--cluster is for the engine styles: `{name}` runs as one process group on this machine, or on a cluster of \
+                 its own that runs already; give --attach {name}=ADDRESS, or measure it in a run without --cluster"
+            ),
+            None => ClusterSpec::Local,
+        },
         (Some(_), Some(_)) => bail!("--attach {name}=...: one cluster per run"),
         (Some(a), None) if product.can_attach(&a.address) => ClusterSpec::Attached { address: a.address.clone() },
         (Some(_), None) if product.attach.is_empty() => bail!("--attach: `{name}` has no clusters"),

@@ -1,20 +1,22 @@
 //! What to measure. A plan is data; the same plan gives the same cases, keys and order.
 
 use crate::live::EngineSpec;
-use bench_model::{ClusterSpec, Dataset, Fault, FaultPlan, Workload};
+use bench_model::{ClusterSpec, Dataset, Family, Fault, FaultPlan, Workload};
 use bench_record::{Arm, Case, CaseKey, Protocol};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
 /// Which engines are measured twice, to learn how far two measurements of the same thing lie apart.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum Twins {
     /// The first one: one more session per workload.
     #[default]
     First,
     /// Every one: twice the time.
     All,
+    /// One for each family, by its index: the first engine need not be able to run all of them.
+    ByFamily(BTreeMap<Family, usize>),
     /// None: only for runs that are not to be compared.
     None,
 }
@@ -141,7 +143,9 @@ impl Plan {
     /// How many trials there are without repetitions: `cases x trials`, twins included.
     #[must_use]
     pub fn trials_total(&self) -> u64 {
-        self.workloads.len() as u64 * self.participants().len() as u64 * u64::from(self.trials)
+        let all = self.participants();
+        let of = |w: &Workload| all.iter().filter(|p| self.takes_part(**p, w)).count() as u64;
+        self.workloads.iter().map(of).sum::<u64>() * u64::from(self.trials)
     }
 
     /// The cluster with the most nodes that an engine runs on.
@@ -173,18 +177,27 @@ impl Plan {
     }
 
     pub(super) fn participants(&self) -> Vec<Participant> {
-        let twins = match self.twins {
-            Twins::First => 1,
-            Twins::All => self.engines.len(),
-            Twins::None => 0,
+        let has_twin = |engine: usize| match &self.twins {
+            Twins::First => engine == 0,
+            Twins::All => true,
+            Twins::ByFamily(of) => of.values().any(|twin| *twin == engine),
+            Twins::None => false,
         };
         (0..self.engines.len())
             .flat_map(|engine| {
-                let twin = (engine < twins).then_some(Participant { engine, arm: Arm::Twin });
+                let twin = has_twin(engine).then_some(Participant { engine, arm: Arm::Twin });
                 [Some(Participant { engine, arm: Arm::Main }), twin]
             })
             .flatten()
             .collect()
+    }
+
+    /// Whether somebody is asked a workload: twins only those of the families that they are for.
+    pub(super) fn takes_part(&self, participant: Participant, workload: &Workload) -> bool {
+        match (&self.twins, participant.arm) {
+            (Twins::ByFamily(of), Arm::Twin) => of.get(&workload.family) == Some(&participant.engine),
+            _ => true,
+        }
     }
 
     pub(super) fn dataset(&self, name: &str) -> Option<&Arc<Dataset>> {

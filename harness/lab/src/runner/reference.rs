@@ -5,6 +5,7 @@ use super::plan::Plan;
 use crate::live::{EngineProvider, Failure, Keep, Limits, LiveEngine};
 use crate::oracle::compare;
 use bench_model::{Check, Dataset, Digest, Workload};
+use bench_record::FIRST_ANSWER;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
@@ -91,7 +92,7 @@ impl Reference {
 
     /// Makes the first answer the one that later answers are compared with.
     pub(super) fn adopt(&mut self, digest: Digest, by: &str) {
-        self.known = Some((digest, format!("first answer, of {by} ({})", self.none_because)));
+        self.known = Some((digest, format!("{FIRST_ANSWER}{by} ({})", self.none_because)));
     }
 
     pub(super) fn is_known(&self) -> bool {

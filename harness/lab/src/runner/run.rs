@@ -120,8 +120,10 @@ impl Runner<'_, '_> {
     /// Every trial of one workload; false if interrupted.
     fn measure(&mut self, workload: &Workload) -> Result<bool, RunError> {
         let cases: Vec<Case> = self.seats.iter().map(|seat| self.plan.case(workload, seat.engine)).collect();
-        let finished =
-            |(seat, case): (&Seat<'_>, &Case)| self.standings.get(&case.key(), seat.arm).is_finished(self.plan);
+        let finished = |(seat, case): (&Seat<'_>, &Case)| {
+            !self.plan.takes_part(seat.participant, workload)
+                || self.standings.get(&case.key(), seat.arm).is_finished(self.plan)
+        };
         if self.seats.iter().zip(&cases).all(finished) {
             return Ok(true);
         }
@@ -170,7 +172,11 @@ impl Runner<'_, '_> {
         reference: &mut Reference,
     ) -> Result<bool, RunError> {
         let key = case.key();
-        let Some(arm) = self.seats.get(at).map(|seat| seat.arm) else { return Ok(true) };
+        let Some(seat) = self.seats.get(at) else { return Ok(true) };
+        if !self.plan.takes_part(seat.participant, workload) {
+            return Ok(true);
+        }
+        let arm = seat.arm;
         loop {
             let standing = self.standings.get(&key, arm);
             if standing.is_done(trial, self.plan) {
@@ -323,6 +329,7 @@ impl Runner<'_, '_> {
         let of_workload = |w: &Workload| -> u64 {
             self.seats
                 .iter()
+                .filter(|s| plan.takes_part(s.participant, w))
                 .map(|s| u64::from(self.standings.get(&plan.case(w, s.engine).key(), s.arm).done(plan)))
                 .sum()
         };

@@ -11,6 +11,7 @@ use std::sync::atomic::AtomicBool;
 pub(super) struct Seat<'a> {
     pub(super) engine: &'a EngineSpec,
     pub(super) arm: Arm,
+    pub(super) participant: Participant,
     live: Option<Box<dyn LiveEngine>>,
     /// The dataset that the live engine has loaded.
     loaded: Option<String>,
@@ -22,7 +23,7 @@ impl<'a> Seat<'a> {
     /// An empty seat; `None` if the participant is not of this plan.
     pub(super) fn new(plan: &'a Plan, participant: Participant) -> Option<Self> {
         let engine = plan.engines.get(participant.engine)?;
-        Some(Self { engine, arm: participant.arm, live: None, loaded: None, warm_for: None })
+        Some(Self { engine, arm: participant.arm, participant, live: None, loaded: None, warm_for: None })
     }
 
     /// Makes everything ready so that only the timed run is left: process, data, warm-ups or cold caches.

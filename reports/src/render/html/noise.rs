@@ -1,6 +1,6 @@
 //! What two measurements of the same thing differ by, and what else the machine did.
 
-use super::markup::{figures, list, paragraph};
+use super::markup::{Grid, Td, figures, list, number, paragraph, words};
 use super::{View, titlecase};
 use crate::plain::html as escape;
 use crate::plot::{PlotError, Strip, strips};
@@ -23,8 +23,30 @@ pub(super) fn body(view: &View<'_>) -> Result<String, PlotError> {
         let caption = "Difference between an engine and the same engine measured once more, a circle per workload. No smaller \
                        effect is claimed.";
         out.push_str(&figures([(String::new(), svg)], caption));
+        out.push_str(&grid(view).html());
     }
     let contamination: Vec<String> = footer::contamination(view.table).iter().map(|t| escape(t)).collect();
     out.push_str(&list(&contamination));
     Ok(out)
+}
+
+/// The numbers of the figure.
+fn grid(view: &View<'_>) -> Grid {
+    let of_family = |f: &crate::comparison::FamilyReport| {
+        let row = |w: &crate::comparison::WorkloadReport| {
+            let floor = w.noise_floor?;
+            Some(vec![
+                Td::text(f.family.name()),
+                Td::text(&w.workload),
+                Td::text(&percent(floor)).sorted_by(Some(floor)),
+            ])
+        };
+        f.workloads.iter().filter_map(row).collect::<Vec<_>>()
+    };
+    Grid {
+        caption: "difference between an engine and its A/A twin".to_owned(),
+        heads: vec![words("family"), words("workload"), number("difference %")],
+        rows: view.table.families.iter().flat_map(of_family).collect(),
+        filtered: false,
+    }
 }

@@ -55,7 +55,7 @@ pub(super) fn body(view: &View<'_>, family: &FamilyReport) -> String {
         rows: rows.collect(),
         filtered: cases.len() > 12,
     };
-    let note = "Trials follow one another (closed loop): these are not latencies under load. Percentiles are of clean, completed \
-                trials of the main arm, by nearest rank, and shown from as many trials on as leave two beyond them.";
+    let note = "Trials follow one another (closed loop): these are not latencies under load. Percentiles, the 50th too, are by nearest \
+                rank, of completed trials of the main arm that count (a disturbed one does where nothing clean stands in its place), and shown from as many trials on as leave two beyond them.";
     format!("{}{}{}", heading("Percentiles of times"), grid.html(), paragraph("note", note))
 }

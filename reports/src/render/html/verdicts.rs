@@ -62,22 +62,25 @@ fn sentence(view: &View<'_>, family: &FamilyReport) -> String {
     let timed: Vec<(&Total, Ratio)> =
         rivals.iter().filter_map(|t| Some((*t, t.against_best.as_ref()?.total))).collect();
     let Some((next, behind)) = timed.first() else {
-        return format!("Only {} completed anything, so there is nothing to compare it with.", strong(best));
+        return alone(best, &rivals);
     };
     let times = |t: &Total, r: &Ratio| {
         let target = view.anchors.group(family.family, &t.contestant);
-        let interval = r.interval.map_or_else(String::new, |i| format!(", 95 % interval {}", range(i, ratio)));
+        let name = interval_name(family, [best, &t.contestant]);
+        let interval = r.interval.map_or_else(String::new, |i| format!(", {name} {}", range(i, ratio)));
         format!("{}{}", link(target.as_deref(), &ratio(r.value), true), escape(&interval))
     };
     if family.winner.is_some() {
         let target = view.anchors.group(family.family, &next.contestant);
-        let interval = behind.interval.map_or_else(String::new, |i| format!(" (95 % interval {})", range(i, ratio)));
+        let name = interval_name(family, [best, &next.contestant]);
+        let interval = behind.interval.map_or_else(String::new, |i| format!(" ({name} {})", range(i, ratio)));
         return format!(
-            "{} is fastest. The next, {}, takes {} times as long{}.",
+            "{} is fastest. The next, {}, takes {} times as long{}{}.",
             strong(best),
             escape(&next.contestant),
             link(target.as_deref(), &ratio(behind.value), true),
-            escape(&interval)
+            escape(&interval),
+            common(next)
         );
     }
     // The first that is not shown to be behind says why nobody won.
@@ -113,6 +116,37 @@ fn sentence(view: &View<'_>, family: &FamilyReport) -> String {
             escape(&next.contestant),
             times(next, behind)
         ),
+    }
+}
+
+/// The best has nobody to be compared with.
+fn alone(best: &str, rivals: &[&Total]) -> String {
+    let strong = |name: &str| format!("<strong>{}</strong>", escape(name));
+    match rivals.iter().find(|t| t.completed > 0) {
+        Some(rival) => {
+            format!("No winner: {} and {} completed no workload in common.", strong(best), strong(&rival.contestant))
+        }
+        None => format!("Only {} completed anything, so there is nothing to compare it with.", strong(best)),
+    }
+}
+
+/// On how many workloads two were compared, where that is not all of them.
+fn common(rival: &Total) -> String {
+    let common = rival.against_best.as_ref().map_or(0, |r| r.common);
+    if common == rival.cases {
+        String::new()
+    } else {
+        format!(", on the {common} of {} workloads that both completed", rival.cases)
+    }
+}
+
+/// What the interval of a ratio between two may be called: one of few trials is the range of what resampling gives.
+fn interval_name(family: &FamilyReport, who: [&str; 2]) -> String {
+    let cells = family.workloads.iter().flat_map(|w| &w.cells);
+    let counted = cells.filter(|c| who.contains(&c.contestant.as_str()) && c.wall_ns_median.is_some());
+    match counted.map(|c| c.trials).min() {
+        Some(n) if n < crate::stats::INTERVAL_TRIALS => format!("bootstrap range, n = {n},"),
+        _ => "95 % interval".to_owned(),
     }
 }
 

@@ -7,6 +7,7 @@ use super::parts::{Part, Prepared, plan, trials, twins};
 use crate::cli::exit;
 use crate::cli::run::RunArgs;
 use crate::engines;
+use crate::products::Products;
 use crate::progress::tell;
 use anyhow::{Result, bail};
 use bench_lab::machine::Doctor;
@@ -60,20 +61,22 @@ fn needs(args: &RunArgs, prepared: &Prepared, cores: u32) -> Option<Requirements
         prepared.parts.iter().map(|part| Some((part, demands(part)?))).collect::<Option<_>>()?;
     let all: Vec<Demand> = parts.iter().flat_map(|(_, demands)| demands.iter().copied()).collect();
     let idle = Effort { parallel_passes: 0, single_passes: 0 };
-    let hours =
-        |(part, demands): &(&Part, Vec<Demand>)| bench_suite::requirements_of(demands, effort(args, part), cores).hours;
+    let hours = |(part, demands): &(&Part, Vec<Demand>)| {
+        bench_suite::requirements_of(demands, effort(args, part, &prepared.products), cores).hours
+    };
     let hours = parts.iter().map(hours).sum();
     Some(Requirements { hours, ..bench_suite::requirements_of(&all, idle, cores) })
 }
 
-fn effort(args: &RunArgs, part: &Part) -> Effort {
+fn effort(args: &RunArgs, part: &Part, products: &Products) -> Effort {
     let single = part.specs.iter().filter(|s| s.name == engines::ORACLE).count() as u32;
     let warm = match args.protocol.unwrap_or(PROTOCOL) {
         Protocol::Warm(k) => k,
         Protocol::ColdProcess | Protocol::ColdCache => 0,
     };
     let passes = trials(args).saturating_add(warm);
-    let parallel = (part.specs.len() as u32 + u32::from(twins(args) == Twins::First)).saturating_sub(single);
+    let parallel =
+        (part.specs.len() as u32 + u32::from(twins(args, part, products) != Twins::None)).saturating_sub(single);
     Effort { parallel_passes: passes.saturating_mul(parallel), single_passes: passes.saturating_mul(single) }
 }
 
@@ -111,12 +114,12 @@ pub(super) fn dry_run(args: &RunArgs, prepared: &Prepared, doctor: &Doctor, out:
         say(&format!("data x {}: {tables}", part.selection.scale))?;
     }
     if let Some(first) = plans.first() {
-        let twin = first.engines.first().filter(|_| first.twins == Twins::First);
+        let twice = twice(first);
         say(&format!(
             "\n{} cases, {trials} trials under {} (each workload: engines in turn A B B A{}), to {}",
             cases.len(),
             first.protocol,
-            twin.map_or_else(String::new, |e| format!(", {} twice", e.name)),
+            if twice.is_empty() { String::new() } else { format!(", {twice} twice") },
             out.display()
         ))?;
     }
@@ -124,6 +127,14 @@ pub(super) fn dry_run(args: &RunArgs, prepared: &Prepared, doctor: &Doctor, out:
         say(&format!("about {:.1} h and {} of disk; nothing was made or run", needed.hours, needed.disk))?;
     }
     Ok(exit::FINE)
+}
+
+/// Who is measured twice.
+fn twice(plan: &Plan) -> String {
+    let Twins::ByFamily(of) = &plan.twins else { return String::new() };
+    let mut names: Vec<&str> = of.values().filter_map(|i| plan.engines.get(*i)).map(|e| e.name.as_str()).collect();
+    names.dedup();
+    names.join(" and ")
 }
 
 fn line(case: &Case) -> String {

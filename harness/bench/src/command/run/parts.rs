@@ -16,7 +16,7 @@ use bench_lab::hosted::ScratchRoot;
 use bench_lab::live::EngineSpec;
 use bench_lab::machine::may_drop_page_cache;
 use bench_lab::runner::{OracleEngine, Plan, Twins};
-use bench_model::{ClusterSpec, Dataset};
+use bench_model::{ClusterSpec, Dataset, Family};
 use bench_record::Protocol;
 use bench_suite::DataStore;
 use std::collections::BTreeSet;
@@ -56,6 +56,7 @@ impl Ready {
 }
 
 pub(super) fn prepare(args: &RunArgs) -> Result<Prepared> {
+    one_count(args)?;
     let filter = Filter { families: &args.families, names: &args.workloads };
     let clusters = args.clusters.specs()?;
     let products = Products::open(&args.products.folder)?;
@@ -149,15 +150,34 @@ fn open(
     Ok(selection.identify(store, stop)?.map(|identity| (datasets, identity)))
 }
 
+/// Refuses a row of seeds beside another number of trials: one of the two would be ignored.
+fn one_count(args: &RunArgs) -> Result<()> {
+    match (args.trials.map(|t| t.get()), args.seed.count.map(|n| n.get())) {
+        (Some(trials), Some(seeds)) if trials != seeds => {
+            bail!(
+                "--seed names {seeds} seeds, which is one trial for each, and --trials {trials}: leave one of them out"
+            )
+        }
+        _ => Ok(()),
+    }
+}
+
 /// Trials per case and arm: as asked for, one per seed of a row, or the default.
 pub(super) fn trials(args: &RunArgs) -> u32 {
     args.trials.map(|t| t.get()).or(args.seed.count.map(|n| n.get())).unwrap_or(TRIALS)
 }
 
-/// The first engine runs twice, for the A/A arm. Times under faults are compared with no noise floor: what counts there is
-/// whether and how a run recovers.
-pub(super) fn twins(args: &RunArgs) -> Twins {
-    if args.clusters.faults.is_empty() { Twins::First } else { Twins::None }
+/// In each family, the first engine that can run it runs twice, for the A/A arm: other work varies in other ways. Times under
+/// faults are compared with no noise floor: what counts there is whether and how a run recovers.
+pub(super) fn twins(args: &RunArgs, part: &Part, products: &Products) -> Twins {
+    if !args.clusters.faults.is_empty() {
+        return Twins::None;
+    }
+    let families: BTreeSet<Family> = part.selection.definitions.iter().map(|d| d.workload.family).collect();
+    let first = |family: &Family| part.specs.iter().position(|s| setup::can_run(&s.name, *family, products));
+    // Where nobody can, the record says so of somebody.
+    let twin = |family: Family| (family, first(&family).unwrap_or_default());
+    Twins::ByFamily(families.into_iter().map(twin).collect())
 }
 
 pub(super) fn plan(args: &RunArgs, part: &Part, datasets: Vec<Arc<Dataset>>, products: &Products) -> Plan {
@@ -170,7 +190,7 @@ pub(super) fn plan(args: &RunArgs, part: &Part, datasets: Vec<Arc<Dataset>>, pro
         workloads: part.selection.definitions.iter().map(|d| d.workload.clone()).collect(),
         datasets,
         engines: part.specs.clone(),
-        twins: twins(args),
+        twins: twins(args, part, products),
         protocol: args.protocol.unwrap_or(PROTOCOL),
         trials: trials(args),
         seed: args.seed.first,
@@ -179,5 +199,53 @@ pub(super) fn plan(args: &RunArgs, part: &Part, datasets: Vec<Arc<Dataset>>, pro
         repeats: if args.clusters.faults.is_empty() { REPEATS } else { 0 },
         oracle: oracle.map(|engine| OracleEngine { engine, timeout: timeout.map(|t| t * 4) }),
         keep_results: args.keep_results,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cli::{Cli, Command};
+    use clap::Parser;
+
+    fn args(line: &str) -> RunArgs {
+        match Cli::try_parse_from(line.split_whitespace()).map(|cli| cli.command) {
+            Ok(Command::Run(args)) => *args,
+            other => panic!("{line}: {other:?}"),
+        }
+    }
+
+    #[test]
+    fn a_row_of_seeds_is_so_many_trials_and_no_other_number() {
+        let run = "bench run --suite smoke";
+        for fine in ["", "--trials 5", "--seed 7 --trials 5", "--seed 1..20", "--seed 1..20 --trials 20"] {
+            assert!(one_count(&args(&format!("{run} {fine}"))).is_ok(), "{fine}");
+        }
+        let message = one_count(&args(&format!("{run} --seed 1..20 --trials 5"))).unwrap_err().to_string();
+        assert!(message.contains("20 seeds") && message.contains("--trials 5: leave one of them out"), "{message}");
+    }
+
+    #[test]
+    fn the_twin_of_a_family_is_the_first_engine_that_can_run_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let mine =
+            "[[engine]]\nname = \"mine\"\nabout = \"x\"\nfamilies = [\"dataframe\"]\ncommand = [\"/bin/true\"]\n";
+        std::fs::write(folder.path().join("engines.toml"), mine).unwrap();
+        let twins = |engines: &str| {
+            let at = folder.path().display();
+            let run = "bench run --suite 1gb --families sql,dataframe --engines";
+            let args = args(&format!("{run} {engines} --engines-dir {at}"));
+            let prepared = prepare(&args).unwrap();
+            let part = prepared.parts.first().unwrap();
+            let Twins::ByFamily(of) = super::twins(&args, part, &prepared.products) else { panic!("{engines}") };
+            of.into_iter().map(|(family, at)| (family, part.specs[at].name.clone())).collect::<Vec<_>>()
+        };
+        let (sql, frames) = (Family::Sql, Family::Dataframe);
+        let both = |name: &str| vec![(sql, name.to_owned()), (frames, name.to_owned())];
+        assert_eq!(twins("stagedag,datafusion"), both("stagedag"));
+        assert_eq!(twins("mine,stagedag"), [(sql, "stagedag".to_owned()), (frames, "mine".to_owned())]);
+        // What is not installed measures nothing.
+        assert_eq!(twins("spark,stagedag"), both("stagedag"));
+        assert_eq!(twins("spark,dask"), both("spark"), "the record says of somebody that nobody could");
     }
 }
