@@ -108,12 +108,13 @@ impl Entry {
         let kept = cases(std::slice::from_ref(run), None);
         let kept = kept.into_iter().map(|(case, trials)| {
             let same = |w: &&bench_record::WorkloadContext| w.name == case.workload && w.scale == case.scale;
-            let median = crate::stats::median(&crate::stats::sorted(trials.times.iter().copied()));
+            let times = trials.times();
+            let median = crate::stats::median(&crate::stats::sorted(times.iter().copied()));
             EntryCase {
                 key: case.key(),
                 workload_checksum: context.workloads.iter().find(same).map(|w| w.checksum.clone()),
                 outcome: trials.outcome,
-                trials: trials.times.len(),
+                trials: times.len(),
                 wall_ns_median: median,
                 case,
             }

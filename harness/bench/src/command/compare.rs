@@ -31,9 +31,9 @@ pub(super) fn compare(args: &CompareArgs) -> Result<u8> {
         match confirm::confirm(&verdict, &base, &new, &args.confirm)? {
             confirm::Confirmed::NothingToDo => tell("no case looks slower: there is nothing to measure again"),
             confirm::Confirmed::Interrupted => return Ok(exit::INTERRUPTED),
-            confirm::Confirmed::Measured { base, new, both_sides } => {
+            confirm::Confirmed::Measured { base, new } => {
                 let second = judge.gate(&base, &new, None)?;
-                verdict = bench_reports::gate::confirm(verdict, second, both_sides);
+                verdict = bench_reports::gate::confirm(verdict, second);
             }
         }
     }
@@ -90,7 +90,8 @@ impl<'a> Judge<'a> {
     fn gate(&self, base: &[Run], new: &[Run], relative_to: Option<&str>) -> Result<Gate> {
         let budget = |case: &Case| self.judging.budget_of(case);
         let allowed = |case: &Case, status: Status| self.allowances.reason(case, status);
-        Ok(gate(base, new, &GateOptions { budget: &budget, allowed: &allowed, relative_to })?)
+        let may_lack = |case: &Case| self.judging.may_lack(case);
+        Ok(gate(base, new, &GateOptions { budget: &budget, allowed: &allowed, may_lack: &may_lack, relative_to })?)
     }
 
     /// An allowance that nothing needs hides the next regression.
