@@ -3,6 +3,7 @@
 //! | part | idea |
 //! |---|---|
 //! | `model` | what a gate says, as data; its JSON is the stable machine-readable form |
+//! | `sides` | the two sides, and what is not the same in both |
 //! | `refuse` | what may not be compared |
 //! | `turns` | runs of both builds, paired as they took turns |
 //! | `contrast` | whether a case changed, judged from turns and from what ran beside it |
@@ -26,20 +27,21 @@ mod money;
 mod noise;
 pub mod proof;
 mod refuse;
+mod sides;
 mod turns;
 mod verdict;
 
 pub use crate::render::gate::{GateFormat, write};
 pub(crate) use model::title;
 pub use model::{
-    Confirmation, EngineChange, Finding, GATE_SCHEMA, Gate, GateNoise, Lean, Missing, Side, SideCase, SlowDown, Status,
-    Uncertainty, Verdict,
+    Confirmation, Finding, GATE_SCHEMA, Gate, GateNoise, Lean, SideCase, SlowDown, Status, Uncertainty, Verdict,
 };
 pub use money::{GatePrices, Yearly, price_slow_downs};
 pub use refuse::GateError;
+pub use sides::{EngineChange, Missing, Side};
 
 use crate::compare::{CaseTrials, cases};
-use bench_record::{Case, CaseKey, Run};
+use bench_record::{Case, CaseKey, Run, RunContext};
 use std::collections::BTreeMap;
 
 /// The probability that one or more cases of a family are called slower or faster although nothing changed.
@@ -69,6 +71,14 @@ pub fn gate(base: &[Run], new: &[Run], options: &GateOptions<'_>) -> Result<Gate
     let sides = (Side::of(base), Side::of(new));
     let engines = base.first().zip(new.first()).map(|(base, new)| refuse::changed(base, new));
     Ok(Gate { engines: engines.unwrap_or_default(), ..assemble(&old, &fresh, sides, options) })
+}
+
+/// Whether a run that is only planned could be compared with BASE, as far as its context tells.
+///
+/// # Errors
+/// As for [`gate`]; another suite or protocol, and no engine in common.
+pub fn comparable(base: &[Run], planned: &RunContext) -> Result<(), GateError> {
+    refuse::planned_apart(base, planned)
 }
 
 /// The gate after its suspects were measured again, both builds in turns: what the second measurement found of each suspect takes the

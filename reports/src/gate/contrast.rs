@@ -2,7 +2,7 @@
 //!
 //! | question | by what |
 //! |---|---|
-//! | is a slow-down ruled out? | the case's own differences over the turns, nothing taken off: Student's interval |
+//! | is a slow-down ruled out? | the case's own differences over the turns, nothing taken off: Student's interval, with the deviation of its family where its own is smaller |
 //! | did this case change? | its differences less those of its controls in the same turns, variances moderated by its family's |
 //! | did its whole engine change? | the middle difference of the engine's cases over the turns: Student's test |
 //!
@@ -67,9 +67,12 @@ pub(super) fn changes(family: &[Differences<'_>]) -> Vec<Change> {
     let own: Vec<Test> = own_tests(family, &contrasts);
     let adjusted = holm(&own.iter().map(|t| t.p).collect::<Vec<_>>());
     let engines = engines(family);
+    let usual = Moderation::of(&spreads(family.iter().map(|d| d.turns.iter().map(|t| t.change).collect())));
     let each = family.iter().zip(own.iter().zip(adjusted)).map(|(d, (test, p))| {
         let raw: Vec<f64> = d.turns.iter().map(|t| t.change).collect();
-        let (mean, deviation) = moments(&raw);
+        let (mean, own) = moments(&raw);
+        // Of few turns, a deviation is as often far too small as too large, and only the former does harm.
+        let deviation = own.map(|s| s.max(usual.with(s * s, freedom(&raw)).0.sqrt()));
         let engine = engines.get(d.case.engine.as_str()).copied().unwrap_or(NOTHING);
         let evidence = [Test { p, ..*test }, engine].into_iter().min_by(|a, b| a.p.total_cmp(&b.p)).unwrap_or(NOTHING);
         let agree = evidence.mean * mean > 0.0 && agrees(&raw);
@@ -114,10 +117,7 @@ fn contrast(of: &Differences<'_>, family: &[Differences<'_>]) -> Vec<f64> {
 
 /// Whether each case differs from its controls.
 fn own_tests(family: &[Differences<'_>], contrasts: &[Vec<f64>]) -> Vec<Test> {
-    let freedom = |values: &[f64]| values.len().saturating_sub(1) as f64;
-    let seen: Vec<(f64, f64)> =
-        contrasts.iter().filter_map(|c| Some((moments(c).1?.powi(2), freedom(c)))).collect();
-    let prior = Moderation::of(&seen);
+    let prior = Moderation::of(&spreads(contrasts.iter().cloned()));
     let single = Scatter::of(family, contrasts);
     let test = |(d, values): (&Differences<'_>, &Vec<f64>)| {
         let (mean, deviation) = moments(values);
@@ -197,6 +197,15 @@ fn steadied(own: f64, usual: f64) -> f64 {
 /// What the A/A twin of a run differs by from the run's own level: difference and explained variance.
 pub(super) fn twin(main: &[f64], twin: &[f64]) -> Option<(f64, f64)> {
     Some((level(twin)? - level(main)?, explained(main) + explained(twin)))
+}
+
+/// The variances of several values each, with their degrees of freedom.
+fn spreads(all: impl Iterator<Item = Vec<f64>>) -> Vec<(f64, f64)> {
+    all.filter_map(|values| Some((moments(&values).1?.powi(2), freedom(&values)))).collect()
+}
+
+const fn freedom(values: &[f64]) -> f64 {
+    values.len().saturating_sub(1) as f64
 }
 
 /// Mean, and the deviation of one value of two or more.

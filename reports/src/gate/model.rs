@@ -1,8 +1,9 @@
 //! What a gate says, as data. Serialized, this is the JSON form: `docs/gate.md` describes it, [`GATE_SCHEMA`] versions it.
 
 use super::money::Yearly;
+use super::sides::{EngineChange, Missing, Side};
 use crate::stats::Interval;
-use bench_record::{Case, CaseKey, Outcome, Run};
+use bench_record::{Case, CaseKey, Outcome};
 use serde::Serialize;
 use std::collections::BTreeSet;
 
@@ -111,34 +112,6 @@ impl Verdict {
     }
 }
 
-/// One side: runs of one build.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct Side {
-    /// Folders.
-    pub runs: Vec<String>,
-    /// The build of this program, as `version (build id)`.
-    pub build: String,
-    /// When the first run began.
-    pub started_at: String,
-    /// The machine's key.
-    pub machine: String,
-    /// The machine in words.
-    pub machine_summary: String,
-}
-
-impl Side {
-    pub(super) fn of(runs: &[Run]) -> Self {
-        let first = runs.first().map(|r| &r.context);
-        Self {
-            runs: runs.iter().map(Run::name).collect(),
-            build: first.map(|c| format!("{} ({})", c.bench.version, c.bench.build_id)).unwrap_or_default(),
-            started_at: runs.iter().map(|r| r.context.started_at).min().map(|t| t.to_string()).unwrap_or_default(),
-            machine: first.map(|c| c.machine.key()).unwrap_or_default(),
-            machine_summary: first.map(|c| c.machine_summary()).unwrap_or_default(),
-        }
-    }
-}
-
 /// What two measurements of the same thing differ by. 0.02 is 2 %.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct GateNoise {
@@ -239,7 +212,8 @@ impl Finding {
     }
 }
 
-fn label(case: &Case) -> String {
+/// A case in a few words that tell it apart.
+pub(super) fn label(case: &Case) -> String {
     let mut text = format!("{} {} on {}", case.family.name(), case.workload, case.engine);
     if case.variant != Case::DEFAULT_VARIANT {
         text.push_str(&format!("+{}", case.variant));
@@ -364,54 +338,6 @@ pub enum Uncertainty {
     Contaminated,
     /// Without an A/A arm nobody knows the noise.
     NoTwin,
-}
-
-/// A case that one side lacks.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct Missing {
-    /// The case's key.
-    pub key: CaseKey,
-    /// The case in words.
-    pub label: String,
-    /// The side that lacks it: `base` or `new`.
-    pub from: &'static str,
-    /// Whether whoever compares said that NEW may lack it.
-    pub accepted: bool,
-}
-
-impl Missing {
-    pub(super) fn new(case: &Case, from: &'static str, accepted: bool) -> Self {
-        Self { key: case.key(), label: label(case), from, accepted }
-    }
-
-    /// Whether nothing can be said about a case that BASE has: whatever became of it would go unseen.
-    #[must_use]
-    pub fn counts(&self) -> bool {
-        self.from == "new" && !self.accepted
-    }
-}
-
-/// An engine that is another version or set up in another way on the two sides.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct EngineChange {
-    /// Its name, with its variant.
-    pub engine: String,
-    /// Its version before.
-    pub base: String,
-    /// Its version now.
-    pub new: String,
-    /// Settings that differ, as `name: before, now`.
-    pub settings: Vec<String>,
-}
-
-impl EngineChange {
-    /// What differs, in words.
-    #[must_use]
-    pub fn words(&self) -> String {
-        let version = (self.base != self.new).then(|| format!("version {}, {}", self.base, self.new));
-        let all: Vec<String> = version.into_iter().chain(self.settings.iter().cloned()).collect();
-        format!("{} ({})", self.engine, all.join("; "))
-    }
 }
 
 /// The suites and protocols of cases, for a title.

@@ -18,7 +18,8 @@ mod table;
 
 pub use recorded::{Recorded, RecordedError};
 
-use super::model::{Side, Status, Verdict};
+use super::model::{Status, Verdict};
+use super::sides::Side;
 use super::{ALPHA, Cases, GateOptions, assemble};
 use crate::stats::share_bounds;
 use bench_record::{Case, Family};
@@ -181,12 +182,8 @@ impl Count {
 }
 
 fn statuses(old: &Cases, fresh: &Cases) -> (Verdict, BTreeMap<Case, Status>) {
-    let options = GateOptions {
-        budget: &|_: &Case| PLANTED,
-        allowed: &|_, _| None,
-        may_lack: &|_| false,
-        relative_to: None,
-    };
+    let options =
+        GateOptions { budget: &|_: &Case| PLANTED, allowed: &|_, _| None, may_lack: &|_| false, relative_to: None };
     let gate = assemble(old, fresh, (Side::of(&[]), Side::of(&[])), &options);
     (gate.verdict, gate.findings.into_iter().map(|f| (f.case, f.status)).collect())
 }
@@ -229,7 +226,10 @@ mod tests {
     fn a_promise_is_shown_by_enough_experiments_and_broken_by_enough_failures() {
         let standing = |count, of| Share { count, of }.standing(0.01);
         assert_eq!([standing(0, 298), standing(0, 299)], [Standing::Open, Standing::Shown]);
-        assert_eq!([standing(2, 30), standing(0, 0), standing(9, 400)], [Standing::Broken, Standing::Open, Standing::Broken]);
+        assert_eq!(
+            [standing(2, 30), standing(0, 0), standing(9, 400)],
+            [Standing::Broken, Standing::Open, Standing::Broken]
+        );
     }
 
     #[test]
@@ -237,7 +237,8 @@ mod tests {
         let proof = prove(None, 6);
         assert_ne!(proof.standing(), Standing::Broken, "{}", proof.text());
         let steady = |c: &&Count| c.setting.contains("steady") && c.turns > 1;
-        let found: usize = proof.counts.iter().filter(steady).flat_map(|c| c.planted.values()).map(|f| f.found.count).sum();
+        let found: usize =
+            proof.counts.iter().filter(steady).flat_map(|c| c.planted.values()).map(|f| f.found.count).sum();
         let fine: usize = proof.counts.iter().filter(steady).map(|c| c.fine.count).sum();
         assert!(found > 0 && fine > 0, "{}", proof.text());
         let single = || proof.counts.iter().filter(|c| c.turns == 1);

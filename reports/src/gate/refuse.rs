@@ -1,9 +1,9 @@
 //! What may not be compared: other machines, protocols, data, programs or faults, and a run with itself.
 
 use super::Cases;
-use super::model::EngineChange;
+use super::sides::EngineChange;
 use crate::compare::planned;
-use bench_record::{Case, EngineContext, Run};
+use bench_record::{Case, EngineContext, Run, RunContext};
 use std::collections::BTreeSet;
 
 /// Why there is no gate.
@@ -29,7 +29,9 @@ pub enum GateError {
     )]
     Unfinished(String),
     /// Two versions or set-ups of an engine on one side.
-    #[error("{first} and {other} are of one side and differ: {difference}; each side of a comparison is one set of programs")]
+    #[error(
+        "{first} and {other} are of one side and differ: {difference}; each side of a comparison is one set of programs"
+    )]
     TwoEngines {
         /// A folder.
         first: String,
@@ -214,6 +216,36 @@ fn is_same(a: &Run, b: &Run) -> bool {
 
 fn folder(run: &Run) -> String {
     run.path.display().to_string()
+}
+
+/// Refuses a run that is only planned where its times could not be compared.
+pub(super) fn planned_apart(base: &[Run], context: &RunContext) -> Result<(), GateError> {
+    let finished_at = context.finished_at.or(Some(context.started_at));
+    let planned = Run {
+        path: "the planned run".into(),
+        context: RunContext { finished_at, ..context.clone() },
+        observations: Vec::new(),
+        torn_bytes: 0,
+        blocking: Vec::new(),
+    };
+    incomparable(base, std::slice::from_ref(&planned), None)?;
+    let Some(first) = base.first() else { return Ok(()) };
+    let (old, now) = (&first.context, context);
+    let engines = |c: &RunContext| -> BTreeSet<String> { c.engines.iter().map(|e| e.name.clone()).collect() };
+    let (ours, theirs) = (engines(old), engines(now));
+    let list = |set: &BTreeSet<String>| set.iter().cloned().collect::<Vec<_>>().join(", ");
+    let apart = [
+        (old.suite != now.suite, "suite", old.suite.clone(), now.suite.clone()),
+        (old.protocol != now.protocol, "protocol", old.protocol.to_string(), now.protocol.to_string()),
+        (ours.is_disjoint(&theirs), "engine", list(&ours), list(&theirs)),
+    ];
+    match apart.into_iter().find(|(differs, ..)| *differs) {
+        None => Ok(()),
+        Some((_, what, ours, theirs)) => {
+            let why = format!("they differ in {what}: {ours} and {theirs}");
+            Err(GateError::NothingCommon { base: folder(first), new: folder(&planned), why })
+        }
+    }
 }
 
 /// What a case has in one respect.

@@ -73,11 +73,8 @@ mod tests {
     use bench_record::Outcome;
 
     fn side(seconds: &[u64], time: f64) -> CaseTrials {
-        let run = |s: &u64| RunTimes {
-            started_at: Timestamp::from_unix_ms(s * 1000),
-            main: vec![time; 3],
-            twin: Vec::new(),
-        };
+        let run =
+            |s: &u64| RunTimes { started_at: Timestamp::from_unix_ms(s * 1000), main: vec![time; 3], twin: Vec::new() };
         let runs = seconds.iter().map(run).collect();
         CaseTrials { outcome: Outcome::Completed, reason: None, runs, contaminated: false }
     }

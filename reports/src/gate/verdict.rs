@@ -1,6 +1,7 @@
 //! All cases together.
 
-use super::model::{Finding, Lean, Missing, Status, Verdict};
+use super::model::{Finding, Lean, Status, Verdict};
+use super::sides::Missing;
 use std::collections::BTreeMap;
 
 /// From so many slower cases on, a comparison without a faster one is suspicious.

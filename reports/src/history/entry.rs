@@ -47,6 +47,9 @@ pub struct EntryCase {
     /// Their median; present exactly when completed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub wall_ns_median: Option<f64>,
+    /// Whether disturbed times had to be counted: such a time is kept, and is no point of a series.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub contaminated: bool,
 }
 
 /// What no two lines of a store share.
@@ -116,6 +119,7 @@ impl Entry {
                 outcome: trials.outcome,
                 trials: times.len(),
                 wall_ns_median: median,
+                contaminated: trials.contaminated,
                 case,
             }
         });

@@ -124,9 +124,10 @@ mod tests {
             assert!((student_tails(t, freedom) / p - 1.0).abs() < 1e-5, "{t} {freedom}");
             assert!((student_quantile(p, freedom) / t - 1.0).abs() < 1e-5, "{t} {freedom}");
         }
-        assert_eq!([student_tails(0.0, 7.0), student_tails(f64::INFINITY, 7.0), student_tails(f64::NAN, 7.0)], [
-            1.0, 0.0, 1.0
-        ]);
+        assert_eq!(
+            [student_tails(0.0, 7.0), student_tails(f64::INFINITY, 7.0), student_tails(f64::NAN, 7.0)],
+            [1.0, 0.0, 1.0]
+        );
         // Between whole numbers of degrees of freedom it lies between their values.
         let between = student_quantile(0.05, 2.5);
         assert!(between < 4.302_653 && between > 3.182_446, "{between}");

@@ -119,7 +119,8 @@ impl Recorded {
             let all: Vec<usize> = (0..self.runs).collect();
             for (experiment, window) in all.chunks_exact(2 * turns).enumerate() {
                 let side = |of: [usize; 2]| {
-                    let chosen = window.iter().enumerate().filter(|(at, _)| of.contains(&(at % 4))).map(|(_, run)| *run);
+                    let chosen =
+                        window.iter().enumerate().filter(|(at, _)| of.contains(&(at % 4))).map(|(_, run)| *run);
                     self.side(&chosen.collect::<Vec<_>>())
                 };
                 count.judge(&side([0, 3]), &side([1, 2]), experiment);

@@ -61,7 +61,8 @@ pub(super) fn counts(experiments: usize) -> Vec<Count> {
 /// Both sides' runs, A B B A.
 fn sides(machine: &Machine, turns: usize, trials: usize, random: &mut SplitMix) -> (Cases, Cases) {
     let (mut old, mut fresh) = (Cases::new(), Cases::new());
-    let noise: Vec<f64> = (0..WORKLOADS * ENGINES.len()).map(|_| machine.within * 2f64.powf(normal(random).clamp(-1.0, 1.0))).collect();
+    let noise: Vec<f64> =
+        (0..WORKLOADS * ENGINES.len()).map(|_| machine.within * 2f64.powf(normal(random).clamp(-1.0, 1.0))).collect();
     let mut drift = machine.drift * normal(random);
     for run in 0..2 * turns {
         let started_at = Timestamp::from_unix_ms(run as u64);
@@ -75,9 +76,11 @@ fn sides(machine: &Machine, turns: usize, trials: usize, random: &mut SplitMix) 
                 let burst = if random.below(BURSTS) == 0 { uniform(random) } else { 0.0 };
                 for (engine, (name, process)) in ENGINES.iter().zip(&processes).enumerate() {
                     let within = noise.get(workload * ENGINES.len() + engine).copied().unwrap_or(machine.within);
-                    let times = cases
-                        .entry(case(workload, name))
-                        .or_insert_with(|| RunTimes { started_at, main: Vec::new(), twin: Vec::new() });
+                    let times = cases.entry(case(workload, name)).or_insert_with(|| RunTimes {
+                        started_at,
+                        main: Vec::new(),
+                        twin: Vec::new(),
+                    });
                     let mut time = |process: f64| {
                         let hit = burst * uniform(random);
                         (workload + 1) as f64 * 1e7 * (drift + process + within * normal(random) + hit).exp()
@@ -91,7 +94,8 @@ fn sides(machine: &Machine, turns: usize, trials: usize, random: &mut SplitMix) 
             }
         }
         for (case, times) in cases {
-            let empty = || CaseTrials { outcome: Outcome::Completed, reason: None, runs: Vec::new(), contaminated: false };
+            let empty =
+                || CaseTrials { outcome: Outcome::Completed, reason: None, runs: Vec::new(), contaminated: false };
             side.entry(case).or_insert_with(empty).runs.push(times);
         }
     }

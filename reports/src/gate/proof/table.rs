@@ -29,12 +29,8 @@ pub(super) fn text(proof: &Proof) -> String {
 fn rows(out: &mut String, count: &Count) {
     let n = format!("{}x{}", count.turns, count.trials);
     let alarms = of(count.alarms);
-    let mut head = format!(
-        "{:<34} {n:>7} {alarms:>11} {:>6} {:>6}",
-        count.setting,
-        upper(count.alarms),
-        share(count.fine),
-    );
+    let mut head =
+        format!("{:<34} {n:>7} {alarms:>11} {:>6} {:>6}", count.setting, upper(count.alarms), share(count.fine),);
     for (plant, fate) in &count.planted {
         let _ = writeln!(out, "{head:<68}  {}", planted(*plant, *fate));
         head.clear();

@@ -68,7 +68,11 @@ fn case(out: &mut String, f: &Finding) {
             text(&detail(f))
         );
     } else if f.fails_on_both() {
-        let _ = writeln!(out, ">\n      <error type=\"{}\" message=\"{said}\">{said}</error>\n    </testcase>", f.status.id());
+        let _ = writeln!(
+            out,
+            ">\n      <error type=\"{}\" message=\"{said}\">{said}</error>\n    </testcase>",
+            f.status.id()
+        );
     } else if is_skipped(f) {
         let why = f.allowed.as_ref().map_or(said, |why| text(&format!("{}; allowed for now: {why}", f.said)));
         let _ = writeln!(out, ">\n      <skipped message=\"{why}\"/>\n    </testcase>");

@@ -173,7 +173,9 @@ fn advice(gate: &Gate) -> Vec<String> {
         ),
         (
             count(&|u| matches!(u, Uncertainty::Runs { .. })),
-            format!("too few runs that take turns; {turns} a side would do (scripts/gate.sh, or --more-base and --more-new)"),
+            format!(
+                "too few runs that take turns; {turns} a side would do (scripts/gate.sh, or --more-base and --more-new)"
+            ),
         ),
         (
             count(&|u| u == Uncertainty::Noise),
