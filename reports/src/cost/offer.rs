@@ -74,13 +74,13 @@ impl Offer {
         }
     }
 
-    /// What its time rests on, in a few words, with the error or that it is unknown.
+    /// What its time rests on, in a few words, with the error or a question mark where that is unknown.
     #[must_use]
     pub fn time(&self) -> String {
         match (self.scaled, &self.basis) {
             (None, basis) => basis.short(),
-            (Some(by), Basis::Measured { .. }) => format!("scaled x{}, error unknown", short_number(by)),
-            (Some(by), basis) => format!("{}; scaled x{}, error unknown", basis.short(), short_number(by)),
+            (Some(by), Basis::Measured { .. }) => format!("x{} ±?", short_number(by)),
+            (Some(by), basis) => format!("{}, x{} ±?", basis.short(), short_number(by)),
         }
     }
 

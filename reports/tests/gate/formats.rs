@@ -38,43 +38,45 @@ fn the_table_fits_a_terminal() {
 
     - 2 cases are slower than their budgets allow
 
-    NEW new [0.1.0 (new)] against BASE old [0.1.0 (old)]: 32 cases of 1gb, warm-1; 28 of them fine.
+    NEW new, new-1, new-2 [0.1.0 (new)] against BASE old, old-1, old-2 [0.1.0 (old)]: 32 cases of 1gb,
+    warm-1; 28 of them fine.
 
     Regressions: 2
     --------------
 
     workload  engine    status  base s  new s   ratio       bounds  budget      p      n
     ------------------------------------------------------------------------------------
-    tpch-q03  stagedag  slower   0.150  0.180  1.200x  1.193–1.207    5.0%  <.001  12+12
-    tpch-q07  stagedag  slower   0.350  0.378  1.080x  1.074–1.086    5.0%  <.001  12+12
+    tpch-q03  stagedag  slower   0.150  0.180  1.200x  1.200–1.200    5.0%  <.001  36+36
+    tpch-q07  stagedag  slower   0.350  0.378  1.080x  1.080–1.080    5.0%  <.001  36+36
 
-    - sql tpch-q03 on stagedag: 20.0 % slower, perhaps 20.7 %; the budget is 5.0 %
-    - sql tpch-q07 on stagedag: 8.0 % slower, perhaps 8.6 %; the budget is 5.0 %
+    - sql tpch-q03 on stagedag: 20.0 % slower, perhaps 20.0 %; the budget is 5.0 %
+    - sql tpch-q07 on stagedag: 8.0 % slower, perhaps 8.0 %; the budget is 5.0 %
 
     Improvements: 1
     ---------------
 
     workload  engine    status  base s  new s   ratio       bounds  budget      p      n
     ------------------------------------------------------------------------------------
-    tpch-q09  stagedag  faster   0.450  0.360  0.800x  0.795–0.805    5.0%  <.001  12+12
+    tpch-q09  stagedag  faster   0.450  0.360  0.800x  0.800–0.800    5.0%  <.001  36+36
 
     Slower within budget: 1
     -----------------------
 
     workload  engine    status         base s  new s   ratio       bounds  budget      p      n
     -------------------------------------------------------------------------------------------
-    tpch-q11  stagedag  within budget   0.550  0.564  1.025x  1.019–1.031    5.0%  <.001  12+12
+    tpch-q11  stagedag  within budget   0.550  0.564  1.025x  1.025–1.025    5.0%  <.001  36+36
 
     How sure this is
     ----------------
 
-    family  A/A cases  A/A floor  between processes  between runs  visible slow-down
-    --------------------------------------------------------------------------------
-    sql            32       0.1%               0.0%          0.0%               0.6%
+    family  A/A cases  A/A floor  between processes  between runs  turns  visible slow-down
+    ---------------------------------------------------------------------------------------
+    sql            32       0.1%               0.1%          0.0%      3               0.0%
 
     - slower or faster: the bootstrap interval of the ratio lies apart from 1, the effect is above the
-      A/A floor, and p after Holm's correction over all cases is at most 0.01.
-    - fine: the upper bound of the ratio, noise between runs included, is within the budget.
+      A/A floor, and both trials and turns say so with p of at most 0.01 after Holm's correction in the
+      family.
+    - fine: over three turns of BASE and NEW or more, the upper bound of the ratio is within the budget.
     - machine 048219d77a3e3fb3: Example CPU @ 2.0 GHz, 2 cores, 24.0 GiB, Linux 6.18.0, disk vda ext4,
       tcp bbr
     "#);
@@ -87,39 +89,39 @@ fn markdown_is_a_comment_on_a_change() {
 
     - 2 cases are slower than their budgets allow
 
-    NEW new \[0.1.0 (new)\] against BASE old \[0.1.0 (old)\]: 32 cases of 1gb, warm-1; 28 of them fine.
+    NEW new, new-1, new-2 \[0.1.0 (new)\] against BASE old, old-1, old-2 \[0.1.0 (old)\]: 32 cases of 1gb, warm-1; 28 of them fine.
 
     ## Regressions: 2
 
     | workload | engine | status | base s | new s | ratio | bounds | budget | p | n |
     |---|---|---|---:|---:|---:|---:|---:|---:|---:|
-    | tpch-q03 | stagedag | slower | 0.150 | 0.180 | 1.200x | 1.193–1.207 | 5.0% | \<.001 | 12+12 |
-    | tpch-q07 | stagedag | slower | 0.350 | 0.378 | 1.080x | 1.074–1.086 | 5.0% | \<.001 | 12+12 |
+    | tpch-q03 | stagedag | slower | 0.150 | 0.180 | 1.200x | 1.200–1.200 | 5.0% | \<.001 | 36+36 |
+    | tpch-q07 | stagedag | slower | 0.350 | 0.378 | 1.080x | 1.080–1.080 | 5.0% | \<.001 | 36+36 |
 
-    - sql tpch-q03 on stagedag: 20.0 % slower, perhaps 20.7 %; the budget is 5.0 %
-    - sql tpch-q07 on stagedag: 8.0 % slower, perhaps 8.6 %; the budget is 5.0 %
+    - sql tpch-q03 on stagedag: 20.0 % slower, perhaps 20.0 %; the budget is 5.0 %
+    - sql tpch-q07 on stagedag: 8.0 % slower, perhaps 8.0 %; the budget is 5.0 %
 
     ## Improvements: 1
 
     | workload | engine | status | base s | new s | ratio | bounds | budget | p | n |
     |---|---|---|---:|---:|---:|---:|---:|---:|---:|
-    | tpch-q09 | stagedag | faster | 0.450 | 0.360 | 0.800x | 0.795–0.805 | 5.0% | \<.001 | 12+12 |
+    | tpch-q09 | stagedag | faster | 0.450 | 0.360 | 0.800x | 0.800–0.800 | 5.0% | \<.001 | 36+36 |
 
     ## Slower within budget: 1
 
     | workload | engine | status | base s | new s | ratio | bounds | budget | p | n |
     |---|---|---|---:|---:|---:|---:|---:|---:|---:|
-    | tpch-q11 | stagedag | within budget | 0.550 | 0.564 | 1.025x | 1.019–1.031 | 5.0% | \<.001 | 12+12 |
+    | tpch-q11 | stagedag | within budget | 0.550 | 0.564 | 1.025x | 1.025–1.025 | 5.0% | \<.001 | 36+36 |
 
     ## How sure this is
 
-    | family | A/A cases | A/A floor | between processes | between runs | visible slow-down |
-    |---|---:|---:|---:|---:|---:|
-    | sql | 32 | 0.1% | 0.0% | 0.0% | 0.6% |
+    | family | A/A cases | A/A floor | between processes | between runs | turns | visible slow-down |
+    |---|---:|---:|---:|---:|---:|---:|
+    | sql | 32 | 0.1% | 0.1% | 0.0% | 3 | 0.0% |
 
-    - slower or faster: the bootstrap interval of the ratio lies apart from 1, the effect is above the A/A floor, and p after Holm's correction over all cases is at most 0.01.
-    - fine: the upper bound of the ratio, noise between runs included, is within the budget.
-    - machine 048219d77a3e3fb3: Example CPU @ 2.0 GHz, 2 cores, 24.0 GiB, Linux 6.18.0, disk vda ext4, tcp bbr
+    - slower or faster: the bootstrap interval of the ratio lies apart from 1, the effect is above the A/A floor, and both trials and turns say so with p of at most 0.01 after Holm's correction in the family.
+    - fine: over three turns of BASE and NEW or more, the upper bound of the ratio is within the budget.
+    - machine 048219d77a3e3fb3: Example CPU @&#8203; 2.0 GHz, 2 cores, 24.0 GiB, Linux 6.18.0, disk vda ext4, tcp bbr
     "#);
 }
 
@@ -127,8 +129,8 @@ fn markdown_is_a_comment_on_a_change() {
 fn github_shows_what_counts() {
     insta::assert_snapshot!(write(&judged(mixed), GateFormat::Github, Ink::Plain), @r#"
     ::error title=bench%3A regression::2 cases are slower than their budgets allow
-    ::error title=sql tpch-q03 on stagedag::20.0 %25 slower, perhaps 20.7 %25; the budget is 5.0 %25
-    ::error title=sql tpch-q07 on stagedag::8.0 %25 slower, perhaps 8.6 %25; the budget is 5.0 %25
+    ::error title=sql tpch-q03 on stagedag::20.0 %25 slower, perhaps 20.0 %25; the budget is 5.0 %25
+    ::error title=sql tpch-q07 on stagedag::8.0 %25 slower, perhaps 8.0 %25; the budget is 5.0 %25
     "#);
 }
 
@@ -143,7 +145,7 @@ fn junit_has_a_test_per_case_and_counts_them_right() {
     insta::assert_snapshot!(head, @r#"
     <?xml version="1.0" encoding="UTF-8"?>
     <testsuites>
-      <testsuite name="bench compare" tests="32" failures="2" errors="0" skipped="0" time="12.225415" timestamp="2026-11-22T19:05:05" hostname="048219d77a3e3fb3" id="0" package="bench">
+      <testsuite name="bench compare" tests="32" failures="2" errors="0" skipped="0" time="12.225354" timestamp="2026-11-22T19:05:05" hostname="048219d77a3e3fb3" id="0" package="bench">
         <properties>
           <property name="verdict" value="regression"/>
           <property name="base" value="0.1.0 (old)"/>
@@ -194,22 +196,23 @@ fn sarif_has_a_result_per_case_that_deserves_a_look() {
         }
       ],
       "message": {
-        "text": "sql tpch-q03 on stagedag: 20.0 % slower, perhaps 20.7 %; the budget is 5.0 %"
+        "text": "sql tpch-q03 on stagedag: 20.0 % slower, perhaps 20.0 %; the budget is 5.0 %"
       },
       "partialFingerprints": {
         "benchCase/v1": "tpch-q03.stagedag.ff5e8eee54962778"
       },
       "properties": {
-        "baseTrials": 12,
+        "baseTrials": 36,
         "bounds": {
-          "high": 1.206865554583572,
-          "low": 1.193163590989755
+          "high": 1.2001827045497724,
+          "low": 1.1998494692161528
         },
         "budget": 0.05,
-        "floor": 0.0010300237462093076,
-        "newTrials": 12,
-        "pAdjusted": 0.000023667273633621728,
-        "ratio": 1.200047991361555
+        "floor": 0.001030024382382866,
+        "newTrials": 36,
+        "pAdjusted": 9.821515185923522e-12,
+        "ratio": 1.200011997540504,
+        "turns": 3
       },
       "ruleId": "slower",
       "ruleIndex": 2

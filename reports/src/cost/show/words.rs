@@ -36,7 +36,8 @@ pub(crate) fn workloads(family: &FamilyPricing) -> String {
     let who = if common == cases { "all" } else { "those that everybody completed who completed any" };
     format!(
         "Figures are over {common} of {cases} workloads, {who}{read}. A terabyte processed is 10^12 bytes read by a workload; more \
-         data than was measured is taken as so many runs of the measured size, one after the other. Times are those of {}.",
+         data than was measured is taken as so many runs of the measured size, one after the other: `xN ±?` is a time taken N times, with an unknown error. Times are \
+         those of {}.",
         family.machine
     )
 }
@@ -178,7 +179,7 @@ pub(crate) fn crossing(family: &FamilyPricing, crossing: &Crossing) -> Option<St
         At::Jobs(jobs) => format!("{} jobs a day", number(jobs.get())),
     };
     let basis = family.offers.get(crossing.below).map(|o| o.basis.short()).unwrap_or_default();
-    Some(format!("{above} is cheaper than {below} above {at} (times {basis}, scaled along the curve: error unknown)"))
+    Some(format!("{above} is cheaper than {below} above {at} (times {basis}, scaled ±?)"))
 }
 
 /// Prices and assumptions that the shown offers use, each once, with date and source.
