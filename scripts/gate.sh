@@ -3,12 +3,14 @@
 #
 #   scripts/gate.sh BASE_COMMIT [NEW_COMMIT]
 #
-# SUITE (smoke), TRIALS (20), ROUNDS (3), BUDGET (5%), ALLOW (a file, see docs/gate.md), ENGINES and WORK (gate-work) are taken from the
-# environment. With BASE_BINARY and NEW_BINARY nothing is built. Verdicts lie in WORK/verdict.{md,json,xml,sarif}. Exit codes are those
-# of `bench compare`: 0 fine, 1 regression, 2 error or suspect machine, 3 inconclusive. ACCEPT_INCONCLUSIVE=1 turns 3 into 0.
+# SUITE (smoke), TRIALS (24), ROUNDS (6), BUDGET (5%), ALLOW (a file, see docs/gate.md), ENGINES, WORKLOADS and WORK (gate-work) are taken
+# from the environment. A round is one run of each build; TRIALS are divided among the rounds, since the run is the unit: many short
+# rounds say more than few long ones, and fewer than three rule nothing out. With BASE_BINARY and NEW_BINARY nothing is built. Verdicts
+# lie in WORK/verdict.{md,json,xml,sarif}. Exit codes are those of `bench compare`: 0 fine, 1 regression, 2 error or suspect machine,
+# 3 inconclusive. ACCEPT_INCONCLUSIVE=1 turns 3 into 0.
 set -euo pipefail
 
-suite="${SUITE:-smoke}" trials="${TRIALS:-20}" rounds="${ROUNDS:-3}" work="${WORK:-gate-work}"
+suite="${SUITE:-smoke}" trials="${TRIALS:-24}" rounds="${ROUNDS:-6}" work="${WORK:-gate-work}"
 mkdir -p "$work"
 work="$(cd "$work" && pwd)"
 export BENCH_DATA="${BENCH_DATA:-$work/data}"
@@ -31,7 +33,7 @@ elif [[ $# -ge 1 ]]; then
     base="$(build "$1" base)"
     new="$(build "${2:-HEAD}" new)"
 else
-    sed -n '2,9s/^# \{0,1\}//p' "$0" >&2
+    sed -n '2,12s/^# \{0,1\}//p' "$0" >&2
     exit 2
 fi
 
@@ -40,12 +42,17 @@ rm -rf "$runs"
 mkdir -p "$runs"
 options=(run --suite "$suite" --trials "$(((trials + rounds - 1) / rounds))" --quiet)
 [[ -z "${ENGINES:-}" ]] || options+=(--engines "$ENGINES")
+[[ -z "${WORKLOADS:-}" ]] || options+=(--workloads "$WORKLOADS")
 
-# A trial that fails ends a run with 2; whether that is new is for the comparison to say.
+# A trial that fails ends a run with 2; whether that is new is for the comparison to say. A run that did not come to its end says nothing.
 measure() { # PROGRAM NAME ROUND
-    local code=0
-    "$1" "${options[@]}" --seed "$3" --out "$runs/$2-$3" >/dev/null || code=$?
-    [[ $code -eq 0 || $code -eq 2 && -s "$runs/$2-$3/observations.ndjson" ]] || exit 2
+    local code=0 folder="$runs/$2-$3"
+    "$1" "${options[@]}" --seed "$3" --out "$folder" >"$runs/$2-$3.log" 2>&1 || code=$?
+    if [[ $code -ne 0 && $code -ne 2 ]] || ! grep -q '"finished_at"' "$folder/run.json" 2>/dev/null; then
+        cat "$runs/$2-$3.log" >&2
+        echo "round $3 of $2 was not finished (exit code $code): nothing is judged" >&2
+        exit 2
+    fi
 }
 for ((round = 1; round <= rounds; round++)); do
     if ((round % 2)); then

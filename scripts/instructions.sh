@@ -52,6 +52,10 @@ while read -r before arguments; do
     printf '%14d instructions  %7s %%  bench %s: %s\n' "$now" "$change" "$arguments" "$verdict"
 done <"$stored"
 
+if [[ ${#found[@]} -eq 0 ]]; then
+    echo "$stored names no command, so nothing is gated; add a line such as: 0 sim --style actor --seeds 1..200 --nodes 3" >&2
+    exit 2
+fi
 if [[ "${1:-}" == --store ]]; then
     { sed -n '/^#/p' "$stored"; printf '%s\n' "${found[@]}"; } >"$stored.draft"
     mv "$stored.draft" "$stored"

@@ -20,7 +20,7 @@ mod weak;
 mod workloads;
 
 pub(crate) use field::planned;
-pub(crate) use one_side::{CaseTrials, cases};
+pub(crate) use one_side::{CaseTrials, RunTimes, cases};
 
 use crate::comparison::{Comparison, FamilyReport, Incident, REPORT_SCHEMA, Table};
 use bench_record::{Arm, Family, Outcome, Run};

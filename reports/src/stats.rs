@@ -4,21 +4,24 @@ mod bootstrap;
 mod distinguish;
 mod holm;
 mod mann_whitney;
+mod moderation;
 mod random;
 mod scalability;
 mod shift;
 mod stratified;
+mod student;
 
 pub use bootstrap::{Bootstrap, RESAMPLES};
 pub use distinguish::{Evidence, P_MAX, Sample, effect, judge};
 pub use holm::holm;
-pub(crate) use mann_whitney::two_tails;
 pub use mann_whitney::{MannWhitney, least_p, mann_whitney};
+pub(crate) use moderation::Moderation;
 pub use random::SplitMix;
 pub(crate) use scalability::fit as usl_fit;
 pub use scalability::{POINTS_MIN, Point, Scalability, scalability};
 pub use shift::ratio_interval;
 pub use stratified::{Stratified, Stratum, stratified};
+pub use student::{share_bounds, student_quantile, student_tails};
 
 use serde::Serialize;
 

@@ -42,6 +42,32 @@ fn record(p: &Program, name: &str, second: u64, trials: u64, factor: impl Fn(&st
     fs::write(p.file(&format!("{name}/observations.ndjson")), out).unwrap();
 }
 
+/// Three turns of two builds: `base`, `base-1`, `base-2` and the same of `name`, and the words that compare them.
+fn turns(p: &Program, name: &str, factor: impl Fn(&str, &str) -> f64 + Copy) -> Vec<String> {
+    let mut words = vec!["compare".to_owned(), "base".to_owned(), name.to_owned()];
+    for turn in 0..3u64 {
+        let suffix = if turn == 0 { String::new() } else { format!("-{turn}") };
+        let seconds = if turn % 2 == 0 { [10 * turn, 10 * turn + 1] } else { [10 * turn + 1, 10 * turn] };
+        if !p.file(&format!("base{suffix}")).exists() {
+            record(p, &format!("base{suffix}"), seconds[0], TRIALS, |_, _| 1.0);
+        }
+        record(p, &format!("{name}{suffix}"), seconds[1], TRIALS, factor);
+        if turn > 0 {
+            words.extend([
+                "--more-base".into(),
+                format!("base{suffix}"),
+                "--more-new".into(),
+                format!("{name}{suffix}"),
+            ]);
+        }
+    }
+    words
+}
+
+fn words(all: &[String]) -> Vec<&str> {
+    all.iter().map(String::as_str).collect()
+}
+
 fn slow_stagedag(workload: &str, engine: &str) -> f64 {
     if (workload, engine) == ("tpch-q03", "stagedag") { 1.3 } else { 1.0 }
 }
@@ -49,19 +75,19 @@ fn slow_stagedag(workload: &str, engine: &str) -> f64 {
 #[test]
 fn compare_ends_with_the_code_of_its_verdict() {
     let p = Program::new();
-    record(&p, "base", 1, TRIALS, |_, _| 1.0);
-    record(&p, "same", 2, TRIALS, |_, _| 1.0);
-    record(&p, "slow", 3, TRIALS, slow_stagedag);
+    let same = turns(&p, "same", |_, _| 1.0);
+    let slow = turns(&p, "slow", slow_stagedag);
     record(&p, "few", 4, 3, slow_stagedag);
-    let fine = p.bench(&["compare", "base", "same"]);
+    let fine = p.bench(&words(&same));
     fine.assert_code(0);
     assert!(fine.stdout.starts_with("Verdict: fine"), "{}", fine.stdout);
-    let slow = p.bench(&["compare", "base", "slow"]);
-    slow.assert_code(1);
-    assert!(slow.stdout.contains("sql tpch-q03 on stagedag: 30."), "{}", slow.stdout);
-    assert!(slow.stdout.lines().all(|l| l.chars().count() <= 100), "{}", slow.stdout);
-    p.bench(&["compare", "slow", "base"]).assert_code(0);
-    p.bench(&["compare", "base", "slow", "--budget", "*@stagedag=50%"]).assert_code(0);
+    let slower = p.bench(&words(&slow));
+    slower.assert_code(1);
+    assert!(slower.stdout.contains("sql tpch-q03 on stagedag: 30."), "{}", slower.stdout);
+    assert!(slower.stdout.lines().all(|l| l.chars().count() <= 100), "{}", slower.stdout);
+    p.bench(&[&words(&slow)[..], &["--budget", "*@stagedag=50%"]].concat()).assert_code(0);
+    // One run a side rules nothing out, however many its trials.
+    p.bench(&["compare", "base", "same"]).assert_code(3);
     p.bench(&["compare", "base", "few"]).assert_code(3);
     p.bench(&["compare", "base", "base"]).assert_refused(&["same run"]);
     p.bench(&["compare", "base", "nowhere"]).assert_refused(&["nowhere"]);
@@ -95,12 +121,11 @@ fn other_machines_and_damaged_folders_are_refused_without_a_panic() {
 #[test]
 fn an_allowance_counts_until_its_last_day_and_is_an_error_afterwards() {
     let p = Program::new();
-    record(&p, "base", 1, TRIALS, |_, _| 1.0);
-    record(&p, "slow", 2, TRIALS, slow_stagedag);
+    let slow = turns(&p, "slow", slow_stagedag);
     let allow = |workload: &str, until: &str| {
         let text = format!("[[allow]]\nworkload = '{workload}'\nuntil = '{until}'\nreason = 'known-trade'\n");
         fs::write(p.file("allow.toml"), text).unwrap();
-        p.bench(&["compare", "base", "slow", "--allow", "allow.toml"])
+        p.bench(&[&words(&slow)[..], &["--allow", "allow.toml"]].concat())
     };
     let ran = allow("tpch-q03", "9999-12-31");
     ran.assert_code(0);
@@ -115,9 +140,8 @@ fn an_allowance_counts_until_its_last_day_and_is_an_error_afterwards() {
 #[test]
 fn every_format_is_written_to_its_file_beside_the_table() {
     let p = Program::new();
-    record(&p, "base", 1, TRIALS, |_, _| 1.0);
-    record(&p, "slow", 2, TRIALS, slow_stagedag);
-    let mut line = vec!["compare", "base", "slow"];
+    let slow = turns(&p, "slow", slow_stagedag);
+    let mut line = words(&slow);
     let files = ["md=v.md", "json=v.json", "junit=v.xml", "sarif=v.sarif", "github=v.txt", "table=v.table"];
     files.iter().for_each(|f| line.extend(["--write", f]));
     let ran = p.bench(&line);
@@ -144,7 +168,7 @@ fn suspects_are_measured_again_and_nothing_else() {
     let json: Value =
         serde_json::from_str(&ran.stdout).unwrap_or_else(|e| panic!("{e}\n{}\n{}", ran.stdout, ran.stderr));
     assert_eq!((json["confirmation"]["cases"].as_u64(), &json["confirmation"]["both_sides"]), (Some(1), &true.into()));
-    for folder in ["again/base-0", "again/base-1", "again/new-0", "again/new-1"] {
+    for folder in ["again/base-0-stagedag", "again/base-1-stagedag", "again/new-0-stagedag", "again/new-1-stagedag"] {
         let lines = p.observations(folder);
         assert!(
             lines.iter().all(|o| o["case"]["workload"] == "tpch-q03" && o["case"]["engine"] == "stagedag"),
@@ -155,9 +179,51 @@ fn suspects_are_measured_again_and_nothing_else() {
     // The same program on both sides is no regression, whatever the recorded times said.
     let code = json["exit_code"].as_u64().unwrap();
     assert!([0, 3].contains(&code), "{}", ran.stdout);
-    p.bench(&["compare", "base", "slow", "--confirm", "--new-binary", "/bin/true"])
+    p.bench(&["compare", "base", "slow", "--confirm", "--base-binary", program, "--new-binary", "/bin/true"])
         .assert_refused(&["--new-binary", "build"]);
+    // Recorded times of BASE chose the suspects, and cannot clear or convict them.
+    p.bench(&["compare", "base", "slow", "--confirm"]).assert_refused(&["--base-binary"]);
     p.bench(&["compare", "base", "base", "--base-binary", program]).assert_refused(&["--confirm"]);
+}
+
+#[test]
+fn each_engines_suspects_are_measured_with_its_own_twin_and_settings() {
+    let p = Program::new();
+    record(&p, "base", 1, TRIALS, |_, _| 1.0);
+    record(&p, "slow", 2, TRIALS, |workload, engine| match (workload, engine) {
+        ("tpch-q03", "stagedag") | ("tpch-q06", "datafusion") => 1.3,
+        _ => 1.0,
+    });
+    let program = env!("CARGO_BIN_EXE_bench");
+    let confirm = ["--confirm", "--confirm-trials", "2", "--base-binary", program, "--confirm-out", "again", "-q"];
+    let ran = p.bench(&[&["compare", "base", "slow", "--format", "json"], &confirm[..]].concat());
+    let json: Value =
+        serde_json::from_str(&ran.stdout).unwrap_or_else(|e| panic!("{e}\n{}\n{}", ran.stdout, ran.stderr));
+    assert_eq!(json["confirmation"]["cases"].as_u64(), Some(2), "{}", ran.stdout);
+    for (folder, workload) in [("again/new-0-stagedag", "tpch-q03"), ("again/new-0-datafusion", "tpch-q06")] {
+        let lines = p.observations(folder);
+        assert!(lines.iter().all(|o| o["case"]["workload"] == workload), "{folder}");
+        assert!(lines.iter().any(|o| o["arm"] == "aa"), "{folder} has no A/A arm");
+    }
+    // What NEW had set for an engine without a suspect is no setting of those that are measured again.
+    record(
+        &p,
+        "set",
+        3,
+        TRIALS,
+        |workload, engine| {
+            if (workload, engine) == ("tpch-q06", "datafusion") { 1.3 } else { 1.0 }
+        },
+    );
+    let mut context: Value = serde_json::from_slice(&fs::read(p.file("set/run.json")).unwrap()).unwrap();
+    let line = context["command_line"].as_array_mut().unwrap();
+    line.extend(["--set".into(), "stagedag.speculation=off".into(), "--set=stagedag.adaptive=off".into()]);
+    fs::write(p.file("set/run.json"), context.to_string()).unwrap();
+    let confirm = ["--confirm", "--confirm-trials", "2", "--base-binary", program, "--confirm-out", "other", "-q"];
+    let ran = p.bench(&[&["compare", "base", "set", "--format", "json"], &confirm[..]].concat());
+    let json: Value =
+        serde_json::from_str(&ran.stdout).unwrap_or_else(|e| panic!("{e}\n{}\n{}", ran.stdout, ran.stderr));
+    assert_eq!(json["confirmation"]["cases"].as_u64(), Some(1), "{}", ran.stdout);
 }
 
 #[test]
@@ -169,6 +235,13 @@ fn a_run_against_an_earlier_one_ends_with_a_verdict() {
     // Three trials show nothing and rule nothing out.
     ran.assert_code(3);
     assert!(ran.stdout.contains("Verdict: inconclusive"), "{}", ran.stdout);
+    let json = p.bench(&[&run[..], &["--out", "j", "--against", "a", "--json"]].concat());
+    let one: Value = serde_json::from_str(&json.stdout).unwrap_or_else(|e| panic!("{e}: {}", json.stdout));
+    assert_eq!((one["gate"]["verdict"].as_str(), one["comparison"].is_object()), (Some("inconclusive"), true));
+    let other = ["run", "--suite", "smoke", "--workloads", "tpch-q06", "--engines", "stagedag", "--trials", "1", "-q"];
+    let refused = p.bench(&[&other[..], &["--out", "d", "--against", "a"]].concat());
+    refused.assert_refused(&["differ in engine"]);
+    assert!(!p.file("d").exists(), "nothing is measured that cannot be compared");
     let early = p.bench(&[&run[..], &["--out", "c", "--against", "nowhere"]].concat());
     early.assert_refused(&["nowhere"]);
     assert!(!p.file("c").exists(), "nothing is measured that cannot be compared");
@@ -184,6 +257,9 @@ fn a_history_keeps_each_run_once_and_survives_a_torn_line() {
     let file = fs::read_dir(p.file("store")).unwrap().next().unwrap().unwrap().path();
     let before = fs::read(&file).unwrap();
     p.bench(&["history", "add", "store", "r7"]).assert_refused(&["r7", "line 7", "already"]);
+    record(&p, "fresh", 29, 3, |_, _| 1.0);
+    p.bench(&["history", "add", "store", "fresh", "r7"]).assert_refused(&["r7", "line 7", "already"]);
+    p.bench(&["history", "add", "store", "fresh", "fresh"]).assert_refused(&["fresh", "given twice"]);
     assert_eq!(fs::read(&file).unwrap(), before, "a refused run changes nothing");
     fs::write(&file, [&before[..], b"{\"schema\":1,\"mach"].concat()).unwrap();
     let shown = p.bench(&["history", "changepoints", "store", "--engines", "stagedag"]);

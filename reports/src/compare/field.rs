@@ -8,7 +8,7 @@ use super::{ablation, contamination};
 use crate::comparison::Contestant;
 use bench_record::{Arm, Case, CaseKey, Observation, Run};
 use std::borrow::Cow;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 /// A trial in a table.
 pub(super) struct Trial<'a> {
@@ -123,10 +123,10 @@ impl<'a> Field<'a> {
         let index: BTreeMap<&Identity<'a>, usize> = ranked.iter().enumerate().map(|(i, (_, id))| (id, i)).collect();
         let mut trials = Vec::new();
         for (run, plan) in group.runs.iter().zip(&plans) {
-            let repeated = repeated(run);
+            let stand_for = stand_for(run);
             for (at, o) in run.observations.iter().enumerate().filter(|(_, o)| group.holds(&o.case)) {
                 let Some(contestant) = index.get(&Identity::of(run, plan.as_deref(), o)).copied() else { continue };
-                let excluded = o.contaminated && repeated.contains(&(&o.key, o.arm, o.trial));
+                let excluded = o.contaminated && stand_for.get(&planned_trial(o)) != Some(&o.trial);
                 trials.push(Trial { run, at, observation: o, contestant, excluded });
             }
         }
@@ -186,9 +186,22 @@ pub(super) fn alike(all: &[&Contestant]) -> Vec<(String, Vec<usize>)> {
     names.into_iter().zip(kinds).map(|(name, (_, members))| (name, members)).collect()
 }
 
-/// The trials of a run that a later trial repeats.
-fn repeated(run: &Run) -> BTreeSet<(&CaseKey, Arm, u32)> {
-    run.observations.iter().filter_map(|o| o.repeat.map(|trial| (&o.key, o.arm, trial))).collect()
+/// The trial that was planned, whether this is its first attempt or a repetition.
+type PlannedTrial<'a> = (&'a CaseKey, Arm, u32);
+
+fn planned_trial(o: &Observation) -> PlannedTrial<'_> {
+    (&o.key, o.arm, o.repeat.unwrap_or(o.trial))
+}
+
+/// Which attempt stands for each planned trial of a run: the last one that nothing disturbed, else the last one. However often a
+/// trial was repeated, it counts once.
+fn stand_for(run: &Run) -> BTreeMap<PlannedTrial<'_>, u32> {
+    let mut chosen: BTreeMap<PlannedTrial<'_>, (bool, u32)> = BTreeMap::new();
+    for o in &run.observations {
+        let attempt = (!o.contaminated, o.trial);
+        chosen.entry(planned_trial(o)).and_modify(|best| *best = attempt.max(*best)).or_insert(attempt);
+    }
+    chosen.into_iter().map(|(planned, (_, trial))| (planned, trial)).collect()
 }
 
 /// `usable` is how many cores the machine lets them use.

@@ -32,6 +32,9 @@ pub struct Offer {
     pub instances: u32,
     /// What its time rests on.
     pub basis: Basis,
+    /// How many times the data measured a job processes, where that is more: its time is then so many times the measured one, and
+    /// nobody knows the error of that.
+    pub scaled: Option<f64>,
     /// What the model is fed.
     pub inputs: Inputs,
     /// A month of it.
@@ -71,11 +74,46 @@ impl Offer {
         }
     }
 
+    /// What its time rests on, in a few words, with the error or a question mark where that is unknown.
+    #[must_use]
+    pub fn time(&self) -> String {
+        match (self.scaled, &self.basis) {
+            (None, basis) => basis.short(),
+            (Some(by), Basis::Measured { .. }) => format!("x{} ±?", short_number(by)),
+            (Some(by), basis) => format!("{}, x{} ±?", basis.short(), short_number(by)),
+        }
+    }
+
+    /// The same in full.
+    #[must_use]
+    pub fn rests_on(&self) -> String {
+        match self.scaled {
+            None => self.basis.to_string(),
+            Some(by) => format!(
+                "{}; a job processes {} times the data measured, taken as so many runs one after the other, whose error is \
+                 unknown: measure with more data",
+                self.basis,
+                short_number(by)
+            ),
+        }
+    }
+
     /// What an hour of all workers costs while they work, drivers and platform aside; none of a serverless platform.
     #[must_use]
     pub fn hourly(&self) -> Option<Range<Amount>> {
         let rate = self.inputs.range(Key::WorkerHour)?;
         Some(rate.map(|r| Amount::of(r * f64::from(self.instances))))
+    }
+}
+
+/// A number with two or three digits that count.
+fn short_number(x: f64) -> String {
+    if x < 10.0 {
+        format!("{x:.1}")
+    } else if x < 1e5 {
+        format!("{x:.0}")
+    } else {
+        format!("{x:.0e}")
     }
 }
 
@@ -192,9 +230,18 @@ impl Maker<'_> {
             instance: instance.map(|i| i.name.clone()),
             instances: self.usage.place.machines,
             basis: self.usage.basis.clone(),
+            scaled: self.scaled(),
             bill: bill(deployment, &inputs),
             inputs,
         }
+    }
+
+    /// How many times the data measured a job processes; none up to a twentieth more.
+    fn scaled(&self) -> Option<f64> {
+        let measured = self.usage.data.as_ref().map(|(data, _)| data.get()).filter(|gb| *gb > 0.0)?;
+        let jobs = self.scenario.jobs_per_day.get() * DAYS_PER_MONTH;
+        let by = self.scenario.volume.get() / jobs / measured;
+        (by.is_finite() && by > 1.05).then_some(by)
     }
 
     fn assumed(&self, name: &str) -> Entry {

@@ -11,6 +11,11 @@ use std::collections::BTreeSet;
 /// The largest error on held-out runs with which a prediction is shown: 15 %.
 pub const ERROR_MAX: f64 = 0.15;
 
+/// A law that was fitted up to so many nodes is believed up to so many times that.
+const REACH: u32 = 2;
+/// So many of the largest node counts are held out together: what is asked for lies beyond all of them, not among them.
+const LARGEST: usize = 2;
+
 /// What a time rests on.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(rename_all = "snake_case", tag = "is")]
@@ -26,7 +31,7 @@ pub enum Basis {
         nodes: u32,
         /// The node counts measured.
         from: Vec<u32>,
-        /// The largest relative error on a node count that was held out of the fit.
+        /// The largest relative error on node counts that were held out of the fit: each by itself, and the largest two together.
         error: f64,
     },
     /// Trials on so many nodes; others were asked for.
@@ -46,6 +51,16 @@ impl Basis {
     pub const fn nodes(&self) -> u32 {
         match self {
             Self::Measured { nodes } | Self::Predicted { nodes, .. } | Self::NotPredicted { nodes, .. } => *nodes,
+        }
+    }
+
+    /// What may be ranked with each other: measured with measured, and predicted for so many nodes with the like.
+    #[must_use]
+    pub const fn footing(&self) -> (u8, u32) {
+        match self {
+            Self::Measured { .. } => (0, 0),
+            Self::Predicted { nodes, .. } => (1, *nodes),
+            Self::NotPredicted { nodes, .. } => (2, *nodes),
         }
     }
 
@@ -145,6 +160,12 @@ fn predicted(kind: &[&Usage], family: &FamilyReport, asked: u32) -> Result<Box<U
     let Law::Fitted(law) = &series.law else { return Err(format!("a fit takes {POINTS_MIN} node counts")) };
     let points: Vec<(f64, f64)> =
         (series.points.iter()).filter_map(|p| Some((f64::from(p.nodes), p.wall_ns_total? / 1e9))).collect();
+    let largest = series.points.iter().map(|p| p.nodes).max().unwrap_or_default();
+    if asked > largest.saturating_mul(REACH) {
+        return Err(format!(
+            "{asked} nodes are more than {REACH} times the {largest} measured; measure larger clusters"
+        ));
+    }
     let error = held_out_error(&points).ok_or("the fit does not hold with a node count left out")?;
     if error > ERROR_MAX {
         return Err(format!(
@@ -167,8 +188,22 @@ fn predicted(kind: &[&Usage], family: &FamilyReport, asked: u32) -> Result<Box<U
     let mut usage = Usage { busy_per_tb: busy, basis, ..(**nearest).clone() };
     usage.place.machines = asked;
     usage.contestant.nodes = asked;
-    usage.contestant.label = format!("{}/{asked}", usage.contestant.engine);
+    usage.contestant.label = relabelled(&nearest.contestant.label, nearest.contestant.nodes, asked);
     Ok(Box::new(usage))
+}
+
+/// A label with another node count: whatever else tells it apart from others, such as a variant or a version, stays.
+fn relabelled(label: &str, nodes: u32, asked: u32) -> String {
+    let count = format!("/{nodes}");
+    match label.split_once(&count) {
+        Some((engine, rest)) if rest.is_empty() || rest.starts_with([' ', '+']) => format!("{engine}/{asked}{rest}"),
+        _ => match label.find([' ', '+']) {
+            Some(at) => {
+                format!("{}/{asked}{}", label.get(..at).unwrap_or_default(), label.get(at..).unwrap_or_default())
+            }
+            None => format!("{label}/{asked}"),
+        },
+    }
 }
 
 /// What the law says of a run on so many nodes.
@@ -180,9 +215,17 @@ fn law_seconds((lambda, sigma, kappa): (f64, f64, f64), nodes: f64) -> f64 {
     (1.0 + sigma * (nodes - 1.0) + kappa * nodes * (nodes - 1.0)) / (lambda * nodes)
 }
 
-/// The largest relative error of the law on a point `(nodes, seconds)` that was left out of its fit.
+/// The largest relative error of the law on points `(nodes, seconds)` that were left out of its fit: each by itself, and the
+/// [`LARGEST`] together, which is what extrapolating to more nodes does.
 fn held_out_error(points: &[(f64, f64)]) -> Option<f64> {
     let mut largest: f64 = 0.0;
+    let mut ascending = points.to_vec();
+    ascending.sort_by(|a, b| a.0.total_cmp(&b.0));
+    let (inner, outer) = ascending.split_at(ascending.len().saturating_sub(LARGEST));
+    let law = usl_fit(inner)?;
+    for (nodes, measured) in outer {
+        largest = largest.max((law_seconds(law, *nodes) / measured - 1.0).abs());
+    }
     for (at, (nodes, measured)) in points.iter().enumerate() {
         let rest: Vec<(f64, f64)> = points.iter().enumerate().filter(|(i, _)| *i != at).map(|(_, p)| *p).collect();
         largest = largest.max((law_seconds(usl_fit(&rest)?, *nodes) / measured - 1.0).abs());
@@ -200,6 +243,21 @@ mod tests {
     fn a_law_predicts_the_points_that_it_made() {
         let points = COUNTS.map(|n| (n, law_seconds((0.5, 0.05, 0.002), n)));
         assert!(held_out_error(&points).is_some_and(|e| e < 1e-6));
+    }
+
+    #[test]
+    fn a_law_that_only_interpolates_has_the_error_of_its_largest_clusters() {
+        // Up to six nodes nothing is shared; beyond, everything is.
+        let points = COUNTS.map(|n| (n, if n <= 6.0 { 60.0 / n } else { 10.0 * (n / 6.0).powf(1.5) }));
+        assert!(held_out_error(&points).is_some_and(|e| e > 0.3), "{:?}", held_out_error(&points));
+    }
+
+    #[test]
+    fn a_predicted_label_keeps_what_tells_it_apart() {
+        assert_eq!(relabelled("stagedag/4+stealing=off", 4, 10), "stagedag/10+stealing=off");
+        assert_eq!(relabelled("ray/8 2.60", 8, 10), "ray/10 2.60");
+        assert_eq!(relabelled("ray/8", 8, 10), "ray/10");
+        assert_eq!(relabelled("ray+tuned", 8, 10), "ray/10+tuned");
     }
 
     #[test]

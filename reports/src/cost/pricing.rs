@@ -106,6 +106,8 @@ pub struct Pricing {
 /// One family of one table.
 #[derive(Clone, Debug, PartialEq)]
 pub struct FamilyPricing {
+    /// Which table of the comparison, from 0.
+    pub at: usize,
     /// Suite, protocol and scale.
     pub table: String,
     /// The machine measured.
@@ -125,7 +127,8 @@ pub struct FamilyPricing {
 }
 
 impl FamilyPricing {
-    /// The offer that costs least at the base of every range, of those with a total.
+    /// The offer that costs least at the base of every range, of those with a total and the best known times: a predicted time is never
+    /// ranked with a measured one.
     #[must_use]
     pub fn cheapest(&self, deployment: Option<Deployment>) -> Option<usize> {
         cheapest(&self.offers, deployment)
@@ -134,8 +137,8 @@ impl FamilyPricing {
 
 fn cheapest(offers: &[Offer], deployment: Option<Deployment>) -> Option<usize> {
     let of = offers.iter().enumerate().filter(|(_, o)| deployment.is_none_or(|d| d == o.deployment));
-    let priced = of.filter_map(|(i, o)| Some((i, o.bill.total?.base)));
-    priced.min_by(|(_, a), (_, b)| a.get().total_cmp(&b.get())).map(|(i, _)| i)
+    let priced = of.filter_map(|(i, o)| Some((i, o.basis.footing(), o.bill.total?.base)));
+    priced.min_by(|(_, f, a), (_, g, b)| f.cmp(g).then(a.get().total_cmp(&b.get()))).map(|(i, ..)| i)
 }
 
 /// Prices everything that was compared. The same runs and book give the same result; nothing is run again.
@@ -158,18 +161,19 @@ pub fn price(
         })?),
         None => None,
     };
-    let mut grouped: Vec<((String, Family), Vec<Usage>)> = Vec::new();
+    let mut grouped: Vec<((usize, Family), Vec<Usage>)> = Vec::new();
     for usage in usages {
-        let at = (usage.table.clone(), usage.family);
+        let at = (usage.at, usage.family);
         match grouped.last_mut().filter(|(known, _)| *known == at) {
             Some((_, members)) => members.push(usage),
             None => grouped.push((at, vec![usage])),
         }
     }
-    let mut notes = BTreeSet::new();
+    // An unfinished run or other data of the same name concern a price as much as a time.
+    let mut notes: BTreeSet<String> = comparison.notes.iter().cloned().collect();
     let mut families = Vec::new();
-    for ((table, family), usages) in grouped {
-        families.push(family_pricing(table, family, usages, (book, asked, scenario), &mut notes)?);
+    for ((at, family), usages) in grouped {
+        families.push(family_pricing(at, family, usages, (book, asked, scenario), &mut notes)?);
     }
     if !families.iter().any(|f| f.usages.iter().any(|u| u.completed > 0)) {
         return Err(PriceError::Nothing);
@@ -197,7 +201,7 @@ fn engines_exist(usages: &[Usage], scenario: &Scenario) -> Result<(), PriceError
 }
 
 fn family_pricing(
-    table: String,
+    at: usize,
     family: Family,
     usages: Vec<Usage>,
     (book, asked, scenario): (&PriceBook, Option<&Instance>, &Scenario),
@@ -229,7 +233,8 @@ fn family_pricing(
         sizing: sizing(&usages, &all, book),
         offers: all,
         tornado,
-        table,
+        at,
+        table: usages.first().map(|u| u.table.clone()).unwrap_or_default(),
         family,
         usages,
     })
@@ -288,6 +293,8 @@ pub struct Repriced {
     pub contestant: String,
     /// On what.
     pub way: String,
+    /// What its time rests on.
+    pub time: String,
     /// A month at the prices of the first book, over the lines that both books know, and on which machines.
     pub first: (Amount, String),
     /// The same at those of the second.
@@ -309,7 +316,7 @@ pub fn reprice(first: &Pricing, second: &Pricing) -> Result<Vec<Repriced>, Price
     }
     let mut rows = Vec::new();
     for ours in &first.families {
-        let same = second.families.iter().find(|f| f.table == ours.table && f.family == ours.family);
+        let same = second.families.iter().find(|f| f.at == ours.at && f.family == ours.family);
         for offer in &ours.offers {
             let is_same = |o: &&Offer| o.contestant == offer.contestant && o.way() == offer.way();
             let Some(other) = same.and_then(|f| f.offers.iter().find(is_same)) else { continue };
@@ -319,6 +326,7 @@ pub fn reprice(first: &Pricing, second: &Pricing) -> Result<Vec<Repriced>, Price
                     family: ours.family,
                     contestant: offer.contestant.clone(),
                     way: offer.way(),
+                    time: offer.time(),
                     first: (a, offer.machines()),
                     second: (b, other.machines()),
                 });

@@ -39,6 +39,8 @@ pub struct WorkUsage {
 /// What one contestant took for one family.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Usage {
+    /// Which table of the comparison, from 0: two of one title may hold other data.
+    pub at: usize,
     /// Suite, protocol and scale, as its table says them.
     pub table: String,
     /// The machine that it was measured on.
@@ -92,17 +94,17 @@ pub struct Place {
 #[must_use]
 pub fn usage(comparison: &Comparison, runs: &[Run], asked: &Asked) -> Vec<Usage> {
     let mut all = Vec::new();
-    for table in &comparison.tables {
+    for (at, table) in comparison.tables.iter().enumerate() {
         let runs: Vec<&Run> = runs.iter().filter(|r| table.runs.contains(&r.name())).collect();
         for family in table.families.iter().filter(|f| f.family != Family::Overhead) {
-            let of_family = of_family(table, family, &runs, asked);
+            let of_family = of_family((at, table), family, &runs, asked);
             all.extend(predict::on_nodes(of_family, family, asked.nodes));
         }
     }
     all
 }
 
-fn of_family(table: &Table, family: &FamilyReport, runs: &[&Run], asked: &Asked) -> Vec<Usage> {
+fn of_family((at, table): (usize, &Table), family: &FamilyReport, runs: &[&Run], asked: &Asked) -> Vec<Usage> {
     let cells: Vec<(&Contestant, Vec<(&str, &Cell)>)> = (table.contestants.iter())
         .filter(|c| c.is_compared())
         .map(|c| (c, cells(family, c)))
@@ -117,6 +119,7 @@ fn of_family(table: &Table, family: &FamilyReport, runs: &[&Run], asked: &Asked)
         let times: Vec<Range<Hours>> = if completed == 0 { Vec::new() } else { times.collect() };
         let (machines, place) = place(contestant, cells, runs);
         Usage {
+            at,
             table: table.title(),
             machine: table.machine_summary.clone(),
             family: family.family,

@@ -1,31 +1,48 @@
 //! One case: its ratio, its bounds, its status.
 
-use super::model::{Finding, SideCase, Status, Uncertainty};
-use super::noise::{Difference, Noise, NoiseOf, seed};
+use super::contrast::{Change, TURNS_MIN, changes, turns_needed};
+use super::model::{Finding, GateNoise, Lean, SideCase, Status, Uncertainty};
+use super::noise::{Floors, differences, seed};
 use super::{ALPHA, CaseTrials, Cases, GateOptions};
 use crate::stats::{
-    Bootstrap, Interval, coefficient_of_variation, effect, holm, least_p, mann_whitney, median, ratio_interval, sorted,
-    two_tails,
+    Bootstrap, Interval, coefficient_of_variation, effect, holm, least_p, mann_whitney, median, sorted,
 };
-use bench_record::{Case, Outcome};
+use bench_record::{Case, Family, Outcome};
+use std::collections::BTreeMap;
 
-/// How many deviations of a normal distribution leave 5 % above: a slow-down beyond the budget is ruled out wrongly in no
-/// more than one of twenty cases.
-const RULED_OUT: f64 = 1.644_854;
 /// A case at least this improbable by chance alone is worth measuring again.
 const SUSPECT_P: f64 = 0.05;
 
-pub(super) fn findings(old: &Cases, fresh: &Cases, noise: &Noise, options: &GateOptions<'_>) -> Vec<Finding> {
-    let both = || old.iter().filter_map(|(case, base)| Some((case, base, fresh.get(case)?)));
-    let measured: Vec<Option<Measure>> =
-        both().map(|(case, base, new)| Measure::of(case, base, new, noise.of(case))).collect();
-    let tests: Vec<f64> = measured.iter().flatten().map(|m| m.p).collect();
-    let mut adjusted = holm(&tests).into_iter();
-    let judged = both().zip(measured).map(|((case, base, new), measure)| {
-        let shown = measure.map(|m| (m, adjusted.next().unwrap_or(1.0)));
-        finding(case, base, new, shown, tests.len(), options)
+/// What is found of every case that both sides ran, and the noise of each family.
+pub(super) fn findings(old: &Cases, fresh: &Cases, options: &GateOptions<'_>) -> (Vec<Finding>, Vec<GateNoise>) {
+    let floors = Floors::new(old, fresh);
+    let mut measured: BTreeMap<&Case, Measure> = BTreeMap::new();
+    let mut tests: BTreeMap<Family, usize> = BTreeMap::new();
+    let mut told = Vec::new();
+    for family in floors.families() {
+        let turns = differences(family, old, fresh);
+        let found = changes(&turns);
+        told.push(floors.told(family, &turns, &found));
+        let mut of_family: Vec<(&Case, Measure)> = old
+            .iter()
+            .filter(|(case, _)| case.family == family)
+            .filter_map(|(case, base)| {
+                let at = turns.iter().position(|d| d.case == case);
+                let change = at.and_then(|at| found.get(at)).copied().unwrap_or_default();
+                Some((case, Measure::of(case, base, fresh.get(case)?, floors.of(case), change)?))
+            })
+            .collect();
+        let adjusted = holm(&of_family.iter().map(|(_, m)| m.ranked).collect::<Vec<_>>());
+        of_family.iter_mut().zip(adjusted).for_each(|((_, m), p)| m.adjusted = p);
+        tests.insert(family, of_family.len());
+        measured.extend(of_family);
+    }
+    let both = old.iter().filter_map(|(case, base)| Some((case, base, fresh.get(case)?)));
+    let judged = both.map(|(case, base, new)| {
+        let tests = tests.get(&case.family).copied().unwrap_or_default();
+        finding(case, base, new, measured.get(case).copied(), tests, options)
     });
-    judged.collect()
+    (judged.collect(), told)
 }
 
 /// The numbers of a case that both sides completed.
@@ -34,75 +51,75 @@ struct Measure {
     ratio: f64,
     /// Of the trials alone, by the bootstrap; none of one trial.
     interval: Option<Interval>,
-    /// Noise between runs included; none where trials are too few for any.
-    bounds: Option<Interval>,
-    /// How far the upper bound is from the ratio by trials alone, as a logarithm.
-    within: f64,
-    p: f64,
+    /// No smaller effect is claimed.
+    floor: Option<f64>,
+    /// What the rank test of all trials says.
+    ranked: f64,
+    /// The same after Holm's correction in the family.
+    adjusted: f64,
+    /// What the turns say.
+    change: Change,
     trials: (usize, usize),
-    noise: NoiseOf,
 }
 
 impl Measure {
-    fn of(case: &Case, base: &CaseTrials, new: &CaseTrials, noise: NoiseOf) -> Option<Self> {
-        let (a, b) = (sorted(new.times.iter().copied()), sorted(base.times.iter().copied()));
+    fn of(case: &Case, base: &CaseTrials, new: &CaseTrials, floor: Option<f64>, change: Change) -> Option<Self> {
+        let (a, b) = (sorted(new.times()), sorted(base.times()));
         let ratio = median(&a)? / median(&b)?;
         let key = case.key();
         let interval = Bootstrap::of_median(&a, seed(&key, 1))
             .zip(Bootstrap::of_median(&b, seed(&key, 2)))
             .map(|(a, b)| a.ratio(&b).interval());
-        let ranks = ratio_interval(&a, &b);
-        let difference = Difference::of(&key, &a, &b);
         let ranked = mann_whitney(&a, &b).map_or(1.0, |t| t.p_two_sided);
-        let deviation = difference.map(|d| (d.variance + noise.beyond.powi(2)).sqrt());
-        // Identical times have no deviation: then their ranks decide alone.
-        let between = deviation.filter(|d| *d > 0.0).map_or(ranked, |d| two_tails(ratio.ln().abs() / d));
-        // Intervals of few trials are narrower than they say; that of ranks is not. The wider end counts on each side.
-        let within = interval.zip(ranks).map(|(i, r)| Interval { low: i.low.min(r.low), high: i.high.max(r.high) });
-        let widened = |end: f64| {
-            let own = (end / ratio).ln();
-            own.hypot(RULED_OUT * noise.beyond)
-        };
-        let bounds = within.map(|w| Interval {
-            low: ratio * (-widened(w.low.min(ratio))).exp(),
-            high: ratio * widened(w.high.max(ratio)).exp(),
-        });
-        let trials = (a.len(), b.len());
-        let above = within.map_or(f64::INFINITY, |w| (w.high.max(ratio) / ratio).ln());
-        Some(Self { ratio, interval, bounds, within: above, p: ranked.max(between), trials, noise })
+        Some(Self { ratio, interval, floor, ranked, adjusted: 1.0, change, trials: (a.len(), b.len()) })
     }
 
-    /// Whether a difference is shown, in whatever direction.
-    fn is_shown(&self, adjusted: f64) -> bool {
+    /// What trials say that know of nothing beyond themselves, in whatever direction.
+    fn by_trials(&self) -> Option<Lean> {
         let apart = self.interval.is_some_and(|i| !i.contains(1.0));
-        let above_floor = self.noise.floor.is_some_and(|floor| effect(self.ratio) > floor);
-        apart && above_floor && adjusted <= ALPHA
+        let above_floor = self.floor.is_some_and(|floor| effect(self.ratio) > floor);
+        let shown = apart && above_floor && self.adjusted <= ALPHA;
+        shown.then_some(if self.ratio > 1.0 { Lean::Slower } else { Lean::Faster })
+    }
+
+    /// What trials and turns say together.
+    fn shown(&self) -> Option<Lean> {
+        let agree = self.change.p <= ALPHA && self.change.direction * self.ratio.ln() > 0.0;
+        self.by_trials().filter(|_| agree)
+    }
+
+    /// Between which the ratio lies, as far as turns tell; the ratio of medians included.
+    fn bounds(&self) -> Option<Interval> {
+        let b = self.change.bounds?;
+        Some(Interval { low: b.low.exp().min(self.ratio), high: b.high.exp().max(self.ratio) })
     }
 
     /// Whether a slow-down beyond the budget is ruled out.
     fn is_within(&self, budget: f64) -> bool {
-        self.noise.floor.is_some() && self.bounds.is_some_and(|b| b.high <= 1.0 + budget)
+        self.change.turns >= TURNS_MIN && self.bounds().is_some_and(|b| b.high <= 1.0 + budget)
     }
 
     /// The smallest slow-down that would have been ruled out of equal times.
     fn visible(&self) -> Option<f64> {
-        self.bounds.map(|b| b.high / self.ratio - 1.0)
+        self.change.bounds.map(|b| (b.high - self.change.mean).exp() - 1.0)
     }
 
-    /// What it would take to see a slow-down of the budget, `tests` cases together.
+    /// What it would take to see a slow-down of the budget, `tests` cases of the family together.
     fn uncertainty(&self, budget: f64, tests: usize) -> Uncertainty {
-        let wanted = (1.0 + budget).ln();
-        let beyond = RULED_OUT * self.noise.beyond;
-        let least = least_trials(tests);
-        let have = self.trials.0.min(self.trials.1);
-        if beyond >= wanted || self.noise.floor.is_some_and(|floor| floor >= budget) && have >= least {
-            return Uncertainty::Noise;
+        let (least, have) = (least_trials(tests), self.trials.0.min(self.trials.1));
+        if have < least {
+            return Uncertainty::Trials { needed: least };
         }
-        // The width of an interval falls with the root of the number of trials.
-        let factor = self.within.powi(2) / (wanted.powi(2) - beyond.powi(2));
-        let by_width = if factor.is_finite() { (have as f64 * factor).ceil().min(1e6) as usize } else { 0 };
-        // A ratio of more than 1 leaves less than the whole budget: no estimate is less than what there is.
-        Uncertainty::Trials { needed: by_width.max(least).max(have + 1) }
+        let Some(deviation) = self.change.deviation else { return Uncertainty::Runs { needed: TURNS_MIN } };
+        if self.change.turns < TURNS_MIN {
+            return Uncertainty::Runs { needed: TURNS_MIN };
+        }
+        // What a case leans to the slower side leaves less than the whole budget; as much as it has is not enough.
+        let left = (1.0 + budget).ln() - self.change.mean.max(0.0);
+        match turns_needed(deviation, left) {
+            Some(needed) => Uncertainty::Runs { needed: needed.max(self.change.turns + 1) },
+            None => Uncertainty::Noise,
+        }
     }
 }
 
@@ -115,7 +132,7 @@ fn finding(
     case: &Case,
     base: &CaseTrials,
     new: &CaseTrials,
-    measured: Option<(Measure, f64)>,
+    measured: Option<Measure>,
     tests: usize,
     options: &GateOptions<'_>,
 ) -> Finding {
@@ -128,26 +145,30 @@ fn finding(
         (_, Outcome::Completed) => (Status::Fixed, None),
         (_, _) => (Status::StillFailing, None),
     };
-    let m = measured.map(|(m, _)| m);
-    let p_adjusted = measured.map(|(_, adjusted)| adjusted);
-    let apart = m.is_some_and(|m| m.interval.is_some_and(|i| i.low > 1.0) || m.ratio > 1.0 && m.p <= SUSPECT_P);
+    let m = measured;
+    let leans = |m: Measure| m.interval.is_some_and(|i| i.low > 1.0) || m.ratio > 1.0 && m.ranked <= SUSPECT_P;
+    let by_trials = m.and_then(|m| m.by_trials());
+    // A slow-down that is accepted is accepted too where it can only be suspected.
+    let seen = if status == Status::Inconclusive && by_trials == Some(Lean::Slower) { Status::Slower } else { status };
     let mut finding = Finding {
         key: case.key(),
         case: case.clone(),
         status,
         said: String::new(),
-        suspect: status.is_regression() || status == Status::Inconclusive && apart,
-        allowed: if status.is_regression() { (options.allowed)(case, status) } else { None },
+        suspect: status.is_regression() || status == Status::Inconclusive && m.is_some_and(leans),
+        allowed: if seen.is_regression() { (options.allowed)(case, seen) } else { None },
         budget,
         base: side(base),
         new: side(new),
         ratio: m.map(|m| m.ratio),
         interval: m.and_then(|m| m.interval),
-        bounds: m.and_then(|m| m.bounds),
+        bounds: m.and_then(|m| m.bounds()),
         visible: m.and_then(|m| m.visible()),
-        floor: m.and_then(|m| m.noise.floor),
-        p: m.map(|m| m.p),
-        p_adjusted,
+        floor: m.and_then(|m| m.floor),
+        turns: m.map_or(0, |m| m.change.turns),
+        by_trials,
+        p: m.map(|m| m.ranked),
+        p_adjusted: m.map(|m| m.adjusted.max(m.change.p)),
         uncertainty,
         yearly: None,
     };
@@ -158,35 +179,35 @@ fn finding(
 fn timed(
     base: &CaseTrials,
     new: &CaseTrials,
-    measured: Option<(Measure, f64)>,
+    measured: Option<Measure>,
     budget: f64,
     tests: usize,
 ) -> (Status, Option<Uncertainty>) {
     let least = || Uncertainty::Trials { needed: least_trials(tests.max(1)) };
-    let Some((m, adjusted)) = measured else { return (Status::Inconclusive, Some(least())) };
+    let Some(m) = measured else { return (Status::Inconclusive, Some(least())) };
     if base.contaminated || new.contaminated {
         return (Status::Inconclusive, Some(Uncertainty::Contaminated));
     }
-    if m.noise.floor.is_none() {
+    if m.floor.is_none() {
         return (Status::Inconclusive, Some(Uncertainty::NoTwin));
     }
-    let shown = m.is_shown(adjusted);
-    match (shown, m.is_within(budget)) {
-        (true, _) if m.ratio < 1.0 => (Status::Faster, None),
-        (true, true) => (Status::WithinBudget, None),
-        (true, false) => (Status::Slower, None),
-        (false, true) => (Status::Fine, None),
-        (false, false) => (Status::Inconclusive, Some(m.uncertainty(budget, tests))),
+    match (m.shown(), m.is_within(budget)) {
+        (Some(Lean::Faster), _) => (Status::Faster, None),
+        (Some(Lean::Slower), true) => (Status::WithinBudget, None),
+        (Some(Lean::Slower), false) => (Status::Slower, None),
+        (None, true) => (Status::Fine, None),
+        (None, false) => (Status::Inconclusive, Some(m.uncertainty(budget, tests))),
     }
 }
 
 fn side(trials: &CaseTrials) -> SideCase {
+    let times = trials.times();
     SideCase {
         outcome: trials.outcome,
         reason: trials.reason.clone(),
-        trials: trials.times.len(),
-        wall_ns_median: median(&sorted(trials.times.iter().copied())),
-        wall_cv: coefficient_of_variation(&trials.times),
+        trials: times.len(),
+        wall_ns_median: median(&sorted(times.iter().copied())),
+        wall_cv: coefficient_of_variation(&times),
         contaminated: trials.contaminated,
     }
 }
@@ -211,6 +232,13 @@ fn said(f: &Finding) -> String {
         Status::Inconclusive => match f.uncertainty {
             Some(Uncertainty::Trials { needed }) => {
                 format!("a slow-down of {} would not be seen; about {needed} trials a side would do", percent(f.budget))
+            }
+            Some(Uncertainty::Runs { needed }) => {
+                let had = if f.turns == 1 { "1 turn".to_owned() } else { format!("{} turns", f.turns) };
+                format!(
+                    "{had} of BASE and NEW cannot rule out a slow-down of {}; about {needed} would",
+                    percent(f.budget)
+                )
             }
             Some(Uncertainty::Contaminated) => "something else used the machine; run again".to_owned(),
             Some(Uncertainty::NoTwin) => "no A/A arm in this family, so nobody knows the noise".to_owned(),

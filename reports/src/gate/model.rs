@@ -1,8 +1,9 @@
 //! What a gate says, as data. Serialized, this is the JSON form: `docs/gate.md` describes it, [`GATE_SCHEMA`] versions it.
 
 use super::money::Yearly;
+use super::sides::{EngineChange, Missing, Side};
 use crate::stats::Interval;
-use bench_record::{Case, CaseKey, Outcome, Run};
+use bench_record::{Case, CaseKey, Outcome};
 use serde::Serialize;
 use std::collections::BTreeSet;
 
@@ -36,6 +37,8 @@ pub struct Gate {
     pub findings: Vec<Finding>,
     /// Cases that one side lacks.
     pub missing: Vec<Missing>,
+    /// Engines that are not the same on both sides, whatever the change was meant to be.
+    pub engines: Vec<EngineChange>,
 }
 
 impl Gate {
@@ -109,34 +112,6 @@ impl Verdict {
     }
 }
 
-/// One side: runs of one build.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct Side {
-    /// Folders.
-    pub runs: Vec<String>,
-    /// The build of this program, as `version (build id)`.
-    pub build: String,
-    /// When the first run began.
-    pub started_at: String,
-    /// The machine's key.
-    pub machine: String,
-    /// The machine in words.
-    pub machine_summary: String,
-}
-
-impl Side {
-    pub(super) fn of(runs: &[Run]) -> Self {
-        let first = runs.first().map(|r| &r.context);
-        Self {
-            runs: runs.iter().map(Run::name).collect(),
-            build: first.map(|c| format!("{} ({})", c.bench.version, c.bench.build_id)).unwrap_or_default(),
-            started_at: runs.iter().map(|r| r.context.started_at).min().map(|t| t.to_string()).unwrap_or_default(),
-            machine: first.map(|c| c.machine.key()).unwrap_or_default(),
-            machine_summary: first.map(|c| c.machine_summary()).unwrap_or_default(),
-        }
-    }
-}
-
 /// What two measurements of the same thing differ by. 0.02 is 2 %.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct GateNoise {
@@ -146,20 +121,20 @@ pub struct GateNoise {
     pub aa_cases: usize,
     /// 95 % of their differences are no larger: no smaller effect is claimed.
     pub floor: Option<f64>,
-    /// The deviation between two processes of the same case, as a share: what the A/A differences have beyond what their
-    /// trials explain.
+    /// The deviation of a process's level within a run, as a share: by the A/A twins, trials' own scatter included.
     pub between_processes: Option<f64>,
-    /// The deviation between the two runs, as a share: what the ratios of all cases scatter beyond what their trials explain;
-    /// absent with fewer than ten cases.
+    /// The deviation of a run's level, as a share: by the scatter of a case's differences between turns; absent of a single turn.
     pub between_runs: Option<f64>,
+    /// How often BASE and NEW took turns, in the case that has the fewest.
+    pub turns: usize,
 }
 
 /// A second measurement of the suspects alone: its findings take the place of the first ones.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Confirmation {
-    /// How many cases were measured again.
+    /// How many suspects were measured again.
     pub cases: usize,
-    /// Whether both builds were measured, in turns; else NEW alone, against the recorded times of BASE.
+    /// Whether both builds were measured, in turns: always, since recorded times of BASE have chosen the suspects.
     pub both_sides: bool,
     /// Folders of BASE's side.
     pub base: Vec<String>,
@@ -194,15 +169,20 @@ pub struct Finding {
     pub ratio: Option<f64>,
     /// The bootstrap 95 % interval of the ratio: what these very trials say.
     pub interval: Option<Interval>,
-    /// Between which the ratio of two further runs would lie, noise between processes and runs included.
+    /// Between which the ratio lies with 95 % confidence, noise between runs included; absent of a single turn, which tells nothing of
+    /// that noise.
     pub bounds: Option<Interval>,
     /// The smallest slow-down that could have been ruled out.
     pub visible: Option<f64>,
     /// No smaller effect is claimed.
     pub floor: Option<f64>,
-    /// The larger probability of the two tests.
+    /// How often BASE and NEW took turns on this case.
+    pub turns: usize,
+    /// Which way the trials alone lean, as if there were no noise between runs.
+    pub by_trials: Option<Lean>,
+    /// The probability that the rank test of all trials gives.
     pub p: Option<f64>,
-    /// After Holm's correction over all cases.
+    /// The larger one of the rank test's and the turns' probability, after Holm's correction in the family.
     pub p_adjusted: Option<f64>,
     /// Why it is inconclusive.
     pub uncertainty: Option<Uncertainty>,
@@ -218,6 +198,13 @@ impl Finding {
         label(&self.case)
     }
 
+    /// Whether it failed before and fails now, other than by being unsupported: nobody can say what became of its time.
+    #[must_use]
+    pub fn fails_on_both(&self) -> bool {
+        let unsupported = (self.base.outcome, self.new.outcome) == (Outcome::Unsupported, Outcome::Unsupported);
+        self.status == Status::StillFailing && !unsupported
+    }
+
     /// Whether it makes the gate fail.
     #[must_use]
     pub fn counts(&self) -> bool {
@@ -225,7 +212,8 @@ impl Finding {
     }
 }
 
-fn label(case: &Case) -> String {
+/// A case in a few words that tell it apart.
+pub(super) fn label(case: &Case) -> String {
     let mut text = format!("{} {} on {}", case.family.name(), case.workload, case.engine);
     if case.variant != Case::DEFAULT_VARIANT {
         text.push_str(&format!("+{}", case.variant));
@@ -320,6 +308,16 @@ impl Status {
     }
 }
 
+/// Which way a case leans.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Lean {
+    /// NEW takes longer.
+    Slower,
+    /// NEW takes less time.
+    Faster,
+}
+
 /// Why a case is inconclusive.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case", tag = "is")]
@@ -329,29 +327,17 @@ pub enum Uncertainty {
         /// About so many.
         needed: usize,
     },
-    /// Noise between processes or runs is larger than the budget: more runs, a steadier machine or a wider budget would do.
+    /// More runs on each side that take turns would do.
+    Runs {
+        /// About so many turns.
+        needed: usize,
+    },
+    /// Noise between runs is so large that a hundred turns would not do: a steadier machine or a wider budget would.
     Noise,
     /// Something else used the machine.
     Contaminated,
     /// Without an A/A arm nobody knows the noise.
     NoTwin,
-}
-
-/// A case that one side lacks.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct Missing {
-    /// The case's key.
-    pub key: CaseKey,
-    /// The case in words.
-    pub label: String,
-    /// The side that lacks it: `base` or `new`.
-    pub from: &'static str,
-}
-
-impl Missing {
-    pub(super) fn new(case: &Case, from: &'static str) -> Self {
-        Self { key: case.key(), label: label(case), from }
-    }
 }
 
 /// The suites and protocols of cases, for a title.

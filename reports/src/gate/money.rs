@@ -3,9 +3,9 @@
 use super::model::{Finding, Gate, SlowDown, Status};
 use crate::comparison::HOSTS;
 use crate::cost::{
-    Amount, Count, Currency, Hours, Instance, Money, Needs, PriceBook, Purchase, Range, YearlyChange, cost_of_slowdown,
+    Amount, Count, Currency, Hours, Money, Needs, PriceBook, Purchase, Range, YearlyChange, cost_of_slowdown,
 };
-use bench_record::{Case, Run};
+use bench_record::{Case, Machine, Run};
 use serde::Serialize;
 
 /// What slow-downs are priced with.
@@ -20,7 +20,7 @@ pub struct GatePrices<'a> {
 /// What a regression costs more in a year, machines rented on demand and nothing else counted.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Yearly {
-    /// From the interval of the ratio and the prices of the book; below zero it saves.
+    /// From the bounds of the ratio, noise between runs included, and the prices of the book; below zero it saves.
     pub low: f64,
     /// From the ratio itself.
     pub base: f64,
@@ -28,7 +28,7 @@ pub struct Yearly {
     pub high: f64,
     /// What the amounts are in.
     pub currency: Currency,
-    /// The type that is rented: the cheapest with as many cores as the case has slots on a machine.
+    /// The type that is rented: the cheapest with as many cores as the case could keep busy on a machine.
     pub instance: String,
     /// How many of them.
     pub instances: u32,
@@ -36,40 +36,66 @@ pub struct Yearly {
     pub runs_per_day: f64,
 }
 
-/// Adds to each slow-down of the gate what it costs in a year. Where the book knows no machine or no price for it, nothing is added.
-/// Wrong answers and failures have no time, and hence no price. `new` are the runs that were judged: they say what machine it was.
+/// Adds to each slow-down of the gate what it costs in a year; where the book knows no machine or no price for it, it says so. Wrong
+/// answers and failures have no time, and hence no price. `new` are the runs that were judged: they say what machine it was.
 #[must_use]
 pub fn price_slow_downs(mut gate: Gate, new: &[Run], prices: &GatePrices<'_>) -> Gate {
-    let arch = new.first().map(|run| run.context.machine.arch.clone()).unwrap_or_default();
-    let priced: Vec<Option<Yearly>> = {
+    let machine = new.first().map(|run| Host::of(&run.context.machine)).unwrap_or_default();
+    let priced: Vec<Option<Result<Yearly, String>>> = {
         let slow_downs: Vec<SlowDown<'_>> = gate.slow_downs().collect();
         let of = |finding: &Finding| {
             let found = slow_downs.iter().find(|s| s.finding.key == finding.key)?;
-            (finding.status == Status::Slower).then(|| yearly(found, &arch, prices)).flatten()
+            (finding.status == Status::Slower).then(|| yearly(found, &machine, prices))
         };
         gate.findings.iter().map(of).collect()
     };
     for (finding, yearly) in gate.findings.iter_mut().zip(priced) {
-        if let Some(yearly) = yearly {
-            finding.said = format!("{}; {}", finding.said.trim_end_matches('.'), words(&yearly));
-            finding.yearly = Some(yearly);
-        }
+        let Some(yearly) = yearly else { continue };
+        let said = match &yearly {
+            Ok(yearly) => words(yearly),
+            Err(why) => format!("what that costs in a year is unknown: {why}"),
+        };
+        finding.said = format!("{}; {said}", finding.said.trim_end_matches('.'));
+        finding.yearly = yearly.ok();
     }
     gate
 }
 
-fn yearly(slow_down: &SlowDown<'_>, arch: &str, prices: &GatePrices<'_>) -> Option<Yearly> {
-    let (instance, instances) = rented(&slow_down.finding.case, arch, prices.book)?;
-    let hourly = instance.hourly(Purchase::OnDemand)?;
-    let count = |ratio: f64| Count::new(ratio);
-    let base = count(slow_down.ratio)?;
-    let interval = slow_down.finding.interval.and_then(|i| Range::new(count(i.low)?, base, count(i.high)?));
-    let before = Hours::new(slow_down.base_hours * f64::from(instances))?;
-    let change = cost_of_slowdown(interval.unwrap_or(Range::exactly(base)), before, prices.runs_per_day, hourly);
+/// The machine that everything ran on, unless its nodes had machines of their own.
+#[derive(Default)]
+struct Host {
+    arch: String,
+    cores: f64,
+}
+
+impl Host {
+    /// What a quota leaves of its cores is all that anything there could use.
+    fn of(machine: &Machine) -> Self {
+        Self { arch: machine.arch.clone(), cores: machine.quota_cores.unwrap_or_else(|| f64::from(machine.cores)) }
+    }
+}
+
+fn yearly(slow_down: &SlowDown<'_>, host: &Host, prices: &GatePrices<'_>) -> Result<Yearly, String> {
+    let case = &slow_down.finding.case;
+    let (vcpus, instances) = held(case, host);
+    let name = || prices.book.name();
+    let unknown = || "its times are no numbers".to_owned();
+    let vcpus = Count::new(vcpus).ok_or_else(unknown)?;
+    let needs = Needs { arch: host.arch.clone(), vcpus, memory_gib: None };
+    let none = || format!("price book `{}` has no {} instance with {} vCPUs", name(), host.arch, vcpus.get());
+    let instance = prices.book.smallest(&needs).ok_or_else(none)?;
+    let unpriced = || format!("price book `{}` has no price of {} on demand", name(), instance.name());
+    let hourly = instance.hourly(Purchase::OnDemand).ok_or_else(unpriced)?;
+    let base = Count::new(slow_down.ratio).ok_or_else(unknown)?;
+    // What these very trials say leaves out the noise between runs: it stands in only where there is nothing else.
+    let ends = slow_down.bounds.or(slow_down.finding.interval);
+    let range = ends.and_then(|i| Range::new(Count::new(i.low)?, base, Count::new(i.high)?));
+    let before = Hours::new(slow_down.base_hours * f64::from(instances)).ok_or_else(unknown)?;
+    let change = cost_of_slowdown(range.unwrap_or(Range::exactly(base)), before, prices.runs_per_day, hourly);
     let signed = |change: YearlyChange| {
         change.dearer().map(Amount::get).or(change.saved().map(|amount| -amount.get())).unwrap_or(0.0)
     };
-    Some(Yearly {
+    Ok(Yearly {
         low: signed(change.low),
         base: signed(change.base),
         high: signed(change.high),
@@ -80,13 +106,15 @@ fn yearly(slow_down: &SlowDown<'_>, arch: &str, prices: &GatePrices<'_>) -> Opti
     })
 }
 
-/// What a case holds while it runs: a machine for each node that has one to itself, else one machine for all of them.
-fn rented<'b>(case: &Case, arch: &str, book: &'b PriceBook) -> Option<(&'b Instance, u32)> {
-    let apart = case.cluster == HOSTS;
-    let (machines, nodes_each) = if apart { (case.nodes.max(1), 1) } else { (1, case.nodes.max(1)) };
-    let vcpus = Count::new(f64::from(case.slots) * f64::from(nodes_each))?;
-    let needs = Needs { arch: arch.to_owned(), vcpus, memory_gib: None };
-    Some((book.smallest(&needs)?, machines))
+/// Cores of each machine that a case holds while it runs, and how many machines: one for each node that has one to itself, else one for
+/// all of them, of which they can keep no more cores busy than it has. `bench cost` counts them in the same way.
+fn held(case: &Case, host: &Host) -> (f64, u32) {
+    let wanted = f64::from(case.slots) * f64::from(case.nodes.max(1));
+    if case.cluster == HOSTS {
+        return (f64::from(case.slots), case.nodes.max(1));
+    }
+    let shared = if host.cores > 0.0 { wanted.min(host.cores) } else { wanted };
+    (shared.ceil(), 1)
 }
 
 fn words(yearly: &Yearly) -> String {

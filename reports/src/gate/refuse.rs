@@ -1,8 +1,9 @@
 //! What may not be compared: other machines, protocols, data, programs or faults, and a run with itself.
 
 use super::Cases;
+use super::sides::EngineChange;
 use crate::compare::planned;
-use bench_record::{Case, Run};
+use bench_record::{Case, EngineContext, Run, RunContext};
 use std::collections::BTreeSet;
 
 /// Why there is no gate.
@@ -20,6 +21,24 @@ pub enum GateError {
         again: String,
         /// When it began.
         started_at: String,
+    },
+    /// A run without its end.
+    #[error(
+        "{0} is not finished: its trials are those that came first, not those that were planned; continue it with bench run \
+         --resume {0}"
+    )]
+    Unfinished(String),
+    /// Two versions or set-ups of an engine on one side.
+    #[error(
+        "{first} and {other} are of one side and differ: {difference}; each side of a comparison is one set of programs"
+    )]
+    TwoEngines {
+        /// A folder.
+        first: String,
+        /// A folder of another version.
+        other: String,
+        /// What differs.
+        difference: String,
     },
     /// Two builds on one side.
     #[error("{first} and {other} are runs of two builds ({builds}); each side of a comparison is one build")]
@@ -104,8 +123,13 @@ pub(super) fn incomparable(base: &[Run], new: &[Run], reference: Option<&str>) -
             return Err(GateError::SameRun { first: folder(first), again: folder(again), started_at });
         }
     }
-    one_build(base)?;
-    one_build(new)?;
+    if let Some(run) = all.iter().find(|run| run.context.finished_at.is_none()) {
+        return Err(GateError::Unfinished(folder(run)));
+    }
+    for side in [base, new] {
+        one_build(side)?;
+        one_set_of_engines(side)?;
+    }
     for run in all.iter().skip(1) {
         let machines = (first.context.machine.key(), run.context.machine.key());
         if machines.0 != machines.1 && reference.is_none() {
@@ -146,6 +170,45 @@ fn one_build(runs: &[Run]) -> Result<(), GateError> {
     }
 }
 
+fn one_set_of_engines(runs: &[Run]) -> Result<(), GateError> {
+    let Some(first) = runs.first() else { return Ok(()) };
+    let apart = runs.iter().find_map(|run| Some((run, changed(first, run).into_iter().next()?)));
+    apart.map_or(Ok(()), |(other, change)| {
+        let difference = change.words();
+        Err(GateError::TwoEngines { first: folder(first), other: folder(other), difference })
+    })
+}
+
+/// Engines of both runs that are another version or set up in another way in the second. What only one of them has is no difference.
+pub(super) fn changed(base: &Run, new: &Run) -> Vec<EngineChange> {
+    let both = base.context.engines.iter().filter_map(|e| Some((e, new.context.engine(&e.name, &e.variant, e.slots)?)));
+    let change = |(old, now): (&EngineContext, &EngineContext)| {
+        let mut settings: Vec<String> = Vec::new();
+        let names: BTreeSet<&String> = old.settings.keys().chain(now.settings.keys()).collect();
+        for name in names {
+            let value = |e: &EngineContext| e.settings.get(name).cloned().unwrap_or_else(|| "not set".to_owned());
+            if value(old) != value(now) {
+                settings.push(format!("{name}: {}, {}", value(old), value(now)));
+            }
+        }
+        if old.tuning != now.tuning {
+            settings.push("its switches".to_owned());
+        }
+        if old.memory_bytes != now.memory_bytes {
+            settings.push("its memory".to_owned());
+        }
+        let variant = if old.variant == Case::DEFAULT_VARIANT { String::new() } else { format!("+{}", old.variant) };
+        let (base, new) = (old.version.clone(), now.version.clone());
+        (base != new || !settings.is_empty()).then(|| EngineChange {
+            engine: format!("{}{variant}", old.name),
+            base,
+            new,
+            settings,
+        })
+    };
+    both.filter_map(change).collect()
+}
+
 fn is_same(a: &Run, b: &Run) -> bool {
     let identity = |r: &Run| (r.context.started_at, r.context.bench.clone(), r.context.seed, r.context.suite.clone());
     identity(a) == identity(b) && a.context.machine.key() == b.context.machine.key()
@@ -153,6 +216,36 @@ fn is_same(a: &Run, b: &Run) -> bool {
 
 fn folder(run: &Run) -> String {
     run.path.display().to_string()
+}
+
+/// Refuses a run that is only planned where its times could not be compared.
+pub(super) fn planned_apart(base: &[Run], context: &RunContext) -> Result<(), GateError> {
+    let finished_at = context.finished_at.or(Some(context.started_at));
+    let planned = Run {
+        path: "the planned run".into(),
+        context: RunContext { finished_at, ..context.clone() },
+        observations: Vec::new(),
+        torn_bytes: 0,
+        blocking: Vec::new(),
+    };
+    incomparable(base, std::slice::from_ref(&planned), None)?;
+    let Some(first) = base.first() else { return Ok(()) };
+    let (old, now) = (&first.context, context);
+    let engines = |c: &RunContext| -> BTreeSet<String> { c.engines.iter().map(|e| e.name.clone()).collect() };
+    let (ours, theirs) = (engines(old), engines(now));
+    let list = |set: &BTreeSet<String>| set.iter().cloned().collect::<Vec<_>>().join(", ");
+    let apart = [
+        (old.suite != now.suite, "suite", old.suite.clone(), now.suite.clone()),
+        (old.protocol != now.protocol, "protocol", old.protocol.to_string(), now.protocol.to_string()),
+        (ours.is_disjoint(&theirs), "engine", list(&ours), list(&theirs)),
+    ];
+    match apart.into_iter().find(|(differs, ..)| *differs) {
+        None => Ok(()),
+        Some((_, what, ours, theirs)) => {
+            let why = format!("they differ in {what}: {ours} and {theirs}");
+            Err(GateError::NothingCommon { base: folder(first), new: folder(&planned), why })
+        }
+    }
 }
 
 /// What a case has in one respect.

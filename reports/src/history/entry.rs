@@ -47,6 +47,9 @@ pub struct EntryCase {
     /// Their median; present exactly when completed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub wall_ns_median: Option<f64>,
+    /// Whether disturbed times had to be counted: such a time is kept, and is no point of a series.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub contaminated: bool,
 }
 
 /// What no two lines of a store share.
@@ -108,13 +111,15 @@ impl Entry {
         let kept = cases(std::slice::from_ref(run), None);
         let kept = kept.into_iter().map(|(case, trials)| {
             let same = |w: &&bench_record::WorkloadContext| w.name == case.workload && w.scale == case.scale;
-            let median = crate::stats::median(&crate::stats::sorted(trials.times.iter().copied()));
+            let times = trials.times();
+            let median = crate::stats::median(&crate::stats::sorted(times.iter().copied()));
             EntryCase {
                 key: case.key(),
                 workload_checksum: context.workloads.iter().find(same).map(|w| w.checksum.clone()),
                 outcome: trials.outcome,
-                trials: trials.times.len(),
+                trials: times.len(),
                 wall_ns_median: median,
+                contaminated: trials.contaminated,
                 case,
             }
         });

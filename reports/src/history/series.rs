@@ -31,8 +31,11 @@ pub struct Series {
     pub case: Case,
     /// What identifies its program, where that is known.
     pub workload_checksum: Option<String>,
-    /// By the time at which runs began; runs that did not complete the case have none.
+    /// By the time at which runs began; runs that did not complete the case have none, and neither have those of which only disturbed
+    /// times are known: one busy night is no change.
     pub points: Vec<Point>,
+    /// How many runs were left out because something else used the machine.
+    pub disturbed: usize,
     /// At which of them it changed.
     pub changes: Vec<Change>,
 }
@@ -80,15 +83,19 @@ pub fn history(entries: &[Entry], wanted: &dyn Fn(&str, &Case) -> bool, search: 
     type Id<'a> = (&'a str, &'a Case, Option<&'a str>);
     let mut ordered: Vec<&Entry> = entries.iter().collect();
     ordered.sort_by_key(|entry| entry.started_at);
-    let mut series: BTreeMap<Id<'_>, Vec<Point>> = BTreeMap::new();
+    let mut series: BTreeMap<Id<'_>, (Vec<Point>, usize)> = BTreeMap::new();
     for entry in ordered {
         for case in entry.cases.iter().filter(|c| wanted(&entry.machine, &c.case)) {
             let id = (entry.machine.as_str(), &case.case, case.workload_checksum.as_deref());
-            series.entry(id).or_default().extend(point(entry, case));
+            let (points, disturbed) = series.entry(id).or_default();
+            match point(entry, case) {
+                Some(_) if case.contaminated => *disturbed += 1,
+                found => points.extend(found),
+            }
         }
     }
-    let made =
-        series.into_iter().filter(|(_, points)| !points.is_empty()).map(|((machine, case, checksum), points)| {
+    let made = series.into_iter().filter(|(_, (points, _))| !points.is_empty()).map(
+        |((machine, case, checksum), (points, disturbed))| {
             let times: Vec<f64> = points.iter().map(|p| p.wall_ns_median).collect();
             let changes = search.map(|s| change_points(&times, s)).unwrap_or_default();
             Series {
@@ -97,9 +104,11 @@ pub fn history(entries: &[Entry], wanted: &dyn Fn(&str, &Case) -> bool, search: 
                 case: case.clone(),
                 workload_checksum: checksum.map(str::to_owned),
                 points,
+                disturbed,
                 changes: changes.into_iter().map(Change::new).collect(),
             }
-        });
+        },
+    );
     History { schema: HISTORY_SCHEMA, series: made.collect(), searched: search.is_some() }
 }
 

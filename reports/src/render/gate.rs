@@ -38,12 +38,20 @@ pub enum GateFormat {
 pub fn write(gate: &Gate, format: GateFormat, ink: Ink) -> String {
     match format {
         GateFormat::Table => layout::text(&sheets::document(gate), ink),
-        GateFormat::Markdown => layout::markdown(&sheets::document(gate)),
+        GateFormat::Markdown => without_links(&layout::markdown(&sheets::document(gate))),
         GateFormat::Json => pretty(gate),
         GateFormat::Junit => junit::document(gate),
         GateFormat::Sarif => pretty(&sarif::document(gate)),
         GateFormat::Github => annotations::lines(gate),
     }
+}
+
+/// Markdown in which bare addresses are no links and nobody is called by name: it becomes a comment, and the text of an engine's error may
+/// hold both. A zero-width space stands between the parts that only together mean something.
+fn without_links(markdown: &str) -> String {
+    const APART: &str = "&#8203;";
+    let text = markdown.replace("://", &format!(":{APART}//")).replace('@', &format!("@{APART}"));
+    text.replace("www.", &format!("www{APART}.")).replace("WWW.", &format!("WWW{APART}."))
 }
 
 /// Strings, numbers and maps with string keys: serialization has nothing to fail on.

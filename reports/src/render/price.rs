@@ -69,7 +69,7 @@ fn per_tb_sheet(pricing: &Pricing, family: &FamilyPricing) -> Sheet {
         let mut cells = vec![usage.contestant.label.clone()];
         cells.extend(deployments.map(|d| cell(pricing, family, usage, d)));
         cells.push(format!("{} of {}", usage.completed, usage.cases));
-        cells.push(usage.basis.short());
+        cells.push(words::time(family, usage));
         Row { cells, tone: Tone::Plain }
     };
     Sheet { columns, rows: family.usages.iter().map(row).collect() }
@@ -112,7 +112,7 @@ fn offers_sheet(pricing: &Pricing, family: &FamilyPricing) -> Sheet {
             per_tb.map_or_else(|| "unknown".to_owned(), |r| words::at_least_running(offer, words::amount(r.base))),
             per_tb.map_or_else(|| "-".to_owned(), |r| words::ends(&r)),
             shown(offer.bill.total.map(|r| words::amount(r.base))),
-            offer.basis.short(),
+            offer.time(),
         ];
         let tone = if offer.bill.total.is_none() { Tone::Faint } else { Tone::Plain };
         Row { cells, tone }
@@ -169,6 +169,7 @@ fn repriced_sheet(first: &Pricing, second: &Pricing, rows: &[Repriced]) -> Sheet
         column(second.book.clone(), Kind::Number),
         column("on", Kind::Words),
         column("change", Kind::Number),
+        column("time", Kind::Words),
     ];
     let row = |r: &Repriced| {
         let (a, b) = (r.first.0, r.second.0);
@@ -183,6 +184,7 @@ fn repriced_sheet(first: &Pricing, second: &Pricing, rows: &[Repriced]) -> Sheet
             words::amount(b),
             r.second.1.clone(),
             change,
+            r.time.clone(),
         ];
         Row { cells, tone: Tone::Plain }
     };

@@ -88,3 +88,32 @@ fn runs_in_which_nothing_completed_have_no_price() {
     scenario.price_as.clear();
     assert_eq!(priced(&[run], &book("aws"), &scenario).map(drop), Err(PriceError::Nothing));
 }
+
+#[test]
+fn a_cost_of_more_data_than_was_measured_says_so_in_its_line() {
+    let pricing = crate::priced(&[crate::run()], &crate::book("aws"), &crate::scenario()).unwrap();
+    for offer in pricing.families.iter().flat_map(|f| &f.offers) {
+        // 100 TB a month in a job a day are some 3.3 TB a job, of 0.37 or 0.5 GB measured.
+        assert!(offer.scaled.is_some_and(|by| by > 5_000.0), "{:?}", offer.scaled);
+        assert!(offer.time().ends_with("±?") && offer.rests_on().contains("error is unknown"), "{}", offer.time());
+    }
+    let text = crate::shown(&[pricing], bench_reports::cost::CostFormat::Markdown);
+    assert!(text.contains("| x89") && text.contains("with an unknown error"), "{text}");
+    let mut small = crate::scenario();
+    small.volume = bench_reports::cost::Gigabytes::new(5.0).unwrap();
+    let pricing = crate::priced(&[crate::run()], &crate::book("aws"), &small).unwrap();
+    assert!(pricing.families[0].offers.iter().all(|o| o.scaled.is_none()));
+}
+
+#[test]
+fn tables_of_other_data_under_one_title_are_not_priced_together_and_notes_are_kept() {
+    let (first, mut second) = (crate::run(), crate::fixture::later(1_000, crate::run()));
+    second.path = "results/run-b".into();
+    second.context.datasets[0].checksum = "other".into();
+    second.context.finished_at = None;
+    let pricing = crate::priced(&[first, second], &crate::book("aws"), &crate::scenario()).unwrap();
+    let sql: Vec<usize> =
+        pricing.families.iter().filter(|f| f.family == bench_record::Family::Sql).map(|f| f.at).collect();
+    assert_eq!(sql, [0, 1]);
+    assert!(pricing.notes.iter().any(|n| n.contains("run-b: not finished")), "{:?}", pricing.notes);
+}

@@ -131,3 +131,39 @@ fn equal_dollars_stand_beside_equal_nodes() {
     let large = sizing.types.iter().find(|t| t.instance == "m6i.4xlarge").unwrap();
     assert_eq!((large.instances, large.vcpus), (3, 48));
 }
+
+#[test]
+fn nothing_is_predicted_beyond_twice_the_largest_cluster_measured() {
+    let at = |nodes| usages(&on(nodes, on_hosts(&COUNTS, law)))[0].basis.clone();
+    assert!(matches!(at(24), Basis::Predicted { .. }), "{}", at(24));
+    let text = at(25).to_string();
+    assert_eq!(
+        text,
+        "not predicted for 25 nodes: 25 nodes are more than 2 times the 12 measured; measure larger clusters"
+    );
+}
+
+#[test]
+fn a_predicted_cost_is_not_ranked_with_a_measured_one() {
+    let mut run = on_hosts(&COUNTS, law);
+    // Another engine ran on ten machines, slower than what is predicted for the first.
+    let dask: Vec<Observation> = trials(10, 60_000.0)
+        .into_iter()
+        .map(|o| Observation {
+            key: Case { engine: "dask".into(), ..o.case.clone() }.key(),
+            case: Case { engine: "dask".into(), ..o.case.clone() },
+            ..o
+        })
+        .collect();
+    run.observations.extend(dask);
+    let pricing = on(10, run);
+    let family = &pricing.families[0];
+    let bases: Vec<&Basis> = family.usages.iter().map(|u| &u.basis).collect();
+    assert!(bases.iter().any(|b| matches!(b, Basis::Predicted { .. })), "{bases:?}");
+    let cheapest = &family.offers[family.cheapest(Some(Deployment::SelfHosted)).unwrap()];
+    assert_eq!(cheapest.basis, Basis::Measured { nodes: 10 }, "{}", cheapest.contestant);
+    for crossing in &family.crossings {
+        let kind = |i: usize| family.offers[i].basis.footing();
+        assert_eq!(kind(crossing.below), kind(crossing.above));
+    }
+}

@@ -10,9 +10,10 @@ use std::str::FromStr;
 
 /// Judges whether NEW became slower, wrong or failing against BASE, and ends with an exit code that says so.
 ///
-/// Both are folders of `bench run`, made on one machine with the same options. A case is slower if the bootstrap interval of the
-/// ratio, the rank test with Holm's correction and the noise of the A/A arm all say so; it is fine if a slow-down beyond its
-/// budget is ruled out; else it is inconclusive. Exit code 0: all fine; 1: a regression; 2: not comparable, or the machine is
+/// Both are folders of `bench run`, made on one machine with the same options; several a side that took turns are what rules a slow-down
+/// out. A case is slower if its trials (the bootstrap interval of the ratio, the rank test with Holm's correction, the floor of
+/// the A/A arm) and its turns say so; it is fine if a slow-down beyond its budget is ruled out over three turns or more; else it is
+/// inconclusive. Exit code 0: all fine; 1: a regression; 2: not comparable, or the machine is
 /// suspected; 3: inconclusive.
 #[derive(Args, Clone, Debug, PartialEq)]
 pub(crate) struct CompareArgs {
@@ -22,7 +23,7 @@ pub(crate) struct CompareArgs {
     /// Judges the run in this folder.
     #[arg(value_name = "NEW")]
     pub(crate) new: PathBuf,
-    /// Adds further runs of BASE's build; may be repeated. Several runs a side are how noise between runs is averaged out.
+    /// Adds further runs of BASE's build; may be repeated. Only runs that took turns with NEW's count as further turns.
     #[arg(long, value_name = "DIR")]
     pub(crate) more_base: Vec<PathBuf>,
     /// Adds further runs of NEW's build; may be repeated.
@@ -61,16 +62,20 @@ pub(crate) struct Judging {
     /// Accepts the regressions listed in this file until their dates have passed. See docs/gate.md for its format.
     #[arg(long, value_name = "FILE")]
     pub(crate) allow: Option<PathBuf>,
+    /// Lets NEW lack the cases of these workloads, or with an @ of these engines too, such as '*@ray'; may be repeated [default: a
+    /// case of BASE that NEW lacks makes the verdict inconclusive].
+    #[arg(long, value_name = "GLOB")]
+    pub(crate) allow_missing: Vec<Pattern>,
 }
 
 /// Measuring suspects again.
 #[derive(Args, Clone, Debug, PartialEq)]
 pub(crate) struct ConfirmArgs {
-    /// Measures the cases that look slower again, and them alone, before judging [default: judge what is recorded]. NEW's
-    /// build is this program, or --new-binary.
-    #[arg(long)]
+    /// Measures the cases that look slower again, and them alone, both builds in turns, before judging [default: judge what is
+    /// recorded]. BASE's build is --base-binary, NEW's is this program or --new-binary.
+    #[arg(long, requires = "base_binary")]
     pub(crate) confirm: bool,
-    /// Measures suspects again with this program as BASE's build, in turns with NEW's [default: BASE's recorded times].
+    /// Measures suspects again with this program as BASE's build: its recorded times have chosen them, and decide nothing.
     #[arg(long, value_name = "PATH", requires = "confirm")]
     pub(crate) base_binary: Option<PathBuf>,
     /// Measures suspects again with this program as NEW's build [default: this program].
@@ -159,6 +164,14 @@ impl Judging {
     }
 }
 
+impl Judging {
+    /// Whether NEW may lack a case that BASE has.
+    pub(crate) fn may_lack(&self, case: &Case) -> bool {
+        let full = format!("{}@{}", case.workload, case.engine);
+        self.allow_missing.iter().any(|p| p.matches(&case.workload) || p.matches(&full))
+    }
+}
+
 impl Budget {
     fn matches(&self, case: &Case) -> bool {
         let full = || format!("{}@{}", case.workload, case.engine);
@@ -204,7 +217,7 @@ mod tests {
     }
 
     fn judging(budgets: &[&str]) -> Judging {
-        Judging { budget: budgets.iter().map(|b| b.parse().unwrap()).collect(), allow: None }
+        Judging { budget: budgets.iter().map(|b| b.parse().unwrap()).collect(), ..Judging::default() }
     }
 
     #[test]

@@ -68,7 +68,7 @@ pub(crate) struct RunArgs {
     #[arg(long, value_name = "DIR", conflicts_with_all = [
         "suite", "engines", "families", "workloads", "workload_dir", "slots", "memory", "set", "trials", "protocol",
         "timeout", "seed", "out", "spans", "keep_results", "cluster", "nodes", "scaling", "node_limits", "faults", "ablate",
-        "dry_run", "against", "budget", "allow", "configs", "attach",
+        "dry_run", "against", "budget", "allow", "allow_missing", "configs", "attach",
     ])]
     pub(crate) resume: Option<PathBuf>,
     /// Prints the cases, how many trials they get and the estimated time and space, then stops: nothing is made or run.
@@ -84,11 +84,11 @@ pub(crate) struct RunArgs {
     /// Runs although memory seems too small or the time too long; never although the disk is. For those who know better.
     #[arg(long)]
     pub(crate) force: bool,
-    /// Prints the comparison as JSON [default: a table].
+    /// Prints the comparison as JSON [default: a table]. With --against, one object: the comparison and the gate's verdict.
     #[arg(long)]
     pub(crate) json: bool,
     /// Compares with the run in this folder when all is measured, and ends as `bench compare` does. For a check of a change
-    /// in one command; measure with the same options as that run.
+    /// in one command; measure with the same options as that run. One run a side finds large regressions and rules none out.
     #[arg(long, value_name = "BASE", conflicts_with = "dry_run")]
     pub(crate) against: Option<PathBuf>,
     #[command(flatten)]

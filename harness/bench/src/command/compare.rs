@@ -15,7 +15,7 @@ use crate::cli::exit;
 use crate::progress::tell;
 use allow::Allowances;
 use anyhow::{Context, Result};
-use bench_record::{Case, Run, Timestamp};
+use bench_record::{Case, Run, RunContext, Timestamp};
 use bench_reports::Ink;
 use bench_reports::cost::Count;
 use bench_reports::gate::{Gate, GateFormat, GateOptions, GatePrices, Status, Verdict, gate, price_slow_downs, write};
@@ -31,9 +31,9 @@ pub(super) fn compare(args: &CompareArgs) -> Result<u8> {
         match confirm::confirm(&verdict, &base, &new, &args.confirm)? {
             confirm::Confirmed::NothingToDo => tell("no case looks slower: there is nothing to measure again"),
             confirm::Confirmed::Interrupted => return Ok(exit::INTERRUPTED),
-            confirm::Confirmed::Measured { base, new, both_sides } => {
+            confirm::Confirmed::Measured { base, new } => {
                 let second = judge.gate(&base, &new, None)?;
-                verdict = bench_reports::gate::confirm(verdict, second, both_sides);
+                verdict = bench_reports::gate::confirm(verdict, second);
             }
         }
     }
@@ -51,20 +51,38 @@ pub(super) fn compare(args: &CompareArgs) -> Result<u8> {
     Ok(code_of(verdict.verdict))
 }
 
-/// Judges a run that just ended against an earlier one, and prints the verdict.
-pub(super) fn against(base: &Path, new: &Path, judging: &Judging) -> Result<u8> {
+/// Judges a run that just ended against an earlier one, and prints the verdict: below the run's own table, or as one JSON object with
+/// its comparison.
+pub(super) fn against(base: &Path, new: &Path, judging: &Judging, json: bool) -> Result<u8> {
     let judge = Judge::new(judging)?;
-    let verdict = judge.gate(&load(base, &[])?, &load(new, &[])?, None)?;
+    let new = load(new, &[])?;
+    let verdict = judge.gate(&load(base, &[])?, &new, None)?;
     judge.note_unused(&verdict);
-    say("")?;
-    say(&write(&verdict, GateFormat::Table, ink()))?;
+    if json {
+        let comparison = bench_reports::compare(&new, &bench_reports::Options::default())?;
+        let both = serde_json::json!({ "comparison": comparison, "gate": verdict });
+        say(&format!("{}\n", serde_json::to_string_pretty(&both)?))?;
+    } else {
+        say("")?;
+        say(&write(&verdict, GateFormat::Table, ink()))?;
+    }
     Ok(code_of(verdict.verdict))
 }
 
-/// Refuses before anything is measured what cannot be compared afterwards.
+/// Refuses before anything is prepared what nobody can compare with: no run, or a list of allowances that cannot be read.
 pub(super) fn check(base: &Path, judging: &Judging) -> Result<()> {
     load(base, &[])?;
     Judge::new(judging).map(|_| ())
+}
+
+/// Refuses before anything is measured what could not be compared afterwards: another machine, other data, programs, suite, protocol or
+/// engines.
+pub(super) fn check_planned(base: &Path, planned: &RunContext) -> Result<()> {
+    bench_reports::gate::comparable(&load(base, &[])?, planned)?;
+    tell(
+        "note: one run a side can show a regression and cannot rule one out; scripts/gate.sh lets two builds take turns",
+    );
+    Ok(())
 }
 
 fn load(first: &Path, more: &[PathBuf]) -> Result<Vec<Run>> {
@@ -90,7 +108,8 @@ impl<'a> Judge<'a> {
     fn gate(&self, base: &[Run], new: &[Run], relative_to: Option<&str>) -> Result<Gate> {
         let budget = |case: &Case| self.judging.budget_of(case);
         let allowed = |case: &Case, status: Status| self.allowances.reason(case, status);
-        Ok(gate(base, new, &GateOptions { budget: &budget, allowed: &allowed, relative_to })?)
+        let may_lack = |case: &Case| self.judging.may_lack(case);
+        Ok(gate(base, new, &GateOptions { budget: &budget, allowed: &allowed, may_lack: &may_lack, relative_to })?)
     }
 
     /// An allowance that nothing needs hides the next regression.

@@ -5,7 +5,7 @@ use crate::cli::exit;
 use crate::cli::gate_proof::GateProofArgs;
 use anyhow::{Context, Result};
 use bench_record::Run;
-use bench_reports::gate::proof::{Recorded, prove as count};
+use bench_reports::gate::proof::{Recorded, Standing, prove as count};
 
 pub(super) fn prove(args: &GateProofArgs) -> Result<u8> {
     let recorded = match (&args.times, args.folders.is_empty()) {
@@ -24,5 +24,9 @@ pub(super) fn prove(args: &GateProofArgs) -> Result<u8> {
     }
     let proof = count(recorded.as_ref(), args.experiments as usize);
     say(&proof.text())?;
-    Ok(if proof.holds() { exit::FINE } else { exit::ERROR })
+    Ok(match proof.standing() {
+        Standing::Shown => exit::FINE,
+        Standing::Broken => exit::ERROR,
+        Standing::Open => exit::INCONCLUSIVE,
+    })
 }

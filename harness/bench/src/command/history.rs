@@ -28,16 +28,15 @@ pub(super) fn history(args: &HistoryArgs) -> Result<u8> {
     }
 }
 
-/// All folders are read before anything is written, so that a bad one adds nothing.
+/// All folders are read, and all of their runs looked up in the store, before anything is written: a bad one adds nothing.
 fn add(store: &Path, folders: &[PathBuf], label: Option<&str>) -> Result<u8> {
     let entry = |folder: &PathBuf| {
         let run = Run::load(folder)?;
         Entry::of(&run, label).with_context(|| format!("{} cannot be kept", folder.display()))
     };
     let entries = folders.iter().map(entry).collect::<Result<Vec<Entry>>>()?;
-    let store = Store::at(store);
-    for (entry, folder) in entries.iter().zip(folders) {
-        let runs = store.add(entry).with_context(|| format!("cannot add {}", folder.display()))?;
+    let named: Vec<(&Path, &Entry)> = folders.iter().map(PathBuf::as_path).zip(&entries).collect();
+    for ((folder, entry), runs) in named.iter().zip(Store::at(store).add(&named)?) {
         tell(&format!("{}: run {runs} of machine {}", folder.display(), entry.machine));
     }
     Ok(exit::FINE)

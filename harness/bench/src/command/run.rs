@@ -74,8 +74,11 @@ fn start(args: &RunArgs) -> Result<u8> {
         return Ok(exit::INTERRUPTED);
     };
     let context = context::describe(&ready, command_line, engines, doctor)?;
+    if let Some(base) = &args.against {
+        compare::check_planned(base, &context)?;
+    }
     let journal = Journal::create(&out, &context)?;
-    let carried = carry_out(&ready, Recorded { journal, context, observations: Vec::new() }, args.json);
+    let carried = carry_out(&ready, Recorded { journal, context, observations: Vec::new() }, Shown::of(args));
     ready.leave();
     judged(carried?, args, &out)
 }
@@ -84,7 +87,7 @@ fn start(args: &RunArgs) -> Result<u8> {
 /// interrupted. Trials that ended badly on both sides are no regression, and still an error.
 fn judged(carried: u8, args: &RunArgs, out: &Path) -> Result<u8> {
     let Some(base) = args.against.as_ref().filter(|_| carried != exit::INTERRUPTED) else { return Ok(carried) };
-    let code = compare::against(base, out, &args.judging)?;
+    let code = compare::against(base, out, &args.judging, args.json)?;
     Ok(if code == exit::REGRESSION { code } else { if carried == exit::FINE { code } else { carried } })
 }
 
@@ -116,7 +119,8 @@ fn resume(folder: &Path, json: bool) -> Result<u8> {
     context.resumed_at.push(Timestamp::now());
     resumed.journal.write_context(&context)?;
     let recorded = Recorded { journal: resumed.journal, context, observations: resumed.observations };
-    let carried = carry_out(&ready, recorded, json || args.json);
+    let args = RunArgs { json: json || args.json, ..*args };
+    let carried = carry_out(&ready, recorded, Shown::of(&args));
     ready.leave();
     judged(carried?, &args, folder)
 }
@@ -128,8 +132,27 @@ struct Recorded {
     observations: Vec<Observation>,
 }
 
+/// What is printed when all is measured.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Shown {
+    Table,
+    Json,
+    /// Nothing yet: one JSON object holds the comparison and the verdict on it.
+    WithVerdict,
+}
+
+impl Shown {
+    const fn of(args: &RunArgs) -> Self {
+        match (args.json, &args.against) {
+            (false, _) => Self::Table,
+            (true, None) => Self::Json,
+            (true, Some(_)) => Self::WithVerdict,
+        }
+    }
+}
+
 /// Part by part; an interruption ends all of them.
-fn carry_out(ready: &Ready, mut run: Recorded, json: bool) -> Result<u8> {
+fn carry_out(ready: &Ready, mut run: Recorded, shown: Shown) -> Result<u8> {
     let stop = interrupt::flag();
     let mut console = Console::new();
     let folder = run.journal.folder().to_owned();
@@ -156,7 +179,9 @@ fn carry_out(ready: &Ready, mut run: Recorded, json: bool) -> Result<u8> {
     let observations = Run::load(&folder)?.observations;
     replay::replay_all(&folder, &observations).context("the run is whole, but its traces cannot be played again")?;
     let complaint = Verdict::of(&observations).complaint();
-    report::print_run(&folder, json)?;
+    if shown != Shown::WithVerdict {
+        report::print_run(&folder, shown == Shown::Json)?;
+    }
     tell(&format!("\nresults: {}   report again: bench report {0}", folder.display()));
     match complaint {
         None => Ok(exit::FINE),

@@ -1,7 +1,8 @@
 //! Rows with the columns of FOCUS 1.2 (FinOps Open Cost and Usage Specification), so that estimates lie beside bills in the same
 //! tools. One row per known line of every offer; what the specification has no column for is in columns that begin with `x_`.
 //!
-//! The rows are estimates: `BillingAccountId` and `InvoiceIssuerName` say so, and nobody has been billed.
+//! The rows are estimates: `BillingAccountId` and `InvoiceIssuerName` say so, and nobody has been billed. Offers are alternatives, of
+//! which one would be chosen: each is a sub-account of its own, and no sum over several of them means anything.
 
 use crate::cost::Purchase;
 use crate::cost::model::{Line, LineCost};
@@ -10,10 +11,11 @@ use crate::cost::pricing::{FamilyPricing, Pricing};
 use crate::plain::plain;
 
 /// Columns that the specification knows, in alphabetical order, then our own.
-const COLUMNS: [&str; 40] = [
+const COLUMNS: [&str; 42] = [
     "BilledCost",
     "BillingAccountId",
     "BillingAccountName",
+    "BillingAccountType",
     "BillingCurrency",
     "BillingPeriodEnd",
     "BillingPeriodStart",
@@ -44,6 +46,7 @@ const COLUMNS: [&str; 40] = [
     "ServiceSubcategory",
     "SubAccountId",
     "SubAccountName",
+    "SubAccountType",
     "Tags",
     "x_Basis",
     "x_CostHigh",
@@ -53,6 +56,9 @@ const COLUMNS: [&str; 40] = [
     "x_Line",
 ];
 
+/// Every row is a line of one month: the specification wants a quantity and a unit of each usage.
+const ONE: &str = "1";
+const MONTH: &str = "Months";
 /// Who bills nobody.
 const ESTIMATE: &str = "estimate";
 
@@ -88,6 +94,16 @@ fn row(
     let (category, subcategory) = service(line.line);
     let null = String::new;
     let what = format!("{} of {} on {}, {}", line.line.title(), offer.contestant, offer.machines(), offer.way());
+    let alternative = format!(
+        "{} on {}, {}: {}, {}, at {}",
+        offer.contestant,
+        offer.machines(),
+        offer.way(),
+        family.family.name(),
+        family.table,
+        pricing.book
+    );
+    let sub_account = format!("{:016x}", fnv(&format!("{alternative} {}", family.at)));
     let tags = serde_json::json!({
         "contestant": offer.contestant, "family": family.family.name(), "price_book": pricing.book, "table": family.table,
     });
@@ -95,6 +111,7 @@ fn row(
         cost.clone(),
         ESTIMATE.to_owned(),
         "bench cost (nothing was billed)".to_owned(),
+        "Estimate".to_owned(),
         pricing.currency.to_string(),
         end.clone(),
         start.clone(),
@@ -104,15 +121,15 @@ fn row(
         "Usage-Based".to_owned(),
         end,
         start,
-        null(),
-        null(),
+        ONE.to_owned(),
+        MONTH.to_owned(),
         cost.clone(),
         cost.clone(),
         ESTIMATE.to_owned(),
         cost,
         pricing_category(offer.purchase).to_owned(),
-        null(),
-        null(),
+        ONE.to_owned(),
+        MONTH.to_owned(),
         provider(line.line, pricing).to_owned(),
         publisher(offer, pricing).to_owned(),
         pricing.region.clone(),
@@ -123,16 +140,22 @@ fn row(
         category.to_owned(),
         offer.product.clone().unwrap_or_else(|| "self-hosted".to_owned()),
         subcategory.to_owned(),
-        null(),
-        null(),
+        sub_account,
+        alternative,
+        "Alternative".to_owned(),
         tags.to_string(),
-        offer.basis.to_string(),
+        offer.rests_on(),
         decimal(range.high.get()),
         decimal(range.low.get()),
         offer.deployment.name().to_owned(),
         offer.engine.clone(),
         line.line.title().to_owned(),
     ])
+}
+
+/// A short name for a text (FNV-1a).
+fn fnv(text: &str) -> u64 {
+    text.bytes().fold(0xcbf2_9ce4_8422_2325, |h, b| (h ^ u64::from(b)).wrapping_mul(0x0100_0000_01b3))
 }
 
 /// People are not billed by a provider.
@@ -166,7 +189,7 @@ const fn service(line: Line) -> (&'static str, &'static str) {
         Line::Serverless => ("Compute", "Serverless Compute"),
         Line::ShuffleDisk => ("Storage", "Block Storage"),
         Line::Storage | Line::Requests => ("Storage", "Object Storage"),
-        Line::Egress | Line::CrossZone => ("Networking", "Data Transfer"),
+        Line::Egress | Line::CrossZone => ("Networking", "Other (Networking)"),
         Line::Operations | Line::Migration => ("Other", "Other (Other)"),
     }
 }

@@ -121,7 +121,7 @@ fn offer_row(pricing: &Pricing, family: &FamilyPricing, offer: &Offer) -> Vec<Ce
         ),
         Cell::Number(per_tb.map_or_else(|| "-".to_owned(), |r| words::ends(&r))),
         Cell::Number(shown(offer.bill.total.map(|r| words::amount(r.base)))),
-        Cell::Name(offer.basis.to_string()),
+        Cell::Name(offer.rests_on()),
         Cell::Name(usage.map(|u| format!("{} of {}", u.completed, u.cases)).unwrap_or_default()),
     ]
 }

@@ -36,7 +36,8 @@ pub(crate) fn workloads(family: &FamilyPricing) -> String {
     let who = if common == cases { "all" } else { "those that everybody completed who completed any" };
     format!(
         "Figures are over {common} of {cases} workloads, {who}{read}. A terabyte processed is 10^12 bytes read by a workload; more \
-         data than was measured is taken as so many runs of the measured size, one after the other. Times are those of {}.",
+         data than was measured is taken as so many runs of the measured size, one after the other: `xN ±?` is a time taken N times, with an unknown error. Times are \
+         those of {}.",
         family.machine
     )
 }
@@ -98,7 +99,7 @@ pub(crate) fn way(offer: &Offer) -> String {
 
 /// An offer in full.
 pub(crate) fn offer(offer: &Offer) -> String {
-    format!("{} on {}, {} ({})", offer.contestant, offer.machines(), way(offer), offer.basis.short())
+    format!("{} on {}, {} ({})", offer.contestant, offer.machines(), way(offer), offer.time())
 }
 
 /// A number with three digits that count.
@@ -122,6 +123,11 @@ pub(crate) fn data(gb: f64) -> String {
 /// Hours of a range's base, with what they are counted in.
 pub(crate) fn hours(range: Option<Range<Hours>>) -> Option<String> {
     crate::cost::sizing::hours(range).map(number)
+}
+
+/// What a usage's costs rest on, in a few words.
+pub(crate) fn time(family: &FamilyPricing, usage: &Usage) -> String {
+    offers_of(family, usage).next().map_or_else(|| usage.basis.short(), Offer::time)
 }
 
 /// The offers of a usage.
@@ -172,7 +178,8 @@ pub(crate) fn crossing(family: &FamilyPricing, crossing: &Crossing) -> Option<St
         At::Data(gb) => format!("{} a month", data(gb.get())),
         At::Jobs(jobs) => format!("{} jobs a day", number(jobs.get())),
     };
-    Some(format!("{above} is cheaper than {below} above {at}"))
+    let basis = family.offers.get(crossing.below).map(|o| o.basis.short()).unwrap_or_default();
+    Some(format!("{above} is cheaper than {below} above {at} (times {basis}, scaled ±?)"))
 }
 
 /// Prices and assumptions that the shown offers use, each once, with date and source.
@@ -180,7 +187,7 @@ pub(crate) fn rests_on(pricing: &Pricing) -> Vec<String> {
     let mut bases: BTreeSet<String> = BTreeSet::new();
     let mut numbers: BTreeSet<(String, String)> = BTreeSet::new();
     for offer in pricing.families.iter().flat_map(|f| &f.offers) {
-        bases.insert(format!("{}: time {}", offer.contestant, offer.basis));
+        bases.insert(format!("{}: time {}", offer.contestant, offer.rests_on()));
         let used: BTreeSet<Key> = offer.bill.lines.iter().flat_map(|l| l.inputs.iter().copied()).collect();
         for (key, range, from) in offer.inputs.known().filter(|(key, ..)| used.contains(key)) {
             // What is asked or measured stands in the tables.

@@ -1,15 +1,15 @@
 //! The times of real runs of one build, small enough to be kept with the source.
 
 use super::Count;
-use crate::compare::{CaseTrials, cases};
+use crate::compare::{CaseTrials, RunTimes, cases};
 use crate::gate::{Cases, GateError, refuse};
-use bench_record::{Case, Outcome, Run};
+use bench_record::{Case, Outcome, Run, Timestamp};
 use serde::{Deserialize, Serialize};
 
 /// The version of the file.
-const SCHEMA: u32 = 1;
-/// Every so many-th case is slowed down, another one each time.
-const PLANTED_EVERY: usize = 10;
+const SCHEMA: u32 = 2;
+/// How many turns are judged together.
+const TURNS: [usize; 3] = [1, 3, 6];
 
 /// Runs of one build on one machine, reduced to the times that count.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -24,7 +24,7 @@ pub struct Recorded {
     cases: Vec<RecordedCase>,
 }
 
-/// Microseconds, by run.
+/// Nanoseconds, by run, in the order in which the runs were made.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 struct RecordedCase {
     case: Case,
@@ -58,16 +58,22 @@ impl Recorded {
             return Err(RecordedError::TooFew);
         };
         refuse::incomparable(std::slice::from_ref(first), others, None)?;
-        let all: Vec<Cases> = runs.iter().map(|run| cases(std::slice::from_ref(run), None)).collect();
-        let micros = |times: &[f64]| times.iter().map(|ns| (ns / 1e3).round().max(1.0) as u64).collect::<Vec<_>>();
-        let usable = |t: &&CaseTrials| t.outcome == Outcome::Completed && t.times.len() > 1;
+        let mut runs: Vec<&Run> = runs.iter().collect();
+        runs.sort_by_key(|run| run.context.started_at);
+        let all: Vec<Cases> = runs.iter().map(|run| cases(std::slice::from_ref(*run), None)).collect();
+        let usable = |t: &&CaseTrials| t.outcome == Outcome::Completed && !t.runs.is_empty();
+        let times = |t: &CaseTrials, of: fn(&RunTimes) -> &Vec<f64>| -> Vec<u64> {
+            t.runs.iter().flat_map(of).map(|ns| ns.round().max(1.0) as u64).collect()
+        };
         let one = |case: &Case| {
             let trials: Vec<&CaseTrials> = all.iter().filter_map(|run| run.get(case)).filter(usable).collect();
-            let has_twins = trials.iter().all(|t| t.twin.len() > 1);
-            (trials.len() == all.len()).then(|| RecordedCase {
+            let (main, twin): (Vec<_>, Vec<_>) =
+                trials.iter().map(|t| (times(t, |run| &run.main), times(t, |run| &run.twin))).unzip();
+            let has_twins = twin.iter().all(|t| !t.is_empty());
+            (trials.len() == all.len() && main.iter().all(|t| !t.is_empty())).then(|| RecordedCase {
                 case: case.clone(),
-                main: trials.iter().map(|t| micros(&t.times)).collect(),
-                twin: if has_twins { trials.iter().map(|t| micros(&t.twin)).collect() } else { Vec::new() },
+                main,
+                twin: if has_twins { twin } else { Vec::new() },
             })
         };
         let c = &first.context;
@@ -87,7 +93,7 @@ impl Recorded {
     pub fn parse(json: &[u8]) -> Result<Self, RecordedError> {
         let recorded: Self = serde_json::from_slice(json).map_err(|e| RecordedError::Malformed(e.to_string()))?;
         let whole =
-            |times: &[Vec<u64>]| times.len() == recorded.runs && times.iter().all(|t| t.len() > 1 && !t.contains(&0));
+            |times: &[Vec<u64>]| times.len() == recorded.runs && times.iter().all(|t| !t.is_empty() && !t.contains(&0));
         let is_whole = |c: &RecordedCase| whole(&c.main) && (c.twin.is_empty() || whole(&c.twin));
         if recorded.schema != SCHEMA || recorded.runs < 2 || !recorded.cases.iter().all(is_whole) {
             return Err(RecordedError::Malformed(format!("no schema {SCHEMA}, or times are missing")));
@@ -105,49 +111,42 @@ impl Recorded {
         format!("{}[\n{}\n]}}\n", head.trim_end_matches("[]}"), cases.join(",\n"))
     }
 
-    /// Every pair of runs, and every pair of halves of them.
+    /// Runs in a row as turns of two equal builds, A B B A, each run in one experiment only.
     pub(super) fn counts(&self) -> Vec<Count> {
-        let mut single = Count::new("recorded, one run a side", self.trials);
-        let mut experiment = 0;
-        for a in 0..self.runs {
-            for b in a + 1..self.runs {
-                experiment += 1;
-                single.judge(&self.side(&[a]), &self.side(&[b]), &|case| (case + experiment) % PLANTED_EVERY == 0);
+        let counts = TURNS.into_iter().filter(|turns| 2 * turns <= self.runs).map(|turns| {
+            let mut count = Count::new(format!("recorded, {} runs", self.runs), turns, self.trials);
+            count.is_recorded = true;
+            let all: Vec<usize> = (0..self.runs).collect();
+            for (experiment, window) in all.chunks_exact(2 * turns).enumerate() {
+                let side = |of: [usize; 2]| {
+                    let chosen =
+                        window.iter().enumerate().filter(|(at, _)| of.contains(&(at % 4))).map(|(_, run)| *run);
+                    self.side(&chosen.collect::<Vec<_>>())
+                };
+                count.judge(&side([0, 3]), &side([1, 2]), experiment);
             }
-        }
-        let half = self.runs / 2;
-        if half < 2 {
-            return vec![single];
-        }
-        let mut several = Count::new(format!("recorded, {half} runs a side"), self.trials * half);
-        for chosen in halves(self.runs, half) {
-            let others: Vec<usize> = (0..self.runs).filter(|run| !chosen.contains(run)).take(half).collect();
-            experiment += 1;
-            let (old, fresh) = (self.side(&chosen), self.side(&others));
-            several.judge(&old, &fresh, &|case| (case + experiment) % PLANTED_EVERY == 0);
-        }
-        vec![single, several]
+            count
+        });
+        counts.collect()
     }
 
     /// The times of some runs together.
     fn side(&self, runs: &[usize]) -> Cases {
-        let pooled = |times: &[Vec<u64>]| -> Vec<f64> {
-            runs.iter().filter_map(|run| times.get(*run)).flatten().map(|us| *us as f64 * 1e3).collect()
+        let of_run = |times: &[Vec<u64>], run: usize| -> Vec<f64> {
+            times.get(run).into_iter().flatten().map(|ns| *ns as f64).collect()
         };
         let one = |c: &RecordedCase| {
-            let (times, twin) = (pooled(&c.main), pooled(&c.twin));
-            let trials = CaseTrials { outcome: Outcome::Completed, reason: None, times, twin, contaminated: false };
+            let run = |run: &usize| RunTimes {
+                started_at: Timestamp::from_unix_ms(*run as u64),
+                main: of_run(&c.main, *run),
+                twin: of_run(&c.twin, *run),
+            };
+            let runs = runs.iter().map(run).collect();
+            let trials = CaseTrials { outcome: Outcome::Completed, reason: None, runs, contaminated: false };
             (c.case.clone(), trials)
         };
         self.cases.iter().map(one).collect()
     }
-}
-
-/// Every choice of `half` of `n` runs that holds the first, so that none is the rest of another.
-fn halves(n: usize, half: usize) -> Vec<Vec<usize>> {
-    let has_all = |bits: u32| bits & 1 == 1 && bits.count_ones() as usize == half;
-    let chosen = |bits: u32| (0..n).filter(|i| bits >> i & 1 == 1).collect();
-    (0..1u32 << n.min(12)).filter(|bits| has_all(*bits)).map(chosen).collect()
 }
 
 #[cfg(test)]
@@ -155,16 +154,18 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_pair_of_halves_is_judged_once() {
-        assert_eq!(halves(4, 2), [vec![0, 1], vec![0, 2], vec![0, 3]]);
-        assert_eq!(halves(6, 3).len(), 10);
+    fn each_run_is_in_one_experiment_of_each_size_however_many_there_are() {
+        let head = r#"{"schema":2,"about":"","trials":5,"runs":40,"cases":[]}"#;
+        let recorded = Recorded::parse(head.as_bytes()).unwrap();
+        let counted: Vec<(usize, usize)> = recorded.counts().iter().map(|c| (c.turns, c.exit_zero.of)).collect();
+        assert_eq!(counted, [(1, 20), (3, 6), (6, 3)]);
     }
 
     #[test]
     fn files_that_hold_something_else_are_refused() {
-        let head = r#"{"schema":1,"about":"","trials":5,"runs":2,"cases":[]}"#;
+        let head = r#"{"schema":2,"about":"","trials":5,"runs":2,"cases":[]}"#;
         assert!(Recorded::parse(head.as_bytes()).is_ok());
-        for wrong in [&head.replace("\"schema\":1", "\"schema\":2"), &head.replace(":2,", ":1,"), "", "[]", "{}"] {
+        for wrong in [&head.replace("\"schema\":2", "\"schema\":1"), &head.replace(":2,", ":1,"), "", "[]", "{}"] {
             assert!(Recorded::parse(wrong.as_bytes()).is_err(), "{wrong}");
         }
         assert_eq!(Recorded::parse(head.as_bytes()).unwrap().json(), head.replace("[]", "[\n\n]") + "\n");

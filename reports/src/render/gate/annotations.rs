@@ -15,7 +15,8 @@ pub(super) fn lines(gate: &Gate) -> String {
     };
     command(&mut out, kind, &format!("bench: {}", gate.verdict.words()), &gate.reasons.join("; "));
     let errors: Vec<&Finding> = gate.findings.iter().filter(|f| f.counts()).collect();
-    let is_warning = |f: &&Finding| f.allowed.is_some() || f.suspect && f.status == Status::Inconclusive;
+    let is_warning =
+        |f: &&Finding| f.allowed.is_some() || f.fails_on_both() || f.suspect && f.status == Status::Inconclusive;
     let warnings: Vec<&Finding> = gate.findings.iter().filter(is_warning).collect();
     for (kind, found) in [("error", errors), ("warning", warnings)] {
         // One of them is the summary.

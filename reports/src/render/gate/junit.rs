@@ -1,5 +1,5 @@
-//! A gate as JUnit XML: one test per case. A regression is a failure, an inconclusive case is skipped with its reason, a suspect
-//! harness is an error of a test of its own. Valid by the schema of Apache Ant's JUnit task and by that of Jenkins.
+//! A gate as JUnit XML: one test per case. A regression is a failure, an inconclusive case is skipped with its reason, one
+//! that fails on both sides is an error, and so is a suspect harness, as a test of its own. Valid by the schema of Apache Ant's JUnit task and by that of Jenkins.
 
 use crate::gate::{Finding, Gate, Status, Verdict};
 use crate::plain::plain;
@@ -8,6 +8,7 @@ use std::fmt::Write;
 pub(super) fn document(gate: &Gate) -> String {
     let harness = gate.verdict == Verdict::HarnessSuspect;
     let failures = gate.findings.iter().filter(|f| f.counts()).count();
+    let errors = gate.findings.iter().filter(|f| f.fails_on_both()).count() + usize::from(harness);
     let skipped = gate.findings.iter().filter(|f| is_skipped(f)).count();
     let tests = gate.findings.len() + usize::from(harness);
     // The schema wants a time without fractions and without a zone.
@@ -16,9 +17,8 @@ pub(super) fn document(gate: &Gate) -> String {
     let time: f64 = gate.findings.iter().map(seconds).sum();
     let _ = writeln!(
         out,
-        "  <testsuite name=\"bench compare\" tests=\"{tests}\" failures=\"{failures}\" errors=\"{}\" skipped=\"{skipped}\" \
+        "  <testsuite name=\"bench compare\" tests=\"{tests}\" failures=\"{failures}\" errors=\"{errors}\" skipped=\"{skipped}\" \
          time=\"{time:.6}\" timestamp=\"{}\" hostname=\"{}\" id=\"0\" package=\"bench\">",
-        u8::from(harness),
         text(&timestamp),
         text(&gate.new.machine),
     );
@@ -48,7 +48,7 @@ pub(super) fn document(gate: &Gate) -> String {
 }
 
 fn is_skipped(f: &Finding) -> bool {
-    f.status == Status::Inconclusive || f.allowed.is_some()
+    f.status == Status::Inconclusive || f.allowed.is_some() || f.status == Status::StillFailing && !f.fails_on_both()
 }
 
 fn seconds(f: &Finding) -> f64 {
@@ -66,6 +66,12 @@ fn case(out: &mut String, f: &Finding) {
             ">\n      <failure type=\"{}\" message=\"{said}\">{}</failure>\n    </testcase>",
             f.status.id(),
             text(&detail(f))
+        );
+    } else if f.fails_on_both() {
+        let _ = writeln!(
+            out,
+            ">\n      <error type=\"{}\" message=\"{said}\">{said}</error>\n    </testcase>",
+            f.status.id()
         );
     } else if is_skipped(f) {
         let why = f.allowed.as_ref().map_or(said, |why| text(&format!("{}; allowed for now: {why}", f.said)));

@@ -57,6 +57,7 @@ fn result(gate: &Gate, f: &Finding) -> Option<Value> {
     let level = match f.status {
         s if s.is_regression() => "error",
         Status::Inconclusive if f.suspect => "warning",
+        _ if f.fails_on_both() => "warning",
         _ => "note",
     };
     let mut result = Map::new();
@@ -80,7 +81,7 @@ fn result(gate: &Gate, f: &Finding) -> Option<Value> {
     }
     let numbers = json!({
         "ratio": f.ratio, "bounds": f.bounds, "budget": f.budget, "pAdjusted": f.p_adjusted, "floor": f.floor,
-        "baseTrials": f.base.trials, "newTrials": f.new.trials,
+        "baseTrials": f.base.trials, "newTrials": f.new.trials, "turns": f.turns,
     });
     result.insert("properties".to_owned(), numbers);
     Some(Value::Object(result))

@@ -161,14 +161,25 @@ fn advice(gate: &Gate) -> Vec<String> {
         _ => None,
     });
     let most = needed.max().unwrap_or_default();
+    let runs = unsure.iter().filter_map(|f| match f.uncertainty {
+        Some(Uncertainty::Runs { needed }) => Some(needed),
+        _ => None,
+    });
+    let turns = runs.max().unwrap_or_default();
     let told = [
         (
             count(&|u| matches!(u, Uncertainty::Trials { .. })),
             format!("too few trials; --trials {most} on both sides would do"),
         ),
         (
+            count(&|u| matches!(u, Uncertainty::Runs { .. })),
+            format!(
+                "too few runs that take turns; {turns} a side would do (scripts/gate.sh, or --more-base and --more-new)"
+            ),
+        ),
+        (
             count(&|u| u == Uncertainty::Noise),
-            "noise above the budget; several runs a side, a steadier machine or a wider --budget would do".to_owned(),
+            "noise above the budget; a steadier machine or a wider --budget would do".to_owned(),
         ),
         (count(&|u| u == Uncertainty::Contaminated), "something else used the machine; run again".to_owned()),
         (count(&|u| u == Uncertainty::NoTwin), "no A/A arm in their family; measure without --faults".to_owned()),
@@ -203,6 +214,7 @@ fn noise(gate: &Gate) -> Sheet {
             share(n.floor),
             share(n.between_processes),
             share(n.between_runs),
+            n.turns.to_string(),
             share(visible),
         ];
         Row { cells, tone: Tone::Plain }
@@ -214,6 +226,7 @@ fn noise(gate: &Gate) -> Sheet {
             column("A/A floor", Kind::Number),
             column("between processes", Kind::Number),
             column("between runs", Kind::Number),
+            column("turns", Kind::Number),
             column("visible slow-down", Kind::Number),
         ],
         rows: rows.collect(),
@@ -223,24 +236,23 @@ fn noise(gate: &Gate) -> Sheet {
 fn footer(gate: &Gate) -> Vec<String> {
     let mut lines = vec![
         format!(
-            "slower or faster: the bootstrap interval of the ratio lies apart from 1, the effect is above the A/A floor, and p after \
-             Holm's correction over all cases is at most {}.",
+            "slower or faster: the bootstrap interval of the ratio lies apart from 1, the effect is above the A/A floor, and both \
+             trials and turns say so with p of at most {} after Holm's correction in the family.",
             gate.alpha
         ),
-        "fine: the upper bound of the ratio, noise between runs included, is within the budget.".to_owned(),
+        "fine: over three turns of BASE and NEW or more, the upper bound of the ratio is within the budget.".to_owned(),
         format!("machine {}: {}", gate.new.machine, gate.new.machine_summary),
     ];
+    for change in &gate.engines {
+        lines.push(format!("not the same in BASE and NEW: {}", change.words()));
+    }
     if let Some(again) = &gate.confirmation {
-        let how = if again.both_sides {
-            "both builds in turns".to_owned()
-        } else {
-            "NEW alone: what the machine did since BASE ran cannot be told apart from the change; --base-binary measures both".to_owned()
-        };
-        lines.push(format!("{} suspects were measured again, {how} [{}].", again.cases, again.new.join(", ")));
+        let folders = again.new.join(", ");
+        lines.push(format!("{} suspects were measured again, both builds in turns [{folders}].", again.cases));
     }
     if gate.verdict == Verdict::HarnessSuspect {
         lines.push(
-            "next: run BASE's build again on this machine and compare; if it is slower too, it is the machine."
+            "next: let both builds take turns (scripts/gate.sh); what is slower in every turn is not the machine."
                 .to_owned(),
         );
     }

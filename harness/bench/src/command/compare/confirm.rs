@@ -1,8 +1,8 @@
 //! Measuring suspects again, with more trials and nothing else around them.
 //!
 //! The first comparison chose the suspects because they looked slow, so its times are biased against them; only new ones
-//! decide. They are taken in rounds, each in processes of its own: with `--base-binary` BASE and NEW take turns (A B B A),
-//! so that whatever the machine does meanwhile meets both.
+//! decide, of both builds. They are taken in turns (A B B A), each in processes of its own, so that whatever the machine does
+//! meanwhile meets both. Each engine's suspects are a run of their own, so that it has its A/A twin and measures nothing else.
 
 use crate::build_id;
 use crate::cli::compare::ConfirmArgs;
@@ -13,15 +13,16 @@ use anyhow::{Context, Result, bail};
 use bench_record::{Run, Timestamp};
 use bench_reports::gate::{Finding, Gate};
 use clap::Parser;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::sync::atomic::Ordering;
 
 /// Trials a side when nobody says otherwise.
 const TRIALS: u32 = 20;
-/// Rounds, each in new processes, as far as there are trials for them.
-const ROUNDS: u32 = 4;
+/// Turns, each in new processes, as far as there are trials for them: the run is the unit, so many short ones say more than few long
+/// ones.
+const TURNS: u32 = 6;
 
 /// What measuring again came to.
 pub(super) enum Confirmed {
@@ -29,14 +30,12 @@ pub(super) enum Confirmed {
     NothingToDo,
     /// Ctrl-C.
     Interrupted,
-    /// New runs of NEW, and of BASE or the old ones.
+    /// New runs of both.
     Measured {
         /// BASE's side.
         base: Vec<Run>,
         /// NEW's side.
         new: Vec<Run>,
-        /// Whether BASE was measured again too.
-        both_sides: bool,
     },
 }
 
@@ -52,10 +51,11 @@ pub(super) fn confirm(gate: &Gate, base: &[Run], new: &[Run], args: &ConfirmArgs
     }
     let own = std::env::current_exe().context("cannot find this program's own file")?;
     let new_binary = args.new_binary.as_ref().unwrap_or(&own);
+    let Some(base_binary) = &args.base_binary else {
+        bail!("--confirm measures both builds in turns; give BASE's program with --base-binary");
+    };
     refuse_other_build(new_binary, first, "NEW", "--new-binary")?;
-    if let Some(binary) = &args.base_binary {
-        refuse_other_build(binary, old, "BASE", "--base-binary")?;
-    }
+    refuse_other_build(base_binary, old, "BASE", "--base-binary")?;
     let out = args
         .confirm_out
         .clone()
@@ -64,34 +64,37 @@ pub(super) fn confirm(gate: &Gate, base: &[Run], new: &[Run], args: &ConfirmArgs
         bail!("{} is not empty; give --confirm-out a new folder", out.display());
     }
     let trials = args.confirm_trials.map_or(TRIALS, |t| t.get());
-    let line = Again::of(&first.context.command_line, &suspects)?;
+    let lines = by_engine(&suspects)
+        .into_iter()
+        .map(|(engine, of)| Ok((engine, Again::of(&first.context.command_line, engine, &of)?)))
+        .collect::<Result<Vec<_>>>()?;
     tell(&format!("measuring {} suspects again into {}", suspects.len(), out.display()));
-    let rounds = ROUNDS.min(trials.div_ceil(2)).max(1);
+    let turns = TURNS.min(trials.div_ceil(2)).max(1);
     let (mut old_runs, mut new_runs) = (Vec::new(), Vec::new());
-    for round in 0..rounds {
-        let share = trials / rounds + u32::from(round < trials % rounds);
-        let sides = [("base", args.base_binary.as_deref()), ("new", Some(new_binary.as_path()))];
-        let order = if round % 2 == 0 { [0, 1] } else { [1, 0] };
-        for (name, binary) in order.into_iter().filter_map(|i| sides.get(i)) {
-            let Some(binary) = binary else { continue };
-            let folder = out.join(format!("{name}-{round}"));
-            if !line.run(binary, share, round, &folder)? {
-                return Ok(Confirmed::Interrupted);
+    for turn in 0..turns {
+        let share = trials / turns + u32::from(turn < trials % turns);
+        let sides = [("base", base_binary.as_path()), ("new", new_binary.as_path())];
+        let order = if turn % 2 == 0 { [0, 1] } else { [1, 0] };
+        for (engine, line) in &lines {
+            for (name, binary) in order.into_iter().filter_map(|i| sides.get(i)) {
+                let folder = out.join(format!("{name}-{turn}-{engine}"));
+                if !line.run(binary, share, turn, &folder)? {
+                    return Ok(Confirmed::Interrupted);
+                }
+                let run = Run::load(&folder)?;
+                if *name == "base" { old_runs.push(run) } else { new_runs.push(run) }
             }
-            let run = Run::load(&folder)?;
-            if *name == "base" { old_runs.push(run) } else { new_runs.push(run) }
         }
     }
-    let both_sides = args.base_binary.is_some();
-    let base = if both_sides { old_runs } else { base.to_vec() };
-    Ok(Confirmed::Measured { base: kept(base, &suspects), new: kept(new_runs, &suspects), both_sides })
+    Ok(Confirmed::Measured { base: old_runs, new: new_runs })
 }
 
-/// Trials of suspects, and of nothing else that had to run beside them.
-fn kept(mut runs: Vec<Run>, suspects: &[&Finding]) -> Vec<Run> {
-    let keys: BTreeSet<_> = suspects.iter().map(|f| &f.key).collect();
-    runs.iter_mut().for_each(|run| run.observations.retain(|o| keys.contains(&o.key)));
-    runs
+fn by_engine<'a>(suspects: &[&'a Finding]) -> BTreeMap<&'a str, Vec<&'a Finding>> {
+    let mut found: BTreeMap<&'a str, Vec<&'a Finding>> = BTreeMap::new();
+    for suspect in suspects {
+        found.entry(&suspect.case.engine).or_default().push(suspect);
+    }
+    found
 }
 
 fn refuse_other_build(binary: &Path, run: &Run, side: &str, option: &str) -> Result<()> {
@@ -112,15 +115,29 @@ struct Again {
 }
 
 /// Options that another one takes the place of, with a value.
-const REPLACED: [&str; 9] =
-    ["--engines", "--families", "--workloads", "--trials", "--seed", "--out", "--against", "--budget", "--allow"];
-/// The same without one.
+const REPLACED: [&str; 10] = [
+    "--engines",
+    "--families",
+    "--workloads",
+    "--trials",
+    "--seed",
+    "--out",
+    "--against",
+    "--budget",
+    "--allow",
+    "--allow-missing",
+];
+/// Options about one engine, `ENGINE=..` or `ENGINE.key=..`, that concern no other.
+const OF_AN_ENGINE: [&str; 2] = ["--set", "--attach"];
+/// The same without a value.
 const DROPPED: [&str; 5] = ["--json", "--keep-results", "--quiet", "-q", "--force"];
 
 impl Again {
+    /// The command line with the suspects of one engine alone.
+    ///
     /// # Errors
     /// A run that cannot be repeated in part: one that was planned with faults, or of another version's command line.
-    fn of(command_line: &[String], suspects: &[&Finding]) -> Result<Self> {
+    fn of(command_line: &[String], engine: &str, suspects: &[&Finding]) -> Result<Self> {
         let parsed = Cli::try_parse_from(command_line);
         let Ok(Cli { command: Command::Run(args), .. }) = parsed else {
             bail!("the command line recorded with NEW is not one of this build, so --confirm cannot repeat it");
@@ -133,16 +150,18 @@ impl Again {
         while let Some(word) = rest.next() {
             if REPLACED.contains(&word.as_str()) {
                 rest.next();
-            } else if !(DROPPED.contains(&word.as_str()) || REPLACED.iter().any(|o| assigns(word, o))) {
+            } else if OF_AN_ENGINE.contains(&word.as_str()) {
+                let value = rest.next().filter(|value| concerns(value, engine));
+                words.extend(value.into_iter().flat_map(|value| [word.clone(), value.clone()]));
+            } else if let Some(value) = OF_AN_ENGINE.iter().find_map(|o| assigned(word, o)) {
+                words.extend(concerns(value, engine).then(|| word.clone()));
+            } else if !(DROPPED.contains(&word.as_str()) || REPLACED.iter().any(|o| assigned(word, o).is_some())) {
                 words.push(word.clone());
             }
         }
-        let set = |of: fn(&Finding) -> &str| {
-            let set: BTreeSet<&str> = suspects.iter().map(|f| of(f)).collect();
-            set.into_iter().collect::<Vec<_>>().join(",")
-        };
-        words.extend(["--engines".to_owned(), set(|f| &f.case.engine)]);
-        words.extend(["--workloads".to_owned(), set(|f| &f.case.workload)]);
+        let workloads: BTreeSet<&str> = suspects.iter().map(|f| f.case.workload.as_str()).collect();
+        words.extend(["--engines".to_owned(), engine.to_owned()]);
+        words.extend(["--workloads".to_owned(), workloads.into_iter().collect::<Vec<_>>().join(",")]);
         words.push("--force".to_owned());
         Ok(Self { words })
     }
@@ -158,12 +177,23 @@ impl Again {
         let status = command.status().with_context(|| format!("cannot start {}", binary.display()))?;
         match status.code() {
             Some(130) | None => Ok(false),
-            Some(_) if out.join(bench_record::CONTEXT_FILE).exists() => Ok(true),
-            Some(code) => bail!("{} ended with code {code} before it measured anything", binary.display()),
+            Some(_) if is_finished(out) => Ok(true),
+            Some(code) => bail!("{} ended with code {code} before its run was finished", binary.display()),
         }
     }
 }
 
-fn assigns(word: &str, option: &str) -> bool {
-    word.strip_prefix(option).is_some_and(|rest| rest.starts_with('='))
+/// Whether a run came to its end, whatever its exit code: a trial that failed is for the comparison to judge.
+fn is_finished(folder: &Path) -> bool {
+    Run::load(folder).is_ok_and(|run| run.context.finished_at.is_some())
+}
+
+/// What `--option=VALUE` gives.
+fn assigned<'a>(word: &'a str, option: &str) -> Option<&'a str> {
+    word.strip_prefix(option)?.strip_prefix('=')
+}
+
+/// Whether a value such as `ray.key=1` or `ray=address` is about an engine.
+fn concerns(value: &str, engine: &str) -> bool {
+    value.strip_prefix(engine).is_some_and(|rest| rest.starts_with(['.', '=']))
 }

@@ -2,7 +2,8 @@
 //! changed. A last line without a newline was cut short by a crash: readers ignore it, the next writer cuts it off.
 
 use anyhow::{Context, Result, bail};
-use bench_reports::history::Entry;
+use bench_reports::history::{Entry, EntryId};
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File, OpenOptions};
 use std::io::{BufRead, BufReader, ErrorKind, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
@@ -30,43 +31,29 @@ impl Store {
         Self { folder: folder.to_owned() }
     }
 
-    /// Appends a run; how many the machine has then.
+    /// Appends runs, each with the folder it comes from; how many its machine has then, for each. All of them or, if one is refused, none:
+    /// every file is locked and looked through before the first is written.
     ///
     /// # Errors
-    /// A run that is there already, a file that is no history, the disk.
-    pub(super) fn add(&self, entry: &Entry) -> Result<usize> {
+    /// A run that is there already or given twice, a file that is no history, the disk.
+    pub(super) fn add(&self, entries: &[(&Path, &Entry)]) -> Result<Vec<usize>> {
         fs::create_dir_all(&self.folder).with_context(|| format!("cannot make the store {}", self.folder.display()))?;
-        let path = self.folder.join(&entry.machine).with_extension(EXTENSION);
-        let line = entry.line();
-        if line.len() > MAX_LINE_BYTES {
-            bail!("its line would be longer than {MAX_LINE_BYTES} bytes; run fewer workloads at a time");
+        // In one order, so that two that add at the same time wait for each other and not both for ever.
+        let machines: BTreeSet<&str> = entries.iter().map(|(_, entry)| entry.machine.as_str()).collect();
+        let mut files: BTreeMap<&str, Locked> = BTreeMap::new();
+        for machine in machines {
+            files.insert(machine, Locked::open(self.folder.join(machine).with_extension(EXTENSION))?);
         }
-        let opened = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(&path);
-        let mut file = opened.with_context(|| format!("cannot open {}", path.display()))?;
-        // Two that add at the same time do so one after the other.
-        file.lock().with_context(|| format!("cannot lock {}", path.display()))?;
-        let lines = read(&file, &path)?;
-        if let Some(at) = lines.entries.iter().position(|known| known.id() == entry.id()) {
-            bail!(
-                "the run started {} by build {} is in {} already, in line {}",
-                entry.started_at,
-                entry.bench.build_id,
-                path.display(),
-                at + 1
-            );
+        let mut counts = Vec::new();
+        for (folder, entry) in entries {
+            let Some(file) = files.get_mut(entry.machine.as_str()) else { continue };
+            counts.push(file.accept(entry).with_context(|| format!("cannot add {}", folder.display()))?);
         }
-        let write = |file: &mut File| -> std::io::Result<()> {
-            if lines.torn {
-                file.set_len(lines.whole_bytes)?;
-            }
-            file.seek(SeekFrom::Start(lines.whole_bytes))?;
-            file.write_all(&line)?;
-            file.sync_all()?;
-            // A new file's name is on disk when its folder is.
-            File::open(&self.folder)?.sync_all()
-        };
-        write(&mut file).with_context(|| format!("cannot write {}", path.display()))?;
-        Ok(lines.entries.len() + 1)
+        files.values_mut().try_for_each(Locked::write)?;
+        // A new file's name is on disk when its folder is.
+        let sync = || File::open(&self.folder)?.sync_all();
+        sync().with_context(|| format!("cannot write {}", self.folder.display()))?;
+        Ok(counts)
     }
 
     /// Every run of one machine, or of all.
@@ -107,6 +94,57 @@ impl Store {
             entries.extend(lines.entries);
         }
         Ok(entries)
+    }
+}
+
+/// A machine's file while nobody else may write to it.
+struct Locked {
+    path: PathBuf,
+    file: File,
+    lines: Lines,
+    accepted: Vec<u8>,
+    ids: Vec<EntryId>,
+}
+
+impl Locked {
+    fn open(path: PathBuf) -> Result<Self> {
+        let opened = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(&path);
+        let file = opened.with_context(|| format!("cannot open {}", path.display()))?;
+        file.lock().with_context(|| format!("cannot lock {}", path.display()))?;
+        let lines = read(&file, &path)?;
+        let ids = lines.entries.iter().map(Entry::id).collect();
+        Ok(Self { path, file, lines, accepted: Vec::new(), ids })
+    }
+
+    /// Takes a run among those to be written; how many there are then.
+    fn accept(&mut self, entry: &Entry) -> Result<usize> {
+        let line = entry.line();
+        if line.len() > MAX_LINE_BYTES {
+            bail!("its line would be longer than {MAX_LINE_BYTES} bytes; run fewer workloads at a time");
+        }
+        if let Some(at) = self.ids.iter().position(|known| *known == entry.id()) {
+            let (run, path) =
+                (format!("the run started {} by build {}", entry.started_at, entry.bench.build_id), &self.path);
+            match self.lines.entries.get(at) {
+                Some(_) => bail!("{run} is in {} already, in line {}", path.display(), at + 1),
+                None => bail!("{run} is given twice"),
+            }
+        }
+        self.ids.push(entry.id());
+        self.accepted.extend(line);
+        Ok(self.ids.len())
+    }
+
+    fn write(&mut self) -> Result<()> {
+        let write = |file: &mut File| -> std::io::Result<()> {
+            if self.lines.torn {
+                file.set_len(self.lines.whole_bytes)?;
+            }
+            file.seek(SeekFrom::Start(self.lines.whole_bytes))?;
+            file.write_all(&self.accepted)?;
+            file.sync_all()
+        };
+        write(&mut self.file).with_context(|| format!("cannot write {}", self.path.display()))
     }
 }
 
