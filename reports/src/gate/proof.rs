@@ -156,7 +156,7 @@ impl Count {
             for (_, (_, trials)) in both.filter(|(at, (case, _))| {
                 let engine = || looked_at.iter().any(|l| (l.family, &l.engine) == (case.family, &case.engine));
                 match plant {
-                    Plant::Few => looked_at.contains(case) || (at + experiment) % FEW == 0,
+                    Plant::Few => looked_at.contains(case) || (at + experiment).is_multiple_of(FEW),
                     Plant::Engine => engine(),
                     Plant::All => true,
                 }

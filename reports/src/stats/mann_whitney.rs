@@ -96,7 +96,7 @@ fn normal_p(n: usize, m: usize, u: f64, tie_term: f64) -> f64 {
 
 /// The share of a normal distribution beyond `z` deviations on either side (Abramowitz and Stegun 7.1.26; absolute error below
 /// 1.5e-7).
-fn two_tails(z: f64) -> f64 {
+pub(super) fn two_tails(z: f64) -> f64 {
     let x = z / std::f64::consts::SQRT_2;
     let t = 1.0 / (1.0 + 0.327_591_1 * x);
     let terms = [1.061_405_429, -1.453_152_027, 1.421_413_741, -0.284_496_736, 0.254_829_592];
