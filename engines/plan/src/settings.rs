@@ -142,7 +142,7 @@ mod tests {
             let env = StyleEnv { slots: 3, memory_share, memory: None, resources, tuning };
             PlanSettings::from_env(&env).for_tables(&env, Bytes::new(bytes)).partitions
         };
-        assert_eq!([0, 1, 5 << 20, 1 << 40].map(|bytes| partitions(&[], bytes)), [1, 1, 5, 6]);
+        assert_eq!([0, 1, 5 << 20, 1 << 40].map(|bytes| partitions(&[], bytes)), [1, 1, 3, 6]);
         assert_eq!(partitions(&[("partition_bytes", "1KiB")], 5 << 20), 6);
         assert_eq!(partitions(&[("partitions", "9")], 0), 9);
     }
