@@ -28,6 +28,16 @@ pub enum Source {
     Command(Vec<String>),
 }
 
+/// An option that may reach a cluster that runs already.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum AttachOption {
+    /// The configuration: its settings are those of a session, not of the cluster's processes.
+    Config,
+    /// The limit of memory.
+    Memory,
+}
+
 /// One product.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Product {
@@ -39,8 +49,12 @@ pub struct Product {
     pub families: Vec<Family>,
     /// The least version of Java it needs, if any.
     pub java: Option<u32>,
+    /// The least version of the C library that its packages run with, as `major.minor`, if they say.
+    pub glibc: Option<String>,
     /// The beginnings of addresses of clusters it can be connected to.
     pub attach: Vec<String>,
+    /// Which of its options take effect on a cluster that it is connected to.
+    pub attach_takes: Vec<AttachOption>,
     /// Variables it is started with besides.
     pub environment: BTreeMap<String, String>,
     /// Where its driver comes from.
@@ -67,7 +81,11 @@ struct Entry {
     #[serde(default)]
     java: Option<u32>,
     #[serde(default)]
+    glibc: Option<String>,
+    #[serde(default)]
     attach: Vec<String>,
+    #[serde(default)]
+    attach_takes: Vec<AttachOption>,
     #[serde(default)]
     environment: BTreeMap<String, String>,
     #[serde(default)]
@@ -148,7 +166,9 @@ fn parse(text: &str, path: &Path, own: bool, taken: &[&str]) -> Result<Vec<Produ
             about: entry.about,
             families: entry.families,
             java: entry.java,
+            glibc: entry.glibc,
             attach: entry.attach,
+            attach_takes: entry.attach_takes,
             environment: entry.environment,
             source,
         });
@@ -206,6 +226,27 @@ mod tests {
             let said = Catalog::open(folder.path(), &["actor"]).unwrap_err().to_string();
             assert!(said.contains(why) && said.contains("engines.toml"), "{said}");
         }
+    }
+
+    #[test]
+    fn the_pages_name_only_addresses_that_are_taken() {
+        let catalog = Catalog::open(Path::new("/nonexistent"), &[]).unwrap();
+        let pages = [
+            include_str!("../../../docs/products.md"),
+            include_str!("../../../docs/products/spark.md"),
+            include_str!("../../../docs/products/sail.md"),
+            include_str!("../../../docs/products/ballista.md"),
+            include_str!("../../../docs/products/dask.md"),
+            include_str!("../../../docs/products/ray.md"),
+        ];
+        let mut found = 0;
+        for told in pages.iter().flat_map(|page| page.split("`--attach ").skip(1)) {
+            let told = told.split(['`', ' ', '\n']).next().unwrap_or_default();
+            let (name, address) = told.split_once('=').unwrap_or_else(|| panic!("`--attach {told}` names no product"));
+            assert!(catalog.get(name).unwrap().can_attach(address), "`--attach {told}` would be refused");
+            found += 1;
+        }
+        assert!(found >= 5, "{found} addresses");
     }
 
     #[test]

@@ -38,7 +38,7 @@ pub enum ExternalError {
         source: std::io::Error,
     },
     /// Somebody else is at it.
-    #[error("`{0}` is being installed or removed by another process; wait for it")]
+    #[error("`{0}` is being installed, removed or measured by another process; wait for it")]
     Busy(String),
     /// A step of the installation ended badly.
     #[error("installing `{name}`: {step} {how}: {words}")]

@@ -1,6 +1,7 @@
 //! A virtual environment with exactly the packages of a product's list, each checked against its hash.
 //!
-//! Only these steps reach for the network, with the settings of whoever runs them (`pip.conf`, proxies). Arguments are words:
+//! Nothing else is fetched or run: packages come ready to use, but for those of [`FROM_SOURCE`], which are built with tools that are
+//! locked as well. Only these steps reach for the network, with the settings of whoever runs them (`pip.conf`, proxies). Arguments are words:
 //! no shell is involved.
 
 use crate::catalog::{Product, Source};
@@ -10,14 +11,22 @@ use crate::needs;
 use crate::store::{Mark, Store, requirements};
 use std::ffi::OsString;
 use std::fs::{self, File};
-use std::process::{Command, Stdio};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// How often a waiting installer looks at its interrupt flag.
 const INTERRUPT_LATENCY: Duration = Duration::from_millis(100);
 /// How much of the end of what a step printed is told when it fails.
 const WORDS_CHARS: usize = 2000;
+
+/// How long a step that is told to end may take: its keeper kills what it has started.
+const END_PATIENCE: Duration = Duration::from_secs(15);
+/// Packages of which their makers publish the source only.
+const FROM_SOURCE: [&str; 2] = ["pyspark", "pyspark-client"];
+/// What builds them.
+const BUILD_TOOLS: &str = "build-requirements.txt";
 
 /// What is told while it goes on.
 pub type Progress<'a> = &'a dyn Fn(&str);
@@ -48,37 +57,63 @@ impl Store {
         self.clear(product)?;
         let folder = self.folder(product);
         fs::create_dir_all(&folder).map_err(ExternalError::io("make the folder", &folder))?;
-        let list = folder.join("requirements.txt");
         let text = drivers::text(&format!("{}/requirements.txt", product.name)).unwrap_or_default();
-        fs::write(&list, text).map_err(ExternalError::io("write", &list))?;
+        let list = listed(&folder.join("requirements.txt"), text)?;
         let venv = folder.join("venv");
         let step = Step { store: self, product, keeper, stop };
         tell("making the virtual environment");
         step.run("venv", &[python, "-m".into(), "venv".into(), venv.clone().into()])?;
+        let python = venv.join("bin/python").into_os_string();
+        if locked(text).any(|(name, _)| FROM_SOURCE.contains(&name.as_str())) {
+            tell("installing what builds packages");
+            let tools = listed(&folder.join(BUILD_TOOLS), drivers::text(BUILD_TOOLS).unwrap_or_default())?;
+            step.run("build-tools", &pip(&python, &[], &tools))?;
+        }
         tell("installing the packages");
-        let mut pip: Vec<OsString> = vec![venv.join("bin/python").into()];
-        pip.extend(["-m", "pip", "install", "--disable-pip-version-check", "--no-input"].map(OsString::from));
-        pip.extend(["--require-hashes", "--no-deps", "-r"].map(OsString::from));
-        pip.push(list.into());
-        step.run("pip", &pip)?;
+        let source = FROM_SOURCE.join(",");
+        step.run("pip", &pip(&python, &["--no-binary", &source, "--no-build-isolation"], &list))?;
         self.mark(product, &Mark { requirements: requirements(product), packages: packages(product) })?;
         Ok(true)
     }
 }
 
+/// The file of a list of packages.
+fn listed(path: &Path, text: &str) -> Result<PathBuf, ExternalError> {
+    fs::write(path, text).map_err(ExternalError::io("write", path))?;
+    Ok(path.to_owned())
+}
+
+/// Installs exactly the packages of a list, each checked against its hash and ready to use, but for what `more` says.
+fn pip(python: &OsString, more: &[&str], list: &Path) -> Vec<OsString> {
+    let mut words = vec![python.clone()];
+    words.extend(["-m", "pip", "install", "--disable-pip-version-check", "--no-input"].map(OsString::from));
+    words.extend(["--require-hashes", "--no-deps", "--only-binary", ":all:"].map(OsString::from));
+    words.extend(more.iter().map(OsString::from));
+    words.extend(["-r".into(), list.as_os_str().to_owned()]);
+    words
+}
+
+/// The packages of a list: their names, and `name==version`.
+fn locked(list: &str) -> impl Iterator<Item = (String, &str)> {
+    let words = list.lines().filter_map(|line| line.split_ascii_whitespace().next());
+    let pinned = words.filter(|word| word.contains("==") && !word.starts_with('-'));
+    pinned.map(|word| (normal(word.split("==").next().unwrap_or_default()), word))
+}
+
+fn normal(name: &str) -> String {
+    name.trim().to_ascii_lowercase().replace('_', "-")
+}
+
 /// The packages that a product's list was made from, at the versions it locks.
 fn packages(product: &Product) -> Vec<String> {
     let file = |name: &str| drivers::text(&format!("{}/{name}", product.name)).unwrap_or_default();
-    let normal = |name: &str| name.trim().to_ascii_lowercase().replace('_', "-");
     let asked: Vec<String> = file("requirements.in")
         .lines()
         .filter(|line| !line.trim_start().starts_with(['#', '-']))
         .map(|line| normal(line.split(['=', '<', '>', '~', '[', ';', ' ']).next().unwrap_or_default()))
         .collect();
-    let locked = file("requirements.txt").lines().filter_map(|line| line.split_ascii_whitespace().next());
-    let pinned = locked.filter(|word| word.contains("==") && !word.starts_with('-'));
-    let wanted = pinned.filter(|word| word.split("==").next().is_some_and(|name| asked.contains(&normal(name))));
-    wanted.map(str::to_owned).collect()
+    let wanted = locked(file("requirements.txt")).filter(|(name, _)| asked.contains(name));
+    wanted.map(|(_, word)| word.to_owned()).collect()
 }
 
 struct Step<'a> {
@@ -117,9 +152,7 @@ impl Step<'_> {
                 Err(e) => return Err(failed(format!("cannot be waited for ({e})"))),
             }
             if self.stop.load(Ordering::Relaxed) {
-                // The keeper is told through its parent's death or this signal; its children go with it.
-                let _ = child.kill();
-                let _ = child.wait();
+                end(&mut child);
                 return Err(ExternalError::Interrupted);
             }
             std::thread::sleep(INTERRUPT_LATENCY);
@@ -127,17 +160,77 @@ impl Step<'_> {
     }
 }
 
+/// Tells a keeper to end, so that it can end what it keeps: killed at once, it would leave its children to write on. By force after
+/// a while.
+fn end(child: &mut Child) {
+    let told = Command::new("kill").args(["-TERM", &child.id().to_string()]).stderr(Stdio::null()).status();
+    let deadline = Instant::now() + END_PATIENCE;
+    while told.as_ref().is_ok_and(|told| told.success()) && Instant::now() < deadline {
+        match child.try_wait() {
+            Ok(None) => std::thread::sleep(INTERRUPT_LATENCY),
+            Ok(Some(_)) | Err(_) => return,
+        }
+    }
+    let _ = child.kill();
+    let _ = child.wait();
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::Catalog;
-    use std::path::Path;
 
     #[test]
     fn what_is_told_as_installed_is_what_was_asked_for_at_the_locked_version() {
         let catalog = Catalog::open(Path::new("/nonexistent"), &[]).unwrap();
         let told = packages(catalog.get("datafusion-py").unwrap());
         assert!(told.contains(&"datafusion==55.0.0".to_owned()) && told.len() == 2, "{told:?}");
+    }
+
+    #[test]
+    fn only_packages_that_exist_as_source_alone_are_built_and_with_locked_tools() {
+        let words = pip(&"python".into(), &["--no-binary", "a,b"], Path::new("list"));
+        let said: Vec<&str> = words.iter().filter_map(|word| word.to_str()).collect();
+        assert!(
+            said.windows(2).any(|w| w == ["--only-binary", ":all:"]) && said.contains(&"--require-hashes"),
+            "{said:?}"
+        );
+        let tools = drivers::text(BUILD_TOOLS).unwrap();
+        assert_eq!(locked(tools).map(|(name, _)| name).collect::<Vec<_>>(), ["packaging", "setuptools", "wheel"]);
+        assert_eq!(tools.matches("--hash=sha256:").count(), 3);
+        let catalog = Catalog::open(Path::new("/nonexistent"), &[]).unwrap();
+        let built = |product: &&Product| {
+            let text = drivers::text(&format!("{}/requirements.txt", product.name)).unwrap_or_default();
+            locked(text).any(|(name, _)| FROM_SOURCE.contains(&name.as_str()))
+        };
+        assert_eq!(catalog.iter().filter(built).map(|p| p.name.as_str()).collect::<Vec<_>>(), ["spark", "sail"]);
+    }
+
+    #[test]
+    fn an_interrupted_step_is_told_to_end_and_takes_its_children_along() {
+        let folder = tempfile::tempdir().unwrap();
+        let (begun, ended) = (folder.path().join("begun"), folder.path().join("ended"));
+        let catalog = Catalog::open(Path::new("/nonexistent"), &[]).unwrap();
+        let (store, product) = (Store::new(&folder.path().join("store")), catalog.get("polars").unwrap());
+        // A keeper that is killed at once could end nothing.
+        let script = format!(
+            "trap 'kill $!; echo > {}; exit 1' TERM; sleep 60 & echo > {}; wait",
+            ended.display(),
+            begun.display()
+        );
+        let keeper: [OsString; 4] = ["/bin/sh".into(), "-c".into(), script.into(), "sh".into()];
+        let stop = AtomicBool::new(false);
+        let stopped = std::thread::scope(|threads| {
+            threads.spawn(|| {
+                while !begun.exists() {
+                    std::thread::yield_now();
+                }
+                stop.store(true, Ordering::Relaxed);
+            });
+            store.install(product, &keeper, &stop, &|_| {})
+        });
+        assert!(matches!(stopped, Err(ExternalError::Interrupted)), "{stopped:?}");
+        assert!(ended.exists(), "it was not asked");
     }
 
     #[test]

@@ -4,8 +4,9 @@
 //! |---|---|
 //! | `catalog` | the products as data, and whatever engines a user adds |
 //! | `drivers` | the drivers inside this program, written out where Python finds them |
-//! | `needs` | what has to be on this machine: Python, Java |
+//! | `needs` | what has to be on this machine: Python, Java, a C library |
 //! | `store` | what is installed where, whole or not |
+//! | `identity` | what makes a product the same one in two runs |
 //! | `install` | a virtual environment with exactly the locked packages |
 //! | `environment` | the variables a product is started with, and nothing else |
 //!
@@ -16,11 +17,12 @@ mod catalog;
 mod drivers;
 mod environment;
 mod error;
+mod identity;
 mod install;
 mod needs;
 mod store;
 
-pub use catalog::{CONFIG, Catalog, Product, Source};
+pub use catalog::{AttachOption, CONFIG, Catalog, Product, Source};
 pub use environment::Surroundings;
 pub use error::ExternalError;
 pub use install::Progress;

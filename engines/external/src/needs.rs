@@ -39,7 +39,28 @@ pub(crate) fn python() -> Result<OsString, String> {
 /// # Errors
 /// What is missing, and what to do.
 pub(crate) fn check(product: &Product) -> Result<(), String> {
-    let Some(least) = product.java else { return Ok(()) };
+    if let Some(least) = &product.glibc {
+        enough_glibc(least, output(&"getconf".into(), &["GNU_LIBC_VERSION"]).as_deref())?;
+    }
+    product.java.map_or(Ok(()), enough_java)
+}
+
+/// Nothing can be done about it but another system: compiling a product instead would make another one of it.
+fn enough_glibc(least: &str, said: Option<&str>) -> Result<(), String> {
+    let here = said.and_then(|said| said.trim().strip_prefix("glibc "));
+    match here {
+        Some(here) if version(here) >= version(least) => Ok(()),
+        Some(here) => Err(format!("needs glibc {least}, here {here}")),
+        None => Err(format!("needs glibc {least}, here another C library")),
+    }
+}
+
+fn version(text: &str) -> Option<(u32, u32)> {
+    let (major, minor) = text.split_once('.')?;
+    Some((major.parse().ok()?, minor.parse().ok()?))
+}
+
+fn enough_java(least: u32) -> Result<(), String> {
     let program =
         env::var_os("JAVA_HOME").map_or_else(|| PathBuf::from("java"), |home| PathBuf::from(home).join("bin/java"));
     let shown = program.display();
@@ -71,6 +92,15 @@ fn output(program: &OsString, arguments: &[&str]) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_c_library_that_is_too_old_is_said_beforehand() {
+        let said = |here: Option<&str>| enough_glibc("2.39", here).err();
+        assert_eq!(said(Some("glibc 2.36\n")).as_deref(), Some("needs glibc 2.39, here 2.36"));
+        assert_eq!(said(Some("glibc 2.9\n")).as_deref(), Some("needs glibc 2.39, here 2.9"));
+        assert_eq!((said(Some("glibc 2.39\n")), said(Some("glibc 3.0"))), (None, None));
+        assert_eq!(said(None).as_deref(), Some("needs glibc 2.39, here another C library"));
+    }
 
     #[test]
     fn versions_of_java_are_read_old_and_new() {

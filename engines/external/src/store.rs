@@ -90,6 +90,8 @@ impl Store {
         if product.source != Source::BuiltIn {
             return Ok(Vec::new());
         }
+        // First: to install what cannot run here would be in vain.
+        needs::check(product)?;
         let command = format!("bench engines install {}", product.name);
         let mark = match fs::read(self.folder(product).join(MARK)) {
             Ok(bytes) => serde_json::from_slice::<Mark>(&bytes).ok(),
@@ -98,7 +100,6 @@ impl Store {
         };
         let mark = mark.filter(|mark| mark.requirements == requirements(product));
         let mark = mark.ok_or_else(|| format!("installed for another build ({command})"))?;
-        needs::check(product)?;
         Ok(mark.packages)
     }
 
@@ -161,13 +162,33 @@ impl Store {
         self.root.join(&product.name)
     }
 
-    /// Ends with the process, however that ends.
+    /// Whoever installs or removes it is alone with it. Ends with the process, however that ends.
     pub(crate) fn lock(&self, product: &Product) -> Result<File, ExternalError> {
+        self.locked(product, File::try_lock)
+    }
+
+    /// Keeps a product as it is for as long as the file lives: nobody can install or remove it meanwhile, and everybody can use it.
+    /// A user's own command is nobody's to keep.
+    ///
+    /// # Errors
+    /// Somebody installs or removes it, or the folder cannot be written.
+    pub fn hold(&self, product: &Product) -> Result<Option<File>, ExternalError> {
+        match product.source {
+            Source::BuiltIn => self.locked(product, File::try_lock_shared).map(Some),
+            Source::Command(_) => Ok(None),
+        }
+    }
+
+    fn locked(
+        &self,
+        product: &Product,
+        lock: impl FnOnce(&File) -> Result<(), TryLockError>,
+    ) -> Result<File, ExternalError> {
         fs::create_dir_all(&self.root).map_err(ExternalError::io("make the folder", &self.root))?;
         let path = self.root.join(format!("{}.lock", product.name));
         let file = File::options().create(true).truncate(false).write(true).open(&path);
         let file = file.map_err(ExternalError::io("open", &path))?;
-        match file.try_lock() {
+        match lock(&file) {
             Ok(()) => Ok(file),
             Err(TryLockError::WouldBlock) => Err(ExternalError::Busy(product.name.clone())),
             Err(TryLockError::Error(e)) => Err(ExternalError::io("lock", path)(e)),
@@ -222,6 +243,23 @@ mod tests {
         let lock = store.lock(&duckdb).unwrap();
         assert!(matches!(store.remove(&duckdb), Err(ExternalError::Busy(_))));
         drop(lock);
+        assert!(store.remove(&duckdb).unwrap());
+    }
+
+    #[test]
+    fn what_is_in_use_is_neither_installed_nor_removed() {
+        let folder = tempfile::tempdir().unwrap();
+        let (store, duckdb) = (Store::new(folder.path()), product("duckdb"));
+        fs::create_dir_all(store.folder(&duckdb)).unwrap();
+        let users = [store.hold(&duckdb).unwrap(), store.hold(&duckdb).unwrap()];
+        assert!(users.iter().all(Option::is_some), "two runs may measure it at once");
+        assert!(matches!(store.remove(&duckdb), Err(ExternalError::Busy(_))));
+        let installed = store.install(&duckdb, &[], &std::sync::atomic::AtomicBool::new(false), &|_| {});
+        assert!(matches!(installed, Err(ExternalError::Busy(_))), "{installed:?}");
+        drop(users);
+        let alone = store.lock(&duckdb).unwrap();
+        assert!(matches!(store.hold(&duckdb), Err(ExternalError::Busy(_))));
+        drop(alone);
         assert!(store.remove(&duckdb).unwrap());
     }
 

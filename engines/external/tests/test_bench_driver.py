@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import io
 import json
 import os
 import subprocess
@@ -16,9 +18,11 @@ HERE = Path(__file__).resolve().parent
 PYTHON = HERE.parent / "python"
 sys.path.insert(0, str(PYTHON))
 
+from bench_driver.engine import Engine, Setup  # noqa: E402
 from bench_driver.expressions import Binary, Call, Column, Literal, Named, Order, Over, aggregates_of, parse  # noqa: E402
 from bench_driver.failures import DriverError, ProgramError, ProtocolError  # noqa: E402
 from bench_driver.overrides import fingerprint, override_of  # noqa: E402
+from bench_driver.protocol import _Server  # noqa: E402
 from bench_driver.settings import fill, read_settings  # noqa: E402
 from bench_driver.steps import Join, Limit, Scan, parse_steps  # noqa: E402
 
@@ -95,7 +99,7 @@ class Conversation(unittest.TestCase):
         self.assertEqual(Path(result).read_bytes()[:4], b"PAR1")
         self.assertEqual(driver.ask(DIGEST)["failed"]["kind"], "protocol", "an answer is digested once")
         driver.ask(run("select 5 as n"))
-        self.assertFalse(Path(result).exists(), "an answer that has been read does not pile up")
+        self.assertTrue(Path(result).exists(), "removing it is the harness's work, and must not fall into a run")
         self.assertEqual(driver.ask("discard"), "discarded")
         self.assertEqual(driver.ask("stop"), "stopped")
         self.assertEqual(driver.process.wait(5), 0)
@@ -183,6 +187,44 @@ class Files(unittest.TestCase):
         self.assertEqual(parse_steps([{"scan": "t"}, join]), [Scan("t"), Join("u", (("a", "b"),), "left", (Limit(3),))])
         for wrong in [[], [{"limit": 1}], [{"scan": "t"}, {"scan": "u"}], [{"scan": "t"}, {"limit": True}], [{"scan": "t"}, {"fold": 1}]]:
             self.assertRaises(ProtocolError, parse_steps, wrong)
+
+
+class Starting(unittest.TestCase):
+    def parse(self, **more) -> Setup:
+        return Setup.parse({"slots": 4, "scratch": "/s", "tuning": {}, "spans": False, **more})
+
+    def test_a_cluster_that_is_attached_to_has_the_slots_of_all_its_machines(self) -> None:
+        attached = self.parse(cluster={"attached": {"address": "tcp://h:1", "nodes": 3}})
+        self.assertEqual((attached.attach, attached.nodes), ("tcp://h:1", 3))
+        self.assertEqual((self.parse().attach, self.parse().nodes), (None, 1))
+        self.assertRaises(ProtocolError, self.parse, cluster={"attached": {"address": "tcp://h:1"}})
+        self.assertRaises(ProtocolError, self.parse, cluster={"attached": {"address": "tcp://h:1", "nodes": 1, "more": 1}})
+        engine = Engine()
+        engine.setup = attached
+        with tempfile.TemporaryDirectory() as folder:
+            (Path(folder) / "default.toml").write_text('[[setting]]\nkey = "a"\nvalue = "{slots*2}"\nreason = "r"\nsource = "s"\n')
+            engine.folder = lambda: Path(folder)
+            self.assertEqual(engine.settings(), {"a": "24"})
+
+
+class Results(unittest.TestCase):
+    def kind(self, error: Exception) -> str:
+        class Full(Engine):
+            name = "full"
+
+            def write_result(self, path: Path) -> None:
+                raise error
+
+        server = _Server(Full(), io.BytesIO())
+        server.started = server.held = True
+        server.engine.setup = Starting().parse()
+        return server.answer(1, "digest", {"check": {}})["failed"]["kind"]
+
+    def test_only_a_place_without_room_is_the_harness_s_fault(self) -> None:
+        self.assertEqual(self.kind(OSError(errno.ENOSPC, "full")), "harness")
+        self.assertEqual(self.kind(PermissionError(errno.EACCES, "no")), "harness")
+        self.assertEqual(self.kind(ConnectionResetError(errno.ECONNRESET, "the virtual machine is gone")), "failed")
+        self.assertEqual(self.kind(FileNotFoundError(errno.ENOENT, "a shuffle file is gone")), "failed")
 
 
 class Expressions(unittest.TestCase):

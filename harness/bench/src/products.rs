@@ -3,13 +3,16 @@
 use crate::cli::engines::EnginesDir;
 use crate::engines;
 use anyhow::{Context, Result};
-use bench_external::{Catalog, Product, Store, Surroundings};
+use bench_external::{Catalog, Product, Source, Store, Surroundings};
 use bench_lab::hosted::{HostedEngine, HostedProvider, Origin};
 use bench_lab::live::{EngineProvider, EngineSpec, Failure, LiveEngine};
 use bench_model::{Capabilities, ClusterSpec};
+use std::collections::BTreeMap;
 use std::ffi::OsString;
+use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
+use std::sync::{Mutex, PoisonError};
 
 /// Stands for every engine and product there is.
 pub(crate) const ALL: &str = "all";
@@ -58,7 +61,10 @@ impl Products {
         let command = self.store.command(product, around).map_err(Failure::Unsupported)?;
         let keeper = keeper().map_err(|e| Failure::Harness(format!("{e:#}")))?;
         let argv = keeper.into_iter().chain(command.argv).collect();
-        Ok(HostedEngine { argv, environment: command.environment, origin: Origin::Foreign })
+        // A driver of one's own may take part under several names.
+        let name = (product.source == Source::BuiltIn).then(|| product.name.clone());
+        let cpus = (!attached).then_some(spec.slots);
+        Ok(HostedEngine { name, argv, environment: command.environment, origin: Origin::Foreign, cpus })
     }
 }
 
@@ -75,6 +81,8 @@ pub(crate) fn keeper() -> Result<Vec<OsString>> {
 pub(crate) struct Provider {
     here: HostedProvider,
     products: Products,
+    /// Keeps each product that has taken part from being installed or removed until the run is over.
+    held: Mutex<BTreeMap<String, Option<File>>>,
 }
 
 impl Provider {
@@ -84,7 +92,22 @@ impl Provider {
     /// The path of the running program is unknown.
     pub(crate) fn new(products: Products, scratch: PathBuf) -> Result<Self> {
         let here = HostedProvider::this_program(scratch).context("cannot find this program")?;
-        Ok(Self { here, products })
+        Ok(Self { here, products, held: Mutex::default() })
+    }
+
+    /// The products that it knows.
+    pub(crate) fn products(&self) -> &Products {
+        &self.products
+    }
+
+    fn hold(&self, product: &Product) -> Result<(), Failure> {
+        let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
+        if held.contains_key(&product.name) {
+            return Ok(());
+        }
+        let lock = self.products.store.hold(product).map_err(|e| Failure::Unsupported(e.to_string()))?;
+        held.insert(product.name.clone(), lock);
+        Ok(())
     }
 
     /// Whether an engine is a product: one that does not start is no reason to stop a run.
@@ -97,7 +120,10 @@ impl EngineProvider for Provider {
     fn start(&self, engine: &EngineSpec, stop: &AtomicBool) -> Result<Box<dyn LiveEngine>, Failure> {
         match self.products.catalog.find(&engine.name) {
             None => self.here.start(engine, stop),
-            Some(product) => self.here.start_as(engine, |scratch| self.products.host(product, engine, scratch), stop),
+            Some(product) => {
+                self.hold(product)?;
+                self.here.start_as(engine, |scratch| self.products.host(product, engine, scratch), stop)
+            }
         }
     }
 }

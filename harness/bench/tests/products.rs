@@ -66,6 +66,51 @@ fn a_program_that_is_no_driver_is_found_out() {
     assert!(ran.stdout.contains("BROKEN    `hello` is answered"), "{}", ran.stdout);
 }
 
+/// What `bench engines check` says of a driver that breaks one rule, and the processes with its mark that are left.
+fn checked(p: &Program, how: &str) -> (String, usize) {
+    let python = format!("PYTHONPATH={}/python", external());
+    let odd = format!("{}/tests/drivers/odd/odd.py", external());
+    let ran = p.bench(&[
+        "engines",
+        "check",
+        "--",
+        "/usr/bin/env",
+        &python,
+        "PYTHONDONTWRITEBYTECODE=1",
+        "python3",
+        &odd,
+        how,
+    ]);
+    ran.assert_code(2);
+    let is_of_odd = |folder: &Path| {
+        let environment = fs::read(folder.join("environ")).unwrap_or_default();
+        let command = fs::read(folder.join("cmdline")).unwrap_or_default();
+        let of = |bytes: &[u8], text: &str| String::from_utf8_lossy(bytes).contains(text);
+        of(&environment, "BENCH_CONFORMANCE=") && (of(&command, &odd) || of(&command, "os.setsid()"))
+    };
+    let left = fs::read_dir("/proc").unwrap().flatten().filter(|entry| is_of_odd(&entry.path())).count();
+    (ran.stdout, left)
+}
+
+#[test]
+fn a_driver_that_leaves_a_daemon_is_found_out_and_the_daemon_is_not_left() {
+    let (said, left) = checked(&Program::new(), "leaky");
+    let broken: Vec<&str> = said.lines().filter(|line| line.starts_with("BROKEN")).collect();
+    assert!(
+        broken.iter().any(|line| line.contains("after `stop` nothing that it started is left: still there: ")),
+        "{said}"
+    );
+    assert!(broken.iter().any(|line| line.contains("the end of the input ends the process and all")), "{said}");
+    assert_eq!((broken.len(), left), (2, 0), "{said}");
+}
+
+#[test]
+fn a_driver_that_computes_when_the_answer_is_asked_for_is_found_out() {
+    let (said, _) = checked(&Program::new(), "lazy");
+    let broken: Vec<&str> = said.lines().filter(|line| line.starts_with("BROKEN")).collect();
+    assert!(broken.len() == 1 && broken[0].contains("the work is done in `run`"), "{said}");
+}
+
 #[test]
 fn a_driver_is_measured_and_its_answer_is_checked() {
     let p = Program::new().with_own_data();
@@ -140,11 +185,39 @@ fn what_cannot_be_is_refused_with_the_next_step() {
     refused(&["engines", "check", "duckdb"], &["bench engines install duckdb"]);
     let run = ["run", "--suite", "smoke", "--engines"];
     let with = |more: &[&'static str]| [&run[..], more].concat();
-    refused(&with(&["duckdb", "--attach", "duckdb=tcp://h:1"]), &["has no clusters"]);
-    refused(&with(&["spark", "--attach", "spark=tcp://h:1"]), &["begins with spark://"]);
-    refused(&with(&["stagedag", "--attach", "spark=spark://h:1"]), &["not part of this run"]);
+    let size = ["--attach-nodes", "3", "--attach-slots", "8"];
+    let attached = |engines: &'static str, address: &'static str, more: &[&'static str]| {
+        [&with(&[engines, "--attach", address])[..], &size, more].concat()
+    };
+    refused(&with(&["spark", "--attach", "spark=spark://h:1"]), &["--attach-nodes"]);
+    refused(&attached("duckdb", "duckdb=tcp://h:1", &[]), &["has no clusters"]);
+    refused(&attached("spark", "spark=tcp://h:1", &[]), &["begins with spark://"]);
+    refused(&attached("stagedag", "spark=spark://h:1", &[]), &["not part of this run"]);
+    refused(&attached("ray", "ray=ray://h:1", &["--configs", "tuned"]), &["keeps its own settings"]);
+    refused(&attached("sail", "sail=sc://h:1", &["--memory", "4GiB"]), &["keeps its own limits"]);
+    refused(&attached("sail", "sail=sc://h:1/;token=x", &[]), &["no token"]);
     refused(&with(&["spark", "--set", "spark.config=fast"]), &["default, tuned"]);
     refused(&with(&["sparkle"]), &["unknown engine `sparkle`", "spark"]);
+}
+
+#[test]
+fn a_cluster_that_runs_already_is_another_case_of_its_own_size() {
+    let p = Program::new();
+    let folder = engines(&p);
+    let cases = |address: &str| {
+        let attach = format!("spark={address}");
+        let line =
+            ["run", "--suite", "smoke", "--engines", "spark", "--families", "sql", "--dry-run", "--json", "--attach"];
+        let size = ["--attach-nodes", "3", "--attach-slots", "8", "--memory", "4GiB", "--engines-dir", &folder];
+        let ran = p.bench(&[&line[..], &[&attach], &size].concat());
+        ran.assert_code(0);
+        serde_json::from_str::<serde_json::Value>(&ran.stdout).unwrap()["cases"][0].clone()
+    };
+    let (one, other) = (cases("spark://one:7077"), cases("spark://other:7077"));
+    assert_eq!((&one["cluster"], &one["nodes"], &one["slots"]), (&"attached".into(), &3.into(), &8.into()));
+    let variant = one["variant"].as_str().unwrap();
+    assert!(variant.starts_with("memory=4GiB,attached=") && !variant.contains("one"), "{variant}");
+    assert_ne!(one["variant"], other["variant"], "times on two clusters are not repetitions");
 }
 
 /// The real products, from the network: `cargo test --release -p bench --test products -- --ignored`.

@@ -40,7 +40,7 @@ impl LiveEngine for Noop {
         Ok(Measured { wall_ns: 1, ..Measured::default() })
     }
     fn digest(&mut self, _check: &Check, _keep: Keep<'_>, _stop: &AtomicBool) -> Result<Digested, Failure> {
-        Ok(Digested { digest: Ok(Digest::default()), check_ns: 0 })
+        Ok(Digested { digest: Ok(Digest::default()), check_ns: 0, doubt: None })
     }
     fn discard(&mut self, _stop: &AtomicBool) -> Result<(), Failure> {
         Ok(())
@@ -86,6 +86,7 @@ fn plan(trials: u32) -> Plan {
         engines: vec![engine("a"), engine("b")],
         twins: Twins::None,
         protocol: Protocol::Warm(1),
+        refresh: false,
         trials,
         seed: 1,
         timeout: None,

@@ -42,6 +42,33 @@ pub(crate) fn die_with_parent(command: &mut Command, isolation: Isolation) {
     }
 }
 
+/// Arranges that a child, and all that it starts, runs on so many of the CPUs that this process may use: the last ones, because the first
+/// one usually serves devices. With fewer CPUs than that nothing is arranged.
+pub(crate) fn run_on(command: &mut Command, cpus: u32) -> io::Result<()> {
+    let size = std::mem::size_of::<libc::cpu_set_t>();
+    #[expect(unsafe_code, reason = "sets of CPUs have no safe interface")]
+    // SAFETY: all zeroes is the empty set, which outlives the calls; its size is passed along, and numbers stay below it.
+    let set = unsafe {
+        let mut own: libc::cpu_set_t = std::mem::zeroed();
+        if libc::sched_getaffinity(0, size, &raw mut own) != 0 {
+            return Err(io::Error::last_os_error());
+        }
+        let numbers = (0..size * 8).rev().filter(|cpu| libc::CPU_ISSET(*cpu, &own));
+        let mut set: libc::cpu_set_t = std::mem::zeroed();
+        numbers.take(usize::try_from(cpus).unwrap_or(usize::MAX)).for_each(|cpu| libc::CPU_SET(cpu, &mut set));
+        set
+    };
+    #[expect(unsafe_code, reason = "the CPUs of a child are arranged between fork and exec")]
+    // SAFETY: the closure makes one system call that is safe after fork, on a set that it owns.
+    unsafe {
+        command.pre_exec(move || match libc::sched_setaffinity(0, size, &raw const set) {
+            0 => Ok(()),
+            _ => Err(io::Error::last_os_error()),
+        });
+    }
+    Ok(())
+}
+
 /// Kills every process below `root`, `root` not included, until none is left that lives, or until patience is over. What
 /// starts meanwhile is killed as well.
 pub(crate) fn kill_below(root: u32, patience: Duration) {

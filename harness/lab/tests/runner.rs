@@ -89,6 +89,41 @@ fn warm_sessions_stay_and_warm_up_once_per_workload() {
 }
 
 #[test]
+fn a_warm_engine_is_refreshed_right_before_each_timed_run_that_another_engine_came_before() {
+    let fake = Fake::default();
+    let turns = Plan { refresh: true, ..plan(vec![workload("q")], &["a", "b"], 3) };
+    let (observations, _) = check(&turns, &fake);
+    assert_eq!(outcomes(&observations), ["completed"; 6]);
+    let log = fake.log();
+    let runs: Vec<&str> =
+        log.iter().filter(|l| l.starts_with("run") || l.starts_with("discard")).map(|l| &**l).collect();
+    // The second round mirrors the first: who is last in it is first in the next, and comes from no other's work.
+    let (first, second) = if runs[0] == "run a q" { ("a", "b") } else { ("b", "a") };
+    let refreshed = |e: &str| [format!("run {e} q"), format!("discard {e}"), format!("run {e} q")].to_vec();
+    let expected = [refreshed(first), refreshed(second), vec![format!("run {second} q")], refreshed(first)].concat();
+    assert_eq!(runs[..expected.len()], expected);
+    let alone = Fake::default();
+    check(&Plan { refresh: true, ..plan(vec![workload("q")], &["a"], 3) }, &alone);
+    assert_eq!(alone.count("run a q"), 4, "nobody came before it");
+}
+
+#[test]
+fn what_was_warm_before_a_failure_is_warmed_again() {
+    let fail = || Act::Fail(Failure::Failed("a worker is gone".into()));
+    let fake = Fake::default().script("a", "q", [right(1), fail(), right(1)]);
+    let (observations, _) = check(&plan(vec![workload("q")], &["a"], 2), &fake);
+    assert_eq!(outcomes(&observations), ["failed", "completed"]);
+    assert_eq!(fake.count("run a q"), 4, "a warm-up, the failure, a warm-up and the trial");
+}
+
+#[test]
+fn memory_of_the_engines_that_wait_is_recorded_with_each_trial() {
+    let (observations, _) = check(&plan(vec![workload("q")], &["a", "b", "c"], 1), &Fake::default());
+    let others: Vec<Option<u64>> = observations.iter().map(|o| o.others_rss_bytes).collect();
+    assert_eq!(others, [None, Some(fake::HELD), Some(2 * fake::HELD)], "those that are started");
+}
+
+#[test]
 fn the_answer_of_a_warm_up_is_dropped_before_the_timed_run() {
     let fake = Fake::default();
     check(&Plan { protocol: Protocol::Warm(2), ..plan(vec![workload("q")], &["a"], 2) }, &fake);

@@ -38,6 +38,8 @@ pub enum ClusterSpec {
     Attached {
         /// Its address, as the product writes it: `spark://host:7077`.
         address: String,
+        /// How many machines it has, as whoever connects to it says.
+        nodes: u32,
     },
 }
 
@@ -124,12 +126,12 @@ impl ClusterSpec {
         }
     }
 
-    /// How many nodes it has; of somebody else's cluster nothing is known, and it counts as one.
+    /// How many nodes it has.
     #[must_use]
     pub fn nodes(&self) -> u32 {
         match self {
-            Self::Local | Self::Attached { .. } => 1,
-            Self::Processes { nodes } | Self::Emulated { nodes, .. } => *nodes,
+            Self::Local => 1,
+            Self::Processes { nodes } | Self::Emulated { nodes, .. } | Self::Attached { nodes, .. } => *nodes,
             Self::Hosts { hosts, .. } => u32::try_from(hosts.len()).unwrap_or(u32::MAX),
         }
     }

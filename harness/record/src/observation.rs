@@ -75,6 +75,9 @@ pub struct Observation {
     /// Largest resident memory of the engine's processes meanwhile.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rss_bytes_peak: Option<u64>,
+    /// Memory that the other engines of the run held meanwhile, waiting for their turn; absent if none was started.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub others_rss_bytes: Option<u64>,
     /// Bytes the engine's processes fetched from storage.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub read_bytes: Option<u64>,
@@ -217,6 +220,7 @@ impl Observation {
             wall_ns: None,
             cpu_ns: None,
             rss_bytes_peak: None,
+            others_rss_bytes: None,
             read_bytes: None,
             write_bytes: None,
             pressure: None,

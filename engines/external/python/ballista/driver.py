@@ -63,7 +63,7 @@ class Ballista(Engine):
 
     def run(self, workload: Workload) -> int:
         if self.setup.memory_bytes is not None and self.setup.attach is None:
-            self.note("the package has no setting for an executor's memory: only the system holds it to the limit")
+            self.note("the package has no setting for an executor's memory: the limit binds it in name only, and its peak is in the record")
         frame = self.plan(workload)
         self.answer = frame.collect()
         self.schema = frame.schema

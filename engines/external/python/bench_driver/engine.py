@@ -18,15 +18,17 @@ class Setup:
     """What an engine is started with: the same limits for every engine of a comparison."""
 
     slots: int
-    """How many tasks may run at a time."""
+    """How many tasks may run at a time; on each machine of a cluster that is attached to."""
     memory_bytes: int | None
-    """Memory that the engine may hold before it must spill; unlimited if None."""
+    """Memory that the engine may hold before it must spill; unlimited if None. On each machine likewise."""
     scratch: Path
     """An empty folder of its own on local disk, removed by the harness."""
     tuning: dict[str, Any]
     """Its switches; `config` is `default` or `tuned`."""
     attach: str | None = None
     """The address of a running cluster, as the user gave it; None: start everything here."""
+    nodes: int = 1
+    """How many machines that cluster has, as the user says."""
 
     @property
     def config(self) -> str:
@@ -40,9 +42,11 @@ class Setup:
             {"slots": int, "scratch": str, "tuning": dict, "spans": bool},
             {"memory_bytes": int, "cluster": (str, dict)},
         )
-        cluster = given.get("cluster", {"attached": {"address": None}})
+        cluster = given.get("cluster", {"attached": {}})
         if not isinstance(cluster, dict) or set(cluster) != {"attached"}:
             raise Unsupported("this engine has no node processes of this repository; attach it to a cluster of its own")
+        known = {"address": str, "nodes": int} if "cluster" in given else {}
+        attached = fields(cluster["attached"], "attached", known)
         if given["slots"] < 1 or not Path(given["scratch"]).is_absolute():
             raise ProtocolError("start needs at least one slot and an absolute scratch folder")
         return Setup(
@@ -50,7 +54,8 @@ class Setup:
             memory_bytes=given.get("memory_bytes"),
             scratch=Path(given["scratch"]),
             tuning=given["tuning"],
-            attach=cluster["attached"]["address"],
+            attach=attached.get("address"),
+            nodes=attached.get("nodes", 1),
         )
 
 
@@ -122,7 +127,7 @@ class Engine:
         """The settings of the configuration that was asked for."""
         memory = self.setup.memory_bytes
         places = {
-            "slots": self.setup.slots,
+            "slots": self.setup.slots * self.setup.nodes,
             "memory_bytes": memory,
             "memory_mib": None if memory is None else memory >> 20,
             "scratch": str(self.setup.scratch),

@@ -6,6 +6,7 @@ reads, so that a cancel is heard while a run goes on and the end of the input en
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import queue
@@ -32,6 +33,8 @@ ORPHAN_PATIENCE_S = 2.0
 """How long a run may go on after the harness is gone."""
 MESSAGE_CHARS = 4000
 """How much of an error's text is told; all of it goes to standard error."""
+NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EROFS)
+"""Errors of the system that are about the place of an answer; any other one is the product's own."""
 
 
 def serve(engine: Engine) -> None:
@@ -156,7 +159,6 @@ class _Server:
         self.started = False
         self.held = False
         self.answers = 0
-        self.answer_file: Path | None = None
         self.lock = threading.Lock()
         self.running: int | None = None
         self.cancelled = 0
@@ -293,12 +295,13 @@ class _Server:
             self.engine.write_result(draft)
             os.replace(draft, path)
         except OSError as error:
+            if error.errno not in NO_ROOM:
+                raise
             raise ResultError(f"cannot keep the answer as {path}: {error}") from error
         finally:
             # Half an answer helps nobody.
             draft.unlink(missing_ok=True)
         self.drop()
-        self.answer_file = None if kept else path
         return {"digested": {"result": str(path), "check_ns": time.monotonic_ns() - begun}}
 
     def discard(self, number: int, body: Any) -> Any:
@@ -322,10 +325,7 @@ class _Server:
         return "stopped"
 
     def drop(self) -> None:
-        """Forgets the answer that is held, and the file of the one before."""
-        if self.answer_file is not None:
-            self.answer_file.unlink(missing_ok=True)
-            self.answer_file = None
+        """Forgets the answer that is held. The file of one that was digested is the harness's, which reads and removes it."""
         if self.held:
             self.held = False
             self.engine.discard()

@@ -28,7 +28,7 @@ class DaskDataFusion(Engine):
         self.loaded: dict[str, Dataset] = {}
         self.answer: list[pa.Table] | None = None
         settings = self.settings()
-        self.partitions = setup.slots * int(settings["partitions_per_slot"])
+        self.partitions = setup.slots * setup.nodes * int(settings["partitions_per_slot"])
         # What operators may hold in one task: the rest of a worker's memory is for pieces.
         self.task_bytes = None if setup.memory_bytes is None else int(setup.memory_bytes * 0.7) // setup.slots
         self.cluster = Cluster(self, [PYTHON / "bench_driver", PYTHON / "datafusion_kernel"])

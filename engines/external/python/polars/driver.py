@@ -25,9 +25,10 @@ class Polars(Engine):
         return pl.__version__
 
     def start(self, setup: Setup) -> None:
-        self.engine = self.settings()["engine"]
+        settings = self.settings()
+        self.engine = settings["engine"]
+        self.parallel = settings.get("parallel", "auto")
         self.tables: dict[str, pl.LazyFrame] = {}
-        self.query: pl.lazyframe.in_process.InProcessQuery | None = None
         self.answer: pl.DataFrame | None = None
 
     def load(self, datasets) -> None:
@@ -35,13 +36,11 @@ class Polars(Engine):
         for table in [table for dataset in datasets for table in dataset.tables]:
             if table.format != "parquet":
                 raise Unsupported(f"this driver reads Parquet tables only, and `{table.name}` is {table.format}")
-            self.tables[table.name] = pl.scan_parquet(list(table.files))
+            self.tables[table.name] = pl.scan_parquet(list(table.files), parallel=self.parallel)
 
     def run(self, workload: Workload) -> int:
-        frame = self.frame(workload)
-        # In the background only so that it can be cancelled; this thread sleeps until it is done.
-        self.query = frame.collect(engine=self.engine, background=True)
-        self.answer = self.query.fetch_blocking()
+        # In the foreground: a query in the background could be cancelled, but forgets which engine it was to run on.
+        self.answer = self.frame(workload).collect(engine=self.engine)
         return self.answer.height
 
     def frame(self, workload: Workload) -> pl.LazyFrame:
@@ -50,15 +49,11 @@ class Polars(Engine):
             return apply(self.tables, steps)
         return pl.SQLContext(self.tables).execute(self.sql(workload), eager=False)
 
-    def interrupt(self) -> None:
-        if self.query is not None:
-            self.query.cancel()
-
     def write_result(self, path: Path) -> None:
         self.answer.write_parquet(path)
 
     def discard(self) -> None:
-        self.query = self.answer = None
+        self.answer = None
 
     def explain(self, workload: Workload, analyze: bool) -> str:
         frame = self.frame(workload)

@@ -31,7 +31,7 @@ class RayDataFusion(Engine):
         self.remote = ray.remote(num_cpus=1)(pieces_of)
         # Workers are started and have loaded the kernel before anything is timed.
         ray.get([self.remote.options(num_returns=1).remote(None) for _ in range(setup.slots)])
-        self.partitions = setup.slots * int(settings["partitions_per_slot"])
+        self.partitions = setup.slots * setup.nodes * int(settings["partitions_per_slot"])
         self.task_memory = None if setup.memory_bytes is None else int(setup.memory_bytes * 0.7) // setup.slots
 
     def load(self, datasets: list[Dataset]) -> None:

@@ -17,6 +17,9 @@ SOCKET_BYTES = 107
 """The longest path of a Unix socket."""
 SOCKET_SUFFIX = len("/session_2026-01-01_00-00-00_000000_4194304/sockets/plasma_store")
 
+SOCKETS = "BENCH_SOCKETS"
+"""Names a folder of the harness whose path is short."""
+
 MARKER = "BENCH_RAY_CLUSTER"
 """The variable that all processes of a cluster of ours have."""
 ENVIRONMENT = "env."
@@ -35,6 +38,17 @@ OWN = {
     # A token would be written into the home folder and stay there; whoever is on this machine may use the cluster meanwhile.
     "RAY_AUTH_MODE": "disabled",
 }
+
+NO_HTTP = """\
+import importlib.util
+import sys
+
+if importlib.util.find_spec("aiohttp") is None:
+    sys.modules["fsspec.implementations.http"] = None
+"""
+"""Ray Data asks in several threads at once whether fsspec's HTTP files can be imported, and expects that they can or that they are not
+there. Without aiohttp they are there and fail half-way, so that one thread sees what another one has begun: an ImportError now and
+then. From here on they are not there."""
 
 FOLDERS = "bench-ray-"
 """How the names of folders outside the scratch folder begin; the number of the process that made it follows."""
@@ -75,7 +89,7 @@ class Cluster:
         )
 
     def attach(self, address: str, modules: list[Path]) -> None:
-        """`ray://HOST:PORT` is a client of another machine, `HOST:PORT` the GCS of a cluster that this machine is part of."""
+        """`ray://HOST:PORT` is a client of a cluster elsewhere."""
         import ray
 
         # Its workers may be on machines that do not have these files.
@@ -102,6 +116,9 @@ def only_modules(folder: Path, modules: list[Path]) -> None:
     drivers = Path(__file__).resolve().parent.parent
     sys.path[:] = [entry for entry in sys.path if not entry or Path(entry).resolve() != drivers] + [str(folder)]
     os.environ["PYTHONPATH"] = str(folder)
+    # Read by every Python that starts with this path.
+    (folder / "sitecustomize.py").write_text(NO_HTTP)
+    exec(NO_HTTP, {})
 
 
 def watched(folder: Path | None) -> subprocess.Popen:
@@ -126,6 +143,12 @@ def folder_for_sockets(scratch: Path) -> tuple[Path, bool]:
     if len(os.fsencode(folder)) + SOCKET_SUFFIX <= SOCKET_BYTES:
         folder.mkdir(exist_ok=True)
         return folder, False
+    given = os.environ.get(SOCKETS)
+    if given:
+        # The harness removes it, however this process and its watchdog end.
+        folder = Path(given) / "ray"
+        folder.mkdir(exist_ok=True)
+        return folder, True
     remove_leftovers()
     # TMPDIR lies in the scratch folder too.
     return Path(tempfile.mkdtemp(prefix=f"{FOLDERS}{os.getpid()}-", dir="/tmp")), True

@@ -7,7 +7,7 @@ import subprocess
 from pathlib import Path
 
 import pyspark
-from bench_driver import Dataset, Engine, Setup, Workload, serve
+from bench_driver import Dataset, DriverError, Engine, Setup, Workload, serve
 from pyspark.errors import AnalysisException, ParseException
 from pyspark.sql import DataFrame, SparkSession
 from pyspark_frame import Tables, data_frame
@@ -110,13 +110,32 @@ def own_settings(setup: Setup) -> dict[str, str]:
         "spark.sql.session.timeZone": "UTC",
         "spark.local.dir": str(setup.scratch),
         "spark.sql.warehouse.dir": str(setup.scratch / "warehouse"),
-        "spark.driver.defaultJavaOptions": f"-Djava.io.tmpdir={setup.scratch} -XX:-UsePerfData",
+        "spark.driver.defaultJavaOptions": java_options(setup),
     }
+    if setup.attach is not None:
+        settings |= executor_settings(setup)
     if is_on_this_machine(setup.attach):
         settings |= {"spark.driver.host": LOOPBACK, "spark.driver.bindAddress": LOOPBACK}
     if setup.memory_bytes is None:
         settings["spark.driver.memory"] = f"{int(machine_memory_mib() * SHARE_OF_MACHINE)}m"
     return settings
+
+
+def java_options(setup: Setup) -> str:
+    """A JVM sizes its own threads (garbage collection, compiling, Netty) by the machine unless it is told otherwise."""
+    options = f"-Djava.io.tmpdir={setup.scratch} -XX:-UsePerfData"
+    return options if setup.attach else f"{options} -XX:ActiveProcessorCount={setup.slots}"
+
+
+def executor_settings(setup: Setup) -> dict[str, str]:
+    """What the executors of a cluster get: by themselves 1 GiB each, whatever their machines have."""
+    if setup.memory_bytes is None:
+        raise DriverError("an attached Spark needs --memory, what an executor may use on each machine: by itself it gets 1 GiB")
+    return {
+        "spark.executor.cores": str(setup.slots),
+        "spark.executor.memory": f"{setup.memory_bytes >> 20}m",
+        "spark.cores.max": str(setup.slots * setup.nodes),
+    }
 
 
 def is_on_this_machine(attach: str | None) -> bool:

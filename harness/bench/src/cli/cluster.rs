@@ -77,6 +77,12 @@ impl FromStr for ClusterKind {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Nodes(NonZeroU32);
 
+impl Nodes {
+    pub(crate) const fn get(self) -> u32 {
+        self.0.get()
+    }
+}
+
 impl FromStr for Nodes {
     type Err = ValueError;
     fn from_str(text: &str) -> Result<Self, ValueError> {

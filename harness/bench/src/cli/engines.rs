@@ -1,7 +1,8 @@
 //! `bench engines`, and how runs choose products.
 
+use super::cluster::Nodes;
 use super::place::{DataDir, Output};
-use super::value::ValueError;
+use super::value::{Slots, ValueError};
 use clap::{Args, Subcommand};
 use std::path::PathBuf;
 use std::str::FromStr;
@@ -28,9 +29,16 @@ pub(crate) struct Products {
     #[arg(long, value_name = "C,D", value_delimiter = ',')]
     pub(crate) configs: Vec<Config>,
     /// Connects a product to its own running cluster instead of starting one here, such as spark=spark://host:7077; may be
-    /// repeated. That is how work of production size is measured.
-    #[arg(long, value_name = "NAME=ADDRESS")]
+    /// repeated. That is how work of production size is measured. How large the cluster is has to be said, and goes into the
+    /// record.
+    #[arg(long, value_name = "NAME=ADDRESS", requires_all = ["attach_nodes", "attach_slots"])]
     pub(crate) attach: Vec<Attach>,
+    /// Says how many machines the attached cluster has, 1 to 200.
+    #[arg(long, value_name = "N", requires = "attach")]
+    pub(crate) attach_nodes: Option<Nodes>,
+    /// Says how many tasks run at a time on each machine of the attached cluster.
+    #[arg(long, value_name = "N", requires = "attach")]
+    pub(crate) attach_slots: Option<Slots>,
     #[command(flatten)]
     pub(crate) folder: EnginesDir,
 }
@@ -68,8 +76,19 @@ impl FromStr for Attach {
     fn from_str(text: &str) -> Result<Self, ValueError> {
         let parts = text.split_once('=').filter(|(engine, address)| !engine.is_empty() && !address.is_empty());
         let (engine, address) = parts.ok_or(ValueError::Attach)?;
+        if holds_secret(address) {
+            return Err(ValueError::Secret);
+        }
         Ok(Self { engine: engine.to_owned(), address: address.to_owned() })
     }
+}
+
+/// Whether an address says who connects, or has parameters, of which any may be a secret: `sc://host:1/;token=...`. That the connection
+/// is to be encrypted is none.
+fn holds_secret(address: &str) -> bool {
+    let mut parts = address.split(';');
+    let place = parts.next().unwrap_or_default();
+    place.contains('@') || place.contains('?') || parts.any(|part| !part.is_empty() && !part.starts_with("use_ssl="))
 }
 
 /// Installs, lists, checks and removes the products that styles are compared with.
@@ -127,4 +146,26 @@ pub(crate) enum EnginesWhat {
         #[command(flatten)]
         output: Output,
     },
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_with_a_secret_is_refused_before_it_is_recorded() {
+        let parsed = |text: &str| text.parse::<Attach>().map(|a| a.address).map_err(|e| e.to_string());
+        for plain in ["sc://host:15002", "sc://host:15002/;use_ssl=true", "local-cluster[2,1,1024]"] {
+            assert_eq!(parsed(&format!("sail={plain}")), Ok(plain.to_owned()));
+        }
+        for secret in [
+            "sc://h:1/;token=s3cret",
+            "sc://h:1/;use_ssl=true;x-key=s3cret",
+            "ray://me:s3cret@h:1",
+            "tcp://h:1?k=s3cret",
+        ] {
+            let said = parsed(&format!("sail={secret}")).unwrap_err();
+            assert!(said.contains("no token") && !said.contains("s3cret"), "{said}");
+        }
+    }
 }

@@ -68,7 +68,8 @@ pub(crate) struct RunArgs {
     #[arg(long, value_name = "DIR", conflicts_with_all = [
         "suite", "engines", "families", "workloads", "workload_dir", "slots", "memory", "set", "trials", "protocol",
         "timeout", "seed", "out", "spans", "keep_results", "cluster", "nodes", "scaling", "node_limits", "faults", "ablate",
-        "dry_run", "against", "budget", "allow", "allow_missing", "configs", "attach",
+        "dry_run", "against", "budget", "allow", "allow_missing", "configs", "attach", "attach_nodes",
+        "attach_slots",
     ])]
     pub(crate) resume: Option<PathBuf>,
     /// Prints the cases, how many trials they get and the estimated time and space, then stops: nothing is made or run.

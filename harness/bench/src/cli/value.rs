@@ -46,6 +46,11 @@ pub(crate) enum ValueError {
     /// Not a product with an address.
     #[error("give NAME=ADDRESS, such as spark=spark://host:7077; `bench engines list` shows the products")]
     Attach,
+    /// An address with a secret in it.
+    #[error(
+        "an address goes into the record, so it may hold no token, password or other parameter; connect through a tunnel that adds them"
+    )]
+    Secret,
     /// Not a setting.
     #[error("give ENGINE.KEY=VALUE, such as stagedag.speculation=off; `bench list engines` shows every key")]
     Setting,

@@ -105,7 +105,8 @@ fn products_are_not_run_on_clusters_of_this_program() {
     let local = run_args("bench run --suite smoke --engines stagedag,spark --cluster local");
     assert_eq!(engine_specs(&local, &local.clusters.specs().unwrap(), &products).unwrap().len(), 2);
     let beside = run_args(
-        "bench run --suite smoke --engines stagedag,spark --cluster processes --nodes 2 --attach spark=spark://h:7077",
+        "bench run --suite smoke --engines stagedag,spark --cluster processes --nodes 2 --attach spark=spark://h:7077 \
+         --attach-nodes 2 --attach-slots 4",
     );
     let specs = engine_specs(&beside, &beside.clusters.specs().unwrap(), &products).unwrap();
     assert_eq!(specs.iter().map(|s| s.cluster.name()).collect::<Vec<_>>(), ["processes", "attached"]);

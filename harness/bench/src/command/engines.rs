@@ -43,7 +43,8 @@ pub(super) fn engines(args: &EnginesArgs) -> Result<u8> {
                     let around = bench_external::Surroundings { scratch: scratch.path(), slots: 2, attached: false };
                     let command = products.store.command(products.catalog.get(name)?, around);
                     let command = command.map_err(|why| anyhow::anyhow!("{name}: {why}"))?;
-                    foreign(keeper()?.into_iter().chain(command.argv).collect(), command.environment)
+                    // Without a keeper, which would end what the driver itself has to end.
+                    foreign(command.argv, command.environment)
                 }
             };
             let findings = check(&engine, scratch.path(), &interrupt::flag())?;
@@ -62,7 +63,7 @@ pub(super) fn engines(args: &EnginesArgs) -> Result<u8> {
 }
 
 fn foreign(argv: Vec<OsString>, environment: Vec<(OsString, OsString)>) -> HostedEngine {
-    HostedEngine { argv, environment, origin: Origin::Foreign }
+    HostedEngine { name: None, argv, environment, origin: Origin::Foreign, cpus: None }
 }
 
 /// The products asked for; `all` are those that can be installed.

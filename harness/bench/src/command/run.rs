@@ -116,6 +116,8 @@ fn resume(folder: &Path, json: bool) -> Result<u8> {
     let Some(ready) = prepare(&args)?.ready(&args, &stop)? else { return Ok(exit::INTERRUPTED) };
     context::refuse_other_work(&context.datasets, &context.workloads, &ready.identity)?;
     context::refuse_other_machines(&context.cluster.machines, &ready.machines.nodes)?;
+    let Some(engines) = context::engines(&ready.plans, &ready.provider, &stop)? else { return Ok(exit::INTERRUPTED) };
+    context::refuse_other_engines(&context.engines, &engines)?;
     context.resumed_at.push(Timestamp::now());
     resumed.journal.write_context(&context)?;
     let recorded = Recorded { journal: resumed.journal, context, observations: resumed.observations };

@@ -8,13 +8,14 @@ use crate::cli::value::Setting;
 use crate::engines;
 use crate::products::{ALL, Products};
 use anyhow::{Context, Result, bail};
-use bench_external::{CONFIG, Product, State};
+use bench_external::{AttachOption, CONFIG, Product, State};
 use bench_lab::hosted::ScratchRoot;
 use bench_lab::live::EngineSpec;
 use bench_model::{Bytes, Capabilities, ClusterSpec, Family, NodeLimits, Tuning};
 use bench_record::{Case, EngineContext};
 use bench_suite::DataStore;
 use std::collections::BTreeMap;
+use twox_hash::XxHash3_64;
 
 /// The engines asked for, or all of them, each with its resolved switches.
 ///
@@ -80,33 +81,68 @@ fn capabilities(name: &str, products: &Products) -> Result<Capabilities> {
 /// A product in each of its configurations that are asked for, here or on its own cluster. It accounts for no spans.
 fn product_specs(product: &Product, args: &RunArgs) -> Result<Vec<EngineSpec>> {
     let name = product.name.as_str();
-    let mut attached = args.products.attach.iter().filter(|a| a.engine == name);
-    let cluster = match (attached.next(), attached.next()) {
-        (None, _) => match args.clusters.cluster.as_ref().filter(|kind| **kind != ClusterKind::Local) {
-            Some(_) => bail!(
-                "--cluster is for the engine styles: `{name}` runs as one process group on this machine, or on a cluster of \
-                 its own that runs already; give --attach {name}=ADDRESS, or measure it in a run without --cluster"
-            ),
-            None => ClusterSpec::Local,
-        },
-        (Some(_), Some(_)) => bail!("--attach {name}=...: one cluster per run"),
-        (Some(a), None) if product.can_attach(&a.address) => ClusterSpec::Attached { address: a.address.clone() },
-        (Some(_), None) if product.attach.is_empty() => bail!("--attach: `{name}` has no clusters"),
-        (Some(_), None) => bail!("--attach: an address of `{name}` begins with {}", product.attach.join(" or ")),
-    };
+    let cluster = product_cluster(product, args)?;
     let can = Products::capabilities(product);
     let is_set = args.resources.settings_for(name).any(|(key, _)| key == CONFIG[0].name);
     if is_set || args.products.configs.is_empty() {
-        return Ok(vec![EngineSpec { cluster, ..resolved(name, &can, &args.resources, false)? }]);
+        let spec = resolved(name, &can, &args.resources, false)?;
+        return Ok(vec![on_product_cluster(spec, cluster, args)]);
     }
     let in_config = |config: &Config| {
         let chosen =
             Setting { engine: name.to_owned(), key: CONFIG[0].name.to_owned(), value: config.name().to_owned() };
         let mut resources = args.resources.clone();
         resources.set.push(chosen);
-        Ok(EngineSpec { cluster: cluster.clone(), ..resolved(name, &can, &resources, false)? })
+        Ok(on_product_cluster(resolved(name, &can, &resources, false)?, cluster.clone(), args))
     };
     args.products.configs.iter().map(in_config).collect()
+}
+
+/// Where a product runs.
+///
+/// # Errors
+/// An address that is not one of its clusters', or options that would reach nobody there: a time must not be filed under settings
+/// that it was not measured with.
+fn product_cluster(product: &Product, args: &RunArgs) -> Result<ClusterSpec> {
+    let name = product.name.as_str();
+    let mut attached = args.products.attach.iter().filter(|a| a.engine == name);
+    let address = match (attached.next(), attached.next()) {
+        (None, _) => match args.clusters.cluster.as_ref().filter(|kind| **kind != ClusterKind::Local) {
+            Some(_) => bail!(
+                "--cluster is for the engine styles: `{name}` runs as one process group on this machine, or on a cluster of \
+                 its own that runs already; give --attach {name}=ADDRESS, or measure it in a run without --cluster"
+            ),
+            None => return Ok(ClusterSpec::Local),
+        },
+        (Some(_), Some(_)) => bail!("--attach {name}=...: one cluster per run"),
+        (Some(a), None) if product.can_attach(&a.address) => a.address.clone(),
+        (Some(_), None) if product.attach.is_empty() => bail!("--attach: `{name}` has no clusters"),
+        (Some(_), None) => bail!("--attach: an address of `{name}` begins with {}", product.attach.join(" or ")),
+    };
+    let is_set = args.resources.settings_for(name).next().is_some() || !args.products.configs.is_empty();
+    if is_set && !product.attach_takes.contains(&AttachOption::Config) {
+        bail!("--attach {name}: a running cluster keeps its own settings; leave out --configs and --set {name}.config");
+    }
+    if args.resources.memory.is_some() && !product.attach_takes.contains(&AttachOption::Memory) {
+        bail!(
+            "--attach {name}: a running cluster keeps its own limits; leave out --memory, or measure `{name}` in another run"
+        );
+    }
+    let nodes = args.products.attach_nodes.context("--attach needs --attach-nodes")?.get();
+    Ok(ClusterSpec::Attached { address, nodes })
+}
+
+/// A product where it runs. A cluster that runs already has the slots that it is said to have, and its times are not repetitions of
+/// another one's: its address is part of the variant, as a fingerprint.
+fn on_product_cluster(spec: EngineSpec, cluster: ClusterSpec, args: &RunArgs) -> EngineSpec {
+    let ClusterSpec::Attached { address, .. } = &cluster else { return EngineSpec { cluster, ..spec } };
+    let fingerprint = format!("attached={:08x}", XxHash3_64::oneshot(address.as_bytes()) >> 32);
+    let variant = match spec.variant.as_str() {
+        Case::DEFAULT_VARIANT => fingerprint,
+        other => format!("{other},{fingerprint}"),
+    };
+    let slots = args.products.attach_slots.map_or(spec.slots, |slots| slots.get());
+    EngineSpec { slots, variant, cluster, ..spec }
 }
 
 fn resolved(name: &str, can: &Capabilities, resources: &Resources, spans: bool) -> Result<EngineSpec> {
@@ -213,10 +249,18 @@ pub(super) fn scratch_beside(store: &DataStore) -> Result<ScratchRoot> {
 }
 
 /// An engine as the run's context describes it.
-pub(super) fn context_of(spec: &EngineSpec, version: String) -> EngineContext {
+pub(super) fn context_of(spec: &EngineSpec, version: String, products: &Products) -> EngineContext {
     let mut settings = BTreeMap::new();
-    if let ClusterSpec::Attached { address } = &spec.cluster {
+    let mut version = version;
+    if let ClusterSpec::Attached { address, nodes } = &spec.cluster {
         settings.insert("attach".to_owned(), address.clone());
+        settings.insert("attach_nodes".to_owned(), nodes.to_string());
+        // The cluster's own nobody tells.
+        version += " (of the client)";
+    }
+    if let Some(product) = products.catalog.find(&spec.name) {
+        let config = spec.tuning.word(CONFIG[0].name);
+        settings.extend(product.identity(config));
     }
     EngineContext {
         name: spec.name.clone(),

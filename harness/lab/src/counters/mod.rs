@@ -6,6 +6,7 @@
 
 mod foreign;
 mod interference;
+mod memory;
 mod network;
 mod pressure;
 mod system;
@@ -14,11 +15,12 @@ mod usage;
 
 pub use interference::Interference;
 pub use tree::process_tree;
-pub use usage::Usage;
+pub use usage::{Usage, tree_cpu_ns};
 
 use crate::machine::Cgroup;
 use bench_record::Pressure;
 use foreign::Processes;
+use memory::PeakWatch;
 use network::Interfaces;
 use system::SystemReading;
 use usage::{TreeReading, cpu_ns, increase, reset_peaks};
@@ -29,6 +31,7 @@ pub struct Window {
     root: u32,
     cgroup: Cgroup,
     tree: TreeReading,
+    peak: Option<PeakWatch>,
     processes: Processes,
     own_cpu_ns: Option<u64>,
     interfaces: Option<Interfaces>,
@@ -40,6 +43,16 @@ impl Window {
     /// Starts measuring the tree below `root`; its peak memory starts over.
     #[must_use]
     pub fn open(root: u32, cgroup: &Cgroup) -> Self {
+        Self::begin(root, cgroup, None)
+    }
+
+    /// The same of an engine that consists of several processes, or may: their memory is looked at all along.
+    #[must_use]
+    pub fn open_for_many(root: u32, cgroup: &Cgroup) -> Self {
+        Self::begin(root, cgroup, PeakWatch::start(root))
+    }
+
+    fn begin(root: u32, cgroup: &Cgroup, peak: Option<PeakWatch>) -> Self {
         let pids = process_tree(root);
         reset_peaks(&pids);
         let tree = TreeReading::take(&pids);
@@ -48,7 +61,7 @@ impl Window {
         let (interfaces, pressure) = (Interfaces::take(&pids), pressure::take(cgroup));
         // Last, so that the harness's own reading of files is not taken for foreign work.
         let system = SystemReading::take(cgroup);
-        Self { root, cgroup: cgroup.clone(), tree, processes, own_cpu_ns, interfaces, pressure, system }
+        Self { root, cgroup: cgroup.clone(), tree, peak, processes, own_cpu_ns, interfaces, pressure, system }
     }
 
     /// What was used since, and by whom else. Of a tree that died meanwhile nothing is known.
@@ -60,7 +73,12 @@ impl Window {
         let mut ours = process_tree(self.root);
         let interfaces = self.interfaces.zip(Interfaces::take(&ours));
         let network = interfaces.and_then(|(before, after)| before.until(&after));
-        let usage = Usage { pressure, network, ..self.tree.until(TreeReading::take(&ours)) };
+        let after = TreeReading::take(&ours);
+        let mut usage = Usage { pressure, network, ..self.tree.until(after) };
+        if let Some(watch) = self.peak {
+            // Seen together, or by the kernel of the largest of them alone: whichever is more.
+            usage.rss_bytes_peak = watch.peak().max(after.rss_bytes_peak_of_one);
+        }
         let own = if self.root == me { Some(0) } else { increase(self.own_cpu_ns, cpu_ns(me)) };
         ours.push(me);
         let busy = increase(before.busy_ns, system.busy_ns);

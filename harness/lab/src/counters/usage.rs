@@ -1,5 +1,6 @@
 //! What a process tree has used so far, as the operating system counts it.
 
+use super::tree::process_tree;
 use bench_record::{NetworkBytes, Pressure};
 use serde::{Deserialize, Serialize};
 use std::fs;
@@ -10,7 +11,8 @@ use std::fs;
 pub struct Usage {
     /// CPU time of all threads, user and kernel.
     pub cpu_ns: Option<u64>,
-    /// Largest resident memory since the trial began; summed over processes, hence an upper bound for several.
+    /// Largest resident memory since the trial began. Of one process as the kernel keeps it; of several, those that ended meanwhile
+    /// included, the most that was seen at once, shared pages counted once: no more than it was, and short peaks may be missed.
     pub rss_bytes_peak: Option<u64>,
     /// Bytes fetched from storage: zero when the page cache had them.
     pub read_bytes: Option<u64>,
@@ -26,7 +28,10 @@ pub struct Usage {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct TreeReading {
     cpu_ns: Option<u64>,
+    /// Summed over processes: an upper bound for several.
     rss_bytes_peak: Option<u64>,
+    /// Of the process with the largest peak.
+    pub(super) rss_bytes_peak_of_one: Option<u64>,
     read_bytes: Option<u64>,
     write_bytes: Option<u64>,
 }
@@ -39,6 +44,7 @@ impl TreeReading {
         let mut total = Self::of(*root);
         for pid in others {
             let one = Self::of(*pid);
+            total.rss_bytes_peak_of_one = total.rss_bytes_peak_of_one.max(one.rss_bytes_peak_of_one);
             let pairs = [
                 (&mut total.cpu_ns, one.cpu_ns),
                 (&mut total.rss_bytes_peak, one.rss_bytes_peak),
@@ -54,9 +60,11 @@ impl TreeReading {
 
     fn of(pid: u32) -> Self {
         let io = fs::read_to_string(format!("/proc/{pid}/io")).unwrap_or_default();
+        let peak = status_bytes(pid, "VmHWM:");
         Self {
             cpu_ns: cpu_ns(pid).map(|own| own.saturating_add(reaped_cpu_ns(pid).unwrap_or(0))),
-            rss_bytes_peak: status_bytes(pid, "VmHWM:"),
+            rss_bytes_peak: peak,
+            rss_bytes_peak_of_one: peak,
             read_bytes: field(&io, "read_bytes:"),
             write_bytes: field(&io, "write_bytes:"),
         }
@@ -73,6 +81,12 @@ impl TreeReading {
             network: None,
         }
     }
+}
+
+/// CPU time that a process tree has used so far; unknown once its root is gone.
+#[must_use]
+pub fn tree_cpu_ns(root: u32) -> Option<u64> {
+    TreeReading::take(&process_tree(root)).cpu_ns
 }
 
 /// By how much a counter grew; unknown if either reading is.

@@ -4,8 +4,10 @@
 //! Long because: every rule, in the order of the conversation, is one short step here.
 
 use super::process::{Heard, Process};
+use super::result::doubt;
 use super::session::HostedEngine;
 use super::wire::{Envelope, FailureKind, PROTOCOL, Reply, Request, WireDataset, WireSetup};
+use crate::counters::tree_cpu_ns;
 use crate::oracle::digest_parquet;
 use arrow::array::{Int64Array, RecordBatch};
 use arrow::datatypes::{DataType, Field, Schema};
@@ -28,6 +30,10 @@ const START: Duration = Duration::from_secs(120);
 const ANSWER: Duration = Duration::from_secs(60);
 /// How long a cancelled run, or a process whose input ended, may take to end.
 const END: Duration = Duration::from_secs(15);
+/// How long it may take to kill what a driver has left.
+const KILL: Duration = Duration::from_secs(5);
+/// With less CPU time than this in a run it cannot be told whether the run did the work.
+const WORK_NS: u64 = 100_000_000;
 /// Rows of the table: joined with itself three times they take longer than any patience.
 const ROWS: i64 = 20_000;
 /// How the silence of a driver is told.
@@ -101,9 +107,9 @@ impl<'a> Judge<'a> {
         let folder = self.scratch.join(format!("conformance-{}", self.started));
         fs::create_dir_all(&folder)?;
         let mark = format!("{}-{}", std::process::id(), self.started);
-        let mut environment = self.engine.environment.clone();
-        environment.push((MARK.into(), mark.clone().into()));
-        let process = Process::spawn(&self.engine.argv, self.engine.origin, &environment)?;
+        let mut engine = self.engine.clone();
+        engine.environment.push((MARK.into(), mark.clone().into()));
+        let process = Process::spawn(&engine)?;
         Ok(Talk { process, next: 1, stop: self.stop, folder, mark: format!("{MARK}={mark}") })
     }
 
@@ -140,6 +146,7 @@ impl<'a> Judge<'a> {
             talk.refused(digest_request(), FailureKind::Protocol)
         });
         self.rule("`discard` drops the answer that is held", dropped);
+        self.work(&mut talk);
         let wrong =
             talk.ask(run(Query::Sql("SELEKT no such thing".to_owned())), ANSWER).and_then(|reply| match reply {
                 Reply::Failed { kind: FailureKind::Program | FailureKind::Unsupported, .. } => Ok(()),
@@ -151,8 +158,10 @@ impl<'a> Judge<'a> {
         let again = again.and_then(|()| talk.expect(run(query), ANSWER, is_ran));
         self.rule("it goes on after a failure, and tables can be loaded again", again);
         let stopped = talk.expect(Request::Stop, END, |reply| fits(reply == &Reply::Stopped));
-        self.rule("`stop` is answered, then the process exits with 0", stopped.and_then(|()| talk.exits_fine()));
+        let exited = stopped.and_then(|()| talk.wait_for_exit());
+        // Before anybody else ends what the driver was to end.
         let left = talk.nothing_left();
+        self.rule("`stop` is answered, then the process exits with 0", exited.and_then(|()| talk.exited_fine()));
         self.rule("after `stop` nothing that it started is left", left);
         Ok(())
     }
@@ -182,6 +191,30 @@ impl<'a> Judge<'a> {
                 self.rule(RULE, Err(described(other)));
             }
         }
+    }
+
+    /// Whether a run does the work that its time stands for, as far as CPU time tells.
+    fn work(&mut self, talk: &mut Talk<'_>) {
+        const RULE: &str = "the work is done in `run`, and `digest` only hands the answer over";
+        let pairs = "FROM numbers a, numbers b WHERE a.v < 8000 AND b.v < 8000 AND (a.v * b.v) % 7 = 3";
+        let before = talk.cpu_ns();
+        let verdict = match talk.ask(run(count_sql(pairs)), ANSWER) {
+            Ok(Reply::Ran(_)) => {
+                let ran = talk.cpu_ns();
+                match talk.ask(digest_request(), ANSWER) {
+                    Ok(Reply::Digested { result: Some(path), .. }) => {
+                        let bytes = fs::metadata(&path).map_or(0, |file| file.len());
+                        judged_work(before, ran, talk.cpu_ns(), bytes)
+                    }
+                    other => Verdict::Broken { why: described(other) },
+                }
+            }
+            Ok(Reply::Failed { kind: FailureKind::Unsupported | FailureKind::Program, message, .. }) => {
+                Verdict::Unknown { why: format!("it does not run the long query: {message}") }
+            }
+            other => Verdict::Broken { why: described(other) },
+        };
+        self.findings.push(Finding { rule: RULE, verdict });
     }
 
     /// Runs and digests the first kind of query that it has; none if it has none.
@@ -295,7 +328,8 @@ impl<'a> Judge<'a> {
         let mut talk = self.open()?;
         let ended = talk.expect(Request::Hello { protocol: PROTOCOL }, START, |_| Ok(())).and_then(|()| {
             talk.start()?;
-            talk.ends_with_its_input()?;
+            talk.process.close_input();
+            talk.wait_for_exit()?;
             talk.nothing_left()
         });
         self.rule("the end of the input ends the process and all that it started", ended);
@@ -400,51 +434,86 @@ impl Talk<'_> {
         }
     }
 
-    fn exits_fine(&mut self) -> Result<(), String> {
-        match self.wait_for_exit() {
-            Some(how) if how == "exited with code 0" => Ok(()),
-            Some(how) => Err(format!("it {how}")),
-            None => Err(format!("it is still there after {} s", END.as_secs())),
-        }
+    fn exited_fine(&mut self) -> Result<(), String> {
+        let how = self.process.epitaph();
+        if how == "exited with code 0" { Ok(()) } else { Err(format!("it {how}")) }
     }
 
-    fn ends_with_its_input(&mut self) -> Result<(), String> {
-        self.process.close_input();
-        let ended = self.wait_for_exit();
-        ended.map(|_| ()).ok_or_else(|| format!("it is still there after {} s", END.as_secs()))
-    }
-
-    fn wait_for_exit(&mut self) -> Option<String> {
+    /// Waits until the driver itself has exited; what it left is not touched.
+    fn wait_for_exit(&mut self) -> Result<(), String> {
         let deadline = Instant::now() + END;
         while Instant::now() < deadline {
-            if !self.process.is_alive() {
-                return Some(self.process.epitaph());
+            if self.process.has_exited() {
+                return Ok(());
             }
             std::thread::sleep(Duration::from_millis(10));
         }
-        None
+        Err(format!("it is still there after {} s", END.as_secs()))
+    }
+
+    /// CPU time of the driver and of what it started, so far.
+    fn cpu_ns(&self) -> Option<u64> {
+        tree_cpu_ns(self.process.pid())
     }
 
     /// Whoever has the mark in its environment was started by the driver, whoever its parent is now.
     fn nothing_left(&self) -> Result<(), String> {
-        let left = marked(&self.mark);
+        let left: Vec<String> = marked(&self.mark).into_iter().map(named).collect();
         if left.is_empty() { Ok(()) } else { Err(format!("still there: {}", left.join(", "))) }
     }
 }
 
-/// Living processes with that mark in their environment, by number and name.
-fn marked(mark: &str) -> Vec<String> {
+impl Drop for Talk<'_> {
+    /// Whatever a driver leaves, this check does not.
+    fn drop(&mut self) {
+        self.process.kill();
+        let deadline = Instant::now() + KILL;
+        loop {
+            let left = marked(&self.mark);
+            if left.is_empty() || Instant::now() >= deadline {
+                return;
+            }
+            left.into_iter().for_each(kill);
+            std::thread::sleep(Duration::from_millis(10));
+        }
+    }
+}
+
+fn kill(pid: u32) {
+    let Ok(pid) = libc::pid_t::try_from(pid) else { return };
+    #[expect(unsafe_code, reason = "killing a process has no safe interface")]
+    // SAFETY: takes two numbers.
+    let _ = unsafe { libc::kill(pid, libc::SIGKILL) };
+}
+
+/// What the CPU times before the run, after it and after the digest say.
+fn judged_work(before: Option<u64>, ran: Option<u64>, digested: Option<u64>, bytes: u64) -> Verdict {
+    let grown = |from: Option<u64>, to: Option<u64>| Some(to?.saturating_sub(from?));
+    let (run_ns, digest_ns) = (grown(before, ran), grown(ran, digested));
+    match (doubt(run_ns, digest_ns, bytes), run_ns) {
+        (Some(why), _) => Verdict::Broken { why },
+        (None, Some(ns)) if ns >= WORK_NS => Verdict::Kept,
+        (None, ns) => {
+            let ms = ns.unwrap_or(0) / 1_000_000;
+            Verdict::Unknown { why: format!("the long query took {ms} ms of CPU time, too little to tell") }
+        }
+    }
+}
+
+fn named(pid: u32) -> String {
+    let name = fs::read_to_string(format!("/proc/{pid}/comm")).unwrap_or_default();
+    format!("{pid} ({})", name.trim())
+}
+
+/// Living processes with that mark in their environment.
+fn marked(mark: &str) -> Vec<u32> {
     let Ok(processes) = fs::read_dir("/proc") else { return Vec::new() };
     let is_marked = |folder: &Path| {
         let environment = fs::read(folder.join("environ")).unwrap_or_default();
         environment.split(|byte| *byte == 0).any(|variable| variable == mark.as_bytes())
     };
     let found = processes.flatten().map(|entry| entry.path()).filter(|folder| is_marked(folder));
-    let named = |folder: PathBuf| {
-        let name = fs::read_to_string(folder.join("comm")).unwrap_or_default();
-        format!("{} ({})", folder.file_name().unwrap_or_default().to_string_lossy(), name.trim())
-    };
-    found.map(named).collect()
+    found.filter_map(|folder| folder.file_name()?.to_str()?.parse().ok()).collect()
 }
 
 /// A table of one column, `v`, with the numbers from 0.

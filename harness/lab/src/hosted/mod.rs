@@ -8,9 +8,11 @@
 //! | `session` | the parent's side: one request at a time, never a hang |
 //! | `keeper` | the parent of what products leave behind |
 //! | `memory` | what the processes of an engine hold |
+//! | `result` | the file that an engine leaves its answer in |
 //! | `process` | spawning, watching and killing the child |
 //! | `provider` | engines for the runner, one process each |
 //! | `conformance` | whether a driver keeps to the protocol |
+//! | `sockets` | folders with short paths, for products whose sockets need them |
 //! | `scratch` | folders that do not outlive their run, however it ends |
 
 mod conformance;
@@ -18,9 +20,11 @@ mod keeper;
 mod memory;
 mod process;
 mod provider;
+mod result;
 mod scratch;
 mod serve;
 mod session;
+mod sockets;
 mod wire;
 
 pub use conformance::{Finding, Verdict, check};

@@ -1,10 +1,9 @@
 //! A child process behind three pipes, watched by one loop: nothing it does or fails to do can block its parent.
 
-use super::session::Origin;
+use super::session::{HostedEngine, Origin};
 use super::wire::MAX_MESSAGE_BYTES;
-use crate::offspring::{Isolation, die_with_parent, kill_below};
+use crate::offspring::{Isolation, die_with_parent, kill_below, run_on};
 use std::collections::VecDeque;
-use std::ffi::OsString;
 use std::io::{self, Read, Write};
 use std::os::fd::{AsRawFd, RawFd};
 use std::os::unix::process::{CommandExt, ExitStatusExt};
@@ -18,6 +17,8 @@ const KEEPING_FREED_MEMORY: (&str, &str) = ("MIMALLOC_PURGE_DELAY", "10000");
 
 /// How much of the end of stderr is kept for error messages.
 const STDERR_TAIL_BYTES: usize = 4096;
+/// How many chunks of stderr are read before anything else is looked at again.
+const STDERR_CHUNKS: usize = 8;
 /// How often a waiting parent looks at its interrupt flag.
 const INTERRUPT_LATENCY: Duration = Duration::from_millis(50);
 /// How long a process whose output ended may take to exit by itself, so that its own status is reported.
@@ -70,23 +71,28 @@ pub(super) enum Heard {
 }
 
 impl Process {
-    /// Starts `argv` with a scrubbed environment plus `environment`.
-    pub(super) fn spawn(argv: &[OsString], origin: Origin, environment: &[(OsString, OsString)]) -> io::Result<Self> {
-        let (program, arguments) =
-            argv.split_first().ok_or_else(|| io::Error::new(io::ErrorKind::InvalidInput, "empty command line"))?;
+    /// Starts an engine's command line with a scrubbed environment plus its own, on its share of the CPUs.
+    pub(super) fn spawn(engine: &HostedEngine) -> io::Result<Self> {
+        let (program, arguments) = engine
+            .argv
+            .split_first()
+            .ok_or_else(|| io::Error::new(io::ErrorKind::InvalidInput, "empty command line"))?;
         let mut command = Command::new(program);
         command.args(arguments).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         command.env_clear();
-        let own: &[&str] = if origin == Origin::ThisBuild { &OWN_ENVIRONMENT } else { &[] };
+        let own: &[&str] = if engine.origin == Origin::ThisBuild { &OWN_ENVIRONMENT } else { &[] };
         let passed = ENVIRONMENT.iter().chain(own);
         command.envs(passed.filter_map(|name| Some((*name, std::env::var_os(name)?))));
-        if origin == Origin::ThisBuild {
+        if engine.origin == Origin::ThisBuild {
             // Nodes inherit it.
             command.env(KEEPING_FREED_MEMORY.0, KEEPING_FREED_MEMORY.1);
         }
-        command.envs(environment.iter().map(|(name, value)| (name, value)));
+        command.envs(engine.environment.iter().map(|(name, value)| (name, value)));
         command.process_group(0);
         die_with_parent(&mut command, Isolation::None);
+        if let Some(cpus) = engine.cpus {
+            run_on(&mut command, cpus)?;
+        }
         let mut child = command.spawn()?;
         let (stdin, stdout, stderr) = (child.stdin.take(), child.stdout.take(), child.stderr.take());
         let missing = || io::Error::other("a pipe of the child is missing");
@@ -207,9 +213,11 @@ impl Process {
         }
     }
 
+    /// Takes what is there, but no more than a pipe holds: whoever writes without end must not be listened to without end.
     fn drain_stderr(&mut self) {
         let mut chunk = [0u8; 16 * 1024];
-        while let Some(stderr) = &mut self.stderr {
+        for _ in 0..STDERR_CHUNKS {
+            let Some(stderr) = &mut self.stderr else { return };
             match stderr.read(&mut chunk) {
                 Ok(0) => self.stderr = None,
                 Ok(n) => {
@@ -271,8 +279,8 @@ impl Process {
         self.ended
     }
 
-    /// Whether the child has exited, without reaping it.
-    fn has_exited(&self) -> bool {
+    /// Whether the child has exited, without reaping it or touching what it left.
+    pub(super) fn has_exited(&self) -> bool {
         #[expect(unsafe_code, reason = "waiting without reaping has no safe interface")]
         // SAFETY: all zeroes is a value of the struct, which outlives the call; its pid field is valid after `waitid`.
         unsafe {
@@ -287,6 +295,8 @@ impl Process {
         self.stdin = None;
         let deadline = Instant::now() + EXIT_PATIENCE;
         while Instant::now() < deadline {
+            // Whoever has much to say at the end could not exit before it is said.
+            self.drain_stderr();
             match self.observe() {
                 Some(status) => return describe(status),
                 None => std::thread::sleep(Duration::from_millis(2)),

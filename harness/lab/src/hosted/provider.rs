@@ -1,6 +1,7 @@
 //! Engines for the runner: one process each, with a scratch folder of its own.
 
 use super::session::{HostedEngine, HostedSession, Origin};
+use super::sockets::SocketFolder;
 use crate::cluster::remove_leftovers;
 use crate::live::{Digested, EngineProvider, EngineSpec, Failure, Keep, Limits, LiveEngine, Measured, Probed};
 use bench_model::{Bytes, Check, ClusterSpec, Dataset, EngineSetup, FaultOutcome, FaultPlan, Probe, Workload};
@@ -9,6 +10,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+
+/// Tells a product of a folder whose path is short, removed when it has ended.
+const SOCKETS: &str = "BENCH_SOCKETS";
 
 /// Starts each engine as `host... NAME` in a process of its own.
 #[derive(Debug)]
@@ -60,8 +64,14 @@ impl HostedProvider {
         // Before the engine starts: one that is killed while it starts its nodes leaves something too.
         let has_nodes = !matches!(engine.cluster, ClusterSpec::Local | ClusterSpec::Attached { .. });
         let traces = has_nodes.then_some(Traces);
-        let session = host(&scratch.0)?.start(&setup, stop)?;
-        Ok(Box::new(Hosted { session, _traces: traces, _scratch: scratch }))
+        let mut host = host(&scratch.0)?;
+        let sockets = (host.origin == Origin::Foreign).then(SocketFolder::create).transpose();
+        let sockets = sockets.map_err(|e| Failure::Harness(format!("cannot make a folder for sockets: {e}")))?;
+        if let Some(sockets) = &sockets {
+            host.environment.push((SOCKETS.into(), sockets.path().into()));
+        }
+        let session = host.start(&setup, stop)?;
+        Ok(Box::new(Hosted { session, _traces: traces, _sockets: sockets, _scratch: scratch }))
     }
 }
 
@@ -69,7 +79,8 @@ impl EngineProvider for HostedProvider {
     fn start(&self, engine: &EngineSpec, stop: &AtomicBool) -> Result<Box<dyn LiveEngine>, Failure> {
         let mut argv = self.host.clone();
         argv.push(engine.name.clone().into());
-        let host = HostedEngine { argv, environment: Vec::new(), origin: self.origin };
+        let name = Some(engine.name.clone());
+        let host = HostedEngine { name, argv, environment: Vec::new(), origin: self.origin, cpus: None };
         self.start_as(engine, |_| Ok(host), stop)
     }
 }
@@ -105,6 +116,7 @@ impl Drop for Scratch {
 struct Hosted {
     session: HostedSession,
     _traces: Option<Traces>,
+    _sockets: Option<SocketFolder>,
     _scratch: Scratch,
 }
 

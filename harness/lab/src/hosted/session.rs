@@ -4,14 +4,14 @@
 
 use super::memory::held_by;
 use super::process::{Heard, Process};
+use super::result::{ResultFile, doubt, no_room};
 use super::wire::{Envelope, FailureKind, PROTOCOL, Ran, Reply, Request, WireDataset, WireSetup};
-use crate::counters::Window;
+use crate::counters::{Window, tree_cpu_ns};
 use crate::live::{Digested, Failure, Keep, Limits, Measured, Probed};
 use crate::machine::Cgroup;
-use crate::oracle::{DigestFileError, digest_parquet};
 use bench_model::{Bytes, Check, ClusterSpec, Dataset, EngineSetup, FaultOutcome, FaultPlan, Probe, Workload};
 use std::ffi::OsString;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
@@ -45,12 +45,16 @@ pub enum Origin {
 /// An engine as a command line that speaks the protocol.
 #[derive(Clone, Debug)]
 pub struct HostedEngine {
+    /// Who has to answer; anybody if absent.
+    pub name: Option<String>,
     /// The command line.
     pub argv: Vec<OsString>,
     /// Whose code it runs.
     pub origin: Origin,
     /// Variables beyond the scrubbed environment.
     pub environment: Vec<(OsString, OsString)>,
+    /// How many of this machine's CPUs it and all that it starts may run on; as many as this process if absent.
+    pub cpus: Option<u32>,
 }
 
 /// A started engine process. Use it from the thread that started it.
@@ -62,10 +66,26 @@ pub struct HostedSession {
     version: String,
     next_id: u64,
     dead: bool,
+    /// Its own folder: where an answer may lie.
+    scratch: PathBuf,
+    /// Where the answer was to be left that is or was asked for last.
+    answer_folder: PathBuf,
+    /// What the last run that came to its end said and used.
+    held: Option<Held>,
+    /// Whether it is one process and starts no others.
+    is_alone: bool,
     /// Whether its nodes are on other machines, where nobody counts what they use.
     is_elsewhere: bool,
     /// What came of the faults of the last run, if that gave no answer.
     struck: Vec<FaultOutcome>,
+}
+
+/// An answer that is held.
+#[derive(Clone, Copy, Debug)]
+struct Held {
+    rows: u64,
+    /// CPU time of the run, if it could be counted.
+    cpu_ns: Option<u64>,
 }
 
 impl HostedEngine {
@@ -74,7 +94,7 @@ impl HostedEngine {
     /// # Errors
     /// The process cannot be spawned, speaks something else, or refuses.
     pub fn start(&self, setup: &EngineSetup, stop: &AtomicBool) -> Result<HostedSession, Failure> {
-        let process = Process::spawn(&self.argv, self.origin, &self.environment).map_err(|e| Failure::Spawn {
+        let process = Process::spawn(self).map_err(|e| Failure::Spawn {
             command: self.argv.iter().map(|a| a.to_string_lossy()).collect::<Vec<_>>().join(" "),
             why: e.to_string(),
         })?;
@@ -85,12 +105,21 @@ impl HostedEngine {
             version: String::new(),
             next_id: 1,
             dead: false,
+            scratch: setup.scratch.clone(),
+            answer_folder: setup.scratch.clone(),
+            held: None,
+            is_alone: self.origin == Origin::ThisBuild && setup.cluster == ClusterSpec::Local,
             is_elsewhere: matches!(setup.cluster, ClusterSpec::Hosts { .. } | ClusterSpec::Attached { .. }),
             struck: Vec::new(),
         };
         let deadline = Instant::now() + START_PATIENCE;
         match session.ask("hello", Request::Hello { protocol: PROTOCOL }, START_PATIENCE, stop)? {
-            Reply::Hello(hello) if hello.protocol == PROTOCOL => session.version = hello.version,
+            Reply::Hello(hello) if hello.protocol == PROTOCOL => {
+                if let Some(name) = self.name.as_ref().filter(|name| **name != hello.engine) {
+                    return Err(session.broken("hello", format!("it is `{}`, not `{name}`", hello.engine)));
+                }
+                session.version = hello.version;
+            }
             Reply::Hello(hello) => {
                 return Err(session.broken("hello", format!("it speaks protocol {}, not {PROTOCOL}", hello.protocol)));
             }
@@ -153,10 +182,12 @@ impl HostedSession {
     /// See [`Failure`]. A run over its time is cancelled, then killed after its grace.
     pub fn run(&mut self, workload: &Workload, limits: &Limits<'_>) -> Result<Measured, Failure> {
         self.struck.clear();
+        self.held = None;
         let trace = limits.trace && self.origin == Origin::ThisBuild;
         let request = Request::Run { workload: Box::new(untold(workload)), trace };
         let (id, message) = self.encode(request)?;
-        let window = Window::open(self.process.pid(), &self.cgroup);
+        let open = if self.is_alone { Window::open } else { Window::open_for_many };
+        let window = open(self.process.pid(), &self.cgroup);
         let started = Instant::now();
         let reply = self.await_reply("run", id, &message, limits);
         let elapsed = started.elapsed();
@@ -173,6 +204,7 @@ impl HostedSession {
                     (Origin::ThisBuild, Some(ns)) => ns,
                     _ => elapsed_ns,
                 };
+                self.held = Some(Held { rows: ran.rows, cpu_ns: usage.cpu_ns });
                 Ok(Measured {
                     wall_ns,
                     rows: ran.rows,
@@ -206,22 +238,33 @@ impl HostedSession {
             keep: keep.result.map(Path::to_path_buf),
             trace: trace.map(Path::to_path_buf),
         };
+        let held = self.held.take();
+        self.answer_folder = keep.result.and_then(Path::parent).unwrap_or(&self.scratch).to_owned();
+        let before = tree_cpu_ns(self.process.pid()).filter(|_| self.origin == Origin::Foreign);
         match self.ask("digest", request, DIGEST_PATIENCE, stop)? {
             Reply::Digested { digest: Some(_), .. } if self.origin == Origin::Foreign => Err(self
                 .broken("digest", "its answer is digested by the harness; it has to reply with `result`".to_owned())),
             Reply::Digested { mismatch: Some(mismatch), check_ns, .. } => {
-                Ok(Digested { digest: Err(mismatch), check_ns })
+                Ok(Digested { digest: Err(mismatch), check_ns, doubt: None })
             }
-            Reply::Digested { digest: Some(digest), check_ns, .. } => Ok(Digested { digest: Ok(digest), check_ns }),
+            Reply::Digested { digest: Some(digest), check_ns, .. } => {
+                Ok(Digested { digest: Ok(digest), check_ns, doubt: None })
+            }
             Reply::Digested { result: Some(path), check_ns, .. } => {
+                let used = before.zip(tree_cpu_ns(self.process.pid())).map(|(b, now)| now.saturating_sub(b));
+                let file = ResultFile::open(path, keep.result, &self.scratch);
+                let file = file.map_err(|why| self.broken("digest", why))?;
+                let doubt = doubt(held.and_then(|held| held.cpu_ns), used, file.bytes());
                 let started = Instant::now();
-                let digest = match digest_parquet(&path, check) {
-                    Ok(digest) => Ok(digest),
-                    Err(DigestFileError::Content { why, .. }) => Err(why.to_string()),
-                    Err(e) => return Err(Failure::Failed(e.to_string())),
-                };
+                let digest = file.digest(check, stop)?;
                 let own = u64::try_from(started.elapsed().as_nanos()).unwrap_or(u64::MAX);
-                Ok(Digested { digest, check_ns: check_ns.saturating_add(own) })
+                if let (Some(held), Ok(digest)) = (held, &digest)
+                    && held.rows != digest.rows
+                {
+                    let why = format!("`ran` said {} rows, and the answer has {}", held.rows, digest.rows);
+                    return Err(self.broken("digest", why));
+                }
+                Ok(Digested { digest, check_ns: check_ns.saturating_add(own), doubt })
             }
             other => Err(self.unexpected("digest", &other)),
         }
@@ -350,7 +393,14 @@ impl HostedSession {
         let (_, cancel) = self.encode(Request::Cancel { run: id })?;
         match self.reply_to(name, id, &mut cancel.as_slice(), Some(grace), limits.stop) {
             // Whatever it says about this run's answer is late, but what was done to its nodes may be why.
-            Ok(Some(Reply::Failed { faults, .. } | Reply::Ran(Ran { faults, .. }))) => self.struck = faults,
+            Ok(Some(Reply::Failed { faults, kind, .. })) => {
+                self.struck = faults;
+                // It failed by itself meanwhile: what is left of it is not to be trusted with another run.
+                if self.origin == Origin::Foreign && kind != FailureKind::Cancelled {
+                    self.bury();
+                }
+            }
+            Ok(Some(Reply::Ran(Ran { faults, .. }))) => self.struck = faults,
             Ok(Some(_)) => {}
             Err(Failure::Interrupted) => return Err(Failure::Interrupted),
             Ok(None) | Err(_) => self.bury(),
@@ -397,11 +447,25 @@ impl HostedSession {
     fn accept(&mut self, name: &'static str, reply: Reply) -> Result<Reply, Failure> {
         let Reply::Failed { kind, message, faults } = reply else { return Ok(reply) };
         self.struck = faults;
-        let failure = failure(kind, message, name);
-        if failure.ends_session() {
+        let failure = match (self.origin, kind) {
+            (Origin::Foreign, FailureKind::Harness) => self.not_kept(name, message),
+            _ => failure(kind, message, name),
+        };
+        // Products say of such a failure neither what it left behind nor whether they can go on: a virtual machine that ran out of
+        // memory has ended, a database may refuse every later query. The next request gets a fresh one.
+        let is_doubtful = matches!(failure, Failure::OutOfMemory(_) | Failure::Failed(_));
+        if failure.ends_session() || self.origin == Origin::Foreign && is_doubtful {
             self.bury();
         }
         Err(failure)
+    }
+
+    /// What it means that an engine of somebody else's blames the harness: only what the harness sees itself stops a run.
+    fn not_kept(&self, name: &'static str, message: String) -> Failure {
+        match no_room(&self.answer_folder).filter(|_| name == "digest") {
+            Some(why) => Failure::Harness(format!("{why} ({message})")),
+            None => Failure::Failed(message),
+        }
     }
 
     fn unexpected(&mut self, name: &'static str, reply: &Reply) -> Failure {

@@ -80,6 +80,8 @@ pub struct Digested {
     pub digest: Result<Digest, String>,
     /// What digesting took, outside the timer.
     pub check_ns: u64,
+    /// Why the run may not have done all of the work that was timed, if it looks so.
+    pub doubt: Option<String>,
 }
 
 /// What a probe gave.

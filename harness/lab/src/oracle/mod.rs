@@ -19,4 +19,4 @@ mod sums;
 
 pub use compare::{Mismatch, compare};
 pub use digester::{Digester, digest};
-pub use stored::{DigestFileError, digest_parquet};
+pub use stored::{DigestFileError, digest_parquet, digest_parquet_file};

@@ -6,6 +6,7 @@ use bench_model::{Check, Digest};
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use std::fs::File;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 /// Batches that are read before they are digested together: enough for every core, little memory.
 const BATCHES_AT_ONCE: usize = 32;
@@ -37,6 +38,9 @@ pub enum DigestFileError {
         /// How.
         why: Mismatch,
     },
+    /// Reading it was given up.
+    #[error("interrupted")]
+    Interrupted,
 }
 
 /// The digest of a result stored as Parquet, read batch by batch in row order.
@@ -44,14 +48,29 @@ pub enum DigestFileError {
 /// # Errors
 /// See [`DigestFileError`].
 pub fn digest_parquet(path: &Path, check: &Check) -> Result<Digest, DigestFileError> {
-    let open = |why| DigestFileError::Open { path: path.to_owned(), why };
+    let file = File::open(path).map_err(|why| DigestFileError::Open { path: path.to_owned(), why })?;
+    digest_parquet_file(file, path, check, &AtomicBool::new(false))
+}
+
+/// The same of a file that is open already; `path` is what it is called in errors. Raising `stop` ends it between batches.
+///
+/// # Errors
+/// See [`DigestFileError`].
+pub fn digest_parquet_file(
+    file: File,
+    path: &Path,
+    check: &Check,
+    stop: &AtomicBool,
+) -> Result<Digest, DigestFileError> {
     let read = |why| DigestFileError::Read { path: path.to_owned(), why };
     let content = |why| DigestFileError::Content { path: path.to_owned(), why };
-    let file = File::open(path).map_err(open)?;
     let builder = ParquetRecordBatchReaderBuilder::try_new(file).map_err(read)?;
     let mut digester = Digester::new(builder.schema(), check).map_err(content)?;
     let mut batches = Vec::with_capacity(BATCHES_AT_ONCE);
     for batch in builder.with_batch_size(8192).build().map_err(read)? {
+        if stop.load(Ordering::Relaxed) {
+            return Err(DigestFileError::Interrupted);
+        }
         batches.push(batch.map_err(|e| read(e.into()))?);
         if batches.len() == BATCHES_AT_ONCE {
             digester.push(&batches).map_err(content)?;

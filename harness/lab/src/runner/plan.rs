@@ -47,6 +47,9 @@ pub struct Plan {
     pub twins: Twins,
     /// How trials meet the machine.
     pub protocol: Protocol,
+    /// Whether a warm engine gets one more untimed run right before a timed one if another engine has worked since its last: with
+    /// large engines in turn, each finds caches and memory as its neighbor left them.
+    pub refresh: bool,
     /// Trials per case and arm.
     pub trials: u32,
     /// The seed of the order of trials.

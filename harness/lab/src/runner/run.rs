@@ -1,4 +1,6 @@
 //! The loop: workload by workload, round by round, one trial at a time, each recorded before the next begins.
+//!
+//! Long because: what happens to a trial from its turn to its record is one story.
 
 use super::event::{RunEvent, RunSummary};
 use super::order::round;
@@ -9,7 +11,7 @@ use super::sink::Sink;
 use super::standing::Standings;
 use crate::live::{EngineProvider, Failure, Keep, Measured};
 use crate::machine::{free_bytes, memory_available_bytes};
-use bench_model::Workload;
+use bench_model::{Bytes, Workload};
 use bench_record::{Arm, Case, CaseKey, Observation, Outcome, Protocol, RecordError, Timestamp};
 use std::collections::HashSet;
 use std::path::PathBuf;
@@ -80,6 +82,7 @@ pub fn run(
         summary: RunSummary::default(),
         trials_done: 0,
         traced: HashSet::new(),
+        at_work: None,
         warned_of_memory: false,
     };
     runner.trials_done = runner.count_done();
@@ -113,6 +116,8 @@ struct Runner<'a, 'r> {
     trials_done: u64,
     /// Cases that were run once more to be traced.
     traced: HashSet<CaseKey>,
+    /// The seat whose engine worked last.
+    at_work: Option<usize>,
     warned_of_memory: bool,
 }
 
@@ -215,7 +220,9 @@ impl Runner<'_, '_> {
         report(RunEvent::Tracing { case });
         let mut warming = || report(RunEvent::WarmingUp { case, arm: Arm::Main });
         let check = reference.check(&workload.check);
-        let prepared = seat.prepare(self.plan, workload, self.provider, self.stop, &mut warming);
+        let stale = self.at_work != Some(at);
+        let prepared = seat.prepare(self.plan, workload, self.provider, self.stop, stale, &mut warming);
+        self.at_work = Some(at);
         let traced = prepared.and_then(|()| {
             seat.run_traced(self.plan, workload, self.stop)?;
             seat.live()?.digest(&check, Keep { result: None, trace: Some(&path) }, self.stop)
@@ -243,22 +250,27 @@ impl Runner<'_, '_> {
         number: u32,
         reference: &mut Reference,
     ) -> Result<Option<Observation>, RunError> {
+        let others_rss_bytes = self.others_rss_bytes(at);
         let Some(seat) = self.seats.get_mut(at) else { return Ok(None) };
         let arm = seat.arm;
         let result = keep_path(self.plan, &*self.sink, case, arm)?;
         let report = &mut *self.report;
         let mut warming = || report(RunEvent::WarmingUp { case, arm });
-        let prepared = seat.prepare(self.plan, workload, self.provider, self.stop, &mut warming);
+        let stale = self.at_work != Some(at);
+        let prepared = seat.prepare(self.plan, workload, self.provider, self.stop, stale, &mut warming);
+        self.at_work = Some(at);
         (self.report)(RunEvent::TrialStarted { case, arm, trial: number });
         let started_at = Timestamp::now();
         let measured = prepared.and_then(|()| seat.run(self.plan, workload, number, self.stop));
         let mut observation = Observation::new(case.clone(), arm, number, Outcome::Failed, started_at);
+        observation.others_rss_bytes = others_rss_bytes;
         let result = measured.and_then(|measured| {
             fill(&mut observation, &measured);
             let check = reference.check(&workload.check);
             let keep = Keep { result: result.as_deref(), trace: None };
             let digested = seat.live()?.digest(&check, keep, self.stop)?;
             observation.check_ns = Some(digested.check_ns);
+            observation.notes.extend(digested.doubt);
             Ok((measured.wall_ns, digested.digest))
         });
         match result {
@@ -271,6 +283,7 @@ impl Runner<'_, '_> {
                     observation.reason = Some(failure.to_string());
                     // Of a run that gave no answer: one that did has filled its own in.
                     observation.faults.extend(seat.struck());
+                    seat.cool();
                 }
             },
         }
@@ -280,6 +293,12 @@ impl Runner<'_, '_> {
         }
         // Raised between two requests, where no failure tells of it.
         Ok((!self.stop.load(Ordering::Relaxed)).then_some(observation))
+    }
+
+    /// Memory that the other engines of the run hold while they wait for their turn; absent if none of them is started.
+    fn others_rss_bytes(&self, at: usize) -> Option<u64> {
+        let others = self.seats.iter().enumerate().filter(|(seat, _)| *seat != at);
+        others.filter_map(|(_, seat)| seat.memory()).map(Bytes::get).reduce(u64::saturating_add)
     }
 
     fn record(&mut self, case: &Case, observation: &Observation) -> Result<(), RunError> {

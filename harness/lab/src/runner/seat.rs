@@ -3,7 +3,7 @@
 use super::plan::{Participant, Plan};
 use crate::live::{EngineProvider, EngineSpec, Failure, Limits, LiveEngine, Measured};
 use crate::machine::drop_page_cache;
-use bench_model::{FaultOutcome, FaultPlan, Workload};
+use bench_model::{Bytes, FaultOutcome, FaultPlan, Workload};
 use bench_record::{Arm, Protocol};
 use std::sync::atomic::AtomicBool;
 
@@ -26,7 +26,8 @@ impl<'a> Seat<'a> {
         Some(Self { engine, arm: participant.arm, participant, live: None, loaded: None, warm_for: None })
     }
 
-    /// Makes everything ready so that only the timed run is left: process, data, warm-ups or cold caches.
+    /// Makes everything ready so that only the timed run is left: process, data, warm-ups or cold caches. `stale` says that another
+    /// engine has worked since this one did.
     ///
     /// # Errors
     /// Whatever fails on the way fails the trial.
@@ -36,6 +37,7 @@ impl<'a> Seat<'a> {
         workload: &Workload,
         provider: &dyn EngineProvider,
         stop: &AtomicBool,
+        stale: bool,
         warming: &mut dyn FnMut(),
     ) -> Result<(), Failure> {
         if !matches!(plan.protocol, Protocol::Warm(_)) || self.live.as_mut().is_some_and(|live| !live.is_alive()) {
@@ -61,11 +63,13 @@ impl<'a> Seat<'a> {
                 }
                 for _ in 0..times {
                     warming();
-                    live.run(workload, &Limits { timeout: plan.timeout, grace: plan.grace, stop, trace: false })?;
-                    // Held any longer, this answer would count as memory and CPU time of the timed run.
-                    live.discard(stop)?;
+                    warm_up(live.as_mut(), plan, workload, stop)?;
                 }
                 self.warm_for = Some(workload.name.clone());
+            }
+            Protocol::Warm(1..) if stale && plan.refresh => {
+                warming();
+                warm_up(live.as_mut(), plan, workload, stop)?;
             }
             Protocol::ColdCache => {
                 let files = dataset.into_iter().flat_map(|d| &d.tables).flat_map(|t| &t.files);
@@ -74,6 +78,11 @@ impl<'a> Seat<'a> {
             Protocol::Warm(_) | Protocol::ColdProcess => {}
         }
         Ok(())
+    }
+
+    /// Memory that the engine holds, if it is started.
+    pub(super) fn memory(&self) -> Option<Bytes> {
+        self.live.as_ref().and_then(|live| live.memory())
     }
 
     /// The timed run.
@@ -113,6 +122,11 @@ impl<'a> Seat<'a> {
         self.live.as_mut().ok_or_else(|| Failure::Harness(format!("engine {} is not started", self.engine.name)))
     }
 
+    /// Whatever it was warmed with before a failure has to be done again: what is left of that nobody knows.
+    pub(super) fn cool(&mut self) {
+        self.warm_for = None;
+    }
+
     /// Ends the process, if there is one.
     pub(super) fn leave(&mut self) {
         self.loaded = None;
@@ -121,4 +135,10 @@ impl<'a> Seat<'a> {
             live.stop();
         }
     }
+}
+
+/// A run that is neither timed nor checked. Held any longer, its answer would count as memory and CPU time of the timed run.
+fn warm_up(live: &mut dyn LiveEngine, plan: &Plan, workload: &Workload, stop: &AtomicBool) -> Result<(), Failure> {
+    live.run(workload, &Limits { timeout: plan.timeout, grace: plan.grace, stop, trace: false })?;
+    live.discard(stop)
 }

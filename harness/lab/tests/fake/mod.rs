@@ -17,6 +17,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+/// What every engine holds.
+pub(crate) const HELD: u64 = 64 << 20;
+
 /// What one run does.
 #[derive(Clone, Debug)]
 pub(crate) enum Act {
@@ -175,7 +178,7 @@ impl LiveEngine for FakeLive {
             std::fs::write(path, "kept").map_err(|e| Failure::Harness(e.to_string()))?;
         }
         let answer = self.answer.take().ok_or_else(|| Failure::Harness("no answer".into()))?;
-        Ok(Digested { digest: Ok(digest_of(answer, check)), check_ns: 1 })
+        Ok(Digested { digest: Ok(digest_of(answer, check)), check_ns: 1, doubt: None })
     }
 
     fn discard(&mut self, _stop: &AtomicBool) -> Result<(), Failure> {
@@ -201,7 +204,7 @@ impl LiveEngine for FakeLive {
     }
 
     fn memory(&self) -> Option<Bytes> {
-        (self.engine != "bare").then(|| Bytes::new(64 << 20))
+        (self.engine != "bare").then(|| Bytes::new(HELD))
     }
 
     fn is_alive(&mut self) -> bool {
@@ -258,6 +261,7 @@ pub(crate) fn plan(workloads: Vec<Workload>, engines: &[&str], trials: u32) -> P
         engines: engines.iter().map(|name| engine(name)).collect(),
         twins: Twins::None,
         protocol: Protocol::Warm(1),
+        refresh: false,
         trials,
         seed: 7,
         timeout: Some(Duration::from_secs(1)),

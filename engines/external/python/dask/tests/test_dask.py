@@ -138,7 +138,7 @@ class Ends(DriverTest):
         )
         self.addCleanup(cluster.communicate, "", 20)
         address = cluster.stdout.readline().strip()
-        driver, end = self.begin(cluster={"attached": {"address": address}})
+        driver, end = self.begin(cluster={"attached": {"address": address, "nodes": 1}})
         self.addCleanup(end)
         driver.load(self.tables)
         self.assertEqual(driver.answer({"frame": [{"scan": "t"}, {"filter": "k < 5"}]}).num_rows, 5)
@@ -150,7 +150,7 @@ class Ends(DriverTest):
 
     def test_an_address_without_a_scheduler_fails_with_that_address(self) -> None:
         with self.assertRaisesRegex(AssertionError, "no Dask scheduler answers at tcp://127.0.0.1:1"):
-            self.begin(cluster={"attached": {"address": "tcp://127.0.0.1:1"}})
+            self.begin(cluster={"attached": {"address": "tcp://127.0.0.1:1", "nodes": 1}})
 
 
 CLUSTER = """

@@ -9,8 +9,11 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import textwrap
 import unittest
+from pathlib import Path
+from unittest import mock
 
 PARENT = textwrap.dedent(
     """
@@ -51,6 +54,35 @@ class Watchdog(unittest.TestCase):
 
     def still_there(self, handle: int) -> bool:
         return not self.ends(handle, 0)
+
+
+class Imports(unittest.TestCase):
+    def test_files_over_http_are_there_or_not_but_never_half_way(self):
+        from ray_cluster.cluster import NO_HTTP
+
+        for known in (None, object()):
+            with mock.patch("importlib.util.find_spec", return_value=known), mock.patch.dict(sys.modules):
+                sys.modules.pop("fsspec.implementations.http", None)
+                exec(NO_HTTP, {})
+                self.assertEqual("fsspec.implementations.http" in sys.modules, known is None)
+                if known is None:
+                    with self.assertRaises(ModuleNotFoundError):
+                        import fsspec.implementations.http  # noqa: F401
+
+    def test_workers_are_told_by_the_folder_that_they_import_from(self):
+        from ray_cluster.cluster import only_modules
+
+        with tempfile.TemporaryDirectory() as scratch, mock.patch.dict(os.environ), mock.patch.object(sys, "path", list(sys.path)):
+            folder = Path(scratch) / "modules"
+            with mock.patch.dict(sys.modules):
+                only_modules(folder, [])
+            self.assertEqual(os.environ["PYTHONPATH"], str(folder))
+            script = "import sys; print(sys.modules.get('fsspec.implementations.http', 'there'))"
+            said = subprocess.run([sys.executable, "-c", script], env=dict(os.environ), capture_output=True, text=True, check=True)
+        import importlib.util
+
+        expected = "None" if importlib.util.find_spec("aiohttp") is None else "there"
+        self.assertEqual(said.stdout.strip(), expected)
 
 
 if __name__ == "__main__":

@@ -12,8 +12,9 @@ from pathlib import Path
 PYTHON = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(PYTHON), str(PYTHON / "spark"), str(PYTHON / "pyspark_frame" / "tests")]
 
+from bench_driver import DriverError, Setup  # noqa: E402
 from bench_driver.processes import descendants  # noqa: E402
-from driver import is_on_this_machine  # noqa: E402
+from driver import is_on_this_machine, own_settings  # noqa: E402
 from driver_process import DriverTest, run  # noqa: E402
 from frame_cases import TABLES, FrameCases  # noqa: E402
 
@@ -71,7 +72,7 @@ class Endings(DriverTest):
         self.assertEqual(driver.ask("stop"), "stopped")
 
     def test_a_local_cluster_answers_and_leaves_no_executor_behind(self) -> None:
-        driver, _ = self.started(cluster={"attached": {"address": "local-cluster[2,1,1024]"}})
+        driver, _ = self.started(slots=1, memory_bytes=1 << 30, cluster={"attached": {"address": "local-cluster[2,1,1024]", "nodes": 2}})
         self.assertEqual(driver.answer({"sql": "SELECT count(*) AS n FROM t"})["n"].to_pylist(), [5])
         started = descendants(driver.process.pid)
         # The second executor may still be on its way.
@@ -87,6 +88,23 @@ class Parts(unittest.TestCase):
             self.assertTrue(is_on_this_machine(attach), attach)
         for attach in ("spark://10.0.0.7:7077", "yarn"):
             self.assertFalse(is_on_this_machine(attach), attach)
+
+
+class Settings(unittest.TestCase):
+    def setup_of(self, attach: str | None, memory_bytes: int | None) -> Setup:
+        return Setup(4, memory_bytes, Path("/s"), {}, attach=attach, nodes=3 if attach else 1)
+
+    def test_a_jvm_of_ours_is_told_how_many_processors_it_has(self) -> None:
+        self.assertIn("-XX:ActiveProcessorCount=4", own_settings(self.setup_of(None, None))["spark.driver.defaultJavaOptions"])
+        elsewhere = own_settings(self.setup_of("spark://h:7077", 8 << 30))
+        self.assertNotIn("ActiveProcessorCount", elsewhere["spark.driver.defaultJavaOptions"])
+
+    def test_executors_elsewhere_get_the_memory_and_the_cores_of_the_comparison(self) -> None:
+        settings = own_settings(self.setup_of("spark://h:7077", 8 << 30))
+        told = {key: settings[key] for key in ("spark.executor.cores", "spark.executor.memory", "spark.cores.max")}
+        self.assertEqual(told, {"spark.executor.cores": "4", "spark.executor.memory": "8192m", "spark.cores.max": "12"})
+        self.assertRaisesRegex(DriverError, "needs --memory", own_settings, self.setup_of("spark://h:7077", None))
+        self.assertNotIn("spark.executor.memory", own_settings(self.setup_of(None, 8 << 30)))
 
 
 del FrameCases, DriverTest

@@ -119,6 +119,26 @@ pub(super) fn refuse_other_machines(before: &[NodeMachine], now: &[NodeMachine])
     Ok(())
 }
 
+/// Every trial of an engine is one version's, started by one command with one list of packages, on one cluster.
+///
+/// # Errors
+/// An engine that is not what it was.
+pub(super) fn refuse_other_engines(before: &[EngineContext], now: &[EngineContext]) -> Result<()> {
+    let Some(engine) = difference(before, now) else { return Ok(()) };
+    let of = |side: &[EngineContext]| {
+        let same = side.iter().find(|e| (&e.name, &e.variant) == (&engine.name, &engine.variant));
+        same.map_or_else(|| "not there".to_owned(), |e| format!("version {} {:?}", e.version, e.settings))
+    };
+    bail!(
+        "engine {} ({}) is not the one this run was started with: it was {}, and now is {}; trials of two engines do not belong in \
+         one run: restore it, or start a new run",
+        engine.name,
+        engine.variant,
+        of(before),
+        of(now)
+    )
+}
+
 /// The first item that only one side has.
 fn difference<'a, T: PartialEq>(before: &'a [T], now: &'a [T]) -> Option<&'a T> {
     before.iter().find(|item| !now.contains(item)).or_else(|| now.iter().find(|item| !before.contains(item)))
@@ -142,13 +162,13 @@ pub(super) fn engines(plans: &[Plan], provider: &Provider, stop: &AtomicBool) ->
             // Its trials say the same, each as an outcome of its own.
             Err(failure) if provider.is_product(&spec.name) && failure.outcome().is_some() => {
                 tell(&format!("{}: {failure}", spec.name));
-                engines.push(setup::context_of(spec, "unknown: it did not start".to_owned()));
+                engines.push(setup::context_of(spec, "unknown: it did not start".to_owned(), provider.products()));
                 heard.push(spec);
                 continue;
             }
             Err(failure) => bail!("engine {} does not start: {failure}", spec.name),
         };
-        engines.push(setup::context_of(spec, live.version().to_owned()));
+        engines.push(setup::context_of(spec, live.version().to_owned(), provider.products()));
         live.stop();
         heard.push(spec);
     }
@@ -165,6 +185,25 @@ mod tests {
 
     fn work(name: &str, checksum: &str) -> WorkloadContext {
         WorkloadContext { name: name.into(), checksum: checksum.into(), scale: 1 }
+    }
+
+    #[test]
+    fn a_run_goes_on_only_with_the_same_engines() {
+        let engine = |version: &str, command: &str| EngineContext {
+            name: "mine".into(),
+            variant: "default".into(),
+            version: version.into(),
+            slots: 2,
+            memory_bytes: None,
+            tuning: Default::default(),
+            settings: [("command".to_owned(), command.to_owned())].into(),
+        };
+        let before = [engine("1.0", "a")];
+        assert!(refuse_other_engines(&before, &before.clone()).is_ok());
+        let said = |now: &[EngineContext]| refuse_other_engines(&before, now).unwrap_err().to_string();
+        assert!(said(&[engine("1.1", "a")]).contains("it was version 1.0"), "another version");
+        assert!(said(&[engine("1.0", "b")]).contains("and now is version 1.0"), "another command");
+        assert!(said(&[]).contains("and now is not there"));
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use super::super::{say, say_json};
 use super::PROTOCOL;
 use super::machines::hosts;
-use super::parts::{Part, Prepared, plan, trials, twins};
+use super::parts::{Part, Prepared, plan, refreshes, trials, twins};
 use crate::cli::exit;
 use crate::cli::run::RunArgs;
 use crate::engines;
@@ -71,6 +71,7 @@ fn needs(args: &RunArgs, prepared: &Prepared, cores: u32) -> Option<Requirements
 fn effort(args: &RunArgs, part: &Part, products: &Products) -> Effort {
     let single = part.specs.iter().filter(|s| s.name == engines::ORACLE).count() as u32;
     let warm = match args.protocol.unwrap_or(PROTOCOL) {
+        Protocol::Warm(k) if k > 0 && refreshes(part, products) => k.saturating_add(trials(args)),
         Protocol::Warm(k) => k,
         Protocol::ColdProcess | Protocol::ColdCache => 0,
     };

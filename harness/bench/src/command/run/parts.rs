@@ -180,6 +180,11 @@ pub(super) fn twins(args: &RunArgs, part: &Part, products: &Products) -> Twins {
     Twins::ByFamily(families.into_iter().map(twin).collect())
 }
 
+/// Products in turn with others: each keeps processes that work a little even while they wait, and gigabytes of memory.
+pub(super) fn refreshes(part: &Part, products: &Products) -> bool {
+    part.specs.len() > 1 && part.specs.iter().any(|spec| products.catalog.find(&spec.name).is_some())
+}
+
 pub(super) fn plan(args: &RunArgs, part: &Part, datasets: Vec<Arc<Dataset>>, products: &Products) -> Plan {
     let timeout = Some(args.timeout.map_or(TIMEOUT, |t| t.get()));
     let oracle = setup::engine_spec(engines::ORACLE, &Default::default(), false, products).ok();
@@ -192,6 +197,7 @@ pub(super) fn plan(args: &RunArgs, part: &Part, datasets: Vec<Arc<Dataset>>, pro
         engines: part.specs.clone(),
         twins: twins(args, part, products),
         protocol: args.protocol.unwrap_or(PROTOCOL),
+        refresh: refreshes(part, products),
         trials: trials(args),
         seed: args.seed.first,
         timeout,
