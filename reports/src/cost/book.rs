@@ -21,6 +21,9 @@ const BUILT_IN: [(&str, &str); 3] = [
 /// What is assumed where no book says otherwise.
 const ASSUMPTIONS: &str = include_str!("../../prices/assumptions.toml");
 
+/// The date of a price whose source bears none.
+pub(super) const UNDATED: &str = "undated";
+
 /// Names of the books that are built in.
 #[must_use]
 pub fn built_in_names() -> [&'static str; 3] {

@@ -85,13 +85,13 @@ lines! {
     /// Disks for shuffles and spills.
     ShuffleDisk: "shuffle disk", "instances x GB x paid in months x disk per GB-month";
     /// Data at rest.
-    Storage: "storage", "data x share kept x storage per GB-month x 1 month";
+    Storage: "storage", "data in GiB x share kept x storage per GB-month x 1 month";
     /// Requests to object storage.
     Requests: "requests", "data x (reads per GB x read + writes per GB x write)";
     /// Results that leave the provider.
-    Egress: "egress", "data x share that leaves x egress per GB";
+    Egress: "egress", "data in GiB x share that leaves x egress per GB";
     /// Bytes between nodes of different zones.
-    CrossZone: "cross-zone", "data x bytes between nodes per byte x share that crosses x cross-zone per GB";
+    CrossZone: "cross-zone", "data in GiB x bytes between nodes per byte x share that crosses x cross-zone per GB";
     /// People who keep it running.
     Operations: "operations", "people x salary / 12";
     /// Moving there, spread over months.
@@ -146,17 +146,17 @@ impl Line {
             Self::ShuffleDisk => month.disk(),
             Self::Storage => {
                 let kept: Gigabytes = month.data()? * at.get::<Count>(Key::StoredShare)?;
-                Ok(at.rate::<GigabyteMonths>(Key::StorageRate)? * kept.kept_for(super::unit::HOURS_PER_MONTH))
+                Ok(at.rate::<GigabyteMonths>(Key::StorageRate)? * kept.billed().kept_for(super::unit::HOURS_PER_MONTH))
             }
             Self::Requests => month.requests(),
             Self::Egress => {
                 let leaving = month.data()? * at.get::<Count>(Key::EgressShare)?;
-                Ok(at.rate::<Gigabytes>(Key::EgressRate)? * leaving)
+                Ok(at.rate::<Gigabytes>(Key::EgressRate)? * leaving.billed())
             }
             Self::CrossZone => {
                 let exchanged = month.data()? * at.get::<Count>(Key::ExchangedShare)?;
                 let crossing = exchanged * at.get::<Count>(Key::CrossZoneShare)?;
-                Ok(at.rate::<Gigabytes>(Key::CrossZoneRate)? * crossing)
+                Ok(at.rate::<Gigabytes>(Key::CrossZoneRate)? * crossing.billed())
             }
             Self::Operations => {
                 let year = at.rate::<Count>(Key::Salary)? * at.get::<Count>(Key::OperationsFte)?;

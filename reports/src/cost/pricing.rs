@@ -1,6 +1,6 @@
 //! Recorded runs and a price book to what a month of such work costs, on every deployment that the book knows.
 
-use super::book::{Instance, PriceBook, built_in_names};
+use super::book::{Instance, PriceBook, UNDATED, built_in_names};
 use super::break_even::{Crossing, crossings};
 use super::input::{At, Point};
 use super::model::{Deployment, LineCost, Part, total};
@@ -224,7 +224,9 @@ fn family_pricing(
             None => book.smallest(&needs),
         };
         note(usage, instance, book, notes);
-        all.extend(offers(usage, book, instance, scenario));
+        let own = offers(usage, book, instance, scenario);
+        own.iter().for_each(|offer| undated(offer, book, notes));
+        all.extend(own);
     }
     let tornado = cheapest(&all, None).and_then(|i| Some((i, tornado(all.get(i)?))));
     Ok(FamilyPricing {
@@ -272,6 +274,14 @@ fn note(usage: &Usage, instance: Option<&Instance>, book: &PriceBook, notes: &mu
             "{who}: its {} nodes shared one machine, which is what is priced; it is no measurement of so many machines",
             usage.contestant.nodes
         ));
+    }
+}
+
+/// Notes each price of an offer whose source bears no date: nobody can say whether it still holds.
+fn undated(offer: &Offer, book: &PriceBook, notes: &mut BTreeSet<String>) {
+    for (_, _, from) in offer.inputs.known().filter(|(_, _, from)| from.as_of.as_deref() == Some(UNDATED)) {
+        let (book, key, source) = (book.name(), &from.key, &from.source);
+        notes.insert(format!("price book `{book}`: {key} has no date ({source}); check it before it decides anything"));
     }
 }
 

@@ -75,7 +75,7 @@ unit!(
     Hours
 );
 unit!(
-    /// Data in units of 10^9 bytes, as providers count.
+    /// Data in units of 10^9 bytes. A gigabyte on a bill is [`Gigabytes::billed`].
     Gigabytes
 );
 unit!(
@@ -134,6 +134,12 @@ impl Gigabytes {
     #[must_use]
     pub const fn terabytes(self) -> f64 {
         self.0 / 1e3
+    }
+
+    /// What a bill counts: providers call 2^30 bytes a gigabyte (Amazon S3's own examples of a bill do).
+    #[must_use]
+    pub fn billed(self) -> Self {
+        Self(self.0 * 1e9 / f64::from(1u32 << 30))
     }
 
     /// Kept for so long.
@@ -291,6 +297,13 @@ impl<U: PartialOrd + Copy> Range<U> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_gigabyte_on_a_bill_is_two_to_the_thirtieth_bytes() {
+        // Of 107,374,182,400 bytes, Amazon S3 bills 100 GB.
+        let billed = Gigabytes::from_bytes(bench_record::Bytes::new(107_374_182_400)).billed();
+        assert!((billed.get() - 100.0).abs() < 1e-9, "{billed:?}");
+    }
     use proptest::prelude::*;
 
     #[test]

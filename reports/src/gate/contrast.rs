@@ -2,7 +2,7 @@
 //!
 //! | question | by what |
 //! |---|---|
-//! | is a slow-down ruled out? | the case's own differences over the turns, nothing taken off: Student's interval, with the deviation of its family where its own is smaller |
+//! | is a slow-down ruled out? | its own differences over the turns, nothing taken off: Student's interval, its family's deviation if larger |
 //! | did this case change? | its differences less those of its controls in the same turns, variances moderated by its family's |
 //! | did its whole engine change? | the middle difference of the engine's cases over the turns: Student's test |
 //!

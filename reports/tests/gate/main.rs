@@ -6,6 +6,7 @@
 mod fixture;
 
 mod formats;
+mod proof;
 mod refusals;
 mod turns;
 

@@ -117,3 +117,12 @@ fn tables_of_other_data_under_one_title_are_not_priced_together_and_notes_are_ke
     assert_eq!(sql, [0, 1]);
     assert!(pricing.notes.iter().any(|n| n.contains("run-b: not finished")), "{:?}", pricing.notes);
 }
+
+#[test]
+fn a_price_without_a_date_is_pointed_out() {
+    let pricing = crate::priced(&[crate::run()], &crate::book("gcp"), &crate::scenario()).unwrap();
+    let said = |note: &&String| note.contains("Dataproc Serverless.unit_hour has no date");
+    assert_eq!(pricing.notes.iter().filter(said).count(), 1, "{:?}", pricing.notes);
+    let dated = crate::priced(&[crate::run()], &crate::book("aws"), &crate::scenario()).unwrap();
+    assert!(dated.notes.iter().all(|n| !n.contains("has no date")), "{:?}", dated.notes);
+}

@@ -5,7 +5,7 @@ use super::raw::{
     RawAssumption, RawAssumptions, RawBook, RawEntry, RawInstance, RawManaged, RawRates, RawSalary, RawServerless,
     RawSource,
 };
-use super::{ASSUMPTIONS, Entry, Instance, Managed, PriceBook, Provenance, Purchase, Salary, Serverless};
+use super::{ASSUMPTIONS, Entry, Instance, Managed, PriceBook, Provenance, Purchase, Salary, Serverless, UNDATED};
 use crate::cost::unit::{CurrencyError, Range};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -173,7 +173,7 @@ fn is_date(text: &str) -> bool {
         value.is_some_and(|v| (1..=most).contains(&v))
     };
     match text.split('-').collect::<Vec<_>>().as_slice() {
-        ["undated"] => true,
+        [UNDATED] => true,
         [year] => number(year, 4, 9999),
         [year, month] => number(year, 4, 9999) && number(month, 2, 12),
         [year, month, day] => number(year, 4, 9999) && number(month, 2, 12) && number(day, 2, 31),

@@ -154,10 +154,12 @@ fn lines_are_what_their_formulas_say() {
     near(own(Line::Interruption, &inputs), 0.05 * 4.0 * (2.5 / 730.5) * 0.4 * (2.5 / 30.0) * 4.0 * 0.2);
     near(own(Line::Retries, &inputs), 0.02 / 0.98 * (2.0 + 2.5 * 0.2));
     near(own(Line::ShuffleDisk, &inputs), 500.0 * paid / 730.5 * 0.08);
-    near(own(Line::Storage, &inputs), 5000.0 * 0.023);
+    // A gigabyte on a bill has 2^30 bytes.
+    let gib = 1.073_741_824;
+    near(own(Line::Storage, &inputs), 5000.0 / gib * 0.023);
     near(own(Line::Requests, &inputs), 5.0 * (125.0 * 0.0004 + 1.0 * 0.005));
-    near(own(Line::Egress, &inputs), 5.0 * 0.09);
-    near(own(Line::CrossZone, &inputs), 5000.0 * 0.4 * 0.3 * 0.01);
+    near(own(Line::Egress, &inputs), 5.0 / gib * 0.09);
+    near(own(Line::CrossZone, &inputs), 5000.0 / gib * 0.4 * 0.3 * 0.01);
     near(own(Line::Operations, &inputs), 0.2 * 140_000.0 / 12.0);
     near(own(Line::Migration, &inputs), 100.0);
     let uplift = paid * 5.0 * (0.2 * 0.23 + 4.0 * 0.2 * 0.15);
@@ -196,7 +198,7 @@ fn an_unknown_price_leaves_its_line_out_or_the_total() {
     let storage = missing(Key::StorageRate);
     assert_eq!(storage.unknown[0].to_string(), "unknown: give a rate in your price book under rates.x");
     let all = base(Deployment::Managed, &full(&ONCE));
-    assert!((storage.total.unwrap().base.get() - (all - 115.0)).abs() < 1e-9);
+    assert!((storage.total.unwrap().base.get() - (all - 115.0 / 1.073_741_824)).abs() < 1e-9);
     for essential in [Key::WorkerHour, Key::UpliftShare, Key::PlatformUnitsPerVcpu] {
         assert_eq!(missing(essential).total, None, "{essential:?}");
     }

@@ -94,16 +94,7 @@ fn row(
     let (category, subcategory) = service(line.line);
     let null = String::new;
     let what = format!("{} of {} on {}, {}", line.line.title(), offer.contestant, offer.machines(), offer.way());
-    let alternative = format!(
-        "{} on {}, {}: {}, {}, at {}",
-        offer.contestant,
-        offer.machines(),
-        offer.way(),
-        family.family.name(),
-        family.table,
-        pricing.book
-    );
-    let sub_account = format!("{:016x}", fnv(&format!("{alternative} {}", family.at)));
+    let (sub_account, alternative) = alternative(pricing, family, offer);
     let tags = serde_json::json!({
         "contestant": offer.contestant, "family": family.family.name(), "price_book": pricing.book, "table": family.table,
     });
@@ -153,9 +144,21 @@ fn row(
     ])
 }
 
-/// A short name for a text (FNV-1a).
-fn fnv(text: &str) -> u64 {
-    text.bytes().fold(0xcbf2_9ce4_8422_2325, |h, b| (h ^ u64::from(b)).wrapping_mul(0x0100_0000_01b3))
+/// An offer's own sub-account: its number (FNV-1a of all that tells it apart) and its name.
+fn alternative(pricing: &Pricing, family: &FamilyPricing, offer: &Offer) -> (String, String) {
+    let name = format!(
+        "{} on {}, {}: {}, {}, at {}",
+        offer.contestant,
+        offer.machines(),
+        offer.way(),
+        family.family.name(),
+        family.table,
+        pricing.book
+    );
+    let apart = format!("{name} {}", family.at);
+    let number =
+        apart.bytes().fold(0xcbf2_9ce4_8422_2325, |h: u64, b| (h ^ u64::from(b)).wrapping_mul(0x0100_0000_01b3));
+    (format!("{number:016x}"), name)
 }
 
 /// People are not billed by a provider.

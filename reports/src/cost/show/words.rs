@@ -36,8 +36,8 @@ pub(crate) fn workloads(family: &FamilyPricing) -> String {
     let who = if common == cases { "all" } else { "those that everybody completed who completed any" };
     format!(
         "Figures are over {common} of {cases} workloads, {who}{read}. A terabyte processed is 10^12 bytes read by a workload; more \
-         data than was measured is taken as so many runs of the measured size, one after the other: `xN ±?` is a time taken N times, with an unknown error. Times are \
-         those of {}.",
+         data than was measured is taken as so many runs of the measured size, one after the other: `xN ±?` is a time taken N \
+         times, with an unknown error. Times are those of {}.",
         family.machine
     )
 }

@@ -30,7 +30,7 @@ struct Machine {
     drift: f64,
 }
 
-const MACHINES: [Machine; 4] = [
+static MACHINES: [Machine; 4] = [
     Machine { name: "steady (1 %, 0.3 %, no drift)", within: 0.01, between: 0.003, drift: 0.0 },
     Machine { name: "usual (3 %, 1 %, drift 2 %)", within: 0.03, between: 0.01, drift: 0.02 },
     Machine { name: "drifting (3 %, 0.5 %, drift 10 %)", within: 0.03, between: 0.005, drift: 0.10 },
@@ -39,23 +39,37 @@ const MACHINES: [Machine; 4] = [
 /// Turns, and trials of each run.
 const SIZES: [(usize, usize); 3] = [(1, 12), (3, 4), (10, 2)];
 
-pub(super) fn counts(experiments: usize) -> Vec<Count> {
-    let settings: Vec<(usize, &Machine, (usize, usize))> =
-        MACHINES.iter().enumerate().flat_map(|(i, machine)| SIZES.map(|size| (i, machine, size))).collect();
-    let count = &|(number, machine, (turns, trials)): &(usize, &Machine, (usize, usize))| {
+/// A machine and a size of its runs; its experiments are the same however settings are counted, since each has its own random sequence.
+#[derive(Clone, Copy)]
+pub struct Setting {
+    number: usize,
+    machine: &'static Machine,
+    turns: usize,
+    trials: usize,
+}
+
+/// Every setting that is simulated, in the order in which they are shown.
+#[must_use]
+pub fn settings() -> Vec<Setting> {
+    let with = |(number, machine): (usize, &'static Machine)| {
+        SIZES.map(|(turns, trials)| Setting { number, machine, turns, trials })
+    };
+    MACHINES.iter().enumerate().flat_map(with).collect()
+}
+
+impl Setting {
+    /// Judges so many comparisons.
+    #[must_use]
+    pub fn count(self, experiments: usize) -> Count {
+        let Self { number, machine, turns, trials } = self;
         let mut random = SplitMix::new((number * 1000 + turns) as u64);
-        let mut count = Count::new(machine.name, *turns, *trials);
+        let mut count = Count::new(machine.name, turns, trials);
         for experiment in 0..experiments {
-            let (old, fresh) = sides(machine, *turns, *trials, &mut random);
+            let (old, fresh) = sides(machine, turns, trials, &mut random);
             count.judge(&old, &fresh, experiment);
         }
         count
-    };
-    // Each setting has its own sequence: whoever counts it, it is the same.
-    std::thread::scope(|scope| {
-        let counting: Vec<_> = settings.iter().map(|setting| scope.spawn(move || count(setting))).collect();
-        counting.into_iter().filter_map(|counted| counted.join().ok()).collect()
-    })
+    }
 }
 
 /// Both sides' runs, A B B A.

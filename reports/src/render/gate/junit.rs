@@ -1,5 +1,6 @@
 //! A gate as JUnit XML: one test per case. A regression is a failure, an inconclusive case is skipped with its reason, one
-//! that fails on both sides is an error, and so is a suspect harness, as a test of its own. Valid by the schema of Apache Ant's JUnit task and by that of Jenkins.
+//! that fails on both sides is an error, and so is a suspect harness, as a test of its own. Valid by the schema of Apache Ant's JUnit
+//! task and by that of Jenkins.
 
 use crate::gate::{Finding, Gate, Status, Verdict};
 use crate::plain::plain;

@@ -1,0 +1,23 @@
+//! The proof as it is kept in `docs/`.
+
+use bench_reports::gate::proof::{Recorded, Standing, prove};
+use std::fs;
+
+/// The rows of a printed proof that are about recorded runs: they do not depend on how many simulated experiments were drawn.
+fn recorded_rows(text: &str) -> Vec<&str> {
+    text.lines().skip_while(|line| !line.starts_with("recorded")).take_while(|line| !line.is_empty()).collect()
+}
+
+#[test]
+fn the_kept_proof_shows_every_promise_and_is_about_the_kept_times() {
+    let root = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
+    let kept = fs::read_to_string(format!("{root}/docs/gate-proof.txt")).unwrap();
+    assert!(kept.contains("Result: every promise is shown to be kept on simulated runs"), "{kept}");
+    assert!(!kept.contains(" 1 broken") && kept.contains("4 shown, 0 open, 0 broken"), "{kept}");
+    let times = fs::read(format!("{root}/reports/tests/gate/recorded.json")).unwrap();
+    let fresh = prove(Some(&Recorded::parse(&times).unwrap()), 1);
+    assert_ne!(fresh.standing(), Standing::Broken);
+    let printed = fresh.text();
+    assert!(recorded_rows(&printed).len() >= 8, "{printed}");
+    assert_eq!(recorded_rows(&printed), recorded_rows(&kept), "run the command of docs/gate.md again");
+}
