@@ -40,6 +40,8 @@ pub(super) fn commands(file: &ClaimsFile, test: &Test) -> Vec<String> {
     }
     match &set {
         Set::AsTheyCome => {}
+        // A running cluster keeps its own settings.
+        Set::Configured if test.at.clusters.first().is_some_and(|c| c == ATTACHED) => {}
         Set::Configured => options.push_str(" --configs default,tuned"),
         Set::Given(settings) => settings.iter().for_each(|s| options.push_str(&format!(" --set {}", quoted(s)))),
         Set::Ablated => options.push_str(" --ablate"),
@@ -60,7 +62,10 @@ fn cluster(test: &Test, engines: &[&Subject]) -> String {
     let nodes = test.at.nodes.map(|nodes| format!(" --nodes {nodes}")).unwrap_or_default();
     match test.at.clusters.first().map(String::as_str) {
         None | Some("local") => String::new(),
-        Some(ATTACHED) => engines.iter().map(|s| attached(&s.engine, s.attach.as_deref())).collect(),
+        Some(ATTACHED) => {
+            let clusters = engines.iter().map(|s| attached(&s.engine, s.attach.as_deref()));
+            clusters.chain([attached_size(test.at.nodes.unwrap_or(1))]).collect()
+        }
         Some("hosts") => format!(" --cluster hosts.toml{nodes}"),
         Some(kind) => format!(" --cluster {}{nodes}", quoted(kind)),
     }
@@ -69,6 +74,12 @@ fn cluster(test: &Test, engines: &[&Subject]) -> String {
 /// The option that connects an engine to a cluster of its own.
 pub(crate) fn attached(engine: &str, address: Option<&str>) -> String {
     format!(" --attach {}", quoted(&format!("{engine}={}", address.unwrap_or("ADDRESS"))))
+}
+
+/// The options that say how large such clusters are. How many tasks a machine runs at a time is for its owner to say: eight
+/// stand for that.
+pub(crate) fn attached_size(nodes: u32) -> String {
+    format!(" --attach-nodes {nodes} --attach-slots 8")
 }
 
 /// None if one run cannot have all of them.

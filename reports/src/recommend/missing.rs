@@ -3,7 +3,7 @@
 use super::Question;
 use super::arena::{Arena, data};
 use super::report::{CitedRule, FamilyEvidence, MissingEvidence};
-use crate::claims::{ATTACHED, ClaimsFile, Rule, Subject, attached, quoted};
+use crate::claims::{ATTACHED, ClaimsFile, Rule, Subject, attached, attached_size, quoted};
 use crate::comparison::HOSTS;
 use crate::render::recommend_words::decimal_bytes;
 use bench_record::Family;
@@ -120,12 +120,15 @@ fn suite(question: &Question<'_>, family: &str) -> &'static str {
 /// One run of all products: here, or each on a cluster of its own.
 fn command(question: &Question<'_>, suite: &str, family: &str, products: &[&Subject]) -> String {
     let engines = products.iter().map(|s| s.engine.as_str()).collect::<Vec<_>>().join(",");
-    let engines = match engines.as_str() {
-        "" => String::new(),
-        names => format!(" --engines {} --configs default,tuned", quoted(names)),
+    let apart = question.nodes.filter(|n| *n > 1 && !products.is_empty());
+    let engines = match (engines.as_str(), apart) {
+        ("", _) => String::new(),
+        // A running cluster keeps its own settings.
+        (names, Some(_)) => format!(" --engines {}", quoted(names)),
+        (names, None) => format!(" --engines {} --configs default,tuned", quoted(names)),
     };
-    let apart = question.nodes.is_some_and(|n| n > 1);
-    let clusters = products.iter().filter(|_| apart).map(|s| attached(&s.engine, s.attach.as_deref()));
+    let clusters = products.iter().filter(|_| apart.is_some()).map(|s| attached(&s.engine, s.attach.as_deref()));
+    let clusters = clusters.chain(apart.map(attached_size));
     format!("bench run --suite {suite} --families {family}{engines}{} --trials 10", clusters.collect::<String>())
 }
 

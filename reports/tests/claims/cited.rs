@@ -109,8 +109,8 @@ fn no_claim_is_filled_in_before_a_product_was_measured() {
     assert_eq!(tb.verdict, ClaimVerdict::NotTested);
     assert_eq!(
         tb.would_test,
-        ["bench run --suite 1tb --families sql --engines spark,dask --configs default,tuned --attach \
-          spark=spark://HOST:7077 --attach dask=tcp://HOST:8786 --trials 10"]
+        ["bench run --suite 1tb --families sql --engines spark,dask --attach \
+          spark=spark://HOST:7077 --attach dask=tcp://HOST:8786 --attach-nodes 10 --attach-slots 8 --trials 10"]
     );
 }
 
