@@ -44,7 +44,7 @@ pub use assess::{AssessError, assess, assess_priced};
 pub use built_in::{EXAMPLE, built_in};
 pub use file::{At, Claim, ClaimsFile, Kind, Relation, Rule, Source, Subject, Test, Tier};
 pub use html::{STYLE, fragment as html, page};
-pub use metric::{Deployment, Metric, Unit};
+pub use metric::{Metric, Unit};
 pub use report::{
     AssessedClaim, AssessedTest, CLAIMS_SCHEMA, ClaimVerdict, ClaimsGroup, ClaimsReport, Compared, Configuration,
     Counts, Evidence, Link, Remove, SourceUsed,

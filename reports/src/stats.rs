@@ -17,6 +17,7 @@ pub use holm::holm;
 pub use mann_whitney::{MannWhitney, least_p, mann_whitney};
 pub(crate) use moderation::Moderation;
 pub use random::SplitMix;
+pub(crate) use random::fnv1a;
 pub(crate) use scalability::fit as usl_fit;
 pub use scalability::{POINTS_MIN, Point, Scalability, scalability};
 pub use shift::ratio_interval;
@@ -24,6 +25,9 @@ pub use stratified::{Stratified, Stratum, stratified};
 pub use student::{share_bounds, student_quantile, student_tails};
 
 use serde::Serialize;
+
+/// The median of the absolute deviations of a normal distribution is a standard deviation times 1 / 1.4826.
+pub(crate) const MAD_TO_DEVIATION: f64 = 1.4826;
 
 /// From so many values on, there is an interval of a median with 95 % confidence. With five, even the range of the
 /// values holds the true median in 93.75 % of experiments only.

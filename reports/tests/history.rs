@@ -85,14 +85,14 @@ fn a_change_is_reported_with_the_first_run_after_it_in_every_format() {
 
     workload  engine    first run after it         before ms  after  change        p
     --------------------------------------------------------------------------------
-    tpch-q01  stagedag  2026-11-30 19:04 commit 8       50.2   54.1   +7.9%  1.1e-16
+    tpch-q01  stagedag  2026-11-30 19:04 commit 8       50.2   54.1   +7.9%  1.0e-16
     "#);
     insta::assert_snapshot!(write_history(&found, HistoryFormat::Markdown, Ink::Plain), @r#"
     # Machine 048219d77a3e3fb3: 1 series
 
     | workload | engine | first run after it | before ms | after | change | p |
     |---|---|---|---:|---:|---:|---:|
-    | tpch-q01 | stagedag | 2026-11-30 19:04 commit 8 | 50.2 | 54.1 | +7.9% | 1.1e-16 |
+    | tpch-q01 | stagedag | 2026-11-30 19:04 commit 8 | 50.2 | 54.1 | +7.9% | 1.0e-16 |
     "#);
     let json: serde_json::Value =
         serde_json::from_str(&write_history(&found, HistoryFormat::Json, Ink::Plain)).unwrap();

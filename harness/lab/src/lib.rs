@@ -8,6 +8,7 @@
 //! | `cluster` | node processes: plain, emulated, or on other machines |
 //! | `counters` | CPU, memory and I/O of a process tree, and who else was busy |
 //! | `machine` | what this machine is, and what limits a run on it |
+//! | `leftovers` | folders of killed processes |
 //! | `offspring` | child processes that do not outlive this one |
 //! | `overhead` | start-up, idle memory, and work that does nothing, engine by engine |
 //! | `runner` | cases, trials, interleaving, repetition, resumption |
@@ -15,6 +16,7 @@
 pub mod cluster;
 pub mod counters;
 pub mod hosted;
+mod leftovers;
 pub mod live;
 pub mod machine;
 mod offspring;

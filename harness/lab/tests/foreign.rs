@@ -2,10 +2,13 @@
 //! script that knows its lines.
 #![expect(clippy::unwrap_used, reason = "a claim fails by panicking")]
 
+mod fake;
+
 use arrow::array::{ArrayRef, Int64Array, RecordBatch};
 use bench_lab::hosted::{HostedEngine, HostedProvider, HostedSession, Origin};
-use bench_lab::live::{EngineSpec, Failure, Keep, Limits};
-use bench_model::{Check, EngineSetup, Family, Program, Query, Tuning, Workload};
+use bench_lab::live::{Failure, Keep, Limits};
+use bench_model::{Check, EngineSetup, Tuning, Workload};
+use fake::{engine, unanswered};
 use parquet::arrow::ArrowWriter;
 use std::fs::File;
 use std::path::Path;
@@ -23,14 +26,7 @@ fn limits() -> Limits<'static> {
 }
 
 fn workload() -> Workload {
-    Workload {
-        name: "w".into(),
-        family: Family::Sql,
-        title: String::new(),
-        program: Program::Query(Query::Sql("select n".into())),
-        dataset: None,
-        check: Check::default(),
-    }
+    unanswered("w")
 }
 
 fn start(name: Option<&str>, scratch: &Path, text: &str, stop: &AtomicBool) -> Result<HostedSession, Failure> {
@@ -189,15 +185,7 @@ fn told(command: &str, cpus: Option<u32>) -> String {
     let host = HostedEngine { name: None, argv, origin: Origin::Foreign, environment: vec![], cpus };
     let folder = tempfile::tempdir().unwrap();
     let provider = HostedProvider::new(vec![], Origin::Foreign, folder.path().to_owned());
-    let spec = EngineSpec {
-        name: "x".into(),
-        variant: "default".into(),
-        slots: 1,
-        memory: None,
-        tuning: Tuning::default(),
-        spans: false,
-        cluster: Default::default(),
-    };
+    let spec = engine("x");
     let live = provider.start_as(&spec, |_| Ok(host), &NEVER).unwrap();
     let version = live.version().to_owned();
     // It would not answer a `stop`.

@@ -1,7 +1,8 @@
 //! A claims file as data. `docs/claims.md` describes it; unknown fields are refused.
 
-use super::metric::{Deployment, Metric, Unit};
+use super::metric::{Metric, Unit};
 use super::{ClaimsError, check, raw};
+use crate::cost::Deployment;
 use bench_record::Protocol;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;

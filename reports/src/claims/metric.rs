@@ -1,32 +1,8 @@
-//! What is measured, in which unit, and who runs what costs something.
+//! What is measured, and in which unit.
 
 use bench_record::Observation;
 use serde::{Deserialize, Serialize};
 use std::fmt;
-
-/// Who runs an engine that costs something.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Deployment {
-    /// Oneself, on rented instances.
-    SelfHosted,
-    /// A platform, on instances that are paid for besides.
-    Managed,
-    /// A platform that bills what a job holds.
-    Serverless,
-}
-
-impl Deployment {
-    /// The same in prices.
-    #[must_use]
-    pub const fn priced(self) -> crate::cost::Deployment {
-        match self {
-            Self::SelfHosted => crate::cost::Deployment::SelfHosted,
-            Self::Managed => crate::cost::Deployment::Managed,
-            Self::Serverless => crate::cost::Deployment::Serverless,
-        }
-    }
-}
 
 /// What is measured.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]

@@ -51,9 +51,9 @@ fn configuration(subject: &Subject, usage: &Usage) -> Option<Configuration> {
 
 /// What a usage costs on the deployment; an offer on somebody else's platform is a what-if and shows nothing.
 fn offers<'p>(test: &Test, family: &'p FamilyPricing, usage: &Usage) -> Vec<&'p Offer> {
-    let wanted = test.at.deployment.map(super::metric::Deployment::priced);
-    let is =
-        |o: &&Offer| o.contestant == usage.contestant.label && Some(o.deployment) == wanted && o.priced_as.is_none();
+    let is = |o: &&Offer| {
+        o.contestant == usage.contestant.label && Some(o.deployment) == test.at.deployment && o.priced_as.is_none()
+    };
     family.offers.iter().filter(is).collect()
 }
 

@@ -153,7 +153,7 @@ pub(super) fn conditions(test: &Test) -> String {
     }
     parts.extend(at.nodes.map(|n| format!("{n} nodes")));
     parts.extend(at.protocol.map(|p| format!("protocol {p}")));
-    parts.extend(at.deployment.map(|d| d.priced().name().to_owned()));
+    parts.extend(at.deployment.map(|d| d.name().to_owned()));
     let what = match test.workloads.as_slice() {
         [all] if all == "*" => format!("{} {} workloads", test.cases, test.family),
         some => format!("{} {} workloads ({})", test.cases, test.family, some.join(", ")),

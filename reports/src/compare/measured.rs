@@ -2,7 +2,7 @@
 
 use super::field::{Field, Trial};
 use crate::comparison::Contestant;
-use crate::stats::{Sample, median, sorted};
+use crate::stats::{Sample, fnv1a, median, sorted};
 use bench_record::{Arm, CaseKey, Family, Observation, Outcome};
 use std::collections::BTreeMap;
 
@@ -92,14 +92,13 @@ pub(super) fn sample(trials: &[&Observation], seed: u64) -> Option<Sample> {
     Some(Sample { contaminated: trials.iter().any(|o| o.contaminated), ..sample })
 }
 
-/// A seed (FNV-1a) from all that makes trials repetitions of each other: the case, the engine's version and build, and the
+/// A seed from all that makes trials repetitions of each other: the case, the engine's version and build, and the
 /// faults planned. Samples that meet in a ratio differ in one of these, of the scale too where data grow with the nodes,
 /// and so draw independently. What else is in the report changes nothing.
 fn seed_of(key: &CaseKey, contestant: &Contestant) -> u64 {
     let Contestant { version, build_id, faults, .. } = contestant;
     let texts = [key.as_str(), version.as_deref().unwrap_or_default(), build_id, faults.as_deref().unwrap_or_default()];
-    let bytes = texts.iter().flat_map(|text| text.bytes().chain([0]));
-    bytes.fold(0xcbf2_9ce4_8422_2325, |h, b| (h ^ u64::from(b)).wrapping_mul(0x0100_0000_01b3))
+    fnv1a(texts.iter().flat_map(|text| text.bytes().chain([0])))
 }
 
 #[cfg(test)]

@@ -7,10 +7,10 @@
 use super::book::Unknown;
 use super::input::{At, Inputs, Key, Point};
 use super::unit::{Amount, Count, GigabyteMonths, Gigabytes, Hours, Range};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// Who runs the engine.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Deployment {
     /// Rented instances, engine installed by oneself.

@@ -12,7 +12,7 @@
 //! which can show that one case differs from the others, and can rule out nothing.
 
 use super::turns::{Turn, explained, level};
-use crate::stats::{Interval, Moderation, holm, median, sorted, student_quantile, student_tails};
+use crate::stats::{Interval, MAD_TO_DEVIATION, Moderation, holm, median, sorted, student_quantile, student_tails};
 use bench_record::{Case, Timestamp};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -28,8 +28,6 @@ const ERROR: f64 = 0.05;
 const AGREEMENT: f64 = 0.10;
 /// Scatter between cases has heavy tails: they are those of Student's distribution with so many degrees of freedom.
 const FREEDOM_OF_SCATTER: f64 = 4.0;
-/// The median of the absolute deviations of a normal distribution is a standard deviation times 1 / 1.4826.
-const MAD_TO_DEVIATION: f64 = 1.4826;
 /// What a value is worth to that median, of one to a standard deviation (Huber 1981).
 const MAD_EFFICIENCY: f64 = 0.37;
 /// A normal distribution has a tenth beyond so many deviations.

@@ -7,12 +7,9 @@ use super::contrast::{Change, Differences, twin};
 use super::model::GateNoise;
 use super::turns::turns;
 use super::{CaseTrials, Cases};
-use crate::stats::{effect, median, quantile, sorted};
+use crate::stats::{MAD_TO_DEVIATION, effect, fnv1a, median, quantile, sorted};
 use bench_record::{Case, CaseKey, Family};
 use std::collections::{BTreeMap, BTreeSet};
-
-/// The median of the absolute deviations of a normal distribution is a standard deviation times 1 / 1.4826.
-const MAD_TO_DEVIATION: f64 = 1.4826;
 
 /// The floors of a comparison.
 pub(super) struct Floors {
@@ -91,6 +88,5 @@ pub(super) fn differences<'a>(family: Family, old: &'a Cases, fresh: &'a Cases) 
 
 /// What samples of a case are resampled with: another sequence on each side.
 pub(super) fn seed(key: &CaseKey, side: u8) -> u64 {
-    let bytes = key.as_str().bytes().chain([0, side]);
-    bytes.fold(0xcbf2_9ce4_8422_2325, |h, b| (h ^ u64::from(b)).wrapping_mul(0x0100_0000_01b3))
+    fnv1a(key.as_str().bytes().chain([0, side]))
 }

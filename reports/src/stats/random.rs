@@ -26,6 +26,11 @@ impl SplitMix {
     }
 }
 
+/// A seed, or a number for a name, that is the same everywhere and always (FNV-1a).
+pub(crate) fn fnv1a(bytes: impl Iterator<Item = u8>) -> u64 {
+    bytes.fold(0xcbf2_9ce4_8422_2325, |h, b| (h ^ u64::from(b)).wrapping_mul(0x0100_0000_01b3))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

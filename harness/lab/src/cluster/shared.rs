@@ -3,6 +3,7 @@
 //! A killed node removes nothing, so its folder belongs to whoever started it. One whose starter was killed too is removed
 //! by the next cluster on this machine.
 
+use crate::leftovers;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -25,7 +26,7 @@ impl SharedFolder {
         }
         let number = NEXT.fetch_add(1, Ordering::Relaxed);
         if number == 0 {
-            remove_leftovers(root);
+            remove_folders_of_the_dead();
         }
         Some(Self(root.join(format!("{PREFIX}{}-{number}", std::process::id()))))
     }
@@ -44,36 +45,12 @@ impl Drop for SharedFolder {
 
 /// Removes the folders of makers that are gone.
 pub(super) fn remove_folders_of_the_dead() {
-    remove_leftovers(Path::new(ROOT));
-}
-
-fn remove_leftovers(root: &Path) {
-    for entry in fs::read_dir(root).into_iter().flatten().flatten() {
-        let name = entry.file_name();
-        let maker = name.to_str().and_then(|n| n.strip_prefix(PREFIX)?.split_once('-')).map(|(pid, _)| pid.to_owned());
-        if maker.is_some_and(|pid| pid.parse::<u32>().is_ok() && !Path::new("/proc").join(pid).exists()) {
-            // Another user's is not ours to remove.
-            let _ = fs::remove_dir_all(entry.path());
-        }
-    }
+    leftovers::remove_folders_of_the_dead(Path::new(ROOT), PREFIX);
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn folders_of_the_dead_are_removed_and_those_of_the_living_are_not() {
-        let root = tempfile::tempdir().unwrap();
-        let living = root.path().join(format!("{PREFIX}{}-0", std::process::id()));
-        // No process has the highest number there is.
-        let (dead, foreign) = (root.path().join(format!("{PREFIX}4194999-3")), root.path().join("bench-notes"));
-        for folder in [&living, &dead, &foreign] {
-            fs::create_dir(folder).unwrap();
-        }
-        remove_leftovers(root.path());
-        assert_eq!([&living, &dead, &foreign].map(|f| f.exists()), [true, false, true]);
-    }
 
     #[test]
     fn a_dropped_folder_is_gone() {

@@ -21,6 +21,7 @@ use crate::machine::Cgroup;
 use bench_record::Pressure;
 use foreign::Processes;
 use memory::PeakWatch;
+pub(crate) use memory::held_by;
 use network::Interfaces;
 use system::SystemReading;
 use usage::{TreeReading, cpu_ns, increase, reset_peaks};

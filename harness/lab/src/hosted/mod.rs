@@ -7,7 +7,6 @@
 //! | `serve` | the child's side, for engines of this repository |
 //! | `session` | the parent's side: one request at a time, never a hang |
 //! | `keeper` | the parent of what products leave behind |
-//! | `memory` | what the processes of an engine hold |
 //! | `result` | the file that an engine leaves its answer in |
 //! | `process` | spawning, watching and killing the child |
 //! | `provider` | engines for the runner, one process each |
@@ -17,7 +16,6 @@
 
 mod conformance;
 mod keeper;
-mod memory;
 mod process;
 mod provider;
 mod result;

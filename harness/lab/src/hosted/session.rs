@@ -2,11 +2,10 @@
 //!
 //! Long because: every request, its patience and how it may end are one conversation.
 
-use super::memory::held_by;
 use super::process::{Heard, Process};
 use super::result::{ResultFile, doubt, no_room};
 use super::wire::{Envelope, FailureKind, PROTOCOL, Ran, Reply, Request, WireDataset, WireSetup};
-use crate::counters::{Window, tree_cpu_ns};
+use crate::counters::{Window, held_by, tree_cpu_ns};
 use crate::live::{Digested, Failure, Keep, Limits, Measured, Probed};
 use crate::machine::Cgroup;
 use bench_model::{Bytes, Check, ClusterSpec, Dataset, EngineSetup, FaultOutcome, FaultPlan, Probe, Workload};

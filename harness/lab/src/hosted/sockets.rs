@@ -1,8 +1,9 @@
 //! A folder whose path is short enough for the sockets of a product, whatever the length of its scratch folder's.
 
+use crate::leftovers::remove_folders_of_the_dead;
 use std::fs::{self, DirBuilder};
 use std::io;
-use std::os::unix::fs::{DirBuilderExt, MetadataExt};
+use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -25,7 +26,7 @@ impl SocketFolder {
     /// A folder that cannot be made.
     pub(super) fn create() -> io::Result<Self> {
         static MADE: AtomicU64 = AtomicU64::new(0);
-        sweep(Path::new(PARENT));
+        remove_folders_of_the_dead(Path::new(PARENT), PREFIX);
         for _ in 0..ATTEMPTS {
             let number = MADE.fetch_add(1, Ordering::Relaxed);
             let path = Path::new(PARENT).join(format!("{PREFIX}{}-{number}", std::process::id()));
@@ -47,40 +48,5 @@ impl SocketFolder {
 impl Drop for SocketFolder {
     fn drop(&mut self) {
         let _ = fs::remove_dir_all(&self.0);
-    }
-}
-
-/// Removes the folders that a killed process of this user left.
-fn sweep(parent: &Path) {
-    let Ok(me) = fs::metadata("/proc/self").map(|own| own.uid()) else { return };
-    for entry in fs::read_dir(parent).into_iter().flatten().flatten() {
-        let name = entry.file_name();
-        let maker = name.to_str().and_then(|name| name.strip_prefix(PREFIX)?.split_once('-')).map(|(pid, _)| pid);
-        let is_left = maker.is_some_and(|pid| pid.parse::<u32>().is_ok() && !Path::new("/proc").join(pid).exists());
-        // Of the entry itself: a link is not followed.
-        if is_left && entry.metadata().is_ok_and(|of| of.is_dir() && of.uid() == me) {
-            let _ = fs::remove_dir_all(entry.path());
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn only_folders_of_processes_that_are_gone_are_swept_away() {
-        let parent = tempfile::tempdir().unwrap();
-        // No process has this number: it is above the largest one that Linux gives.
-        let gone = parent.path().join(format!("{PREFIX}8388608-0"));
-        let (mine, other) = (
-            parent.path().join(format!("{PREFIX}{}-0", std::process::id())),
-            parent.path().join("bench-sockets-notes"),
-        );
-        for folder in [&gone, &mine, &other] {
-            fs::create_dir_all(folder.join("ray/session")).unwrap();
-        }
-        sweep(parent.path());
-        assert_eq!((gone.exists(), mine.exists(), other.exists()), (false, true, true));
     }
 }

@@ -12,7 +12,7 @@ use super::standing::Standings;
 use crate::live::{EngineProvider, Failure, Keep, Measured};
 use crate::machine::{free_bytes, memory_available_bytes};
 use bench_model::{Bytes, Workload};
-use bench_record::{Arm, Case, CaseKey, Observation, Outcome, Protocol, RecordError, Timestamp};
+use bench_record::{Arm, Case, CaseKey, Observation, Outcome, RecordError, Timestamp};
 use std::collections::HashSet;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -209,27 +209,22 @@ impl Runner<'_, '_> {
     /// whose slots account for their time. A run that is hurt on purpose tells nothing of the schedule. False if
     /// interrupted.
     fn trace(&mut self, at: usize, case: &Case, workload: &Workload, reference: &Reference) -> Result<bool, RunError> {
-        let Some(seat) = self.seats.get_mut(at) else { return Ok(true) };
+        let Some(seat) = self.seats.get(at) else { return Ok(true) };
         if seat.arm != Arm::Main || !seat.engine.spans || !self.plan.faults.is_empty() {
             return Ok(true);
         }
         let folder = self.sink.traces_folder()?;
         let path = folder.map(|folder| folder.join(format!("{}.json", case.key()))).filter(|path| !path.exists());
         let Some(path) = path.filter(|_| self.traced.insert(case.key())) else { return Ok(true) };
-        let report = &mut *self.report;
-        report(RunEvent::Tracing { case });
-        let mut warming = || report(RunEvent::WarmingUp { case, arm: Arm::Main });
+        (self.report)(RunEvent::Tracing { case });
+        let prepared = self.prepare(at, case, workload);
+        let Some(seat) = self.seats.get_mut(at) else { return Ok(true) };
         let check = reference.check(&workload.check);
-        let stale = self.at_work != Some(at);
-        let prepared = seat.prepare(self.plan, workload, self.provider, self.stop, stale, &mut warming);
-        self.at_work = Some(at);
         let traced = prepared.and_then(|()| {
             seat.run_traced(self.plan, workload, self.stop)?;
             seat.live()?.digest(&check, Keep { result: None, trace: Some(&path) }, self.stop)
         });
-        if !matches!(self.plan.protocol, Protocol::Warm(_)) {
-            seat.leave();
-        }
+        seat.wait_for_turn(self.plan);
         match traced {
             Ok(_) => {}
             Err(Failure::Interrupted) => return Ok(false),
@@ -239,6 +234,15 @@ impl Runner<'_, '_> {
             ))),
         }
         Ok(!self.stop.load(Ordering::Relaxed))
+    }
+
+    /// Makes a seat ready for a run of a case.
+    fn prepare(&mut self, at: usize, case: &Case, workload: &Workload) -> Result<(), Failure> {
+        let stale = self.at_work.replace(at) != Some(at);
+        let Some(seat) = self.seats.get_mut(at) else { return Ok(()) };
+        let (arm, report) = (seat.arm, &mut *self.report);
+        let mut warming = || report(RunEvent::WarmingUp { case, arm });
+        seat.prepare(self.plan, workload, self.provider, self.stop, stale, &mut warming)
     }
 
     /// Prepares, times, checks: one observation, or `None` if interrupted.
@@ -251,14 +255,10 @@ impl Runner<'_, '_> {
         reference: &mut Reference,
     ) -> Result<Option<Observation>, RunError> {
         let others_rss_bytes = self.others_rss_bytes(at);
-        let Some(seat) = self.seats.get_mut(at) else { return Ok(None) };
-        let arm = seat.arm;
+        let Some(arm) = self.seats.get(at).map(|seat| seat.arm) else { return Ok(None) };
         let result = keep_path(self.plan, &*self.sink, case, arm)?;
-        let report = &mut *self.report;
-        let mut warming = || report(RunEvent::WarmingUp { case, arm });
-        let stale = self.at_work != Some(at);
-        let prepared = seat.prepare(self.plan, workload, self.provider, self.stop, stale, &mut warming);
-        self.at_work = Some(at);
+        let prepared = self.prepare(at, case, workload);
+        let Some(seat) = self.seats.get_mut(at) else { return Ok(None) };
         (self.report)(RunEvent::TrialStarted { case, arm, trial: number });
         let started_at = Timestamp::now();
         let measured = prepared.and_then(|()| seat.run(self.plan, workload, number, self.stop));
@@ -287,10 +287,7 @@ impl Runner<'_, '_> {
                 }
             },
         }
-        if !matches!(self.plan.protocol, Protocol::Warm(_)) {
-            // The next engine has the machine to itself.
-            seat.leave();
-        }
+        seat.wait_for_turn(self.plan);
         // Raised between two requests, where no failure tells of it.
         Ok((!self.stop.load(Ordering::Relaxed)).then_some(observation))
     }
@@ -298,7 +295,7 @@ impl Runner<'_, '_> {
     /// Memory that the other engines of the run hold while they wait for their turn; absent if none of them is started.
     fn others_rss_bytes(&self, at: usize) -> Option<u64> {
         let others = self.seats.iter().enumerate().filter(|(seat, _)| *seat != at);
-        others.filter_map(|(_, seat)| seat.memory()).map(Bytes::get).reduce(u64::saturating_add)
+        others.filter_map(|(_, seat)| seat.held()).map(Bytes::get).reduce(u64::saturating_add)
     }
 
     fn record(&mut self, case: &Case, observation: &Observation) -> Result<(), RunError> {

@@ -13,6 +13,8 @@ pub(super) struct Seat<'a> {
     pub(super) arm: Arm,
     pub(super) participant: Participant,
     live: Option<Box<dyn LiveEngine>>,
+    /// What the live engine held when its last turn was over.
+    held: Option<Bytes>,
     /// The dataset that the live engine has loaded.
     loaded: Option<String>,
     /// The workload that it has been warmed with.
@@ -23,7 +25,7 @@ impl<'a> Seat<'a> {
     /// An empty seat; `None` if the participant is not of this plan.
     pub(super) fn new(plan: &'a Plan, participant: Participant) -> Option<Self> {
         let engine = plan.engines.get(participant.engine)?;
-        Some(Self { engine, arm: participant.arm, participant, live: None, loaded: None, warm_for: None })
+        Some(Self { engine, arm: participant.arm, participant, live: None, held: None, loaded: None, warm_for: None })
     }
 
     /// Makes everything ready so that only the timed run is left: process, data, warm-ups or cold caches. `stale` says that another
@@ -80,9 +82,19 @@ impl<'a> Seat<'a> {
         Ok(())
     }
 
-    /// Memory that the engine holds, if it is started.
-    pub(super) fn memory(&self) -> Option<Bytes> {
-        self.live.as_ref().and_then(|live| live.memory())
+    /// Memory that the engine holds while it waits for its turn, if it does.
+    pub(super) fn held(&self) -> Option<Bytes> {
+        self.held
+    }
+
+    /// It is somebody else's turn. Only a warm engine waits, and what it holds meanwhile is looked at once: to look takes some
+    /// milliseconds for each process. Any other ends, so that the next one has the machine to itself.
+    pub(super) fn wait_for_turn(&mut self, plan: &Plan) {
+        if matches!(plan.protocol, Protocol::Warm(_)) {
+            self.held = self.live.as_ref().and_then(|live| live.memory());
+        } else {
+            self.leave();
+        }
     }
 
     /// The timed run.
@@ -129,6 +141,7 @@ impl<'a> Seat<'a> {
 
     /// Ends the process, if there is one.
     pub(super) fn leave(&mut self) {
+        self.held = None;
         self.loaded = None;
         self.warm_for = None;
         if let Some(live) = self.live.take() {

@@ -9,6 +9,7 @@ use crate::cost::model::{Line, LineCost};
 use crate::cost::offer::Offer;
 use crate::cost::pricing::{FamilyPricing, Pricing};
 use crate::plain::plain;
+use crate::stats::fnv1a;
 
 /// Columns that the specification knows, in alphabetical order, then our own.
 const COLUMNS: [&str; 42] = [
@@ -156,9 +157,7 @@ fn alternative(pricing: &Pricing, family: &FamilyPricing, offer: &Offer) -> (Str
         pricing.book
     );
     let apart = format!("{name} {}", family.at);
-    let number =
-        apart.bytes().fold(0xcbf2_9ce4_8422_2325, |h: u64, b| (h ^ u64::from(b)).wrapping_mul(0x0100_0000_01b3));
-    (format!("{number:016x}"), name)
+    (format!("{:016x}", fnv1a(apart.bytes())), name)
 }
 
 /// People are not billed by a provider.
