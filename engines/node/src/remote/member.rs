@@ -12,7 +12,7 @@ use crate::remote::peers::RemotePeers;
 use crate::remote::reader::Reader;
 use crate::remote::stream::Stream;
 use crate::remote::token::ClusterToken;
-use crate::remote::wire::{Batch, Configure, Frame, Peer};
+use crate::remote::wire::{Batch, Configure, Frame, Peer, write_frame};
 use crate::store::BlockStore;
 use bench_model::{Addr, EngineSetup, Epoch, JobId, NodeId, Registry, Style, Tuning};
 use std::collections::BTreeMap;
@@ -94,6 +94,11 @@ pub(crate) trait Member: Send + Sync {
     fn configured(&self) -> &Configure;
     /// Whether and why it is over.
     fn ending(&self) -> &Ending;
+    /// Tells its driver that it is ready, and listens to it from then on.
+    ///
+    /// # Errors
+    /// The driver hung up.
+    fn welcome(&self, driver: Stream) -> std::io::Result<()>;
     /// Whether another node may speak to it.
     ///
     /// # Errors
@@ -121,15 +126,14 @@ struct Incarnation<S: Style> {
     role: Arc<NodeRole<S>>,
 }
 
-/// Makes the incarnation that a driver asks for, and answers it.
+/// Makes the incarnation that a driver asks for; nobody knows of it yet.
 ///
 /// # Errors
-/// Unknown settings, too little memory, no thread to be had, or a driver that hung up.
+/// Unknown settings, too little memory, or no thread to be had.
 pub(crate) fn begin<S: Style>(
     style: &S,
     registry: Registry,
     configure: Configure,
-    stream: Stream,
     ground: &Ground,
 ) -> Result<Arc<dyn Member>, RemoteError> {
     let unfit = |reason: String| RemoteError::Unfit { address: "this".to_owned(), reason };
@@ -158,12 +162,6 @@ pub(crate) fn begin<S: Style>(
     let running = Running::start(style, seat, None, registry, &setup).map_err(|e| unfit(e.to_string()))?;
     peers.serve(&running.host);
     spawn_dialer(&role, calls, configure.session, ground)?;
-    let answer = crate::remote::wire::write_frame(
-        &mut &stream,
-        &Frame::<S::Msg>::Configured { epoch: configure.epoch, slots: configure.slots },
-    );
-    let attached = answer.and_then(|()| network.attach(stream, (Addr::Driver, configure.epoch)));
-    attached.map_err(|e| unfit(format!("the driver hung up: {e}")))?;
     let silence = configure.silence.as_duration();
     Ok(Arc::new(Incarnation { configure, silence, running, network, role }))
 }
@@ -188,6 +186,12 @@ impl<S: Style> Member for Incarnation<S> {
 
     fn ending(&self) -> &Ending {
         &self.role.ending
+    }
+
+    fn welcome(&self, driver: Stream) -> std::io::Result<()> {
+        let Configure { epoch, slots, .. } = self.configure;
+        write_frame(&mut &driver, &Frame::<S::Msg>::Configured { epoch, slots })?;
+        self.network.attach(driver, (Addr::Driver, epoch)).map(drop)
     }
 
     fn admit(&self, caller: &Caller) -> Result<(), String> {

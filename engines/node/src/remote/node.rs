@@ -25,7 +25,7 @@ const LOOK: Duration = Duration::from_millis(100);
 const GRACE: Duration = Duration::from_secs(10);
 
 /// Makes the incarnation of one style.
-type Begin = Box<dyn Fn(Registry, Configure, Stream, &Ground) -> Result<Arc<dyn Member>, RemoteError> + Send + Sync>;
+type Begin = Box<dyn Fn(Registry, Configure, &Ground) -> Result<Arc<dyn Member>, RemoteError> + Send + Sync>;
 
 /// The styles that a node can run, and the kernels that their tasks need.
 pub struct NodeStyles {
@@ -46,20 +46,18 @@ impl NodeStyles {
         let name = style.name();
         self.styles.push((
             name,
-            Box::new(move |registry, configure, stream, ground| {
-                member::begin(&style, registry, configure, stream, ground)
-            }),
+            Box::new(move |registry, configure, ground| member::begin(&style, registry, configure, ground)),
         ));
         self
     }
 
-    fn begin(&self, configure: Configure, stream: Stream, ground: &Ground) -> Result<Arc<dyn Member>, RemoteError> {
+    fn begin(&self, configure: Configure, ground: &Ground) -> Result<Arc<dyn Member>, RemoteError> {
         let Some((_, begin)) = self.styles.iter().find(|(name, _)| *name == configure.style) else {
             let known: Vec<_> = self.styles.iter().map(|(name, _)| *name).collect();
             let reason = format!("it has no style `{}`; it knows {}", configure.style, known.join(", "));
             return Err(RemoteError::Unfit { address: "this".to_owned(), reason });
         };
-        begin((self.registry)(), configure, stream, ground)
+        begin((self.registry)(), configure, ground)
     }
 }
 
@@ -299,20 +297,22 @@ impl Inner {
             return Err(RemoteError::Unfit { address, reason });
         }
         self.vacate(patience).map_err(|reason| RemoteError::Unfit { address: address.clone(), reason })?;
-        match self.styles.begin(configure, stream, &self.ground) {
-            Ok(member) => {
-                *self.member() = Some(member);
-                Ok(())
-            }
-            Err(error) => {
-                let reason = match &error {
-                    RemoteError::Unfit { reason, .. } => reason.clone(),
-                    other => other.to_string(),
-                };
-                write_frame(&mut &answer, &Frame::<()>::Unfit { reason }).map_err(broke)?;
-                Err(error)
-            }
+        let begun = self.styles.begin(configure, &self.ground).and_then(|member| {
+            // Whoever the driver tells of this node waits until it is one.
+            let mut present = self.member();
+            let hung_up = |e| RemoteError::Unfit { address: "this".into(), reason: format!("the driver hung up: {e}") };
+            member.welcome(stream).map_err(hung_up)?;
+            *present = Some(member);
+            Ok(())
+        });
+        if let Err(error) = &begun {
+            let reason = match error {
+                RemoteError::Unfit { reason, .. } => reason.clone(),
+                other => other.to_string(),
+            };
+            write_frame(&mut &answer, &Frame::<()>::Unfit { reason }).map_err(broke)?;
         }
+        begun
     }
 
     /// Ends the present incarnation and waits until it is gone.
