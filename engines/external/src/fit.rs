@@ -114,7 +114,7 @@ mod tests {
 
     #[test]
     fn a_package_is_fetched_by_its_hash_fitted_and_held_against_the_hash_that_comes_out() {
-        let fetches = "case \"$*\" in *download*) touch \"${13}/some.whl\";; esac";
+        let fetches = "case \"$*\" in *download*) touch \"${14}/some.whl\";; esac";
         let (done, said) = ran(fetches);
         done.unwrap();
         let checked = "--disable-pip-version-check --no-input --require-hashes --no-deps --only-binary :all:";
@@ -137,7 +137,7 @@ mod tests {
     #[test]
     fn a_wheel_that_cannot_be_fitted_is_not_installed() {
         let refuses =
-            "case \"$*\" in *download*) touch \"${13}/some.whl\";; *fit.py*) echo it needs more; exit 1;; esac";
+            "case \"$*\" in *download*) touch \"${14}/some.whl\";; *fit.py*) echo it needs more; exit 1;; esac";
         let (done, said) = ran(refuses);
         let why = done.unwrap_err().to_string();
         assert!(why.contains("installing `ballista`: fit ended with exit status: 1: it needs more"), "{why}");
