@@ -38,6 +38,18 @@ pub enum AttachOption {
     Memory,
 }
 
+/// A package that lacks nothing but optional functions where the C library is older than the one it was published for.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Fitted {
+    /// Its name.
+    pub package: String,
+    /// The kind of machine for which that is known, as in names of wheels.
+    pub machine: String,
+    /// The least version of glibc that has all that is not optional.
+    pub glibc: String,
+}
+
 /// One product.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Product {
@@ -51,6 +63,10 @@ pub struct Product {
     pub java: Option<u32>,
     /// The least version of the C library that its packages run with, as `major.minor`, if they say.
     pub glibc: Option<String>,
+    /// What can be fitted to an older one.
+    pub fitted: Option<Fitted>,
+    /// Why only one of it can run on a machine at a time, if that is so.
+    pub one_at_a_time: Option<String>,
     /// The beginnings of addresses of clusters it can be connected to.
     pub attach: Vec<String>,
     /// Which of its options take effect on a cluster that it is connected to.
@@ -82,6 +98,10 @@ struct Entry {
     java: Option<u32>,
     #[serde(default)]
     glibc: Option<String>,
+    #[serde(default)]
+    fitted: Option<Fitted>,
+    #[serde(default)]
+    one_at_a_time: Option<String>,
     #[serde(default)]
     attach: Vec<String>,
     #[serde(default)]
@@ -167,6 +187,8 @@ fn parse(text: &str, path: &Path, own: bool, taken: &[&str]) -> Result<Vec<Produ
             families: entry.families,
             java: entry.java,
             glibc: entry.glibc,
+            fitted: entry.fitted,
+            one_at_a_time: entry.one_at_a_time,
             attach: entry.attach,
             attach_takes: entry.attach_takes,
             environment: entry.environment,

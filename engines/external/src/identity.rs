@@ -2,7 +2,7 @@
 
 use crate::catalog::{Product, Source};
 use crate::drivers;
-use crate::store::requirements;
+use crate::store::{State, Store, requirements};
 use serde::Deserialize;
 use twox_hash::XxHash3_64;
 
@@ -17,11 +17,23 @@ struct Tuning {
     trial: Vec<toml::Table>,
 }
 
-impl Product {
-    /// What the record keeps of it in one of its configurations, by name: the packages or the command that it is started by, as a
-    /// fingerprint, and how many settings were tried to tune it.
+impl Store {
+    /// What the record keeps of a product in one of its configurations, by name: the packages or the command that it is started by, as a
+    /// fingerprint, which package was fitted to this system, and how many settings were tried to tune it.
     #[must_use]
-    pub fn identity(&self, config: &str) -> Vec<(String, String)> {
+    pub fn identity(&self, product: &Product, config: &str) -> Vec<(String, String)> {
+        let fitted = match self.state(product) {
+            State::Installed { fitted, .. } => fitted,
+            State::Missing { .. } => None,
+        };
+        let fitted = fitted.map(|fitted| ("fitted".to_owned(), fitted));
+        product.identity(config).into_iter().chain(fitted).collect()
+    }
+}
+
+impl Product {
+    /// What is the same wherever it is installed.
+    fn identity(&self, config: &str) -> Vec<(String, String)> {
         match &self.source {
             Source::BuiltIn => {
                 let tuning = tuning(self, config);

@@ -7,7 +7,9 @@
 use crate::catalog::{Product, Source};
 use crate::drivers;
 use crate::error::ExternalError;
-use crate::needs;
+use crate::fit::install_fitted;
+use crate::lock::{apart, locked, name_of};
+use crate::needs::{self, Packages};
 use crate::store::{Mark, Store, requirements};
 use std::ffi::OsString;
 use std::fs::{self, File};
@@ -48,7 +50,7 @@ impl Store {
             return Err(ExternalError::NothingToInstall(product.name.clone()));
         }
         let lacks = |why: String| ExternalError::Needs(format!("`{}` {why}", product.name));
-        needs::check(product).map_err(lacks)?;
+        let how = needs::check(product).map_err(lacks)?;
         let python = needs::python().map_err(lacks)?;
         let _lock = self.lock(product)?;
         if matches!(self.state(product), crate::State::Installed { .. }) {
@@ -58,7 +60,6 @@ impl Store {
         let folder = self.folder(product);
         fs::create_dir_all(&folder).map_err(ExternalError::io("make the folder", &folder))?;
         let text = drivers::text(&format!("{}/requirements.txt", product.name)).unwrap_or_default();
-        let list = listed(&folder.join("requirements.txt"), text)?;
         let venv = folder.join("venv");
         let step = Step { store: self, product, keeper, stop };
         tell("making the virtual environment");
@@ -67,41 +68,45 @@ impl Store {
         if locked(text).any(|(name, _)| FROM_SOURCE.contains(&name.as_str())) {
             tell("installing what builds packages");
             let tools = listed(&folder.join(BUILD_TOOLS), drivers::text(BUILD_TOOLS).unwrap_or_default())?;
-            step.run("build-tools", &pip(&python, &[], &tools))?;
+            step.run("build-tools", &pip(&python, "install", &[], &tools))?;
         }
+        let list = match how {
+            Packages::Published => text.to_owned(),
+            Packages::Fitted(fitted) => {
+                let (one, others) = apart(text, &fitted.package);
+                tell(&format!("fitting {} to glibc {}", fitted.package, fitted.glibc));
+                install_fitted(&step, &python, fitted, &one)?;
+                others
+            }
+        };
         tell("installing the packages");
+        let list = listed(&folder.join("requirements.txt"), &list)?;
         let source = FROM_SOURCE.join(",");
-        step.run("pip", &pip(&python, &["--no-binary", &source, "--no-build-isolation"], &list))?;
-        self.mark(product, &Mark { requirements: requirements(product), packages: packages(product) })?;
+        step.run("pip", &pip(&python, "install", &["--no-binary", &source, "--no-build-isolation"], &list))?;
+        let fitted = match how {
+            Packages::Published => None,
+            Packages::Fitted(fitted) => Some(fitted.told()),
+        };
+        self.mark(product, &Mark { requirements: requirements(product), packages: packages(product), fitted })?;
         Ok(true)
     }
 }
 
 /// The file of a list of packages.
-fn listed(path: &Path, text: &str) -> Result<PathBuf, ExternalError> {
+pub(crate) fn listed(path: &Path, text: &str) -> Result<PathBuf, ExternalError> {
     fs::write(path, text).map_err(ExternalError::io("write", path))?;
     Ok(path.to_owned())
 }
 
-/// Installs exactly the packages of a list, each checked against its hash and ready to use, but for what `more` says.
-fn pip(python: &OsString, more: &[&str], list: &Path) -> Vec<OsString> {
+/// What `pip` is told to do with exactly the packages of a list, each checked against its hash and ready to use, but for what `more`
+/// says.
+pub(crate) fn pip(python: &OsString, what: &str, more: &[&str], list: &Path) -> Vec<OsString> {
     let mut words = vec![python.clone()];
-    words.extend(["-m", "pip", "install", "--disable-pip-version-check", "--no-input"].map(OsString::from));
+    words.extend(["-m", "pip", what, "--disable-pip-version-check", "--no-input"].map(OsString::from));
     words.extend(["--require-hashes", "--no-deps", "--only-binary", ":all:"].map(OsString::from));
     words.extend(more.iter().map(OsString::from));
     words.extend(["-r".into(), list.as_os_str().to_owned()]);
     words
-}
-
-/// The packages of a list: their names, and `name==version`.
-fn locked(list: &str) -> impl Iterator<Item = (String, &str)> {
-    let words = list.lines().filter_map(|line| line.split_ascii_whitespace().next());
-    let pinned = words.filter(|word| word.contains("==") && !word.starts_with('-'));
-    pinned.map(|word| (normal(word.split("==").next().unwrap_or_default()), word))
-}
-
-fn normal(name: &str) -> String {
-    name.trim().to_ascii_lowercase().replace('_', "-")
 }
 
 /// The packages that a product's list was made from, at the versions it locks.
@@ -110,22 +115,26 @@ fn packages(product: &Product) -> Vec<String> {
     let asked: Vec<String> = file("requirements.in")
         .lines()
         .filter(|line| !line.trim_start().starts_with(['#', '-']))
-        .map(|line| normal(line.split(['=', '<', '>', '~', '[', ';', ' ']).next().unwrap_or_default()))
+        .map(name_of)
         .collect();
     let wanted = locked(file("requirements.txt")).filter(|(name, _)| asked.contains(name));
     wanted.map(|(_, word)| word.to_owned()).collect()
 }
 
-struct Step<'a> {
-    store: &'a Store,
-    product: &'a Product,
-    keeper: &'a [OsString],
-    stop: &'a AtomicBool,
+/// Where and how the steps of an installation are run.
+pub(crate) struct Step<'a> {
+    pub(crate) store: &'a Store,
+    pub(crate) product: &'a Product,
+    pub(crate) keeper: &'a [OsString],
+    pub(crate) stop: &'a AtomicBool,
 }
 
 impl Step<'_> {
     /// Runs one step to its end; everything it prints goes to a file, of which the end is told if it fails.
-    fn run(&self, name: &'static str, argv: &[OsString]) -> Result<(), ExternalError> {
+    ///
+    /// # Errors
+    /// How it ended, or that it was interrupted.
+    pub(crate) fn run(&self, name: &'static str, argv: &[OsString]) -> Result<(), ExternalError> {
         let path = self.store.folder(self.product).join(format!("{name}.log"));
         let log = File::create(&path).map_err(ExternalError::io("write", &path))?;
         let errors = log.try_clone().map_err(ExternalError::io("write", &path))?;
@@ -189,7 +198,7 @@ mod tests {
 
     #[test]
     fn only_packages_that_exist_as_source_alone_are_built_and_with_locked_tools() {
-        let words = pip(&"python".into(), &["--no-binary", "a,b"], Path::new("list"));
+        let words = pip(&"python".into(), "install", &["--no-binary", "a,b"], Path::new("list"));
         let said: Vec<&str> = words.iter().filter_map(|word| word.to_str()).collect();
         assert!(
             said.windows(2).any(|w| w == ["--only-binary", ":all:"]) && said.contains(&"--require-hashes"),

@@ -8,6 +8,8 @@
 //! | `store` | what is installed where, whole or not |
 //! | `identity` | what makes a product the same one in two runs |
 //! | `install` | a virtual environment with exactly the locked packages |
+//! | `lock` | lists of packages with their hashes |
+//! | `fit` | a package published for a newer C library, fitted to this one |
 //! | `environment` | the variables a product is started with, and nothing else |
 //!
 //! A driver is a Python program in `python/NAME/`; what they share is `python/bench_driver/`. `docs/products.md` is for users,
@@ -17,12 +19,14 @@ mod catalog;
 mod drivers;
 mod environment;
 mod error;
+mod fit;
 mod identity;
 mod install;
+mod lock;
 mod needs;
 mod store;
 
-pub use catalog::{AttachOption, CONFIG, Catalog, Product, Source};
+pub use catalog::{AttachOption, CONFIG, Catalog, Fitted, Product, Source};
 pub use environment::Surroundings;
 pub use error::ExternalError;
 pub use install::Progress;

@@ -1,6 +1,6 @@
 //! What has to be on this machine before a product can be.
 
-use crate::catalog::Product;
+use crate::catalog::{Fitted, Product};
 use std::env;
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -34,24 +34,43 @@ pub(crate) fn python() -> Result<OsString, String> {
     }
 }
 
-/// Whether a product could run here once it is installed.
+/// How a product's packages run here.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Packages<'a> {
+    /// As they were published.
+    Published,
+    /// One of them fitted to a C library that is older than the one it was published for.
+    Fitted(&'a Fitted),
+}
+
+/// Whether a product could run here once it is installed, and how.
 ///
 /// # Errors
 /// What is missing, and what to do.
-pub(crate) fn check(product: &Product) -> Result<(), String> {
-    if let Some(least) = &product.glibc {
-        enough_glibc(least, output(&"getconf".into(), &["GNU_LIBC_VERSION"]).as_deref())?;
-    }
-    product.java.map_or(Ok(()), enough_java)
+pub(crate) fn check(product: &Product) -> Result<Packages<'_>, String> {
+    let packages = match &product.glibc {
+        None => Packages::Published,
+        Some(least) => {
+            let said = output(&"getconf".into(), &["GNU_LIBC_VERSION"]);
+            let fitted = product.fitted.as_ref().filter(|fitted| fitted.machine == env::consts::ARCH);
+            enough_glibc(least, fitted, said.as_deref())?
+        }
+    };
+    product.java.map_or(Ok(()), enough_java)?;
+    Ok(packages)
 }
 
-/// Nothing can be done about it but another system: compiling a product instead would make another one of it.
-fn enough_glibc(least: &str, said: Option<&str>) -> Result<(), String> {
+/// Where not even fitting helps, nothing can be done but another system: compiling a product instead would make another one of it.
+fn enough_glibc<'a>(least: &str, fitted: Option<&'a Fitted>, said: Option<&str>) -> Result<Packages<'a>, String> {
     let here = said.and_then(|said| said.trim().strip_prefix("glibc "));
-    match here {
-        Some(here) if version(here) >= version(least) => Ok(()),
-        Some(here) => Err(format!("needs glibc {least}, here {here}")),
-        None => Err(format!("needs glibc {least}, here another C library")),
+    let is_enough = |least: &str| here.is_some_and(|here| version(here) >= version(least));
+    match fitted {
+        _ if is_enough(least) => Ok(Packages::Published),
+        Some(fitted) if is_enough(&fitted.glibc) => Ok(Packages::Fitted(fitted)),
+        _ => {
+            let least = fitted.map_or(least, |fitted| &fitted.glibc);
+            Err(format!("needs glibc {least}, here {}", here.unwrap_or("another C library")))
+        }
     }
 }
 
@@ -95,11 +114,23 @@ mod tests {
 
     #[test]
     fn a_c_library_that_is_too_old_is_said_beforehand() {
-        let said = |here: Option<&str>| enough_glibc("2.39", here).err();
+        let said = |here: Option<&str>| enough_glibc("2.39", None, here).err();
         assert_eq!(said(Some("glibc 2.36\n")).as_deref(), Some("needs glibc 2.39, here 2.36"));
         assert_eq!(said(Some("glibc 2.9\n")).as_deref(), Some("needs glibc 2.39, here 2.9"));
         assert_eq!((said(Some("glibc 2.39\n")), said(Some("glibc 3.0"))), (None, None));
         assert_eq!(said(None).as_deref(), Some("needs glibc 2.39, here another C library"));
+    }
+
+    #[test]
+    fn what_can_be_fitted_is_so_only_between_the_two_versions() {
+        let fitted = Fitted { package: "p".into(), machine: "x86_64".into(), glibc: "2.34".into() };
+        let here = |here: Option<&str>| enough_glibc("2.39", Some(&fitted), here);
+        for old in ["glibc 2.34\n", "glibc 2.36\n", "glibc 2.38\n"] {
+            assert_eq!(here(Some(old)), Ok(Packages::Fitted(&fitted)), "{old}");
+        }
+        assert_eq!(here(Some("glibc 2.39\n")), Ok(Packages::Published), "as its makers meant it, where that works");
+        assert_eq!(here(Some("glibc 2.33\n")), Err("needs glibc 2.34, here 2.33".to_owned()));
+        assert_eq!(here(None), Err("needs glibc 2.34, here another C library".to_owned()));
     }
 
     #[test]

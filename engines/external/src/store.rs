@@ -9,9 +9,11 @@
 //! ```
 
 use crate::catalog::{Product, Source};
+use crate::drivers;
 use crate::environment::{Surroundings, variables};
 use crate::error::ExternalError;
-use crate::{drivers, needs};
+use crate::fit::FITTED;
+use crate::needs::{self, Packages};
 use serde::{Deserialize, Serialize};
 use std::ffi::OsString;
 use std::fs::{self, File, TryLockError};
@@ -29,13 +31,16 @@ pub struct Store {
 }
 
 /// What the mark of an installation says.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Mark {
     /// Of the list of packages with their hashes.
     pub(crate) requirements: String,
     /// The packages that were asked for, `name==version` each.
     pub(crate) packages: Vec<String>,
+    /// Which of them was fitted to this system's C library, and to which version.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) fitted: Option<String>,
 }
 
 /// How a product stands.
@@ -46,6 +51,9 @@ pub enum State {
     Installed {
         /// Its packages, `name==version` each; none for a user's own command.
         packages: Vec<String>,
+        /// A package that is not as it was published: it was fitted to an older C library.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        fitted: Option<String>,
     },
     /// It cannot, and what to do.
     Missing {
@@ -81,17 +89,17 @@ impl Store {
     #[must_use]
     pub fn state(&self, product: &Product) -> State {
         match self.installed(product) {
-            Ok(packages) => State::Installed { packages },
+            Ok(mark) => State::Installed { packages: mark.packages, fitted: mark.fitted },
             Err(why) => State::Missing { why },
         }
     }
 
-    fn installed(&self, product: &Product) -> Result<Vec<String>, String> {
+    fn installed(&self, product: &Product) -> Result<Mark, String> {
         if product.source != Source::BuiltIn {
-            return Ok(Vec::new());
+            return Ok(Mark::default());
         }
         // First: to install what cannot run here would be in vain.
-        needs::check(product)?;
+        let how = needs::check(product)?;
         let command = format!("bench engines install {}", product.name);
         let mark = match fs::read(self.folder(product).join(MARK)) {
             Ok(bytes) => serde_json::from_slice::<Mark>(&bytes).ok(),
@@ -100,7 +108,11 @@ impl Store {
         };
         let mark = mark.filter(|mark| mark.requirements == requirements(product));
         let mark = mark.ok_or_else(|| format!("installed for another build ({command})"))?;
-        Ok(mark.packages)
+        // One that is fitted runs on newer systems too.
+        if matches!(how, Packages::Fitted(_)) && mark.fitted.is_none() {
+            return Err(format!("installed for another system ({command})"));
+        }
+        Ok(mark)
     }
 
     /// How to start its driver.
@@ -198,14 +210,14 @@ impl Store {
 
 /// What identifies the packages of a product.
 pub(crate) fn requirements(product: &Product) -> String {
-    let text = drivers::text(&format!("{}/requirements.txt", product.name)).unwrap_or_default();
-    format!("{:016x}", XxHash3_64::oneshot(text.as_bytes()))
+    let text = |file: &str| drivers::text(&format!("{}/{file}", product.name)).unwrap_or_default();
+    format!("{:016x}", XxHash3_64::oneshot([text("requirements.txt"), text(FITTED)].concat().as_bytes()))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::catalog::Catalog;
+    use crate::catalog::{Catalog, Fitted};
 
     fn product(name: &str) -> Product {
         Catalog::open(Path::new("/nonexistent"), &[]).unwrap().get(name).unwrap().clone()
@@ -226,13 +238,45 @@ mod tests {
         assert_eq!(why(&store), "not installed (bench engines install duckdb)");
         fs::create_dir_all(store.folder(&duckdb).join("venv")).unwrap();
         assert_eq!(why(&store), "not fully installed (bench engines install duckdb)");
-        let mark = |requirements: String| Mark { requirements, packages: vec!["duckdb==2".into()] };
+        let mark = |requirements: String| Mark { requirements, packages: vec!["duckdb==2".into()], fitted: None };
         store.mark(&duckdb, &mark("0".into())).unwrap();
         assert_eq!(why(&store), "installed for another build (bench engines install duckdb)");
         store.mark(&duckdb, &mark(requirements(&duckdb))).unwrap();
-        assert_eq!(store.state(&duckdb), State::Installed { packages: vec!["duckdb==2".into()] });
+        assert_eq!(store.state(&duckdb), State::Installed { packages: vec!["duckdb==2".into()], fitted: None });
         assert!(store.remove(&duckdb).unwrap() && !store.remove(&duckdb).unwrap());
         assert_eq!(why(&store), "not installed (bench engines install duckdb)");
+    }
+
+    #[test]
+    fn what_was_fitted_is_said_and_what_was_not_does_not_count_where_it_has_to_be() {
+        let folder = tempfile::tempdir().unwrap();
+        let (store, ballista) = (Store::new(folder.path()), product("ballista"));
+        // A system that is older than any that it was published for, and new enough for what is fitted.
+        let old = Product {
+            glibc: Some("9.9".into()),
+            fitted: Some(Fitted {
+                package: "ballista".into(),
+                machine: std::env::consts::ARCH.into(),
+                glibc: "0.1".into(),
+            }),
+            ..ballista
+        };
+        fs::create_dir_all(store.folder(&old)).unwrap();
+        let mark = |fitted: Option<&str>| Mark {
+            requirements: requirements(&old),
+            fitted: fitted.map(str::to_owned),
+            ..Mark::default()
+        };
+        let identity = |store: &Store| store.identity(&old, "default").into_iter().find(|(name, _)| name == "fitted");
+        store.mark(&old, &mark(None)).unwrap();
+        let why = "installed for another system (bench engines install ballista)".to_owned();
+        assert_eq!((store.state(&old), identity(&store)), (State::Missing { why }, None));
+        store.mark(&old, &mark(Some("ballista for glibc 0.1"))).unwrap();
+        let fitted = Some("ballista for glibc 0.1".to_owned());
+        assert_eq!(store.state(&old), State::Installed { packages: vec![], fitted: fitted.clone() });
+        assert_eq!(identity(&store).map(|(_, value)| value), fitted, "it is another engine than the published one");
+        let new = Product { glibc: Some("0.1".into()), ..old.clone() };
+        assert!(matches!(store.state(&new), State::Installed { .. }), "the system was brought up to date since");
     }
 
     #[test]
@@ -269,7 +313,7 @@ mod tests {
         let (store, duckdb) = (Store::new(folder.path()), product("duckdb"));
         assert!(store.command(&duckdb, around(folder.path())).is_err());
         fs::create_dir_all(store.folder(&duckdb)).unwrap();
-        store.mark(&duckdb, &Mark { requirements: requirements(&duckdb), packages: vec![] }).unwrap();
+        store.mark(&duckdb, &Mark { requirements: requirements(&duckdb), ..Mark::default() }).unwrap();
         let command = store.command(&duckdb, around(Path::new("/s"))).unwrap();
         assert_eq!(command.argv[0], folder.path().join("duckdb/venv/bin/python"));
         assert!(Path::new(&command.argv[1]).is_file());

@@ -36,6 +36,11 @@ fn what_all_drivers_share_keeps_its_claims() {
 }
 
 #[test]
+fn whoever_fits_packages_to_an_older_c_library_needs_none_and_keeps_its_claims() {
+    run(Path::new("python3"), "python/glibc_fit/tests", "test_*.py");
+}
+
+#[test]
 fn whoever_watches_ray_needs_no_packages_and_keeps_its_claims() {
     run(Path::new("python3"), "python/ray/tests", "test_watchdog.py");
 }
@@ -74,5 +79,5 @@ fn every_folder_of_tests_is_one_that_is_run() {
             found += 1;
         }
     }
-    assert!(found >= 8, "{found} folders of tests");
+    assert!(found >= 9, "{found} folders of tests");
 }

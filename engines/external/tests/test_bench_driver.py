@@ -6,6 +6,7 @@ import errno
 import io
 import json
 import os
+import socket
 import subprocess
 import sys
 import tempfile
@@ -22,6 +23,7 @@ from bench_driver.engine import Engine, Setup  # noqa: E402
 from bench_driver.expressions import Binary, Call, Column, Literal, Named, Order, Over, aggregates_of, parse  # noqa: E402
 from bench_driver.failures import DriverError, ProgramError, ProtocolError  # noqa: E402
 from bench_driver.overrides import fingerprint, override_of  # noqa: E402
+from bench_driver.ports import free_port, holder_of  # noqa: E402
 from bench_driver.protocol import _Server  # noqa: E402
 from bench_driver.settings import fill, read_settings  # noqa: E402
 from bench_driver.steps import Join, Limit, Scan, parse_steps  # noqa: E402
@@ -261,6 +263,29 @@ class Expressions(unittest.TestCase):
         self.assertGreater(len(texts), 60)
         for text in texts:
             parse(text)
+
+
+class Ports(unittest.TestCase):
+    def test_whoever_listens_on_a_port_is_named(self) -> None:
+        port = free_port()
+        self.assertIsNone(holder_of(port))
+        for family, host in ((socket.AF_INET, "127.0.0.1"), (socket.AF_INET, "0.0.0.0")):
+            with self.subTest(host), socket.socket(family) as server:
+                server.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                server.bind((host, port))
+                server.listen()
+                self.assertRegex(holder_of(port), rf"^\S+ \(process {os.getpid()}\)$")
+        self.assertIsNone(holder_of(port), "free again")
+
+    def test_a_connection_that_was_just_closed_is_in_nobody_s_way(self) -> None:
+        with socket.create_server(("127.0.0.1", 0)) as server:
+            port = server.getsockname()[1]
+            with socket.create_connection(("127.0.0.1", port)) as client:
+                accepted, _ = server.accept()
+                # Whoever closes first keeps the pair of ports for a while.
+                accepted.close()
+                client.recv(1)
+        self.assertIsNone(holder_of(port))
 
 
 if __name__ == "__main__":

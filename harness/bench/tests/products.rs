@@ -132,6 +132,34 @@ fn a_driver_is_measured_and_its_answer_is_checked() {
 }
 
 #[test]
+fn of_a_product_that_can_run_only_once_at_a_time_every_configuration_is_measured_in_turn() {
+    let p = Program::new().with_own_data();
+    let (folder, w) = (engines(&p), p.user_workload("select count(*) as n from t", "n\n2\n"));
+    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let path = Path::new(&folder).join("engines.toml");
+    let text = fs::read_to_string(&path)
+        .unwrap()
+        .replace("environment = {", &format!("environment = {{ TINY_PORT = \"{port}\","));
+    fs::write(&path, text + "one_at_a_time = \"it has one port\"\n").unwrap();
+    let listed = p.bench(&["engines", "list", "--engines-dir", &folder]);
+    assert!(listed.stdout.contains("    one at a time: it has one port"), "{}", listed.stdout);
+    let line = ["run", "--workload-dir", &w, "--engines", "tiny", "--trials", "2", "--engines-dir", &folder];
+    let both = [&line[..], &["--configs", "default,tuned"]].concat();
+    p.bench(&[&both[..], &["--out", &p.path("out")]].concat()).assert_code(0);
+    let observations = p.observations("out");
+    let completed = observations.iter().filter(|o| o["outcome"] == "completed").count();
+    assert_eq!((observations.len(), completed), (6, 6), "two configurations and a twin: {observations:?}");
+    let said = |o: &&serde_json::Value| o["notes"].to_string().contains("only one of it can run at a time");
+    assert!(observations.iter().filter(said).count() >= 4, "{observations:?}");
+    // Somebody else's, which the run cannot end.
+    let _other = std::net::TcpListener::bind(("127.0.0.1", port)).unwrap();
+    p.bench(&[&line[..], &["--out", &p.path("late")]].concat()).assert_code(2);
+    let reason = p.observations("late")[0]["reason"].to_string();
+    let holder = format!("(process {})", std::process::id());
+    assert!(reason.contains(&format!("port {port} is taken by ")) && reason.contains(&holder), "{reason}");
+}
+
+#[test]
 fn work_of_a_process_that_detached_itself_is_counted_and_the_process_is_gone_afterwards() {
     let p = Program::new().with_own_data();
     let observations = run(&p, "select burn as n", &[]);

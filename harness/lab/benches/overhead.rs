@@ -85,6 +85,7 @@ fn plan(trials: u32) -> Plan {
         datasets: vec![],
         engines: vec![engine("a"), engine("b")],
         twins: Twins::None,
+        one_at_a_time: Default::default(),
         protocol: Protocol::Warm(1),
         refresh: false,
         trials,

@@ -79,6 +79,36 @@ fn each_family_has_a_twin_of_its_own_where_that_is_asked_for() {
 }
 
 #[test]
+fn of_an_engine_that_can_run_only_once_one_is_ended_before_the_next_is_started_and_warmed() {
+    let fake = Fake::default();
+    let one = Plan { twins: Twins::First, ..plan(vec![workload("q")], &["a", "b"], 3) };
+    let one = Plan { one_at_a_time: ["a".to_owned()].into(), ..one };
+    let (observations, _) = check(&one, &fake);
+    assert_eq!(outcomes(&observations), ["completed"; 9]);
+    let (mut living, mut most) = (0, 0);
+    for line in fake.log() {
+        living += i32::from(line == "start a") - i32::from(line == "stop a");
+        most = most.max(living);
+    }
+    assert_eq!((living, most), (0, 1), "{:?}", fake.log());
+    let started = fake.count("start a");
+    let noted = observations.iter().filter(|o| o.notes.iter().any(|note| note.contains("only one of it"))).count();
+    assert!((4..=6).contains(&started) && noted == started, "{noted} of {started}");
+    assert!(observations.iter().all(|o| o.case.engine == "a" || o.notes.is_empty()));
+    assert_eq!((fake.count("start b"), fake.count("run a q")), (1, 6 + started), "each is warmed once it is started");
+    let waits = |o: &Observation| o.others_rss_bytes.unwrap_or_default() / fake::HELD;
+    assert!(
+        observations.iter().filter(|o| o.case.engine == "a").all(|o| waits(o) <= 1),
+        "what was ended holds nothing"
+    );
+    // Alone it waits for its turn as every other engine does.
+    let alone = Fake::default();
+    let (observations, _) = check(&Plan { twins: Twins::None, ..one }, &alone);
+    assert!(observations.iter().all(|o| o.notes.is_empty()));
+    assert_eq!((alone.count("start a"), alone.count("run a q")), (1, 4));
+}
+
+#[test]
 fn warm_sessions_stay_and_warm_up_once_per_workload() {
     let fake = Fake::default();
     let warm = Plan { protocol: Protocol::Warm(2), ..plan(vec![workload("q1"), workload("q2")], &["a"], 3) };

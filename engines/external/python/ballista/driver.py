@@ -10,9 +10,11 @@ from pathlib import Path
 import ballista
 from ballista import BallistaExecutor, BallistaScheduler, BallistaSessionContext
 from bench_driver import DataError, Dataset, DriverError, Engine, ProgramError, Setup, Table, Unsupported, Workload, serve
+from bench_driver.ports import LOOPBACK, free_port, holder_of
 
-LOOPBACK = "127.0.0.1"
 READY_S = 30.0
+CONTROL_PORT = 50052
+"""Where an executor of this package listens for its scheduler. The package has no setting for it, so that one machine has one executor."""
 
 
 class Ballista(Engine):
@@ -36,6 +38,11 @@ class Ballista(Engine):
 
     def serve_here(self, setup: Setup) -> str:
         """Starts one scheduler and one executor with a task per slot."""
+        if holder := holder_of(CONTROL_PORT):
+            raise DriverError(
+                f"port {CONTROL_PORT} is taken by {holder}: Ballista's executor needs it and has no setting for another; "
+                "end that process, or wait for it, and run this again"
+            )
         # The executor keeps its shuffle files in a temporary folder and has no setting for the place.
         os.environ["TMPDIR"] = str(setup.scratch)
         port = free_port()
@@ -123,13 +130,6 @@ def register(context: BallistaSessionContext, table: Table) -> None:
         context.register_parquet(table.name, place)
     else:
         context.register_csv(table.name, place, schema=table.arrow_schema(), has_header=True)
-
-
-def free_port() -> int:
-    """A port that nobody listens on. The package takes numbers only, and does not tell which one 0 became."""
-    with socket.socket() as probe:
-        probe.bind((LOOPBACK, 0))
-        return probe.getsockname()[1]
 
 
 def wait_for(port: int) -> None:

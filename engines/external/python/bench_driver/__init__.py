@@ -36,6 +36,7 @@ Beside it lie `requirements.in`, `requirements.txt` (hash-locked), `default.toml
 | `probes` | what `bench overhead` asks of a product's runtime |
 | `overrides` | documented differences of a SQL dialect |
 | `processes` | what the driver has started, and its end |
+| `ports` | which ports are free, and who listens on one that is not |
 """
 
 from .data import Dataset, Table, Workload

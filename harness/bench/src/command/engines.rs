@@ -109,6 +109,9 @@ struct Row {
     #[serde(flatten)]
     state: State,
     attach: Vec<String>,
+    /// Why only one of it can run on a machine at a time.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    one_at_a_time: Option<String>,
 }
 
 fn rows(products: &Products) -> Vec<Row> {
@@ -118,6 +121,7 @@ fn rows(products: &Products) -> Vec<Row> {
         families: product.families.iter().map(|f| f.name()).collect(),
         state: products.store.state(product),
         attach: product.attach.clone(),
+        one_at_a_time: product.one_at_a_time.clone(),
     };
     products.catalog.iter().map(row).collect()
 }
@@ -127,10 +131,14 @@ fn table(rows: &[Row]) -> String {
     for row in rows {
         lines.push(format!("{:<16} {} [{}]", row.name, row.about, row.families.join(", ")));
         lines.push(match &row.state {
-            State::Installed { packages } if packages.is_empty() => "    a command of your own".to_owned(),
-            State::Installed { packages } => format!("    installed: {}", packages.join(", ")),
+            State::Installed { packages, .. } if packages.is_empty() => "    a command of your own".to_owned(),
+            State::Installed { packages, .. } => format!("    installed: {}", packages.join(", ")),
             State::Missing { why } => format!("    {why}"),
         });
+        if let State::Installed { fitted: Some(fitted), .. } = &row.state {
+            lines.push(format!("    fitted to this system, not as published: {fitted}"));
+        }
+        lines.extend(row.one_at_a_time.iter().map(|why| format!("    one at a time: {why}")));
     }
     lines.join("\n")
 }

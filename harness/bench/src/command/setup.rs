@@ -260,7 +260,9 @@ pub(super) fn context_of(spec: &EngineSpec, version: String, products: &Products
     }
     if let Some(product) = products.catalog.find(&spec.name) {
         let config = spec.tuning.word(CONFIG[0].name);
-        settings.extend(product.identity(config));
+        settings.extend(products.store.identity(product, config));
+        // Shown with every table: nobody may take it for what its makers published.
+        version += &settings.get("fitted").map(|what| format!(" (fitted: {what})")).unwrap_or_default();
     }
     EngineContext {
         name: spec.name.clone(),

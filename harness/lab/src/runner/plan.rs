@@ -45,6 +45,9 @@ pub struct Plan {
     pub engines: Vec<EngineSpec>,
     /// Which of them have a twin.
     pub twins: Twins,
+    /// Names of those of which only one can be started at a time: whoever of them has its turn ends the others, and each is then started
+    /// and warmed anew.
+    pub one_at_a_time: BTreeSet<String>,
     /// How trials meet the machine.
     pub protocol: Protocol,
     /// Whether a warm engine gets one more untimed run right before a timed one if another engine has worked since its last: with

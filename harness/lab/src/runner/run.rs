@@ -22,6 +22,10 @@ const DISK_FLOOR_BYTES: u64 = 32 << 20;
 /// Below this much available memory a warning is given: engines are about to be killed for what others hold.
 const MEMORY_FLOOR_BYTES: u64 = 256 << 20;
 
+/// Said of a trial whose engine cannot wait for its turn.
+const STARTED_ANEW: &str =
+    "its process was started and warmed for this trial: only one of it can run at a time, and this run has several";
+
 /// What went wrong with the harness. Engines that fail are recorded, never an error.
 #[derive(Debug, thiserror::Error)]
 pub enum RunError {
@@ -217,6 +221,7 @@ impl Runner<'_, '_> {
         let path = folder.map(|folder| folder.join(format!("{}.json", case.key()))).filter(|path| !path.exists());
         let Some(path) = path.filter(|_| self.traced.insert(case.key())) else { return Ok(true) };
         (self.report)(RunEvent::Tracing { case });
+        self.make_way(at);
         let prepared = self.prepare(at, case, workload);
         let Some(seat) = self.seats.get_mut(at) else { return Ok(true) };
         let check = reference.check(&workload.check);
@@ -234,6 +239,19 @@ impl Runner<'_, '_> {
             ))),
         }
         Ok(!self.stop.load(Ordering::Relaxed))
+    }
+
+    /// Ends whatever cannot be there beside a seat's engine: another one of it, if only one can be started at a time. What is to be said of
+    /// a trial whose engine is started for it because of that.
+    fn make_way(&mut self, at: usize) -> Option<&'static str> {
+        let name = self.seats.get(at).map(|seat| seat.engine.name.as_str())?;
+        let is_of_it = |seat: &Seat<'_>| seat.engine.name == name;
+        if !self.plan.one_at_a_time.contains(name) || self.seats.iter().filter(|s| is_of_it(s)).count() < 2 {
+            return None;
+        }
+        let others = self.seats.iter_mut().enumerate().filter(|(seat, s)| *seat != at && is_of_it(s));
+        others.for_each(|(_, seat)| seat.leave());
+        self.seats.get(at).filter(|seat| !seat.is_started()).map(|_| STARTED_ANEW)
     }
 
     /// Makes a seat ready for a run of a case.
@@ -254,9 +272,10 @@ impl Runner<'_, '_> {
         number: u32,
         reference: &mut Reference,
     ) -> Result<Option<Observation>, RunError> {
-        let others_rss_bytes = self.others_rss_bytes(at);
         let Some(arm) = self.seats.get(at).map(|seat| seat.arm) else { return Ok(None) };
         let result = keep_path(self.plan, &*self.sink, case, arm)?;
+        let anew = self.make_way(at);
+        let others_rss_bytes = self.others_rss_bytes(at);
         let prepared = self.prepare(at, case, workload);
         let Some(seat) = self.seats.get_mut(at) else { return Ok(None) };
         (self.report)(RunEvent::TrialStarted { case, arm, trial: number });
@@ -271,6 +290,7 @@ impl Runner<'_, '_> {
             let digested = seat.live()?.digest(&check, keep, self.stop)?;
             observation.check_ns = Some(digested.check_ns);
             observation.notes.extend(digested.doubt);
+            observation.notes.extend(anew.map(str::to_owned));
             Ok((measured.wall_ns, digested.digest))
         });
         match result {

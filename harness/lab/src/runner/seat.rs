@@ -82,6 +82,11 @@ impl<'a> Seat<'a> {
         Ok(())
     }
 
+    /// Whether there is an engine in it, at work or waiting.
+    pub(super) fn is_started(&self) -> bool {
+        self.live.is_some()
+    }
+
     /// Memory that the engine holds while it waits for its turn, if it does.
     pub(super) fn held(&self) -> Option<Bytes> {
         self.held

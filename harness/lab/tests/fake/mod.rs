@@ -260,6 +260,7 @@ pub(crate) fn plan(workloads: Vec<Workload>, engines: &[&str], trials: u32) -> P
         datasets: vec![Arc::new(Dataset { name: "d".into(), tables: vec![] })],
         engines: engines.iter().map(|name| engine(name)).collect(),
         twins: Twins::None,
+        one_at_a_time: Default::default(),
         protocol: Protocol::Warm(1),
         refresh: false,
         trials,

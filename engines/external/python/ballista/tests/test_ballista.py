@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import sys
+import tempfile
+import time
 import unittest
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "pyspark_frame" / "tests"))
 
-from driver_process import DriverTest, run  # noqa: E402
+from driver_process import DriverProcess, DriverTest, run  # noqa: E402
 from frame_cases import TABLES  # noqa: E402
 
 
@@ -37,6 +39,19 @@ class Ballista(DriverTest):
 
     def test_dataframe_programs_are_unsupported(self) -> None:
         self.assertEqual(self.driver.ask(run({"frame": [{"scan": "t"}]}))["failed"]["kind"], "unsupported")
+
+    def test_a_second_one_fails_at_once_and_says_who_is_in_its_way(self) -> None:
+        with tempfile.TemporaryDirectory() as scratch:
+            second = DriverProcess("ballista", Path(scratch))
+            self.addCleanup(second.end)
+            second.ask({"hello": {"protocol": 1}})
+            begun = time.monotonic()
+            setup = {"slots": 2, "scratch": scratch, "tuning": {"config": "default"}, "spans": False}
+            failed = second.ask({"start": setup})["failed"]
+            self.assertLess(time.monotonic() - begun, 5.0)
+            self.assertEqual(failed["kind"], "failed")
+            name = Path(f"/proc/{self.driver.process.pid}/comm").read_text().strip()
+            self.assertIn(f"port 50052 is taken by {name} (process {self.driver.process.pid})", failed["message"])
 
 
 del DriverTest

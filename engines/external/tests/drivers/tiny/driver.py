@@ -2,13 +2,15 @@
 
 It answers `SELECT count(*) AS NAME FROM TABLE` and `SELECT NUMBER AS NAME`. For tests it also takes `SELECT sleep AS ...` (until
 it is cancelled), `hang` (whatever it is told), `crash`, `print` (on standard output, as libraries do), `daemon` (leaves a process
-behind that has detached itself) and `burn` (a detached process that uses half a second of CPU time).
+behind that has detached itself) and `burn` (a detached process that uses half a second of CPU time). With `TINY_PORT` it listens on
+that port, as products do of which a machine can run one at a time.
 """
 
 from __future__ import annotations
 
 import os
 import re
+import socket
 import subprocess
 import sys
 import time
@@ -16,7 +18,8 @@ from pathlib import Path
 
 from parquet import write_numbers
 
-from bench_driver import Cancelled, Engine, ProgramError, Setup, Unsupported, Workload, serve
+from bench_driver import Cancelled, DriverError, Engine, ProgramError, Setup, Unsupported, Workload, serve
+from bench_driver.ports import LOOPBACK, holder_of
 
 
 class Tiny(Engine):
@@ -28,6 +31,10 @@ class Tiny(Engine):
     def start(self, setup: Setup) -> None:
         self.rows: dict[str, int] = {}
         self.answer: dict[str, list[int]] | None = None
+        if port := os.environ.get("TINY_PORT"):
+            if holder := holder_of(int(port)):
+                raise DriverError(f"port {port} is taken by {holder}")
+            self.server = socket.create_server((LOOPBACK, int(port)))
 
     def load(self, datasets) -> None:
         self.rows = {table.name: rows_of(table) for dataset in datasets for table in dataset.tables}

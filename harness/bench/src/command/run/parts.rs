@@ -167,17 +167,33 @@ pub(super) fn trials(args: &RunArgs) -> u32 {
     args.trials.map(|t| t.get()).or(args.seed.count.map(|n| n.get())).unwrap_or(TRIALS)
 }
 
-/// In each family, the first engine that can run it runs twice, for the A/A arm: other work varies in other ways. Times under
-/// faults are compared with no noise floor: what counts there is whether and how a run recovers.
+/// In each family, the first engine that can run it runs twice, for the A/A arm: other work varies in other ways. One that would have
+/// to be started anew for each turn of the two is passed over if there is another. Times under faults are compared with no noise
+/// floor: what counts there is whether and how a run recovers.
 pub(super) fn twins(args: &RunArgs, part: &Part, products: &Products) -> Twins {
     if !args.clusters.faults.is_empty() {
         return Twins::None;
     }
     let families: BTreeSet<Family> = part.selection.definitions.iter().map(|d| d.workload.family).collect();
-    let first = |family: &Family| part.specs.iter().position(|s| setup::can_run(&s.name, *family, products));
+    let alone = match args.protocol.unwrap_or(PROTOCOL) {
+        Protocol::Warm(_) => one_at_a_time(part, products),
+        // Nobody waits for its turn: each is started for it.
+        Protocol::ColdProcess | Protocol::ColdCache => BTreeSet::new(),
+    };
+    let first = |family: &Family, may: &dyn Fn(&EngineSpec) -> bool| {
+        part.specs.iter().position(|s| may(s) && setup::can_run(&s.name, *family, products))
+    };
+    let either = |family: &Family| first(family, &|s| !alone.contains(&s.name)).or_else(|| first(family, &|_| true));
     // Where nobody can, the record says so of somebody.
-    let twin = |family: Family| (family, first(&family).unwrap_or_default());
+    let twin = |family: Family| (family, either(&family).unwrap_or_default());
     Twins::ByFamily(families.into_iter().map(twin).collect())
+}
+
+/// Products of which this machine can run only one at a time. A cluster elsewhere takes more than one client.
+fn one_at_a_time(part: &Part, products: &Products) -> BTreeSet<String> {
+    let here = part.specs.iter().filter(|spec| spec.cluster == ClusterSpec::Local);
+    let alone = here.filter(|spec| products.catalog.find(&spec.name).is_some_and(|p| p.one_at_a_time.is_some()));
+    alone.map(|spec| spec.name.clone()).collect()
 }
 
 /// Products in turn with others: each keeps processes that work a little even while they wait, and gigabytes of memory.
@@ -196,6 +212,7 @@ pub(super) fn plan(args: &RunArgs, part: &Part, datasets: Vec<Arc<Dataset>>, pro
         datasets,
         engines: part.specs.clone(),
         twins: twins(args, part, products),
+        one_at_a_time: one_at_a_time(part, products),
         protocol: args.protocol.unwrap_or(PROTOCOL),
         refresh: refreshes(part, products),
         trials: trials(args),
@@ -253,5 +270,29 @@ mod tests {
         // What is not installed measures nothing.
         assert_eq!(twins("spark,stagedag"), both("stagedag"));
         assert_eq!(twins("spark,dask"), both("spark"), "the record says of somebody that nobody could");
+    }
+
+    #[test]
+    fn the_twin_is_not_of_an_engine_that_cannot_wait_beside_itself_if_there_is_another() {
+        let folder = tempfile::tempdir().unwrap();
+        let mine = "[[engine]]\nname = \"mine\"\nabout = \"x\"\nfamilies = [\"sql\"]\ncommand = [\"/bin/true\"]\n\
+                    one_at_a_time = \"it has one port\"\nattach = [\"mine://\"]\n";
+        std::fs::write(folder.path().join("engines.toml"), mine).unwrap();
+        let planned = |line: &str| {
+            let run = "bench run --suite 1gb --families sql --engines";
+            let args = args(&format!("{run} {line} --engines-dir {}", folder.path().display()));
+            let prepared = prepare(&args).unwrap();
+            let part = prepared.parts.first().unwrap();
+            let Twins::ByFamily(of) = super::twins(&args, part, &prepared.products) else { panic!("{line}") };
+            let alone = one_at_a_time(part, &prepared.products);
+            (part.specs[of[&Family::Sql]].name.clone(), alone.into_iter().collect::<Vec<_>>())
+        };
+        let said = |twin: &str, alone: &[&str]| (twin.to_owned(), alone.iter().map(|n| (*n).to_owned()).collect());
+        assert_eq!(planned("mine,stagedag"), said("stagedag", &["mine"]));
+        assert_eq!(planned("mine"), said("mine", &["mine"]), "one of the two at a time, rather than no noise floor");
+        assert_eq!(planned("mine,spark --configs default,tuned"), said("mine", &["mine"]), "spark is not installed");
+        assert_eq!(planned("mine,stagedag --protocol cold-process"), said("mine", &["mine"]), "nobody waits");
+        let there = "mine,stagedag --attach mine=mine://h --attach-nodes 1 --attach-slots 1";
+        assert_eq!(planned(there), said("mine", &[]), "a cluster takes two clients");
     }
 }
