@@ -8,9 +8,12 @@ mod decomposition;
 pub(crate) mod evidence;
 mod faults;
 mod field;
+mod floors;
 mod group;
 mod measured;
+mod meeting;
 mod one_side;
+pub(crate) mod probed;
 mod scaling;
 mod sources;
 mod spans;
@@ -23,7 +26,9 @@ pub(crate) use field::planned;
 pub(crate) use one_side::{CaseTrials, RunTimes, cases};
 
 use crate::comparison::{Comparison, FamilyReport, Incident, REPORT_SCHEMA, Table};
-use bench_record::{Arm, Family, Outcome, Run};
+use crate::overhead::overhead;
+use crate::stats::RESAMPLES;
+use bench_record::{Arm, Family, Outcome, OverheadRun, Run};
 use field::Field;
 use group::Group;
 use measured::Measured;
@@ -42,7 +47,7 @@ pub struct Options {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum CompareError {
     /// Nothing to compare.
-    #[error("no run given; name one or more folders that `bench run` wrote")]
+    #[error("no run given; name one or more folders that `bench run` or `bench overhead` wrote")]
     NoRuns,
     /// A run and itself, or a copy of it.
     #[error(
@@ -79,10 +84,23 @@ pub fn compare(runs: &[Run], options: &Options) -> Result<Comparison, CompareErr
 /// # Errors
 /// As for [`compare`].
 pub fn compare_with_sources<'a>(runs: &'a [Run], options: &Options) -> Result<(Comparison, Sources<'a>), CompareError> {
-    if runs.is_empty() {
+    compare_all(runs, &[], options)
+}
+
+/// The same, with what engines cost before they do any work beside it.
+///
+/// # Errors
+/// As for [`compare`]; nothing to compare is only what has neither.
+pub fn compare_all<'a>(
+    runs: &'a [Run],
+    probed: &[OverheadRun],
+    options: &Options,
+) -> Result<(Comparison, Sources<'a>), CompareError> {
+    if runs.is_empty() && probed.is_empty() {
         return Err(CompareError::NoRuns);
     }
     group::all_different(runs)?;
+    probed::all_different(probed)?;
     let groups = group::groups(runs);
     let (tables, sources): (Vec<Table>, Vec<Vec<Source<'a>>>) = groups.iter().map(|g| table(g, options)).unzip();
     if let Some(given) = &options.baseline
@@ -94,9 +112,10 @@ pub fn compare_with_sources<'a>(runs: &'a [Run], options: &Options) -> Result<(C
     }
     let all = tables.iter().flat_map(|t| &t.incidents);
     let wrong_answers = all.filter(|i| i.outcome == Outcome::WrongAnswer).cloned().collect();
-    let notes = runs.iter().flat_map(notes).chain(group::apart(&groups)).collect();
+    let notes = runs.iter().flat_map(notes).chain(group::apart(&groups)).chain(group::pooled(&groups)).collect();
     let weak_scaling = weak::reports(&groups);
-    let comparison = Comparison { schema: REPORT_SCHEMA, wrong_answers, tables, weak_scaling, notes };
+    let overhead = probed.iter().map(overhead).collect();
+    let comparison = Comparison { schema: REPORT_SCHEMA, wrong_answers, tables, weak_scaling, overhead, notes };
     Ok((comparison, Sources { tables: sources }))
 }
 
@@ -133,14 +152,14 @@ fn table<'a>(group: &Group<'a>, options: &Options) -> (Table, Vec<Source<'a>>) {
     // Hurt engines have their own sheet; their times are in no median, noise floor or total of the others.
     let (hurt, measured): (Cases<'_>, Cases<'_>) =
         measured::measure(&field).into_iter().partition(|(at, _)| field.is_hurt(at.contestant));
-    let floors = workloads::Floors::new(&measured);
+    let floors = floors::Floors::new(&measured);
     let baseline = baseline(&field, options);
     let present: BTreeSet<Family> = measured.keys().chain(hurt.keys()).map(|k| k.family).collect();
     let families = present.into_iter().map(|family| {
         let of_family = measured::by_workload(&measured, family);
         let of_hurt = measured::by_workload(&hurt, family);
         let totals = totals::totals(&field, &of_family, &floors, baseline, group.limit_ns());
-        let standing = standing::standing(&field, &of_family, &floors, totals);
+        let standing = standing::standing(&field, &of_family, &floors, baseline, totals);
         let (decomposition, anchors) = decomposition::reports(&field, &of_family, &floors, family);
         FamilyReport {
             family,
@@ -175,6 +194,7 @@ fn table<'a>(group: &Group<'a>, options: &Options) -> (Table, Vec<Source<'a>>) {
         derived_from_tpch: group.derived_from_tpch(),
         emulated: group.runs.iter().find_map(|r| r.context.cluster.emulated.clone()),
         baseline: baseline.map(label),
+        resamples: measured.values().chain(hurt.values()).map(|m| m.draw.resamples).next().unwrap_or(RESAMPLES),
         noise: floors.table.clone(),
         contamination: contamination::count(&field),
         families,

@@ -33,6 +33,7 @@ pub use scaling::{Law, ScalingPoint, ScalingSeries};
 pub use spans::SpanBreakdown;
 pub use weak::{WeakPoint, WeakScaling, WeakSeries};
 
+use crate::overhead::OverheadReport;
 use crate::stats::{Interval, MannWhitney};
 use bench_record::{Arm, Family, Outcome, Protocol};
 use serde::Serialize;
@@ -51,6 +52,8 @@ pub struct Comparison {
     pub tables: Vec<Table>,
     /// Across the tables of the scales that a suite was run at: one per family, where the data grew with the nodes.
     pub weak_scaling: Vec<WeakScaling>,
+    /// What engines cost before they do any work, one per folder of `bench overhead`.
+    pub overhead: Vec<OverheadReport>,
     /// What a reader should know about the runs themselves, and why some share no table.
     pub notes: Vec<String>,
 }
@@ -72,7 +75,7 @@ impl Comparison {
     /// Whether nothing was recorded.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.tables.is_empty()
+        self.tables.is_empty() && self.overhead.is_empty()
     }
 }
 
@@ -128,6 +131,8 @@ pub struct Table {
     pub contestants: Vec<Contestant>,
     /// Whom totals are compared with: a contestant's label.
     pub baseline: Option<String>,
+    /// How many resamples its intervals of ratios and totals are made of.
+    pub resamples: usize,
     /// What two measurements of the same thing differ by.
     pub noise: NoiseFloor,
     /// What else the machine did.
@@ -157,8 +162,10 @@ impl Table {
 /// The A/A noise floor: how far two measurements of one case by one engine lie apart. 0.02 is 2 %.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct NoiseFloor {
-    /// How many cases have an A/A arm.
+    /// How many cases have an A/A arm that counts.
     pub cases: usize,
+    /// How many have one that tells nothing, because something else disturbed it.
+    pub contaminated: usize,
     /// The middle of their differences.
     pub median: Option<f64>,
     /// 95 % of them differ by no more: the least floor of every workload, for an A/A arm of one's own may be lucky.
@@ -275,6 +282,12 @@ pub enum Verdict {
     Unresolved,
     /// Contaminated trials had to be counted: what else the machine did may be the whole difference, or hide one.
     Contaminated,
+    /// The two were in no run together, so they did not take turns: whatever lies between the runs may be the difference.
+    NotInterleaved,
+    /// There is a difference, and no A/A arm that says what equal things differ by here.
+    NoFloor,
+    /// There is a difference, and something else disturbed every A/A arm.
+    FloorContaminated,
 }
 
 impl Verdict {
@@ -287,6 +300,22 @@ impl Verdict {
             Self::Indistinguishable => "indistinguishable",
             Self::Unresolved => "unresolved",
             Self::Contaminated => "contaminated",
+            Self::NotInterleaved => "not_interleaved",
+            Self::NoFloor => "no_floor",
+            Self::FloorContaminated => "floor_contaminated",
+        }
+    }
+
+    /// Why nothing is claimed of a value that is there, in a few words.
+    #[must_use]
+    pub const fn remark(self) -> Option<&'static str> {
+        match self {
+            Self::Faster | Self::Slower | Self::Indistinguishable => None,
+            Self::Unresolved => Some("too few trials"),
+            Self::Contaminated => Some("contaminated"),
+            Self::NotInterleaved => Some("not interleaved"),
+            Self::NoFloor => Some("no A/A arm"),
+            Self::FloorContaminated => Some("A/A arm contaminated"),
         }
     }
 

@@ -33,7 +33,7 @@ mod plain;
 mod render;
 mod rows;
 
-pub use compare::{CompareError, Options, Source, Sources, compare, compare_with_sources};
+pub use compare::{CompareError, Options, Source, Sources, compare, compare_all, compare_with_sources};
 pub use comparison::{
     Ablation, AblationEntry, Anchor, AnchorCause, AnchorUse, BlockingCase, BlockingReport, Cell, Comparison,
     Contamination, Contestant, CostAnswer, CostEntry, CostReport, Decomposition, FamilyReport, FaultCase, FaultEffect,
@@ -41,5 +41,5 @@ pub use comparison::{
     TimePart, Total, TotalRatio, Verdict, WeakPoint, WeakScaling, WeakSeries, WorkloadEffect, WorkloadReport,
 };
 pub use plain::plain;
-pub use render::{Format, FormatError, Ink, Section, WIDTH, escape, html, render};
+pub use render::{Format, FormatError, Ink, Section, WIDTH, escape, html, html_by, render};
 pub use rows::{Rows, arrow_file, csv, rows};

@@ -89,12 +89,7 @@ pub struct OverheadCell {
 #[must_use]
 pub fn overhead(run: &OverheadRun) -> OverheadReport {
     let context = &run.context;
-    let mut subjects: Vec<&OverheadSubject> = Vec::new();
-    for sample in &run.samples {
-        if !subjects.contains(&&sample.subject) {
-            subjects.push(&sample.subject);
-        }
-    }
+    let subjects = subjects(run);
     let engine = |subject: &&OverheadSubject| engine(run, subject, &subjects);
     let mut notes = context.warnings.clone();
     if context.finished_at.is_none() {
@@ -113,6 +108,17 @@ pub fn overhead(run: &OverheadRun) -> OverheadReport {
         engines: subjects.iter().map(engine).collect(),
         notes,
     }
+}
+
+/// Who was measured, in the order recorded.
+pub(crate) fn subjects(run: &OverheadRun) -> Vec<&OverheadSubject> {
+    let mut subjects: Vec<&OverheadSubject> = Vec::new();
+    for sample in &run.samples {
+        if !subjects.contains(&&sample.subject) {
+            subjects.push(&sample.subject);
+        }
+    }
+    subjects
 }
 
 fn engine(run: &OverheadRun, subject: &OverheadSubject, all: &[&OverheadSubject]) -> OverheadEngine {
@@ -149,17 +155,23 @@ fn label(subject: &OverheadSubject, all: &[&OverheadSubject]) -> String {
 }
 
 /// What one trial says of a figure.
-enum Trial {
+pub(crate) enum Trial {
     Value { value: f64, contaminated: bool },
     Ended(Outcome, String),
 }
 
-/// None of what was not asked of this engine.
-fn cell(figure: Figure, own: &[&OverheadSample]) -> Option<OverheadCell> {
+/// The measurements of each trial that a figure follows from.
+pub(crate) fn by_trial<'s>(figure: Figure, own: &[&'s OverheadSample]) -> BTreeMap<u32, Vec<&'s OverheadSample>> {
     let mut by_trial: BTreeMap<u32, Vec<&OverheadSample>> = BTreeMap::new();
     for sample in own.iter().filter(|s| figure.is_of(s.measure)) {
         by_trial.entry(sample.trial).or_default().push(sample);
     }
+    by_trial
+}
+
+/// None of what was not asked of this engine.
+fn cell(figure: Figure, own: &[&OverheadSample]) -> Option<OverheadCell> {
+    let by_trial = by_trial(figure, own);
     let trials: Vec<Trial> = by_trial.values().filter_map(|samples| trial(figure, samples)).collect();
     if trials.is_empty() {
         return None;
@@ -192,7 +204,7 @@ fn cell(figure: Figure, own: &[&OverheadSample]) -> Option<OverheadCell> {
 }
 
 /// What the samples of one trial come to; none of a trial that was cut short.
-fn trial(figure: Figure, samples: &[&OverheadSample]) -> Option<Trial> {
+pub(crate) fn trial(figure: Figure, samples: &[&OverheadSample]) -> Option<Trial> {
     if let Some(bad) = samples.iter().find(|s| s.outcome != Outcome::Completed) {
         return Some(Trial::Ended(bad.outcome, bad.reason.clone().unwrap_or_default()));
     }

@@ -22,7 +22,7 @@ mod weak;
 mod wording;
 
 pub(crate) use claims::claims;
-pub use html::{Section, escape, html};
+pub use html::{Section, escape, html, html_by};
 pub(crate) use price::{price_markdown, price_text};
 pub(crate) use recommend::recommendation;
 pub(crate) use wording::crowds;

@@ -11,7 +11,7 @@ mod shift;
 mod stratified;
 mod student;
 
-pub use bootstrap::{Bootstrap, RESAMPLES};
+pub use bootstrap::{Bootstrap, MANY_MEDIANS, RESAMPLES, RESAMPLES_OF_MANY, resamples_of};
 pub use distinguish::{Evidence, P_MAX, Sample, effect, judge};
 pub use holm::holm;
 pub use mann_whitney::{MannWhitney, least_p, mann_whitney};

@@ -277,10 +277,12 @@ fn the_json_format_is_stable() {
       "machine_summary": "Example CPU @ 2.0 GHz, 2 cores, 24.0 GiB, Linux 6.18.0, disk vda ext4, tcp bbr",
       "noise": {
         "cases": 2,
+        "contaminated": 0,
         "median": 0.010000000000000009,
         "p95": 0.010000000000000009
       },
       "protocol": "warm-1",
+      "resamples": 2000,
       "runs": [
         "run-a"
       ],

@@ -21,6 +21,16 @@ fn run_with(observations: Vec<Observation>) -> Run {
     Run { observations, ..fixture::run() }
 }
 
+/// The same with an A/A arm that did not differ at all, of every case of `datafusion`, on any number of threads, that has none.
+fn undisturbed(mut run: Run) -> Run {
+    let is = |o: &Observation, arm: Arm| o.case.engine.starts_with("datafusion") && o.arm == arm;
+    let known: Vec<_> = run.observations.iter().filter(|o| is(o, Arm::Twin)).map(|o| o.key.clone()).collect();
+    let main = run.observations.iter().filter(|o| is(o, Arm::Main) && !known.contains(&o.key) && !o.contaminated);
+    let twins: Vec<Observation> = main.map(|o| Observation { arm: Arm::Twin, ..o.clone() }).collect();
+    run.observations.extend(twins);
+    run
+}
+
 fn sql(workload: &str, engine: &str) -> Case {
     fixture::case(Family::Sql, workload, engine)
 }
@@ -125,7 +135,7 @@ fn an_effect_below_the_noise_floor_has_no_winner() {
     let slower: Vec<f64> = steady.iter().map(|t| t * 1.05).collect();
     let mut observations = times(&sql("q", "datafusion"), Arm::Main, &steady);
     observations.extend(times(&sql("q", "stagedag"), Arm::Main, &slower));
-    let without = compared(&[run_with(observations.clone())]);
+    let without = compared(&[undisturbed(run_with(observations.clone()))]);
     assert_eq!(workload(&without, "q").winner.as_deref(), Some("datafusion"));
     // The same engine, measured again, was 8 % off: 5 % mean nothing here.
     let twin: Vec<f64> = steady.iter().map(|t| t * 1.08).collect();
@@ -198,6 +208,141 @@ fn contaminated(count: usize) -> Run {
 }
 
 #[test]
+fn nobody_wins_where_nobody_knows_the_noise() {
+    let comparison = compared(&[contaminated(0)]);
+    assert_eq!(workload(&comparison, "q").winner, None);
+    assert_eq!(comparison.tables[0].families[0].winner, None);
+    let ratio = cell(&comparison, "q", "stagedag").against_best.unwrap();
+    assert_eq!((ratio.verdict, ratio.value > 1.9), (Verdict::NoFloor, true));
+    assert_eq!(total_verdict(&comparison, "stagedag"), Verdict::NoFloor);
+    let text = render(&comparison, Format::Markdown, Ink::Plain);
+    for said in ["2.00x 1.99–2.01, no A/A arm", "no case has an A/A arm", "\"no A/A arm\": there is a difference"] {
+        assert!(text.contains(said), "{said}: {text}");
+    }
+    assert!(!text.contains("disturbed the arm"), "{text}");
+    assert_eq!(workload(&compared(&[undisturbed(contaminated(0))]), "q").winner.as_deref(), Some("datafusion"));
+}
+
+#[test]
+fn an_arm_that_was_disturbed_reads_differently_from_one_that_is_not_there() {
+    let mut run = undisturbed(contaminated(0));
+    run.observations.iter_mut().filter(|o| o.arm == Arm::Twin).for_each(|o| o.contaminated = true);
+    let comparison = compared(&[run]);
+    let noise = &comparison.tables[0].noise;
+    assert_eq!((noise.cases, noise.contaminated, noise.p95), (0, 1, None));
+    assert_eq!(workload(&comparison, "q").winner, None);
+    let ratio = cell(&comparison, "q", "stagedag").against_best.unwrap();
+    assert_eq!(ratio.verdict, Verdict::FloorContaminated);
+    let text = render(&comparison, Format::Markdown, Ink::Plain);
+    for said in ["A/A arm contaminated", "something else disturbed the A/A arm of the only case that has one"] {
+        assert!(text.contains(said), "{said}: {text}");
+    }
+    assert!(!text.contains("no case has an A/A arm"), "{text}");
+}
+
+/// `datafusion`, measured twice, in one folder and `stagedag` in another.
+fn in_two_runs() -> [Run; 2] {
+    let of = |engine: &str, name: &str, ms: f64, later: u64| {
+        let run = undisturbed(run_with(times(&sql("q", engine), Arm::Main, &around(ms))));
+        fixture::later(later, Run { path: format!("results/{name}").into(), ..run })
+    };
+    [of("datafusion", "first", 100.0, 0), of("stagedag", "second", 200.0, 1)]
+}
+
+#[test]
+fn engines_of_separate_runs_are_not_interleaved_and_nobody_wins() {
+    let comparison = compared(&in_two_runs());
+    assert_eq!(comparison.tables.len(), 1);
+    let ratio = cell(&comparison, "q", "stagedag").against_best.unwrap();
+    assert_eq!(ratio.verdict, Verdict::NotInterleaved);
+    assert_eq!(total_verdict(&comparison, "stagedag"), Verdict::NotInterleaved);
+    assert_eq!((workload(&comparison, "q").winner, comparison.tables[0].families[0].winner.clone()), (None, None));
+    let text = render(&comparison, Format::Markdown, Ink::Plain);
+    for said in ["2.00x 1.99–2.01, not interleaved", "\"not interleaved\": no run has both", "measure them in one run"]
+    {
+        assert!(text.contains(said), "{said}: {text}");
+    }
+    // Not even that they are alike can be said.
+    let [first, mut second] = in_two_runs();
+    second.observations.iter_mut().for_each(|o| o.wall_ns = o.wall_ns.map(|ns| ns / 2));
+    let alike = cell(&compared(&[first, second]), "q", "stagedag").against_best.unwrap();
+    assert_eq!(alike.verdict, Verdict::NotInterleaved);
+}
+
+#[test]
+fn what_lies_between_runs_is_noise_where_one_engine_was_in_both() {
+    let verdict = |drift: f64| {
+        let [mut first, mut second] = in_two_runs();
+        first.observations.extend(times(&sql("q", "stagedag"), Arm::Main, &around(200.0)));
+        // The second run has stagedag alone, so much slower or faster.
+        let slower = |ns: u64| (ns as f64 * drift) as u64;
+        second.observations.iter_mut().for_each(|o| o.wall_ns = o.wall_ns.map(slower));
+        cell(&compared(&[first, second]), "q", "stagedag").against_best.unwrap()
+    };
+    let close = verdict(1.1);
+    assert_eq!(close.verdict, Verdict::Slower);
+    // In one of its runs it took two thirds longer than in the other: to take 60 % more than somebody else means nothing.
+    let far = verdict(0.6);
+    assert_eq!((far.verdict, far.interval.unwrap().low > 1.1), (Verdict::Indistinguishable, true));
+}
+
+#[test]
+fn runs_that_share_a_table_say_in_what_their_machine_differed() {
+    let [first, mut second] = in_two_runs();
+    second.context.machine.kernel = "6.19.0".into();
+    second.context.machine.governor = Some("powersave".into());
+    second.context.engines.iter_mut().for_each(|e| {
+        e.settings.insert("batch".into(), "8192".into());
+    });
+    let notes = compared(&[first.clone(), second]).notes;
+    let [note] = notes.as_slice() else { panic!("one note: {notes:?}") };
+    for part in [
+        "second shares a table with first",
+        "kernel 6.19.0, not 6.18.0",
+        "governor powersave, not unknown",
+        "settings of stagedag",
+    ] {
+        assert!(note.contains(part), "{part}: {note}");
+    }
+    let [_, same] = in_two_runs();
+    assert_eq!(compared(&[first, same]).notes, [""; 0]);
+}
+
+#[test]
+fn a_failure_that_a_record_says_was_repeated_stands() {
+    let case = sql("q", "stagedag");
+    let mut all = vec![fixture::ended(&case, 0, Outcome::Failed, "out of memory")];
+    all[0].contaminated = true;
+    let mut again = fixture::completed(&case, Arm::Main, 1, 60.0);
+    again.repeat = Some(0);
+    all.push(again);
+    let comparison = compared(&[run_with(all)]);
+    assert_eq!(cell(&comparison, "q", "stagedag").outcome, Outcome::Failed);
+    assert_eq!(comparison.tables[0].incidents.len(), 1);
+}
+
+#[test]
+fn where_nobody_was_asked_everything_the_best_is_who_needs_least_for_what_all_completed() {
+    // Each completed two of three workloads; on the one they share, the one that comes last is the fastest.
+    let mut observations = Vec::new();
+    for (workload, engine, ms) in [
+        ("a", "datafusion", 10.0),
+        ("shared", "datafusion", 300.0),
+        ("b", "stagedag", 500.0),
+        ("shared", "stagedag", 200.0),
+    ] {
+        observations.extend(times(&sql(workload, engine), Arm::Main, &around(ms)));
+    }
+    let best = |observations: Vec<Observation>| compared(&[run_with(observations)]).tables[0].families[0].best.clone();
+    assert_eq!(best(observations.clone()).as_deref(), Some("stagedag"));
+    observations
+        .iter_mut()
+        .filter(|o| o.case.engine == "stagedag")
+        .for_each(|o| o.wall_ns = o.wall_ns.map(|ns| ns * 2));
+    assert_eq!(best(observations).as_deref(), Some("datafusion"));
+}
+
+#[test]
 fn contaminated_trials_are_left_out_where_two_clean_ones_remain() {
     for count in 1..=3 {
         let comparison = compared(&[contaminated(count)]);
@@ -209,7 +354,7 @@ fn contaminated_trials_are_left_out_where_two_clean_ones_remain() {
         let text = render(&comparison, Format::Markdown, Ink::Plain);
         assert!(text.contains(&format!("contaminated and left out: q on stagedag ({count})")), "{text}");
     }
-    assert_eq!(workload(&compared(&[contaminated(1)]), "q").winner.as_deref(), Some("datafusion"));
+    assert_eq!(workload(&compared(&[undisturbed(contaminated(1))]), "q").winner.as_deref(), Some("datafusion"));
 }
 
 #[test]
@@ -306,7 +451,7 @@ fn cost_is_the_cores_that_were_shown_to_beat_one_thread() {
         let mut observations = times(&sql("q", "datafusion-1t"), Arm::Main, &around(100.0));
         observations.extend(times(&sql("q", "stagedag"), Arm::Main, &around(150.0)));
         observations.extend(times(&wide, Arm::Main, &around(four)));
-        compared(&[with_four_slots(observations)]).tables[0].families[0].cost.clone().unwrap()
+        compared(&[undisturbed(with_four_slots(observations))]).tables[0].families[0].cost.clone().unwrap()
     };
     let shown = cost(80.0);
     assert_eq!(shown.single_thread, ["datafusion-1t"]);
@@ -325,7 +470,7 @@ fn an_engine_that_fails_long_cases_has_no_cost_on_the_short_ones() {
     observations.extend(times(&sql("long", "datafusion-1t"), Arm::Main, &around(9_000.0)));
     observations.extend(times(&sql("short", "stagedag"), Arm::Main, &around(50.0)));
     observations.push(fixture::ended(&sql("long", "stagedag"), 0, Outcome::Failed, "out of memory"));
-    let comparison = compared(&[run_with(observations)]);
+    let comparison = compared(&[undisturbed(run_with(observations))]);
     let entry = &comparison.tables[0].families[0].cost.as_ref().unwrap().entries[0];
     assert_eq!((entry.wins, entry.of, entry.covered), (1, 2, 1));
     assert_eq!(entry.answer, CostAnswer::NotShown { up_to: 2 });
@@ -338,7 +483,7 @@ fn three_trials_show_no_winner_however_far_apart_and_say_what_to_do() {
     let of = |n: usize| {
         let mut observations = times(&sql("q", "datafusion"), Arm::Main, &around(100.0)[..n]);
         observations.extend(times(&sql("q", "stagedag"), Arm::Main, &around(300.0)[..n]));
-        compared(&[run_with(observations)])
+        compared(&[undisturbed(run_with(observations))])
     };
     let three = of(3);
     assert_eq!(workload(&three, "q").winner, None);

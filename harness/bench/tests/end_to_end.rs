@@ -50,6 +50,7 @@ fn a_run_checks_every_answer_of_every_engine_and_reports_it() {
         p.bench(&["report", out.as_str(), "--format", format, "-o", file.as_str()]).assert_code(0);
         assert!(fs::read(file).unwrap().starts_with(start.as_bytes()), "{format}");
     }
+    assert_rows(&p.path("report.parquet"), &lines);
     let file = p.path("decide.html");
     let sections = ["--format", "html", "--prices", "aws", "--claims", "-o", file.as_str()];
     p.bench(&[&["report", out.as_str()], &sections[..]].concat()).assert_code(0);
@@ -57,7 +58,36 @@ fn a_run_checks_every_answer_of_every_engine_and_reports_it() {
     for part in ["id=\"prices\"", "id=\"claims\"", "self-hosted", "not tested here"] {
         assert!(page.contains(part), "{part} is missing");
     }
+    assert!(page.contains(&format!("bench report {out} --prices aws --format html -o {file} --claims")), "{file}");
+    let record = p.path("out/observations.ndjson");
+    let kept = fs::read(&record).unwrap();
+    p.bench(&["report", out.as_str(), "--format", "html", "-o", record.as_str()])
+        .assert_refused(&["part of what was measured"]);
+    assert_eq!(fs::read(&record).unwrap(), kept);
     p.bench(&["report", out.as_str(), "--prices", "aws"]).assert_refused(&["--prices", "--format html"]);
+}
+
+/// A Parquet file, read back, has a row per observation with its numbers.
+fn assert_rows(file: &str, lines: &[serde_json::Value]) {
+    use arrow::array::AsArray;
+    use arrow::datatypes::UInt64Type;
+    let opened = fs::File::open(file).unwrap();
+    let reader =
+        parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder::try_new(opened).unwrap().build().unwrap();
+    let mut seen = 0;
+    for batch in reader {
+        let batch = batch.unwrap();
+        let column = |name: &str| batch.column_by_name(name).unwrap();
+        for row in 0..batch.num_rows() {
+            let line = column("line").as_primitive::<UInt64Type>().value(row) as usize;
+            let recorded = &lines[line - 1];
+            assert_eq!(column("key").as_string::<i32>().value(row), recorded["key"]);
+            assert_eq!(column("wall_ns").as_primitive::<UInt64Type>().value(row), recorded["wall_ns"]);
+            assert_eq!(column("outcome").as_string::<i32>().value(row), recorded["outcome"]);
+        }
+        seen += batch.num_rows();
+    }
+    assert_eq!(seen, lines.len());
 }
 
 #[test]

@@ -318,6 +318,14 @@ fn overhead_of_a_driver_and_of_a_style_is_measured_kept_and_shown_again() {
     let (outcome, recovery) = figure("stagedag/2", "recovery");
     assert!(outcome == "completed" && recovery.is_some(), "{outcome}");
     assert_eq!(figure("datafusion-1t", "tasks").0, "unsupported");
+    let page = p.bench(&["report", &out, "--format", "html"]);
+    page.assert_code(0);
+    assert!(page.stdout.contains("id=\"overhead-0\"") && page.stdout.contains(">tiny<"), "{}", page.stdout);
+    p.bench(&["report", &out, "--format", "csv"]).assert_refused(&["bench overhead", "no rows"]);
+    p.bench(&["claims", &out, "--prices", "aws"]).assert_refused(&["--prices", "bench run"]);
+    let claims = p.bench(&["claims", &out]);
+    claims.assert_code(0);
+    assert!(claims.stdout.contains("startup") && claims.stdout.contains("not tested here"), "{}", claims.stdout);
     let lines = fs::read_to_string(p.file("out").join("samples.ndjson")).unwrap();
     assert!(lines.lines().all(|line| line.starts_with("{\"schema\":1,")), "{lines}");
     p.bench(&[&line[..], &["--engines-dir", &folder, "--out", &out]].concat()).assert_refused(&["is not empty"]);

@@ -7,10 +7,11 @@
 use crate::SCHEMA;
 use crate::case::{Case, CaseKey};
 use crate::error::RecordError;
+use crate::own_file::{create_draft, open_own, own_folder};
 use bench_model::{Blocking, Nanos};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs::{self, File};
+use std::fs::{self, OpenOptions};
 use std::io::{ErrorKind, Read, Write};
 use std::path::{Path, PathBuf};
 
@@ -22,6 +23,8 @@ pub const BLOCKING_FILE: &str = "blocking.json";
 pub const REPLAY_ERROR_MAX: f64 = 0.15;
 /// The largest file read.
 const MAX_BYTES: u64 = 64 << 20;
+/// The largest trace read: hundreds of thousands of tasks.
+pub const MAX_TRACE_BYTES: u64 = 256 << 20;
 const DRAFT: &str = ".blocking.json.draft";
 
 /// One case played again.
@@ -72,8 +75,22 @@ struct Document {
 /// The disk.
 pub fn traces_folder(folder: &Path) -> Result<PathBuf, RecordError> {
     let path = folder.join(TRACES_FOLDER);
-    fs::create_dir_all(&path).map_err(RecordError::io("create the folder", &path))?;
+    own_folder(&path)?;
     Ok(path)
+}
+
+/// The text of a trace, which is a file of the run's own and not too large to be one.
+///
+/// # Errors
+/// A link, a file that is larger than any trace, or the disk.
+pub fn read_trace(path: &Path) -> Result<Vec<u8>, RecordError> {
+    let file = open_own(path, OpenOptions::new().read(true))?;
+    let mut bytes = Vec::new();
+    file.take(MAX_TRACE_BYTES + 1).read_to_end(&mut bytes).map_err(RecordError::io("read", path))?;
+    if bytes.len() as u64 > MAX_TRACE_BYTES {
+        return Err(RecordError::TraceSize { path: path.to_owned(), limit: MAX_TRACE_BYTES });
+    }
+    Ok(bytes)
 }
 
 /// The traces of the run in this folder, by name.
@@ -82,6 +99,9 @@ pub fn traces_folder(folder: &Path) -> Result<PathBuf, RecordError> {
 /// The disk.
 pub fn traces(folder: &Path) -> Result<Vec<PathBuf>, RecordError> {
     let folder = folder.join(TRACES_FOLDER);
+    if fs::symlink_metadata(&folder).is_ok_and(|found| !found.is_dir()) {
+        return Err(RecordError::NotOwn { path: folder });
+    }
     let entries = match fs::read_dir(&folder) {
         Ok(entries) => entries,
         Err(e) if e.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
@@ -107,7 +127,7 @@ pub fn write_blocking(folder: &Path, cases: &[CaseBlocking]) -> Result<(), Recor
     let document = Document { schema: SCHEMA, cases: cases.to_vec() };
     let mut text = serde_json::to_vec_pretty(&document).map_err(|e| RecordError::io("encode", &path)(e.into()))?;
     text.push(b'\n');
-    let mut file = File::create(&draft).map_err(RecordError::io("create", &draft))?;
+    let mut file = create_draft(&draft)?;
     file.write_all(&text).and_then(|()| file.sync_all()).map_err(RecordError::io("write", &draft))?;
     fs::rename(&draft, &path).map_err(RecordError::io("put in place", &path))
 }
@@ -177,6 +197,36 @@ mod tests {
         assert_eq!(read_blocking(folder.path()).unwrap(), [case()]);
         let text = fs::read_to_string(folder.path().join(BLOCKING_FILE)).unwrap();
         assert!(text.contains("\"shuffle_write\": 70"), "{text}");
+    }
+
+    #[test]
+    fn links_in_a_folder_lead_nowhere() {
+        use std::os::unix::fs::symlink;
+        let (folder, elsewhere) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let (at, out) = (folder.path(), elsewhere.path());
+        fs::write(out.join("secret.json"), "mine").unwrap();
+        symlink(out.join("secret.json"), at.join(DRAFT)).unwrap();
+        write_blocking(at, &[case()]).unwrap();
+        assert_eq!(fs::read_to_string(out.join("secret.json")).unwrap(), "mine");
+        symlink(out, at.join(TRACES_FOLDER)).unwrap();
+        let refused = [traces(at).unwrap_err(), traces_folder(at).unwrap_err()].map(|e| e.to_string());
+        assert!(refused.iter().all(|e| e.contains("traces is a link")), "{refused:?}");
+        fs::remove_file(at.join(TRACES_FOLDER)).unwrap();
+        let own = traces_folder(at).unwrap();
+        symlink(out.join("secret.json"), own.join("a.json")).unwrap();
+        assert!(read_trace(&own.join("a.json")).unwrap_err().to_string().contains("a.json is a link"));
+    }
+
+    #[test]
+    fn no_more_is_read_of_a_trace_than_any_trace_has() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.json");
+        fs::write(&path, "{}").unwrap();
+        assert_eq!(read_trace(&path).unwrap(), b"{}");
+        // Holes cost no disk.
+        OpenOptions::new().write(true).open(&path).unwrap().set_len(MAX_TRACE_BYTES + 1).unwrap();
+        let refused = read_trace(&path).unwrap_err().to_string();
+        assert!(refused.contains("a.json: larger than"), "{refused}");
     }
 
     #[test]

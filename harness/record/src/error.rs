@@ -43,6 +43,20 @@ pub enum RecordError {
         /// Which path.
         path: PathBuf,
     },
+    /// A link, or something else, stands where a file of a run is written.
+    #[error("{} is a link, or no file or folder at all; nothing outside of a run's folder is read or written: remove it", path.display())]
+    NotOwn {
+        /// Which path.
+        path: PathBuf,
+    },
+    /// A trace that no run of this program left.
+    #[error("{}: larger than {limit} bytes, which no trace is; remove it", path.display())]
+    TraceSize {
+        /// Which file.
+        path: PathBuf,
+        /// The most that is read.
+        limit: u64,
+    },
     /// The folder holds no run.
     #[error("{} is not a run: it has no {}; give the folder that `bench run` wrote", path.display(), crate::CONTEXT_FILE)]
     NotARun {

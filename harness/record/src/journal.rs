@@ -4,6 +4,7 @@
 use crate::context::RunContext;
 use crate::error::RecordError;
 use crate::observation::{Observation, TrialId};
+use crate::own_file::{create_draft, open_own, own_folder};
 use crate::reader::{MAX_LINE_BYTES, read_context, read_lines};
 use crate::{CONTEXT_FILE, OBSERVATIONS_FILE, RESULTS_FOLDER};
 use std::collections::BTreeSet;
@@ -101,8 +102,7 @@ impl Journal {
 
     fn open(folder: &Path) -> Result<Self, RecordError> {
         let path = folder.join(OBSERVATIONS_FILE);
-        let opened = OpenOptions::new().create(true).read(true).write(true).truncate(false).open(&path);
-        let file = opened.map_err(RecordError::io("open for writing", &path))?;
+        let file = open_own(&path, OpenOptions::new().create(true).read(true).write(true).truncate(false))?;
         match file.try_lock() {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => return Err(RecordError::Locked { path: folder.to_owned() }),
@@ -155,7 +155,7 @@ impl Journal {
         let mut text = serde_json::to_vec_pretty(context)
             .map_err(|e| RecordError::io("encode the context for", &path)(e.into()))?;
         text.push(b'\n');
-        let mut file = File::create(&draft).map_err(RecordError::io("create", &draft))?;
+        let mut file = create_draft(&draft)?;
         file.write_all(&text).and_then(|()| file.sync_all()).map_err(RecordError::io("write", &draft))?;
         fs::rename(&draft, &path).map_err(RecordError::io("put in place", &path))?;
         self.sync()
@@ -191,7 +191,7 @@ impl Journal {
     /// The disk.
     pub fn results_folder(&self) -> Result<PathBuf, RecordError> {
         let path = self.folder.join(RESULTS_FOLDER);
-        fs::create_dir_all(&path).map_err(RecordError::io("create the folder", &path))?;
+        own_folder(&path)?;
         Ok(path)
     }
 }

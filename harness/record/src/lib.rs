@@ -12,6 +12,7 @@
 //! | `reader` | the only reader: a finished or unfinished run from its folder, hostile bytes included |
 //! | `blocking` | what cases would have taken without one kind of blocking |
 //! | `overhead` | what `bench overhead` leaves behind: raw samples, append-only |
+//! | `own_file` | files of a folder, and not links that lead elsewhere |
 //! | `error` | what can be wrong with a folder, and what to do about it |
 //!
 //! `docs/schema.md` describes the files for readers in other languages.
@@ -24,6 +25,7 @@ mod journal;
 mod machine;
 mod observation;
 mod overhead;
+mod own_file;
 mod reader;
 mod resources;
 mod time;
@@ -32,7 +34,8 @@ pub use bench_model::{
     Blocking, Bytes, ColumnDigest, Digest, Family, FaultOutcome, Nanos, Probe, SpanKind, SpanReport, Tuning,
 };
 pub use blocking::{
-    BLOCKING_FILE, CaseBlocking, REPLAY_ERROR_MAX, TRACES_FOLDER, traces, traces_folder, write_blocking,
+    BLOCKING_FILE, CaseBlocking, MAX_TRACE_BYTES, REPLAY_ERROR_MAX, TRACES_FOLDER, read_trace, traces, traces_folder,
+    write_blocking,
 };
 pub use case::{Arm, Case, CaseKey, Protocol, ProtocolError};
 pub use context::{Build, ClusterContext, DatasetContext, Difference, EngineContext, RunContext, WorkloadContext};

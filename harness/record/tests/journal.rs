@@ -37,6 +37,26 @@ fn two_writers_cannot_share_a_folder() {
 }
 
 #[test]
+fn a_run_that_leads_out_of_its_folder_is_not_continued() {
+    use std::os::unix::fs::symlink;
+    let (dir, elsewhere) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let (path, mine) = (dir.path().join(OBSERVATIONS_FILE), elsewhere.path().join("mine"));
+    drop(Journal::create(dir.path(), &context()).unwrap());
+    fs::write(&mine, "a line that is not whole").unwrap();
+    fs::remove_file(&path).unwrap();
+    symlink(&mine, &path).unwrap();
+    let refused = Journal::resume(dir.path()).unwrap_err();
+    assert!(matches!(refused, RecordError::NotOwn { .. }), "{refused}");
+    assert_eq!(fs::read_to_string(&mine).unwrap(), "a line that is not whole");
+    // What is written beside it is a file of its own, whatever link is in its place.
+    fs::remove_file(&path).unwrap();
+    symlink(&mine, dir.path().join(".run.json.draft")).unwrap();
+    Journal::resume(dir.path()).unwrap().journal.write_context(&context()).unwrap();
+    assert_eq!(fs::read_to_string(&mine).unwrap(), "a line that is not whole");
+    assert!(!dir.path().join(CONTEXT_FILE).is_symlink());
+}
+
+#[test]
 fn a_new_run_refuses_a_folder_with_anything_in_it() {
     let dir = tempfile::tempdir().unwrap();
     fs::write(dir.path().join("thesis.tex"), "x").unwrap();

@@ -14,9 +14,10 @@ use super::report::{
 use super::select::{conditions, select, unrecorded};
 use super::verdict::{Configured, finding, holm, of_configurations, of_table, of_tables, of_tests};
 use crate::compare::CompareError;
-use crate::compare::evidence::{Tested, tested};
+use crate::compare::evidence::{Tested, probed, tested};
+use crate::compare::probed::as_run;
 use crate::cost::Pricing;
-use bench_record::Run;
+use bench_record::{OverheadRun, Run};
 use std::collections::BTreeMap;
 
 /// Why there is no report on claims.
@@ -47,8 +48,25 @@ pub fn assess_priced(
     runs: &[Run],
     prices: Option<&Pricing>,
 ) -> Result<ClaimsReport, AssessError> {
+    assess_all(files, runs, &[], prices)
+}
+
+/// The same with records of `bench overhead`, which decide claims on what engines cost before they do any work.
+///
+/// # Errors
+/// As for [`assess`]; nothing to hold claims against is only what has neither.
+pub fn assess_all(
+    files: &[ClaimsFile],
+    runs: &[Run],
+    overhead: &[OverheadRun],
+    prices: Option<&Pricing>,
+) -> Result<ClaimsReport, AssessError> {
     unique(files)?;
-    let tables = tested(runs)?;
+    let probes: Vec<Run> = overhead.iter().map(as_run).collect();
+    let tables = Tables {
+        worked: if runs.is_empty() && !overhead.is_empty() { Vec::new() } else { tested(runs)? },
+        idle: probed(&probes)?,
+    };
     let mut drafted: Vec<Drafted<'_>> = files.iter().flat_map(|file| draft(file, &tables, prices)).collect();
     let comparisons = adjust(&mut drafted);
     let mut groups: Vec<ClaimsGroup> = Vec::new();
@@ -69,9 +87,17 @@ pub fn assess_priced(
         counts,
         comparisons,
         groups,
-        runs: runs.iter().map(|r| r.path.display().to_string()).collect(),
-        notes: runs.iter().flat_map(crate::compare::notes).collect(),
+        runs: runs.iter().chain(&probes).map(|r| r.path.display().to_string()).collect(),
+        notes: runs.iter().chain(&probes).flat_map(crate::compare::notes).collect(),
     })
+}
+
+/// What was recorded, table by table.
+struct Tables<'a> {
+    /// Of workloads.
+    worked: Vec<Tested<'a>>,
+    /// Of engines that have nothing to do.
+    idle: Vec<Tested<'a>>,
 }
 
 /// Refuses ids that two files share: a verdict would be somebody else's.
@@ -96,13 +122,15 @@ struct Drafted<'f> {
     is_priced: bool,
 }
 
-fn draft<'f>(file: &'f ClaimsFile, tables: &[Tested<'_>], prices: Option<&Pricing>) -> Vec<Drafted<'f>> {
+fn draft<'f>(file: &'f ClaimsFile, tables: &Tables<'_>, prices: Option<&Pricing>) -> Vec<Drafted<'f>> {
     let of_test = |test: &'f Test| {
         let drafts = test.metric.reading().map(|reading| {
-            let selections = select(file, test, tables);
+            let of = if test.metric.figure().is_some() { &tables.idle } else { &tables.worked };
+            let selections = select(file, test, of);
             selections.iter().map(|s| examine(file, test, s, reading)).collect::<Vec<_>>()
         });
-        let costs = prices.filter(|_| test.metric == Metric::Cost).map(|prices| costs(file, test, prices, tables));
+        let costs =
+            prices.filter(|_| test.metric == Metric::Cost).map(|prices| costs(file, test, prices, &tables.worked));
         (test, drafts.or(costs).unwrap_or_default())
     };
     let is_priced = prices.is_some();

@@ -107,6 +107,9 @@ fn test(file: &ClaimsFile, test: &Test) -> Result<(), Wrong> {
     if test.at.nodes == Some(0) {
         return wrong("`nodes` must be at least 1");
     }
+    if test.metric.figure().is_some() && !(test.at.suites.is_empty() && test.at.protocol.is_none()) {
+        return wrong("what `bench overhead` measures has no suite and no protocol; leave them out of `at`");
+    }
     if (test.metric == Metric::Cost) != test.at.deployment.is_some() {
         return wrong("a cost, and nothing else, is that of a `deployment`: self_hosted, managed or serverless");
     }

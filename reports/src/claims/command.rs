@@ -33,6 +33,9 @@ pub(super) fn commands(file: &ClaimsFile, test: &Test) -> Vec<String> {
         }
     }
     let names: Vec<&str> = engines.iter().map(|s| s.engine.as_str()).collect();
+    if test.metric.figure().is_some() {
+        return overhead(&set, &quoted(&names.join(",")));
+    }
     let suite = test.at.suites.first().map_or("1gb", String::as_str);
     let mut options = String::new();
     if test.workloads != ["*"] {
@@ -56,6 +59,16 @@ pub(super) fn commands(file: &ClaimsFile, test: &Test) -> Vec<String> {
         quoted(&test.family),
         quoted(&names.join(","))
     )]
+}
+
+/// The command for what needs no workload; it has one configuration of each engine.
+fn overhead(set: &Set, engines: &str) -> Vec<String> {
+    let settings = match set {
+        Set::Ablated => return Vec::new(),
+        Set::AsTheyCome | Set::Configured => String::new(),
+        Set::Given(settings) => settings.iter().map(|s| format!(" --set {}", quoted(s))).collect(),
+    };
+    vec![format!("bench overhead --engines {engines}{settings} --trials 10")]
 }
 
 fn cluster(test: &Test, engines: &[&Subject]) -> String {

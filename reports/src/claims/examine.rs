@@ -74,7 +74,14 @@ pub(super) fn examine<'t>(
         let apart: BTreeSet<&String> = compared.iter().filter_map(|c| c.apart.as_ref()).collect();
         gaps.extend(apart.into_iter().cloned());
         if compared.iter().any(|c| c.noise.is_none()) {
-            gaps.push(format!("no A/A arm of this metric in {} workloads, so nobody knows the noise", test.family));
+            gaps.push(match test.metric.figure() {
+                None => format!("no A/A arm of this metric in {} workloads, so nobody knows the noise", test.family),
+                Some(_) => {
+                    "too few trials to hold every second one against those between, so nobody knows the noise; use \
+                            --trials 10"
+                        .to_owned()
+                }
+            });
         }
         if compared.is_empty() && gaps.is_empty() {
             gaps.push("nothing could be compared".to_owned());
@@ -122,8 +129,8 @@ fn incomplete(test: &Test, members: &[Member<'_, '_>], reading: Reading) -> Vec<
         }
         if test.metric == Metric::MemoryPeak && m.cases.iter().any(|c| c.is_several_processes) {
             gaps.push(format!(
-                "the peak memory of {} is a sum over its processes, which counts what they share once for each: no more \
-                 than an upper bound",
+                "the peak memory of {} is that of several processes: what was seen of them at once, which misses short peaks, or \
+                 in older records the sum of their peaks, which counts what they share once for each; neither is the peak",
                 m.name
             ));
         }

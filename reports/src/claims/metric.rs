@@ -1,5 +1,6 @@
 //! What is measured, and in which unit.
 
+use crate::overhead::Figure;
 use bench_record::Observation;
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -18,8 +19,12 @@ pub enum Metric {
     Spilled,
     /// Memory of a started engine that does nothing.
     MemoryIdle,
-    /// From starting an engine to its first answer.
+    /// From starting an engine until it is ready for its first program.
     StartUp,
+    /// Of one task that does nothing, submitted and awaited before the next one.
+    TaskRoundTrip,
+    /// The same for each of many that are submitted at once.
+    TaskTime,
     /// From the intended send time of an event to its result.
     Latency,
     /// Money for a terabyte processed, from times and a price book.
@@ -36,14 +41,28 @@ impl Metric {
             Self::MemoryPeak => Some(|o| o.rss_bytes_peak),
             // A byte more than was counted: nothing at all is a measurement, and a ratio to it has to be a number.
             Self::Spilled => Some(|o| o.spilled_bytes.map(|bytes| bytes.saturating_add(1))),
-            Self::MemoryIdle | Self::StartUp | Self::Latency | Self::Cost => None,
+            Self::StartUp | Self::TaskRoundTrip | Self::TaskTime => Some(|o| o.wall_ns),
+            Self::MemoryIdle => Some(|o| o.rss_bytes_peak),
+            Self::Latency | Self::Cost => None,
+        }
+    }
+
+    /// The figure of `bench overhead` that it is, if no workload is needed to measure it.
+    #[must_use]
+    pub const fn figure(self) -> Option<Figure> {
+        match self {
+            Self::StartUp => Some(Figure::Startup),
+            Self::MemoryIdle => Some(Figure::IdleMemory),
+            Self::TaskRoundTrip => Some(Figure::RoundTrip),
+            Self::TaskTime => Some(Figure::Tasks),
+            Self::Wall | Self::Cpu | Self::MemoryPeak | Self::Spilled | Self::Latency | Self::Cost => None,
         }
     }
 
     /// Whether it is a time.
     #[must_use]
     pub const fn is_time(self) -> bool {
-        matches!(self, Self::Wall | Self::Cpu | Self::StartUp | Self::Latency)
+        matches!(self, Self::Wall | Self::Cpu | Self::StartUp | Self::TaskRoundTrip | Self::TaskTime | Self::Latency)
     }
 }
 
@@ -56,6 +75,8 @@ impl fmt::Display for Metric {
             Self::Spilled => "spilled bytes",
             Self::MemoryIdle => "idle memory",
             Self::StartUp => "start-up time",
+            Self::TaskRoundTrip => "round trip of a task",
+            Self::TaskTime => "time per task",
             Self::Latency => "latency",
             Self::Cost => "cost",
         })

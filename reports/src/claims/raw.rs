@@ -2,6 +2,7 @@
 
 use super::file::{self, At, Relation, Tier};
 use super::metric::{Metric, Unit};
+use bench_record::Family;
 use serde::Deserialize;
 use std::collections::BTreeMap;
 use toml::Spanned;
@@ -12,10 +13,9 @@ use toml::Spanned;
 pub(super) struct Test {
     reading: Spanned<String>,
     metric: Metric,
-    family: String,
-    #[serde(default = "everything")]
-    workloads: Vec<String>,
-    cases: usize,
+    family: Option<String>,
+    workloads: Option<Vec<String>>,
+    cases: Option<usize>,
     #[serde(default)]
     at: At,
     #[serde(default)]
@@ -27,8 +27,21 @@ pub(super) struct Test {
     completes: Option<Vec<String>>,
 }
 
-fn everything() -> Vec<String> {
-    vec!["*".to_owned()]
+/// Which workloads: what is written, or the figure of an engine that has nothing to do.
+fn work(raw: &Test) -> Result<(String, Vec<String>, usize), String> {
+    let (family, workloads, cases) = (raw.family.clone(), raw.workloads.clone(), raw.cases);
+    match raw.metric.figure() {
+        Some(_) if family.is_some() || workloads.is_some() || cases.is_some() => Err(format!(
+            "{} is measured by `bench overhead` and needs no workload; leave out `family`, `workloads` and `cases`",
+            raw.metric
+        )),
+        Some(figure) => Ok((Family::Overhead.name().to_owned(), vec![figure.name().to_owned()], 1)),
+        None => Ok((
+            family.ok_or("missing field `family`")?,
+            workloads.unwrap_or_else(|| vec!["*".to_owned()]),
+            cases.ok_or("missing field `cases`")?,
+        )),
+    }
 }
 
 #[derive(Deserialize)]
@@ -60,6 +73,7 @@ impl TryFrom<Test> for file::Test {
     type Error = String;
 
     fn try_from(raw: Test) -> Result<Self, String> {
+        let (family, workloads, cases) = work(&raw)?;
         let relations = [
             raw.less.map(Relation::Less),
             raw.winner.map(|Winner { of, among }| Relation::Winner { of, among }),
@@ -71,7 +85,7 @@ impl TryFrom<Test> for file::Test {
         let (Some(relation), None) = (given.next(), given.next()) else {
             return Err("a test has exactly one of `less`, `winner`, `ratio`, `range` and `completes`".to_owned());
         };
-        let Test { reading, metric, family, workloads, cases, at, stated, .. } = raw;
+        let Test { reading, metric, at, stated, .. } = raw;
         Ok(Self { reading, metric, family, workloads, cases, at, stated, relation })
     }
 }

@@ -85,8 +85,9 @@ fn measure(
     let pairs = samples(a, b, reading);
     let workloads: Vec<&str> = a.cases.iter().map(|c| c.workload).collect();
     let meeting = selection.table.meeting((a.contestant, b.contestant), &test.family, &workloads, reading);
-    let noise = meeting.noise(floor(test, selection, a, reading));
-    let Pairing { total, geometric_mean, p } = pairing(&pairs, noise)?;
+    let floor = floor(test, selection, a, reading);
+    let noise = meeting.noise(floor);
+    let Pairing { total, geometric_mean, p } = pairing(&pairs, floor, &meeting)?;
     let (ratio, p) = if test.metric.is_time() { (total, p.0) } else { (geometric_mean, p.1) };
     Some(Measured { pairs, noise, ratio, p, apart: meeting.gap(&a.name, &b.name) })
 }
@@ -137,6 +138,8 @@ fn open(ratio: &Ratio, noise: Option<f64>) -> &'static str {
     match (ratio.verdict, ratio.interval) {
         (Verdict::Contaminated, _) => "contaminated trials had to be counted",
         (Verdict::Unresolved, _) => "too few trials to show a difference",
+        (Verdict::NotInterleaved, _) => "not interleaved: they were in no run together",
+        (Verdict::NoFloor | Verdict::FloorContaminated, _) => "no A/A arm, so nobody knows the noise",
         (_, Some(interval)) if interval.contains(1.0) => "indistinguishable: the interval holds 1",
         _ if noise.is_some_and(|n| effect(ratio.value) <= n) => "indistinguishable: within the A/A noise",
         _ => "indistinguishable: no more than chance or variation gives",

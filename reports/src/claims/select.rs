@@ -155,6 +155,7 @@ pub(super) fn conditions(test: &Test) -> String {
     parts.extend(at.protocol.map(|p| format!("protocol {p}")));
     parts.extend(at.deployment.map(|d| d.name().to_owned()));
     let what = match test.workloads.as_slice() {
+        _ if test.metric.figure().is_some() => format!("{} with nothing to do", test.metric),
         [all] if all == "*" => format!("{} {} workloads", test.cases, test.family),
         some => format!("{} {} workloads ({})", test.cases, test.family, some.join(", ")),
     };

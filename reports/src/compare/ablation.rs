@@ -6,11 +6,11 @@
 //! engines in every table, and an engine could not win against itself without a mechanism that does nothing.
 
 use super::field::Field;
-use super::measured::Measured;
+use super::floors::Floors;
+use super::measured::{Measured, Timed};
 use super::totals::total_ratio;
-use super::workloads::{ByWorkload, Floors, ratio};
+use super::workloads::{ByWorkload, ratio};
 use crate::comparison::{Ablation, AblationEntry, Contestant, WorkloadEffect};
-use crate::stats::Sample;
 use bench_record::{Case, Family, Outcome};
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
@@ -107,7 +107,7 @@ fn entry(
     run.then(|| AblationEntry {
         switch,
         contestant: field.label(off).to_owned(),
-        total: total_ratio(&pairs, floors.table.p95).map(|t| t.total),
+        total: total_ratio(&pairs, floors.whole()).map(|t| t.total),
         common: pairs.len(),
         lost,
         worst: effects.last().cloned(),
@@ -115,6 +115,6 @@ fn entry(
     })
 }
 
-fn both<'m>(a: &'m Measured<'_>, b: &'m Measured<'_>) -> Option<(&'m Sample, &'m Sample)> {
-    a.sample.as_ref().zip(b.sample.as_ref())
+fn both<'m, 'a>(a: &'m Measured<'a>, b: &'m Measured<'a>) -> Option<(Timed<'m, 'a>, Timed<'m, 'a>)> {
+    a.timed().zip(b.timed())
 }

@@ -3,16 +3,24 @@
 use super::field::Field;
 use super::group::Group;
 use crate::comparison::{BlockingCase, BlockingReport};
-use bench_record::{Blocking, CaseBlocking, Family};
+use bench_record::{Blocking, CaseBlocking, CaseKey, Family};
 use std::collections::BTreeMap;
 
 pub(super) fn reports(field: &Field<'_>, group: &Group<'_>, family: Family) -> Vec<BlockingReport> {
     let mut of: BTreeMap<usize, Vec<&CaseBlocking>> = BTreeMap::new();
-    for run in &group.runs {
+    if group.runs.iter().all(|run| run.blocking.is_empty()) {
+        return Vec::new();
+    }
+    // The first trial of each case in each run.
+    let mut whose: BTreeMap<(usize, &CaseKey), usize> = BTreeMap::new();
+    for trial in &field.trials {
+        let run = group.runs.iter().position(|run| std::ptr::eq(trial.run, *run)).unwrap_or_default();
+        whose.entry((run, &trial.observation.key)).or_insert(trial.contestant);
+    }
+    for (at, run) in group.runs.iter().enumerate() {
         for case in run.blocking.iter().filter(|b| b.case.family == family) {
-            let same = |t: &&super::field::Trial<'_>| std::ptr::eq(t.run, *run) && t.observation.key == case.key;
-            if let Some(trial) = field.trials.iter().find(same) {
-                of.entry(trial.contestant).or_default().push(case);
+            if let Some(contestant) = whose.get(&(at, &case.key)) {
+                of.entry(*contestant).or_default().push(case);
             }
         }
     }

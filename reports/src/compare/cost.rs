@@ -2,10 +2,11 @@
 //! beyond them are more ways to use the same ones.
 
 use super::field::Field;
+use super::floors::{Floors, Ground};
+use super::measured::{Measured, Timed};
 use super::totals::total_ratio;
-use super::workloads::{ByWorkload, Floors, ratio};
+use super::workloads::{ByWorkload, ratio};
 use crate::comparison::{CostAnswer, CostEntry, CostReport, Ratio, Verdict};
-use crate::stats::Sample;
 use bench_record::Family;
 use std::collections::BTreeMap;
 
@@ -13,7 +14,7 @@ use std::collections::BTreeMap;
 struct Attempt<'m, 'a> {
     cores: u32,
     /// Its times, of those workloads that the single thread completed.
-    samples: BTreeMap<&'a str, &'m Sample>,
+    samples: BTreeMap<&'a str, Timed<'m, 'a>>,
     wins: usize,
     /// Whether it completed all that the single thread did. What it did not complete it did not win.
     complete: bool,
@@ -39,7 +40,7 @@ pub(super) fn report(
         let cores = |who: &usize| field.contestants.get(*who).map(|c| (*who, c.cores_begun()));
         let sizes = kind.members.iter().filter_map(cores);
         let attempts = sizes.map(|(who, cores)| attempt(who, cores, cases, &marks, floors, family)).collect();
-        entry(kind.name, attempts, marks.len(), floors.table.p95)
+        entry(kind.name, attempts, marks.len(), floors.whole())
     });
     let entries = entries.collect();
     let single_thread = single.iter().map(|i| field.label(*i).to_owned()).collect();
@@ -50,11 +51,11 @@ fn with_slots(field: &Field<'_>, wanted: fn(u32) -> bool) -> impl Iterator<Item 
     field.compared().filter(move |(_, c)| wanted(c.slots_in_all())).map(|(i, _)| i)
 }
 
-/// Per workload the fastest single-threaded sample.
-fn marks<'m, 'a>(cases: &ByWorkload<'m, 'a>, single: &[usize]) -> BTreeMap<&'a str, &'m Sample> {
-    let best = |cases: &[(usize, &'m super::measured::Measured<'a>)]| {
-        let samples = cases.iter().filter(|(c, _)| single.contains(c)).filter_map(|(_, m)| m.sample.as_ref());
-        samples.min_by(|a, b| a.median.total_cmp(&b.median))
+/// Per workload the fastest single-threaded times.
+fn marks<'m, 'a>(cases: &ByWorkload<'m, 'a>, single: &[usize]) -> BTreeMap<&'a str, Timed<'m, 'a>> {
+    let best = |cases: &[(usize, &'m Measured<'a>)]| {
+        let timed = cases.iter().filter(|(c, _)| single.contains(c)).filter_map(|(_, m)| m.timed());
+        timed.min_by(|a, b| a.sample.median.total_cmp(&b.sample.median))
     };
     cases.iter().filter_map(|(workload, cases)| best(cases).map(|s| (*workload, s))).collect()
 }
@@ -63,7 +64,7 @@ fn attempt<'m, 'a>(
     who: usize,
     cores: u32,
     cases: &ByWorkload<'m, 'a>,
-    marks: &BTreeMap<&'a str, &'m Sample>,
+    marks: &BTreeMap<&'a str, Timed<'m, 'a>>,
     floors: &Floors<'_>,
     family: Family,
 ) -> Attempt<'m, 'a> {
@@ -72,23 +73,23 @@ fn attempt<'m, 'a>(
     let mut wins = 0;
     for (workload, mark) in marks {
         let of_case = cases.get(workload).into_iter().flatten().find(|(c, _)| *c == who);
-        let Some(sample) = of_case.and_then(|(_, m)| m.sample.as_ref()) else { continue };
-        let verdict = ratio(sample, mark, floors.of(family, workload)).verdict;
+        let Some(timed) = of_case.and_then(|(_, m)| m.timed()) else { continue };
+        let verdict = ratio(timed, *mark, floors.of(family, workload)).verdict;
         wins += usize::from(verdict == Verdict::Faster);
-        pairs.push((sample, *mark));
-        samples.insert(*workload, sample);
+        pairs.push((timed, *mark));
+        samples.insert(*workload, timed);
     }
-    let total = total_ratio(&pairs, floors.table.p95).map(|t| t.total);
+    let total = total_ratio(&pairs, floors.whole()).map(|t| t.total);
     Attempt { cores, wins, complete: samples.len() == marks.len(), samples, total, over_fewer: None }
 }
 
-fn entry(engine: String, mut attempts: Vec<Attempt<'_, '_>>, marks: usize, floor: Option<f64>) -> Option<CostEntry> {
+fn entry(engine: String, mut attempts: Vec<Attempt<'_, '_>>, marks: usize, ground: Ground) -> Option<CostEntry> {
     // Nodes and slots can make use of the same cores in several ways; the fastest is the one to judge by.
     let time = |a: &Attempt<'_, '_>| a.total.map_or(f64::INFINITY, |t| t.value);
     attempts.sort_by(|a, b| (a.cores, !a.complete).cmp(&(b.cores, !b.complete)).then(time(a).total_cmp(&time(b))));
     attempts.dedup_by_key(|a| a.cores);
     for i in 1..attempts.len() {
-        let grown = attempts.get(i - 1).zip(attempts.get(i)).and_then(|(fewer, more)| growth(fewer, more, floor));
+        let grown = attempts.get(i - 1).zip(attempts.get(i)).and_then(|(fewer, more)| growth(fewer, more, ground));
         attempts.get_mut(i).into_iter().for_each(|a| a.over_fewer = grown);
     }
     let last = attempts.last()?;
@@ -104,12 +105,12 @@ fn entry(engine: String, mut attempts: Vec<Attempt<'_, '_>>, marks: usize, floor
 }
 
 /// The time with more cores over that with fewer, on the same workloads.
-fn growth(fewer: &Attempt<'_, '_>, more: &Attempt<'_, '_>, floor: Option<f64>) -> Option<Ratio> {
+fn growth(fewer: &Attempt<'_, '_>, more: &Attempt<'_, '_>, ground: Ground) -> Option<Ratio> {
     if fewer.cores == more.cores || !fewer.samples.keys().eq(more.samples.keys()) {
         return None;
     }
     let pairs: Vec<_> = more.samples.values().copied().zip(fewer.samples.values().copied()).collect();
-    total_ratio(&pairs, floor).map(|t| t.total)
+    total_ratio(&pairs, ground).map(|t| t.total)
 }
 
 /// Attempts in ascending order of cores. Only one that completed all that the single thread did can show anything: an

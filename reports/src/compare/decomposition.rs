@@ -4,9 +4,10 @@
 //! Only times of the same runs meet here: trials of one run take turns, so what happens to the machine happens to all.
 
 use super::field::Field;
+use super::floors::Floors;
 use super::measured::Measured;
 use super::totals::total_ratio;
-use super::workloads::{ByWorkload, Floors};
+use super::workloads::ByWorkload;
 use crate::comparison::{Anchor, AnchorCause, AnchorUse, Contestant, Decomposition, TimePart};
 use crate::stats::{Bootstrap, Sample};
 use bench_record::{Arm, Case, Family};
@@ -148,7 +149,7 @@ fn decomposition(field: &Field<'_>, side: &Side<'_, '_, '_>) -> Option<Decomposi
 /// The CPU times of a case; none unless every trial counted them.
 fn cpu_sample(measured: &Measured<'_>) -> Option<Sample> {
     let all: Option<Vec<f64>> = measured.trials.iter().map(|o| o.cpu_ns.map(|ns| ns as f64)).collect();
-    Sample::new(all?, measured.seed ^ CPU_SEED)
+    Sample::resampled(all?, measured.draw.seed ^ CPU_SEED, measured.draw.resamples)
 }
 
 /// A sum of medians.
@@ -181,8 +182,8 @@ impl Sum {
 fn anchor(field: &Field<'_>, side: &Side<'_, '_, '_>, floors: &Floors<'_>) -> Option<Anchor> {
     let [style, product] = *side.members else { return None };
     let Together { rows, apart } = side.together();
-    let pairs: Vec<(&Sample, &Sample)> = rows.iter().filter_map(|r| Some((r.first()?.1, r.get(1)?.1))).collect();
-    let ratio = total_ratio(&pairs, floors.table.p95)?;
+    let pairs: Vec<_> = rows.iter().filter_map(|r| r.first()?.0.timed().zip(r.get(1)?.0.timed())).collect();
+    let ratio = total_ratio(&pairs, floors.whole())?;
     let of = |at: usize, who: usize| {
         let column: Vec<_> = rows.iter().filter_map(|row| row.get(at)).copied().collect();
         used(&column, field.contestants.get(who).map_or(f64::NAN, |c| c.cores))

@@ -2,14 +2,16 @@
 
 use super::CompareError;
 use super::field::Field;
+use super::floors::Ground;
 use super::group;
 use super::measured::{Measured, measure};
-use super::totals::{evidence, total_ratio};
+use super::meeting::{ByRun, Meeting};
+use super::totals::{evidence, ratio_of_samples};
 use crate::comparison::{Contestant, Ratio};
 use crate::stats::{Sample, effect, median, quantile, sorted};
 use bench_record::{Arm, Family, OBSERVATIONS_FILE, Observation, Outcome, Protocol, Run};
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 /// What is read off a trial; none where it was not recorded.
 pub(crate) type Reading = fn(&Observation) -> Option<u64>;
@@ -44,15 +46,41 @@ pub(crate) struct TestedCase<'a> {
     pub(crate) reason: Option<String>,
     /// Trials of the main arm that count.
     pub(crate) trials: Vec<&'a Observation>,
-    /// Clean trials of the A/A twin.
-    twins: Vec<&'a Observation>,
+    /// What says how far equal things lie apart.
+    twins: Twins<'a>,
     /// The trials of the main arm that count, by the folder of their run.
-    by_run: BTreeMap<&'a Path, Vec<&'a Observation>>,
-    /// Whether its memory is a sum over processes, which counts what they share once for each of them.
+    by_run: ByRun<'a>,
+    /// Whether its peak memory is that of several processes: an estimate, whatever was recorded.
     pub(crate) is_several_processes: bool,
     /// Where its trials are, as folder and key: lines of one file each.
     pub(crate) recorded: BTreeSet<(String, String)>,
     seed: u64,
+}
+
+/// What is measured twice.
+enum Twins<'a> {
+    /// The clean trials of an A/A arm.
+    Arm(Vec<&'a Observation>),
+    /// Every second trial, beside those between: where every trial has processes of its own and engines take turns, these are
+    /// two measurements of the same thing.
+    Halves,
+}
+
+/// So many trials in each half say something.
+const HALF_MIN: usize = 3;
+
+/// What records of overhead say, table by table; `runs` are [`super::probed::as_run`] of them.
+///
+/// # Errors
+/// As for [`tested`].
+pub(crate) fn probed(runs: &[Run]) -> Result<Vec<Tested<'_>>, CompareError> {
+    let mut tables = if runs.is_empty() { Vec::new() } else { tested(runs)? };
+    for case in tables.iter_mut().flat_map(|t| &mut t.cases) {
+        case.twins = Twins::Halves;
+        let folder = |(run, all): (&&'_ Path, &Vec<&Observation>)| Some(super::probed::recorded(run, all.first()?));
+        case.recorded = case.by_run.iter().filter_map(folder).collect();
+    }
+    Ok(tables)
 }
 
 /// All that runs recorded, table by table. Trials with planned faults and studied variants are in it: whoever asks says
@@ -90,7 +118,6 @@ fn cases_of<'a>(group: &group::Group<'a>) -> (Vec<TestedCase<'a>>, Vec<Contestan
     let field = Field::new(group);
     let mut twins: BTreeMap<Place<'_>, Vec<&'a Observation>> = BTreeMap::new();
     let mut recorded: BTreeMap<Place<'_>, BTreeSet<(String, String)>> = BTreeMap::new();
-    let mut by_run: BTreeMap<Place<'_>, BTreeMap<&'a Path, Vec<&'a Observation>>> = BTreeMap::new();
     let mut several: BTreeSet<Place<'_>> = BTreeSet::new();
     for trial in &field.trials {
         let o = trial.observation;
@@ -100,15 +127,12 @@ fn cases_of<'a>(group: &group::Group<'a>) -> (Vec<TestedCase<'a>>, Vec<Contestan
         if o.arm == Arm::Twin && !trial.excluded && !o.contaminated && o.outcome == Outcome::Completed {
             twins.entry(place).or_default().push(o);
         }
-        if o.arm == Arm::Main && !trial.excluded {
-            by_run.entry(place).or_default().entry(trial.run.path.as_path()).or_default().push(o);
-        }
         if is_several_processes(trial.run, o) {
             several.insert(place);
         }
     }
     let of_case =
-        |(at, Measured { outcome, reason, trials, seed, .. }): (super::measured::CaseAt<'a>, Measured<'a>)| {
+        |(at, Measured { outcome, reason, trials, by_run, draw, .. }): (super::measured::CaseAt<'a>, Measured<'a>)| {
             let place = (at.family, at.workload, at.contestant);
             TestedCase {
                 family: at.family,
@@ -117,11 +141,11 @@ fn cases_of<'a>(group: &group::Group<'a>) -> (Vec<TestedCase<'a>>, Vec<Contestan
                 outcome,
                 reason,
                 trials,
-                twins: twins.remove(&place).unwrap_or_default(),
-                by_run: by_run.remove(&place).unwrap_or_default(),
+                twins: Twins::Arm(twins.remove(&place).unwrap_or_default()),
+                by_run,
                 is_several_processes: several.contains(&place),
                 recorded: recorded.remove(&place).unwrap_or_default(),
-                seed,
+                seed: draw.seed,
             }
         };
     let cases = measure(&field).into_iter().map(of_case).collect();
@@ -162,7 +186,18 @@ impl TestedCase<'_> {
             return None;
         }
         let middle = |all: &[&Observation]| median(&sorted(all.iter().filter_map(|o| reading(o)).map(|v| v as f64)));
-        let noise = effect(middle(&self.trials)? / middle(&self.twins)?);
+        let ratio = match &self.twins {
+            Twins::Arm(twins) => middle(&self.trials)? / middle(twins)?,
+            Twins::Halves => {
+                let half = |odd: u32| self.trials.iter().copied().filter(|o| o.trial % 2 == odd).collect::<Vec<_>>();
+                let (even, odd) = (half(0), half(1));
+                if even.len().min(odd.len()) < HALF_MIN {
+                    return None;
+                }
+                middle(&even)? / middle(&odd)?
+            }
+        };
+        let noise = effect(ratio);
         noise.is_finite().then_some(noise)
     }
 }
@@ -177,7 +212,9 @@ impl Tested<'_> {
     /// The A/A noise floor of a metric in a family: the larger of what 95 % of its pairs stay within and, if it is about one
     /// workload alone, that workload's own. None without an A/A arm in that family: other work varies in other ways.
     pub(crate) fn floor(&self, reading: Reading, family: &str, only: Option<&str>) -> Option<f64> {
-        let of_family = || self.cases.iter().filter(|c| c.family.name() == family);
+        // Figures of overhead have nothing in common but their family.
+        let like = |c: &TestedCase<'_>| !matches!(c.twins, Twins::Halves) || only == Some(c.workload);
+        let of_family = || self.cases.iter().filter(|c| c.family.name() == family && like(c));
         let all = sorted(of_family().filter_map(|c| c.noise(reading)));
         let own = of_family().filter(|c| only == Some(c.workload)).filter_map(|c| c.noise(reading));
         own.chain(quantile(&all, 0.95)).reduce(f64::max)
@@ -195,73 +232,9 @@ impl Tested<'_> {
             let is = |c: &&TestedCase<'_>| (c.contestant, c.family.name(), c.workload) == (who, family, workload);
             self.cases.iter().find(is)
         };
-        let mut apart: BTreeMap<(&Path, &Path), Vec<&str>> = BTreeMap::new();
-        for workload in workloads {
-            let runs = |who| case(who, workload).map(|c| c.by_run.keys().copied().collect::<Vec<&Path>>());
-            let (ours, theirs) = (runs(a).unwrap_or_default(), runs(b).unwrap_or_default());
-            let pairs = ours.iter().flat_map(|i| theirs.iter().map(move |j| (*i, *j)));
-            for (i, j) in pairs.filter(|(i, j)| i != j && ours != theirs) {
-                apart.entry((i.min(j), i.max(j))).or_default().push(workload);
-            }
-        }
-        let mut drift: f64 = 0.0;
-        for ((i, j), needed) in &apart {
-            let total = |who: usize, run: &Path| -> Option<f64> {
-                let of = |w: &&str| median(&sorted(values(case(who, w)?.by_run.get(run)?, reading)?));
-                needed.iter().map(of).sum()
-            };
-            let both = (0..self.contestants.len()).filter_map(|who| Some(effect(total(who, i)? / total(who, j)?)));
-            match both.filter(|drift| drift.is_finite()).reduce(f64::max) {
-                Some(found) => drift = drift.max(found),
-                None => return Meeting::Apart { ours: (*i).to_owned(), theirs: (*j).to_owned() },
-            }
-        }
-        if apart.is_empty() { Meeting::Together } else { Meeting::Bridged(drift) }
+        let pairs: Vec<_> = workloads.iter().filter_map(|w| Some((&case(a, w)?.by_run, &case(b, w)?.by_run))).collect();
+        Meeting::of(&pairs, reading)
     }
-}
-
-/// How two contestants met. Engines of one run take turns, so that whatever the machine does hits them alike; what is
-/// measured in another run may differ for that reason alone.
-#[derive(Clone, Debug, PartialEq)]
-pub(crate) enum Meeting {
-    /// In the same runs.
-    Together,
-    /// In several runs, with somebody in each of them who says how far those lie apart: so far at most.
-    Bridged(f64),
-    /// In several runs that nobody else is in both of.
-    Apart {
-        /// One of them.
-        ours: PathBuf,
-        /// Another.
-        theirs: PathBuf,
-    },
-}
-
-impl Meeting {
-    /// The noise that a difference has to exceed: the larger of the floor and what lies between runs.
-    pub(crate) fn noise(&self, floor: Option<f64>) -> Option<f64> {
-        match self {
-            Self::Bridged(drift) => floor.map(|floor| floor.max(*drift)),
-            Self::Together | Self::Apart { .. } => floor,
-        }
-    }
-
-    /// Why it decides nothing, if so.
-    pub(crate) fn gap(&self, a: &str, b: &str) -> Option<String> {
-        let Self::Apart { ours, theirs } = self else { return None };
-        Some(format!(
-            "{a} and {b} were not measured in one run ({}; {}), and nobody was in both; measure them together",
-            ours.display(),
-            theirs.display()
-        ))
-    }
-}
-
-/// Of trials that all completed; none if one of them has no such number.
-fn values(trials: &[&Observation], reading: Reading) -> Option<Vec<f64>> {
-    let completed = trials.iter().all(|o| o.outcome == Outcome::Completed);
-    let read = || trials.iter().map(|o| reading(o).map(|v| v as f64)).collect();
-    if completed && !trials.is_empty() { read() } else { None }
 }
 
 /// Two contestants over the workloads that both completed.
@@ -275,9 +248,10 @@ pub(crate) struct Pairing {
 }
 
 /// Compares samples of the same workloads pair by pair. None of none, or where a ratio is no number.
-pub(crate) fn pairing(pairs: &[(Sample, Sample)], floor: Option<f64>) -> Option<Pairing> {
+pub(crate) fn pairing(pairs: &[(Sample, Sample)], floor: Option<f64>, meeting: &Meeting) -> Option<Pairing> {
     let borrowed: Vec<(&Sample, &Sample)> = pairs.iter().map(|(a, b)| (a, b)).collect();
-    let ratio = total_ratio(&borrowed, floor)?;
+    let ground = floor.map_or(Ground::NoArm, Ground::Noise).of(meeting);
+    let ratio = ratio_of_samples(&borrowed, ground)?;
     let (total, mean) = (ratio.total.value, ratio.geometric_mean.value);
     if !(total.is_finite() && mean.is_finite() && total > 0.0 && mean > 0.0) {
         return None;

@@ -1,9 +1,10 @@
 //! Engines under faults: which fired, what it took to recover, and what that cost.
 
 use super::field::Field;
-use super::measured::{Measured, sample};
+use super::floors::Floors;
+use super::measured::{Measured, Timed, sample};
 use super::totals::total_ratio;
-use super::workloads::{ByWorkload, Floors, ratio};
+use super::workloads::{ByWorkload, ratio};
 use crate::comparison::{FaultCase, FaultEffect, FaultReport};
 use crate::stats::{Sample, median, sorted};
 use bench_record::{Family, FaultOutcome, Observation, Outcome};
@@ -30,7 +31,8 @@ fn fate(o: &Observation) -> Fate {
 }
 
 /// The trials of one workload under faults.
-struct Hurt<'a> {
+struct Hurt<'m, 'a> {
+    measured: &'m Measured<'a>,
     workload: &'a str,
     outcome: Outcome,
     /// Those that count, with what became of their faults.
@@ -40,20 +42,25 @@ struct Hurt<'a> {
     sample: Option<Sample>,
 }
 
-impl<'a> Hurt<'a> {
-    fn new(workload: &'a str, m: &Measured<'a>) -> Option<Self> {
+impl<'m, 'a> Hurt<'m, 'a> {
+    fn new(workload: &'a str, m: &'m Measured<'a>) -> Option<Self> {
         // What the engine refuses beforehand, such as to be hurt at all, is no trial of a fault.
         let asked = m.trials.iter().filter(|o| o.outcome != Outcome::Unsupported);
         let trials: Vec<(Fate, &Observation)> = asked.map(|o| (fate(o), *o)).collect();
         if trials.is_empty() {
             return None;
         }
-        let mut hurt = Self { workload, outcome: m.outcome, trials, sample: None };
+        let mut hurt = Self { measured: m, workload, outcome: m.outcome, trials, sample: None };
         let all_completed = hurt.completed() == hurt.count(Fate::Fired) && hurt.count(Fate::Unrecorded) == 0;
         if m.outcome != Outcome::WrongAnswer && all_completed {
-            hurt.sample = sample(&hurt.fired().collect::<Vec<_>>(), m.seed);
+            hurt.sample = sample(&hurt.fired().collect::<Vec<_>>(), m.draw);
         }
         Some(hurt)
+    }
+
+    /// The times of the fired ones.
+    fn timed(&self) -> Option<Timed<'_, 'a>> {
+        self.sample.as_ref().map(|sample| Timed { sample, by_run: &self.measured.by_run })
     }
 
     fn fired(&self) -> impl Iterator<Item = &'a Observation> {
@@ -79,7 +86,7 @@ pub(super) fn reports(
     let contestants = field.contestants.iter().enumerate();
     let reports = contestants.filter_map(|(who, contestant)| {
         let plan = contestant.faults.clone()?;
-        let mut cases: Vec<Hurt<'_>> = Vec::new();
+        let mut cases: Vec<Hurt<'_, '_>> = Vec::new();
         for (workload, of_case) in hurt {
             let of_this = of_case.iter().find(|(c, _)| *c == who);
             cases.extend(of_this.and_then(|(_, m)| Hurt::new(workload, m)));
@@ -92,7 +99,7 @@ pub(super) fn reports(
 fn report(
     field: &Field<'_>,
     (who, plan): (usize, String),
-    cases: &[Hurt<'_>],
+    cases: &[Hurt<'_, '_>],
     whole: &ByWorkload<'_, '_>,
     floors: &Floors<'_>,
     family: Family,
@@ -100,11 +107,10 @@ fn report(
     let counterpart = field.counterpart(who).filter(|c| whole.values().flatten().any(|(w, _)| w == c));
     let reference = |workload: &str| {
         let of_case = whole.get(workload)?.iter().find(|(c, _)| Some(*c) == counterpart);
-        of_case.and_then(|(_, m)| m.sample.as_ref())
+        of_case.and_then(|(_, m)| m.timed())
     };
-    let pairs: Vec<(&Sample, &Sample)> =
-        cases.iter().filter_map(|c| c.sample.as_ref().zip(reference(c.workload))).collect();
-    let sum = |of: &dyn Fn(&Hurt<'_>) -> usize| cases.iter().map(of).sum();
+    let pairs: Vec<_> = cases.iter().filter_map(|c| c.timed().zip(reference(c.workload))).collect();
+    let sum = |of: &dyn Fn(&Hurt<'_, '_>) -> usize| cases.iter().map(of).sum();
     FaultReport {
         contestant: field.label(who).to_owned(),
         plan,
@@ -116,7 +122,7 @@ fn report(
         completed: sum(&|c| c.completed()),
         effects: effects(cases),
         whole: counterpart.map(|c| field.label(c).to_owned()),
-        against_whole: total_ratio(&pairs, floors.table.p95),
+        against_whole: total_ratio(&pairs, floors.whole()),
         cases: cases
             .iter()
             .map(|c| FaultCase {
@@ -128,8 +134,7 @@ fn report(
                 completed: c.completed(),
                 wall_ns_median: c.sample.as_ref().map(|s| s.median),
                 against_whole: c
-                    .sample
-                    .as_ref()
+                    .timed()
                     .zip(reference(c.workload))
                     .map(|(hurt, whole)| ratio(hurt, whole, floors.of(family, c.workload))),
             })
@@ -138,7 +143,7 @@ fn report(
 }
 
 /// Why faults did not fire, each reason once, in alphabetical order.
-fn void_reasons(cases: &[Hurt<'_>]) -> Vec<String> {
+fn void_reasons(cases: &[Hurt<'_, '_>]) -> Vec<String> {
     let void = cases.iter().flat_map(|c| &c.trials).filter(|(fate, _)| *fate == Fate::Void);
     let reasons = void.flat_map(|(_, o)| {
         let unsaid = o.faults.is_empty().then(|| "the answer came without a word about the faults".to_owned());
@@ -155,7 +160,7 @@ fn wasted_share(fault: &FaultOutcome) -> Option<f64> {
 }
 
 /// One per planned fault, in the order planned.
-fn effects(cases: &[Hurt<'_>]) -> Vec<FaultEffect> {
+fn effects(cases: &[Hurt<'_, '_>]) -> Vec<FaultEffect> {
     let fired = || cases.iter().flat_map(Hurt::fired);
     let planned = fired().map(|o| o.faults.len()).max().unwrap_or_default();
     let effect = |at: usize| {

@@ -6,7 +6,7 @@
 use super::group::Group;
 use super::{ablation, contamination};
 use crate::comparison::Contestant;
-use bench_record::{Arm, Case, CaseKey, Observation, Run};
+use bench_record::{Arm, Case, CaseKey, Observation, Outcome, Run};
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
@@ -126,7 +126,9 @@ impl<'a> Field<'a> {
             let stand_for = stand_for(run);
             for (at, o) in run.observations.iter().enumerate().filter(|(_, o)| group.holds(&o.case)) {
                 let Some(contestant) = index.get(&Identity::of(run, plan.as_deref(), o)).copied() else { continue };
-                let excluded = o.contaminated && stand_for.get(&planned_trial(o)) != Some(&o.trial);
+                let stands = stand_for.get(&planned_trial(o)) == Some(&o.trial);
+                // Only a time can be spoilt by others: a failure stands, whatever else a record says.
+                let excluded = o.contaminated && o.outcome == Outcome::Completed && !stands;
                 trials.push(Trial { run, at, observation: o, contestant, excluded });
             }
         }

@@ -1,7 +1,7 @@
 //! Which trials may share a table: those of one machine, suite, scale, protocol, data and programs.
 
 use super::CompareError;
-use bench_record::{Case, Protocol, Run};
+use bench_record::{Case, Protocol, Run, RunContext};
 use std::collections::BTreeSet;
 
 /// Runs whose trials of one suite, scale and protocol may be compared.
@@ -72,6 +72,44 @@ pub(super) fn apart(groups: &[Group<'_>]) -> Vec<String> {
         )
     };
     others.map(note).collect()
+}
+
+/// What differed between runs that share a table: everything but what was measured may be why their times differ.
+pub(super) fn pooled(groups: &[Group<'_>]) -> Vec<String> {
+    let mut notes = Vec::new();
+    for group in groups {
+        let Some((first, others)) = group.runs.split_first() else { continue };
+        for other in others {
+            let differences = conditions(&other.context, &first.context).join("; ");
+            let note = format!("{} shares a table with {}, and differs in {differences}", other.name(), first.name());
+            if !differences.is_empty() && !notes.contains(&note) {
+                notes.push(note);
+            }
+        }
+    }
+    notes
+}
+
+/// What the machine's key leaves open, and settings of engines that both name.
+fn conditions(ours: &RunContext, theirs: &RunContext) -> Vec<String> {
+    let (a, b) = (&ours.machine, &theirs.machine);
+    let mut found = Vec::new();
+    let mut differ = |what: &str, ours: Option<&str>, theirs: Option<&str>| {
+        if ours != theirs {
+            found.push(format!("{what} {}, not {}", ours.unwrap_or("unknown"), theirs.unwrap_or("unknown")));
+        }
+    };
+    differ("kernel", Some(&a.kernel), Some(&b.kernel));
+    differ("governor", a.governor.as_deref(), b.governor.as_deref());
+    differ("disk", a.disk.as_deref(), b.disk.as_deref());
+    differ("TCP congestion control", a.tcp_congestion.as_deref(), b.tcp_congestion.as_deref());
+    for engine in &ours.engines {
+        let known = theirs.engine(&engine.name, &engine.variant, engine.slots);
+        if known.is_some_and(|known| (&known.tuning, &known.settings) != (&engine.tuning, &engine.settings)) {
+            found.push(format!("settings of {}", engine.name));
+        }
+    }
+    found
 }
 
 impl Group<'_> {

@@ -5,10 +5,12 @@
 //! the cores of one machine are shared out among its nodes. Where they are more slots than cores, the cores count.
 
 use super::field::{Field, Kind, slots_text};
+use super::floors::{Floors, Ground};
+use super::measured::{Measured, Timed};
 use super::totals::total_ratio;
-use super::workloads::{ByWorkload, Floors};
+use super::workloads::ByWorkload;
 use crate::comparison::{Contestant, Law, Ratio, ScalingPoint, ScalingSeries};
-use crate::stats::{Bootstrap, Interval, POINTS_MIN, Point, Sample, scalability};
+use crate::stats::{Bootstrap, Interval, POINTS_MIN, Point, scalability};
 use std::collections::BTreeSet;
 
 pub(super) fn series(field: &Field<'_>, cases: &ByWorkload<'_, '_>, floors: &Floors<'_>) -> Vec<ScalingSeries> {
@@ -34,28 +36,33 @@ fn split(field: &Field<'_>, kind: Kind) -> Vec<Kind> {
 }
 
 /// A node count with its times of the common workloads.
-struct Size<'m, 'c> {
+struct Size<'m, 'a, 'c> {
     contestant: &'c Contestant,
-    times: Times<'m>,
+    times: Times<'m, 'a>,
 }
 
-/// The times of one node count, a sample per common workload.
-pub(super) struct Times<'m>(pub(super) Vec<&'m Sample>);
+/// The times of one node count, those of each common workload.
+pub(super) struct Times<'m, 'a>(pub(super) Vec<Timed<'m, 'a>>);
 
-impl Times<'_> {
+impl<'m, 'a> Times<'m, 'a> {
     /// The sum of their medians, if there are any.
     pub(super) fn total(&self) -> Option<f64> {
-        (!self.0.is_empty()).then(|| self.0.iter().map(|s| s.median).sum())
+        (!self.0.is_empty()).then(|| self.0.iter().map(|t| t.sample.median).sum())
     }
 
     /// That sum, resampled.
     pub(super) fn resampled(&self) -> Option<Bootstrap> {
-        let all: Option<Vec<&Bootstrap>> = self.0.iter().map(|s| s.bootstrap.as_ref()).collect();
+        let all: Option<Vec<&Bootstrap>> = self.0.iter().map(|t| t.sample.bootstrap.as_ref()).collect();
         Bootstrap::sum(all?.into_iter())
     }
 
+    /// The fewest trials of a workload, if there are any.
+    pub(super) fn trials_min(&self) -> Option<usize> {
+        self.0.iter().map(|t| t.sample.ascending.len()).min()
+    }
+
     /// Each workload's times with its times at another node count.
-    pub(super) fn beside<'b>(&'b self, other: &'b Self) -> Vec<(&'b Sample, &'b Sample)> {
+    pub(super) fn beside(&self, other: &Self) -> Vec<(Timed<'m, 'a>, Timed<'m, 'a>)> {
         self.0.iter().copied().zip(other.0.iter().copied()).collect()
     }
 }
@@ -66,8 +73,9 @@ fn one(field: &Field<'_>, cases: &ByWorkload<'_, '_>, floors: &Floors<'_>, kind:
     members.sort_by_key(|(_, c)| c.nodes);
     let (_, first) = *members.first().filter(|_| members.len() > 1)?;
     let unit = Unit::of(members.iter().map(|(_, c)| *c));
-    let common: Vec<Vec<&Sample>> = cases.values().filter_map(|of_case| completed_by_all(of_case, &members)).collect();
-    let sizes: Vec<Size<'_, '_>> = (members.iter().enumerate())
+    let common: Vec<Vec<Timed<'_, '_>>> =
+        cases.values().filter_map(|of_case| completed_by_all(of_case, &members)).collect();
+    let sizes: Vec<Size<'_, '_, '_>> = (members.iter().enumerate())
         .map(|(at, (_, contestant))| {
             let times = Times(common.iter().filter_map(|row| row.get(at).copied()).collect());
             Size { contestant, times }
@@ -81,18 +89,18 @@ fn one(field: &Field<'_>, cases: &ByWorkload<'_, '_>, floors: &Floors<'_>, kind:
         cases: cases.len(),
         slots_shared: unit.slots_shared,
         shared_cores: unit.shared_cores,
-        points: sizes.iter().map(|size| point(size, smallest, unit, floors.table.p95)).collect(),
+        points: sizes.iter().map(|size| point(size, smallest, unit, floors.whole())).collect(),
         law: law(&sizes, unit),
     })
 }
 
-/// The samples of one workload, one per member; none unless all of them completed it.
-fn completed_by_all<'m>(
-    of_case: &[(usize, &'m super::measured::Measured<'_>)],
+/// The times of one workload, those of each member; none unless all of them completed it.
+fn completed_by_all<'m, 'a>(
+    of_case: &[(usize, &'m Measured<'a>)],
     members: &[(usize, &Contestant)],
-) -> Option<Vec<&'m Sample>> {
-    let sample = |who: usize| of_case.iter().find(|(c, _)| *c == who).and_then(|(_, m)| m.sample.as_ref());
-    members.iter().map(|(who, _)| sample(*who)).collect()
+) -> Option<Vec<Timed<'m, 'a>>> {
+    let timed = |who: usize| of_case.iter().find(|(c, _)| *c == who).and_then(|(_, m)| m.timed());
+    members.iter().map(|(who, _)| timed(*who)).collect()
 }
 
 /// What the clusters of a series are measured in: nodes, or slots if nodes differ in theirs, or cores if some have more
@@ -129,10 +137,10 @@ impl Unit {
     }
 }
 
-fn point(size: &Size<'_, '_>, smallest: &Size<'_, '_>, unit: Unit, floor: Option<f64>) -> ScalingPoint {
+fn point(size: &Size<'_, '_, '_>, smallest: &Size<'_, '_, '_>, unit: Unit, ground: Ground) -> ScalingPoint {
     let c = size.contestant;
     let is_smallest = c.label == smallest.contestant.label;
-    let time = total_ratio(&size.times.beside(&smallest.times), floor).filter(|_| !is_smallest).map(|t| t.total);
+    let time = total_ratio(&size.times.beside(&smallest.times), ground).filter(|_| !is_smallest).map(|t| t.total);
     let speedup = time.map(|t| Ratio {
         value: 1.0 / t.value,
         interval: t.interval.map(|i| Interval { low: 1.0 / i.high, high: 1.0 / i.low }),
@@ -143,6 +151,7 @@ fn point(size: &Size<'_, '_>, smallest: &Size<'_, '_>, unit: Unit, floor: Option
         contestant: c.label.clone(),
         nodes: c.nodes,
         slots: c.slots,
+        trials_min: size.times.trials_min(),
         wall_ns_total: size.times.total(),
         wall_ns_interval: size.times.resampled().map(|b| b.interval()),
         speedup,
@@ -153,8 +162,8 @@ fn point(size: &Size<'_, '_>, smallest: &Size<'_, '_>, unit: Unit, floor: Option
     }
 }
 
-fn law(sizes: &[Size<'_, '_>], unit: Unit) -> Law {
-    let point = |size: &Size<'_, '_>| {
+fn law(sizes: &[Size<'_, '_, '_>], unit: Unit) -> Law {
+    let point = |size: &Size<'_, '_, '_>| {
         let resampled = size.times.resampled()?.map(|ns| ns / 1e9);
         Some(Point { nodes: unit.of_law(size.contestant)?, seconds: size.times.total()? / 1e9, resampled })
     };

@@ -1,10 +1,12 @@
 //! A contestant over a whole family: completed k of n, a total with penalties, and ratios over common cases.
 
 use super::field::Field;
-use super::measured::Measured;
-use super::workloads::{ByWorkload, Floors};
-use crate::comparison::{Ratio, Total, TotalRatio, Verdict};
-use crate::stats::{Bootstrap, Evidence, Sample, Stratum, judge, least_p, median, sorted, stratified};
+use super::floors::{Floors, Ground};
+use super::measured::{Measured, Timed};
+use super::meeting::Meeting;
+use super::workloads::ByWorkload;
+use crate::comparison::{Ratio, Total, TotalRatio};
+use crate::stats::{Bootstrap, Evidence, Sample, Stratum, least_p, median, sorted, stratified};
 use bench_record::Outcome;
 
 /// The least that a case which did not complete is taken to have needed, before doubling.
@@ -78,18 +80,25 @@ fn penalty(cases: &[(usize, &Measured<'_>)], least: f64) -> f64 {
     2.0 * medians.fold(least, f64::max)
 }
 
-/// Samples of the workloads that both completed.
-pub(super) fn common<'m>(cases: &ByWorkload<'m, '_>, a: usize, b: usize) -> Vec<(&'m Sample, &'m Sample)> {
-    let sample = |cases: &[(usize, &'m Measured<'_>)], who| of(cases, who).and_then(|m| m.sample.as_ref());
-    cases.values().filter_map(|c| sample(c, a).zip(sample(c, b))).collect()
+/// Times of the workloads that both completed.
+pub(super) fn common<'m, 'a>(cases: &ByWorkload<'m, 'a>, a: usize, b: usize) -> Vec<(Timed<'m, 'a>, Timed<'m, 'a>)> {
+    let timed = |cases: &[(usize, &'m Measured<'a>)], who| of(cases, who).and_then(Measured::timed);
+    cases.values().filter_map(|c| timed(c, a).zip(timed(c, b))).collect()
+}
+
+/// Ratios of totals over common cases; none of none.
+pub(super) fn total_ratio(pairs: &[(Timed<'_, '_>, Timed<'_, '_>)], ground: Ground) -> Option<TotalRatio> {
+    let runs: Vec<_> = pairs.iter().map(|(a, b)| (a.by_run, b.by_run)).collect();
+    let samples: Vec<Pair<'_>> = pairs.iter().map(|(a, b)| (a.sample, b.sample)).collect();
+    ratio_of_samples(&samples, ground.of(&Meeting::of(&runs, |o| o.wall_ns)))
 }
 
 /// Two samples of one workload.
 pub(super) type Pair<'a> = (&'a Sample, &'a Sample);
 
-/// Ratios of totals over common cases; none of none. Of one case alone, its variation is part of the noise, as it is in the
-/// ratio of that case: a family of one workload has no winner that the workload has not.
-pub(super) fn total_ratio(pairs: &[Pair<'_>], floor: Option<f64>) -> Option<TotalRatio> {
+/// The same of samples of anything. Of one case alone, its variation is part of the noise, as it is in the ratio of that
+/// case: a family of one workload has no winner that the workload has not.
+pub(super) fn ratio_of_samples(pairs: &[Pair<'_>], ground: Ground) -> Option<TotalRatio> {
     if pairs.is_empty() {
         return None;
     }
@@ -113,8 +122,7 @@ pub(super) fn total_ratio(pairs: &[Pair<'_>], floor: Option<f64>) -> Option<Tota
     let ratio = |value: f64, resampled: Option<Bootstrap>, weight: fn(&[f64]) -> f64| {
         let interval = resampled.map(|r| r.interval());
         let evidence = evidence(pairs, value, weight);
-        let noise = [floor].into_iter().chain(variation);
-        let verdict = if contaminated { Verdict::Contaminated } else { judge(value, interval, evidence, noise) };
+        let verdict = ground.verdict(value, interval, evidence, contaminated, variation);
         Ratio { value, interval, verdict, mann_whitney: None, stratified_p: Some(evidence.p) }
     };
     // In a sum a workload counts as much as it takes, in a mean of ratios as much as any other.

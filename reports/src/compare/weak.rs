@@ -5,13 +5,13 @@
 
 use super::Cases;
 use super::field::{Field, alike};
+use super::floors::{Floors, Ground, together};
 use super::group::Group;
-use super::measured::{by_workload, measure};
+use super::measured::{Timed, by_workload, measure};
 use super::scaling::{Times, Unit, fitted};
 use super::totals::total_ratio;
-use super::workloads::Floors;
 use crate::comparison::{Contestant, Law, WeakPoint, WeakScaling, WeakSeries};
-use crate::stats::{Interval, Point, Sample};
+use crate::stats::{Interval, Point};
 use bench_record::Family;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -64,13 +64,14 @@ fn grow<'a>(group: &Group<'a>) -> Grown<'a> {
 fn series(grown: &[Grown<'_>], family: Family) -> Vec<WeakSeries> {
     let members: Vec<Member<'_, '_>> = grown.iter().flat_map(|grown| members(grown, family)).collect();
     let kinds = alike(&members.iter().map(|m| m.contestant).collect::<Vec<_>>());
-    let floor = grown.iter().filter_map(|g| Floors::new(&g.cases).table.p95).reduce(f64::max);
+    let floors: Vec<Floors<'_>> = grown.iter().map(|g| Floors::new(&g.cases)).collect();
+    let ground = together(floors.iter());
     let of_kind = |(name, at): (String, Vec<usize>)| {
         let members: Vec<Member<'_, '_>> = at.iter().filter_map(|i| members.get(*i)).copied().collect();
         split(&name, members)
     };
     let parts = kinds.into_iter().flat_map(of_kind);
-    parts.filter_map(|(name, members)| one(name, &members, family, floor)).collect()
+    parts.filter_map(|(name, members)| one(name, &members, family, ground)).collect()
 }
 
 /// Those whose data are as many times the suite's own as they have nodes.
@@ -97,13 +98,13 @@ fn split<'g, 'a>(name: &str, members: Vec<Member<'g, 'a>>) -> Vec<(String, Vec<M
 /// A node count with its times of the common workloads.
 struct Size<'g, 'a> {
     member: Member<'g, 'a>,
-    times: Times<'g>,
+    times: Times<'g, 'a>,
 }
 
-fn one(engine: String, members: &[Member<'_, '_>], family: Family, floor: Option<f64>) -> Option<WeakSeries> {
+fn one(engine: String, members: &[Member<'_, '_>], family: Family, ground: Ground) -> Option<WeakSeries> {
     let first = members.first().filter(|_| members.len() > 1)?.contestant;
     let unit = Unit::of(members.iter().map(|m| m.contestant));
-    let times: Vec<BTreeMap<&str, &Sample>> = members.iter().map(|m| samples(m, family)).collect();
+    let times: Vec<BTreeMap<&str, Timed<'_, '_>>> = members.iter().map(|m| samples(m, family)).collect();
     let run: BTreeSet<&str> = members
         .iter()
         .flat_map(|m| m.grown.cases.keys())
@@ -126,25 +127,25 @@ fn one(engine: String, members: &[Member<'_, '_>], family: Family, floor: Option
         cases: run.len(),
         slots_shared: unit.slots_shared,
         shared_cores: unit.shared_cores,
-        points: sizes.iter().map(|size| point(size, smallest, unit, floor)).collect(),
+        points: sizes.iter().map(|size| point(size, smallest, unit, ground)).collect(),
         law: law(&sizes, unit),
     })
 }
 
 /// The times of one engine at one scale, by workload.
-fn samples<'g>(member: &Member<'g, '_>, family: Family) -> BTreeMap<&'g str, &'g Sample> {
+fn samples<'g, 'a>(member: &Member<'g, 'a>, family: Family) -> BTreeMap<&'g str, Timed<'g, 'a>> {
     let by_workload = by_workload(&member.grown.cases, family);
     let own = by_workload.into_iter().filter_map(|(workload, of_case)| {
         let (_, measured) = of_case.into_iter().find(|(who, _)| *who == member.who)?;
-        Some((workload, measured.sample.as_ref()?))
+        Some((workload, measured.timed()?))
     });
     own.collect()
 }
 
-fn point(size: &Size<'_, '_>, smallest: &Size<'_, '_>, unit: Unit, floor: Option<f64>) -> WeakPoint {
+fn point(size: &Size<'_, '_>, smallest: &Size<'_, '_>, unit: Unit, ground: Ground) -> WeakPoint {
     let (c, base) = (size.member.contestant, smallest.member.contestant);
     let (scale, least) = (size.member.grown.scale, smallest.member.grown.scale);
-    let time = total_ratio(&size.times.beside(&smallest.times), floor).filter(|_| scale != least).map(|t| t.total);
+    let time = total_ratio(&size.times.beside(&smallest.times), ground).filter(|_| scale != least).map(|t| t.total);
     let data = f64::from(scale) / f64::from(least);
     let cluster = unit.growth(c, base);
     let efficiency = |time: f64| data / time / cluster;
@@ -152,6 +153,7 @@ fn point(size: &Size<'_, '_>, smallest: &Size<'_, '_>, unit: Unit, floor: Option
         nodes: c.nodes,
         slots: c.slots,
         scale,
+        trials_min: size.times.trials_min(),
         wall_ns_total: size.times.total(),
         wall_ns_interval: size.times.resampled().map(|b| b.interval()),
         time,

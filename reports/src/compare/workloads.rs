@@ -1,67 +1,26 @@
 //! One workload, contestants side by side: cells, ratios, and whether anybody won.
 
 use super::field::Field;
-use super::measured::{CaseAt, Measured};
-use crate::comparison::{Cell, Contestant, NoiseFloor, Ratio, Verdict, WorkloadReport};
-use crate::stats::{Evidence, Sample, judge, mann_whitney, median, quantile, sorted};
+use super::floors::{Floors, Ground};
+use super::measured::{Measured, Timed};
+use super::meeting::Meeting;
+use crate::comparison::{Cell, Contestant, Ratio, WorkloadReport};
+use crate::stats::{Evidence, Sample, mann_whitney, median, sorted};
 use bench_record::{Family, Observation, Outcome};
 use std::collections::BTreeMap;
 
 /// The cases of one family by workload, each with its contestant.
 pub(super) type ByWorkload<'m, 'a> = BTreeMap<&'a str, Vec<(usize, &'m Measured<'a>)>>;
 
-/// What differences mean nothing, per workload and for the whole table.
-pub(super) struct Floors<'a> {
-    by_workload: BTreeMap<(Family, &'a str), f64>,
-    pub(super) table: NoiseFloor,
-}
-
-impl<'a> Floors<'a> {
-    pub(super) fn new(measured: &BTreeMap<CaseAt<'a>, Measured<'a>>) -> Self {
-        let mut by_workload: BTreeMap<(Family, &'a str), f64> = BTreeMap::new();
-        let noise = measured.iter().filter_map(|(at, m)| m.noise.map(|n| (at, n)));
-        let mut all = Vec::new();
-        for (at, noise) in noise {
-            let floor = by_workload.entry((at.family, at.workload)).or_default();
-            *floor = floor.max(noise);
-            all.push(noise);
-        }
-        let all = sorted(all);
-        let table = NoiseFloor { cases: all.len(), median: median(&all), p95: quantile(&all, 0.95) };
-        Self { by_workload, table }
-    }
-
-    /// A workload's own floor.
-    fn own(&self, family: Family, workload: &str) -> Option<f64> {
-        self.by_workload.get(&(family, workload)).copied()
-    }
-
-    /// The floor of a total over these workloads: the table's, or that of the only one.
-    pub(super) fn over(&self, cases: &ByWorkload<'_, '_>) -> Option<f64> {
-        let mut names = cases.keys();
-        let only = names.next().filter(|_| names.next().is_none());
-        let own = self.by_workload.iter().filter(|((_, name), _)| only == Some(name)).map(|(_, floor)| *floor);
-        own.chain(self.table.p95).reduce(f64::max)
-    }
-
-    /// The larger of a workload's own floor and the table's: one lucky draw of a single A/A arm does not make a machine
-    /// that steady.
-    pub(super) fn of(&self, family: Family, workload: &str) -> Option<f64> {
-        [self.own(family, workload), self.table.p95].into_iter().flatten().reduce(f64::max)
-    }
-}
-
 /// One time over another's.
-pub(super) fn ratio(a: &Sample, b: &Sample, floor: Option<f64>) -> Ratio {
+pub(super) fn ratio(one: Timed<'_, '_>, other: Timed<'_, '_>, ground: Ground) -> Ratio {
+    let (a, b) = (one.sample, other.sample);
     let value = a.median / b.median;
     let interval = a.bootstrap.as_ref().zip(b.bootstrap.as_ref()).map(|(a, b)| a.ratio(b).interval());
     let test = mann_whitney(&a.ascending, &b.ascending);
     let evidence = Evidence::of_ranks(test, a.ascending.len(), b.ascending.len());
-    let verdict = if a.contaminated || b.contaminated {
-        Verdict::Contaminated
-    } else {
-        judge(value, interval, evidence, [floor, a.cv, b.cv])
-    };
+    let ground = ground.of(&Meeting::of(&[(one.by_run, other.by_run)], |o| o.wall_ns));
+    let verdict = ground.verdict(value, interval, evidence, a.contaminated || b.contaminated, [a.cv, b.cv]);
     Ratio { value, interval, verdict, mann_whitney: test, stratified_p: None }
 }
 
@@ -73,23 +32,23 @@ pub(super) fn reports(
     baseline: Option<usize>,
 ) -> Vec<WorkloadReport> {
     let one = |(workload, cases): (&&str, &Vec<(usize, &Measured<'_>)>)| {
-        let floor = floors.of(family, workload);
-        let sample_of = |who: usize| cases.iter().find(|(c, _)| *c == who).and_then(|(_, m)| m.sample.as_ref());
-        let timed = || compared(field, cases).filter_map(|(c, m)| m.sample.as_ref().map(|s| (*c, s)));
-        let best = timed().min_by(|a, b| a.1.median.total_cmp(&b.1.median));
-        let base = baseline.and_then(|b| sample_of(b).map(|s| (b, s)));
-        let against = |who: usize, reference: Option<(usize, &Sample)>| {
+        let ground = floors.of(family, workload);
+        let timed_of = |who: usize| cases.iter().find(|(c, _)| *c == who).and_then(|(_, m)| m.timed());
+        let timed = || compared(field, cases).filter_map(|(c, m)| m.timed().map(|t| (*c, t)));
+        let best = timed().min_by(|a, b| a.1.sample.median.total_cmp(&b.1.sample.median));
+        let base = baseline.and_then(|b| timed_of(b).map(|t| (b, t)));
+        let against = |who: usize, reference: Option<(usize, Timed<'_, '_>)>| {
             let (_, reference) = reference.filter(|(r, _)| *r != who)?;
-            sample_of(who).map(|s| ratio(s, reference, floor))
+            timed_of(who).map(|t| ratio(t, reference, ground))
         };
-        let cells: Vec<Cell> = cases
-            .iter()
-            .map(|(who, m)| Cell {
-                against_best: against(*who, best),
-                against_baseline: against(*who, base),
-                ..cell(field.label(*who), m)
-            })
-            .collect();
+        // Where the best is the baseline, one ratio is both.
+        let is_one = best.map(|(who, _)| who) == base.map(|(who, _)| who);
+        let one_cell = |(who, m): &(usize, &Measured<'_>)| {
+            let against_best = against(*who, best);
+            let against_baseline = if is_one { against_best } else { against(*who, base) };
+            Cell { against_best, against_baseline, ..cell(field.label(*who), m) }
+        };
+        let cells: Vec<Cell> = cases.iter().map(one_cell).collect();
         let rivals = cells.iter().zip(cases).filter(|(_, (who, _))| is_compared(field, *who)).map(|(cell, _)| cell);
         let beaten = rivals.filter_map(|c| c.against_best).filter(|r| r.verdict.is_shown()).count();
         let won = best.filter(|_| beaten > 0 && beaten + 1 == timed().count());

@@ -38,6 +38,8 @@ pub struct ScalingPoint {
     pub slots: u32,
     /// Sum of the medians of the common workloads; absent if there are none.
     pub wall_ns_total: Option<f64>,
+    /// The fewest trials that one of these has: below 6 the intervals here are ranges of what resampling gives.
+    pub trials_min: Option<usize>,
     /// Its 95 % bootstrap interval.
     pub wall_ns_interval: Option<Interval>,
     /// Time at the smallest node count over time here, so above 1 is faster; absent for the smallest itself. Its verdict

@@ -54,6 +54,8 @@ pub struct WeakPoint {
     pub scale: u32,
     /// Sum of the medians of the common workloads; absent if there are none.
     pub wall_ns_total: Option<f64>,
+    /// The fewest trials that one of these has: below 6 the intervals here are ranges of what resampling gives.
+    pub trials_min: Option<usize>,
     /// Its 95 % bootstrap interval.
     pub wall_ns_interval: Option<Interval>,
     /// Time here over time at the smallest node count, each over its own data; absent for the smallest itself. The ideal is

@@ -1,9 +1,9 @@
 //! The sheet of faults.
 
 use super::layout::{Block, Kind, Row, Sheet, Tone};
-use super::scale::{Scale, percent};
-use super::wording::{column, or_dash, ratio_text};
-use crate::comparison::{FamilyReport, FaultEffect, FaultReport};
+use super::scale::{Scale, percent, ratio as scale_ratio};
+use super::wording::{column, or_dash, range, ratio_text};
+use crate::comparison::{FamilyReport, FaultEffect, FaultReport, Ratio, Verdict};
 
 pub(super) fn blocks(family: &FamilyReport) -> Vec<Block> {
     let all = &family.faults;
@@ -18,6 +18,14 @@ pub(super) fn blocks(family: &FamilyReport) -> Vec<Block> {
          other number. Repeated: tasks, and their share of the time that all tasks took on their slots (wasted work)"
             .to_owned(),
     ));
+    let totals = all.iter().filter_map(|r| r.against_whole.as_ref());
+    if totals.map(|t| t.total.verdict).any(|verdict| verdict == Verdict::NotInterleaved) {
+        blocks.push(Block::Item(
+            "time / fault-free: with faults and without are separate runs, which did not take turns (not interleaved); nothing is \
+             claimed of a difference"
+                .to_owned(),
+        ));
+    }
     blocks.extend(all.iter().flat_map(items).map(Block::Item));
     blocks
 }
@@ -47,7 +55,7 @@ fn sheet(all: &[FaultReport]) -> Sheet {
             or_dash(detected, |(ns, k)| format!("{}{}", detection.show(ns), of_fired(k))),
             or_dash(recovered, |(ns, k)| format!("{}{}", recovery.show(ns), of_fired(k))),
             e.map_or_else(|| "-".to_owned(), repeated),
-            once(or_dash(r.against_whole.as_ref(), |t| ratio_text(&t.total))),
+            once(or_dash(r.against_whole.as_ref(), |t| against_whole(&t.total))),
         ];
         if several {
             cells.insert(1, e.map_or_else(|| r.plan.clone(), |e| e.fault.clone()));
@@ -74,6 +82,14 @@ fn sheet(all: &[FaultReport]) -> Sheet {
         columns.insert(1, column("fault", Kind::Name));
     }
     Sheet { rows: rows.collect(), columns }
+}
+
+/// What faults cost. That the two are of separate runs holds for nearly all of these ratios, and is said once below.
+fn against_whole(ratio: &Ratio) -> String {
+    match ratio.interval.filter(|_| ratio.verdict == Verdict::NotInterleaved) {
+        Some(interval) => format!("{}x {}", scale_ratio(ratio.value), range(interval, scale_ratio)),
+        None => ratio_text(ratio),
+    }
 }
 
 /// Tasks that ran again, and what that wasted where somebody measured it.

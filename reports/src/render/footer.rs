@@ -2,8 +2,8 @@
 
 use super::layout::Block;
 use super::scale::percent;
-use crate::comparison::{Cell, Contestant, Table};
-use crate::stats::{INTERVAL_TRIALS, RESAMPLES};
+use crate::comparison::{Cell, Contestant, Table, Verdict};
+use crate::stats::INTERVAL_TRIALS;
 use bench_record::{Case, Protocol};
 
 pub(super) fn blocks(table: &Table) -> Vec<Block> {
@@ -50,7 +50,8 @@ pub(super) fn meanings(table: &Table) -> Vec<String> {
     items.push(format!(
         "times are medians of n trials, whose answers were checked outside the timer; 95 % intervals of times are pairs \
          of them (order statistics, at least 95 %), those of ratios and totals percentile bootstrap intervals \
-         ({RESAMPLES} resamples, fixed seed)"
+         ({} resamples, fixed seed)",
+        table.resamples
     ));
     items.push(
         "\"indistinguishable\": the interval of the ratio holds 1, or the difference is below the A/A floor (the larger of \
@@ -58,6 +59,7 @@ pub(super) fn meanings(table: &Table) -> Vec<String> {
          chance alone gives one as large in more than 5 % of cases (rank test; for totals of few trials a permutation test)"
             .to_owned(),
     );
+    items.extend(unclaimed(table));
     items.push(
         "totals are sums of medians; a case that did not complete adds a penalty (pen.) of 2 x max(300 s, time limit, \
          slowest median of that workload); ratios are over the cases that both completed"
@@ -67,6 +69,36 @@ pub(super) fn meanings(table: &Table) -> Vec<String> {
         items.push("derived from TPC-H, not comparable with published TPC results".to_owned());
     }
     items
+}
+
+/// Why nothing is claimed of some ratios here, for each reason that one has.
+fn unclaimed(table: &Table) -> Vec<String> {
+    let cells = || table.families.iter().flat_map(|f| &f.workloads).flat_map(|w| &w.cells);
+    let of_cells = cells().flat_map(|c| [c.against_best, c.against_baseline]).flatten();
+    let totals = || table.families.iter().flat_map(|f| &f.totals);
+    let of_totals = totals().flat_map(|t| [&t.against_best, &t.against_baseline]).flatten();
+    let hurt = table.families.iter().flat_map(|f| &f.faults).filter_map(|f| f.against_whole.as_ref());
+    let of_totals = of_totals.chain(hurt).flat_map(|t| [t.total, t.geometric_mean]);
+    let verdicts: Vec<Verdict> = of_cells.chain(of_totals).map(|r| r.verdict).collect();
+    let meaning = |(verdict, text): (Verdict, &str)| verdicts.contains(&verdict).then(|| text.to_owned());
+    let all = [
+        (
+            Verdict::NotInterleaved,
+            "\"not interleaved\": no run has both, so they did not take turns, and what lies between the runs may be all of the \
+             difference; nothing is claimed: measure them in one run",
+        ),
+        (
+            Verdict::NoFloor,
+            "\"no A/A arm\": there is a difference, and no engine was measured twice that would say what equal things differ by; \
+             nothing is claimed",
+        ),
+        (
+            Verdict::FloorContaminated,
+            "\"A/A arm contaminated\": there is a difference, and other work disturbed the arm that would say what equal things \
+             differ by; nothing is claimed",
+        ),
+    ];
+    all.into_iter().filter_map(meaning).collect()
 }
 
 /// What the reader of few trials has to know.
@@ -91,7 +123,19 @@ pub(super) fn noise(table: &Table) -> String {
             table.noise.cases,
             percent(p95)
         ),
-        _ => "A/A noise floor unknown: no case has an A/A arm; differences may be noise".to_owned(),
+        _ if table.noise.contaminated > 0 => {
+            let cases = match table.noise.contaminated {
+                1 => "the A/A arm of the only case that has one".to_owned(),
+                n => format!("the A/A arms of all {n} cases that have one"),
+            };
+            format!(
+                "A/A noise floor unknown: something else disturbed {cases}; no difference is claimed: measure again on a quiet \
+                 machine"
+            )
+        }
+        _ => "A/A noise floor unknown: no case has an A/A arm; no difference is claimed: measure again with `bench run`, whose \
+              first engine of each family is measured twice"
+            .to_owned(),
     }
 }
 

@@ -64,6 +64,19 @@ pub fn escape(text: &str) -> String {
 /// # Errors
 /// The drawing library failed.
 pub fn html(comparison: &Comparison, sources: &Sources<'_>, further: &[Section]) -> Result<String, PlotError> {
+    html_by(comparison, sources, further, &[])
+}
+
+/// The same, with the command that writes it, word by word: whoever reads the page can do it again.
+///
+/// # Errors
+/// As for [`html`].
+pub fn html_by(
+    comparison: &Comparison,
+    sources: &Sources<'_>,
+    further: &[Section],
+    command: &[String],
+) -> Result<String, PlotError> {
     let mut sections = Vec::new();
     let mut records = Vec::new();
     if comparison.has_wrong_answers() {
@@ -72,7 +85,7 @@ pub fn html(comparison: &Comparison, sources: &Sources<'_>, further: &[Section])
     let several = comparison.tables.len() > 1;
     let mut budget = observations::Budget::of(sources);
     for (at, (table, of_table)) in comparison.tables.iter().zip(&sources.tables).enumerate() {
-        let view = View { table, anchors: Anchors::new(at, table, of_table), sources: of_table };
+        let view = View { table, anchors: Anchors::new(at, table, of_table), sources: of_table, command };
         let parts = view.sections()?;
         let record = view.section("observations", "Observations", observations::body(&view, &mut budget));
         let named = |s: Section| Section { title: view.titled(&s.title, several), ..s };
@@ -80,6 +93,10 @@ pub fn html(comparison: &Comparison, sources: &Sources<'_>, further: &[Section])
         records.push(named(record));
     }
     sections.extend(blocks::section("weak-scaling", "Weak scaling", &super::weak::blocks(&comparison.weak_scaling)));
+    for (at, report) in comparison.overhead.iter().enumerate() {
+        let (id, title) = (format!("overhead-{at}"), format!("Overhead, from {}", report.started_at));
+        sections.extend(blocks::section(&id, &title, &super::overhead_blocks::blocks(report)));
+    }
     sections.extend(further.iter().cloned());
     sections.extend(records);
     Ok(page::page(comparison, sources, &sections))
@@ -90,6 +107,8 @@ struct View<'a> {
     table: &'a Table,
     anchors: Anchors<'a>,
     sources: &'a [crate::compare::Source<'a>],
+    /// What writes the page.
+    command: &'a [String],
 }
 
 impl View<'_> {

@@ -158,7 +158,11 @@ impl Sheet {
         let widest_cell = |i: usize| self.rows.iter().map(|r| r.cells.get(i).map_or(0, |c| width(&plain(c)))).max();
         let cells: Vec<usize> = (0..self.columns.len()).map(|i| widest_cell(i).unwrap_or_default()).collect();
         let titles = self.columns.iter().map(|c| width(&plain(&c.title)));
-        let mut widths: Vec<usize> = cells.iter().zip(titles).map(|(cell, title)| title.max(*cell)).collect();
+        // What is wider than the page is cut anyway, and not a character at a time.
+        let fits = |column: &Column, cell: usize| if column.kind == Kind::Number { cell } else { cell.min(WIDTH) };
+        let wanted = self.columns.iter().zip(&cells).zip(titles);
+        let mut widths: Vec<usize> =
+            wanted.map(|((column, cell), title)| title.min(WIDTH).max(fits(column, *cell))).collect();
         let least = |(column, cell): (&Column, &usize)| match column.kind {
             Kind::Number => SHORTEST.max(*cell),
             Kind::Name | Kind::Words => SHORTEST,

@@ -25,8 +25,16 @@ pub(crate) fn markdown(report: &OverheadReport) -> String {
     layout::markdown(&document(report))
 }
 
-fn document(report: &OverheadReport) -> Vec<Block> {
-    let mut blocks = vec![Block::Heading(1, "What engines cost before they do any work".to_owned())];
+/// What its sheets are called together.
+pub(super) const TITLE: &str = "What engines cost before they do any work";
+
+pub(super) fn document(report: &OverheadReport) -> Vec<Block> {
+    [Block::Heading(1, TITLE.to_owned())].into_iter().chain(blocks(report)).collect()
+}
+
+/// The same without its title.
+pub(super) fn blocks(report: &OverheadReport) -> Vec<Block> {
+    let mut blocks = Vec::new();
     for (title, figures) in GROUPS.into_iter().chain([PRESSED]) {
         // A figure that nobody has only has reasons.
         let is_measured = |f: &Figure| report.of(*f).any(|(_, c)| c.is_some_and(|c| c.outcome == Outcome::Completed));

@@ -2,7 +2,7 @@
 
 use super::layout::{Block, Kind, Row, Sheet, Tone};
 use super::scale::{Scale, percent, ratio};
-use super::wording::{column, cores, or_dash, range, ratio_text};
+use super::wording::{column, cores, interval_column, or_dash, range, ratio_text};
 use crate::comparison::{FamilyReport, Law, ScalingSeries};
 use crate::stats::Scalability;
 
@@ -59,7 +59,7 @@ fn sheet(all: &[ScalingSeries]) -> Sheet {
             column("cluster", Kind::Name),
             column("nodes x slots", Kind::Number),
             column(scale.unit, Kind::Number),
-            column("95 % interval", Kind::Number),
+            column(interval_column(points().filter_map(|(_, p)| p.trials_min)), Kind::Number),
             column("speedup", Kind::Words),
             column("efficiency", Kind::Words),
         ],

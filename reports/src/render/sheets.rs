@@ -3,7 +3,7 @@
 use super::layout::{Block, Kind, Row, Sheet, Tone};
 use super::scale::{Scale, percent};
 use super::wording::{column, cores, crowds, range, ratio_text};
-use super::{WIDTH, ablation, blocking, decomposition, faults, footer, scaling, weak};
+use super::{WIDTH, ablation, blocking, decomposition, faults, footer, overhead_blocks, scaling, weak};
 use crate::comparison::{
     Cell, Comparison, CostAnswer, CostReport, FamilyReport, Incident, Ratio, SpanBreakdown, Table, Total,
     WorkloadReport,
@@ -36,6 +36,7 @@ pub(super) fn document(comparison: &Comparison) -> Vec<Block> {
         blocks.extend(table_blocks(table));
     }
     blocks.extend(weak::blocks(&comparison.weak_scaling));
+    blocks.extend(comparison.overhead.iter().flat_map(overhead_blocks::document));
     if comparison.is_empty() {
         blocks.push(Block::Text("Nothing was recorded.".to_owned()));
     }

@@ -3,7 +3,7 @@
 use super::layout::{Block, Kind, Row, Sheet, Tone};
 use super::scale::{Scale, ratio};
 use super::scaling::{line, shared_lines};
-use super::wording::{column, or_dash, range, ratio_text};
+use super::wording::{column, interval_column, or_dash, range, ratio_text};
 use crate::comparison::{WeakScaling, WeakSeries};
 
 pub(super) fn blocks(all: &[WeakScaling]) -> Vec<Block> {
@@ -60,7 +60,7 @@ fn sheet(all: &[WeakSeries]) -> Sheet {
             column("nodes x slots", Kind::Number),
             column("data", Kind::Number),
             column(scale.unit, Kind::Number),
-            column("95 % interval", Kind::Number),
+            column(interval_column(points().filter_map(|(_, p)| p.trials_min)), Kind::Number),
             column("time / fewest", Kind::Words),
             column("efficiency", Kind::Words),
         ],

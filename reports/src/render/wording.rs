@@ -3,7 +3,7 @@
 use super::layout::{Column, Kind};
 use super::scale::ratio;
 use crate::comparison::{Contestant, Ratio, Verdict};
-use crate::stats::Interval;
+use crate::stats::{INTERVAL_TRIALS, Interval};
 
 /// A column of that title.
 pub(super) fn column(title: impl Into<String>, kind: Kind) -> Column {
@@ -17,13 +17,31 @@ pub(super) fn range(interval: Interval, show: impl Fn(f64) -> String) -> String 
 
 /// A ratio with its interval, or the word that takes its place.
 pub(super) fn ratio_text(r: &Ratio) -> String {
-    match (r.verdict, r.interval) {
-        (Verdict::Indistinguishable, Some(i)) => format!("indistinguishable {}", range(i, ratio)),
-        (Verdict::Contaminated, Some(i)) => format!("{}x {}, contaminated", ratio(r.value), range(i, ratio)),
-        (Verdict::Contaminated, None) => format!("{}x, contaminated", ratio(r.value)),
-        (Verdict::Unresolved, Some(i)) => format!("{}x {}, too few trials", ratio(r.value), range(i, ratio)),
-        (_, Some(i)) => format!("{}x {}", ratio(r.value), range(i, ratio)),
-        (_, None) => format!("{}x, n < 2", ratio(r.value)),
+    match (r.verdict, r.interval, r.verdict.remark()) {
+        (Verdict::Indistinguishable, Some(i), _) => format!("indistinguishable {}", range(i, ratio)),
+        (_, Some(i), Some(remark)) => format!("{}x {}, {remark}", ratio(r.value), range(i, ratio)),
+        (_, Some(i), None) => format!("{}x {}", ratio(r.value), range(i, ratio)),
+        (Verdict::Unresolved, None, _) | (_, None, None) => format!("{}x, n < 2", ratio(r.value)),
+        (_, None, Some(remark)) => format!("{}x, {remark}", ratio(r.value)),
+    }
+}
+
+/// What the interval of a ratio or total may be called, of so many trials at least: of few it is the range of what resampling
+/// gives, and narrower than it says.
+pub(super) fn interval_name(trials_min: Option<usize>) -> String {
+    match trials_min {
+        Some(n) if n < INTERVAL_TRIALS => format!("bootstrap range, n = {n}"),
+        _ => "95 % interval".to_owned(),
+    }
+}
+
+/// The same as the title of a column of several.
+pub(super) fn interval_column(trials: impl Iterator<Item = usize>) -> &'static str {
+    let (few, enough): (Vec<usize>, Vec<usize>) = trials.partition(|n| *n < INTERVAL_TRIALS);
+    match (few.is_empty(), enough.is_empty()) {
+        (true, _) => "95 % interval",
+        (false, true) => "range, n<6",
+        (false, false) => "95 %, n<6 range",
     }
 }
 

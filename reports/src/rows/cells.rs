@@ -5,6 +5,7 @@ use crate::comparison::{Cell, Comparison, Contestant, Ratio, Table, WorkloadRepo
 use arrow::error::ArrowError;
 use arrow::record_batch::RecordBatch;
 use bench_record::Family;
+use std::collections::BTreeMap;
 
 struct Row<'a> {
     table: &'a Table,
@@ -17,6 +18,8 @@ struct Row<'a> {
 pub(super) fn batch(comparison: &Comparison) -> Result<RecordBatch, ArrowError> {
     let mut rows = Vec::new();
     for table in &comparison.tables {
+        let contestants: BTreeMap<&str, &Contestant> =
+            table.contestants.iter().map(|c| (c.label.as_str(), c)).collect();
         for family in &table.families {
             for workload in &family.workloads {
                 rows.extend(workload.cells.iter().map(|cell| Row {
@@ -24,7 +27,7 @@ pub(super) fn batch(comparison: &Comparison) -> Result<RecordBatch, ArrowError> 
                     family: family.family,
                     workload,
                     cell,
-                    contestant: table.contestants.iter().find(|c| c.label == cell.contestant),
+                    contestant: contestants.get(cell.contestant.as_str()).copied(),
                 }));
             }
         }

@@ -1,6 +1,6 @@
 //! When two samples of times differ, and when nobody may say so.
 
-use super::bootstrap::Bootstrap;
+use super::bootstrap::{Bootstrap, RESAMPLES};
 use super::mann_whitney::{MannWhitney, least_p};
 use super::{Interval, coefficient_of_variation, median, median_interval, sorted};
 use crate::comparison::Verdict;
@@ -24,10 +24,16 @@ impl Sample {
     /// None of no values. Samples that will be compared need different seeds.
     #[must_use]
     pub fn new(values: impl IntoIterator<Item = f64>, seed: u64) -> Option<Self> {
+        Self::resampled(values, seed, RESAMPLES)
+    }
+
+    /// The same with so many resamples. Samples that will be compared need as many.
+    #[must_use]
+    pub fn resampled(values: impl IntoIterator<Item = f64>, seed: u64, resamples: usize) -> Option<Self> {
         let ascending = sorted(values);
         let median = median(&ascending)?;
         let cv = coefficient_of_variation(&ascending);
-        let bootstrap = Bootstrap::of_median(&ascending, seed);
+        let bootstrap = Bootstrap::of_median_drawn(&ascending, seed, resamples);
         Some(Self { ascending, median, cv, bootstrap, contaminated: false })
     }
 

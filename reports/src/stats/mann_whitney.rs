@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-/// Up to this many pairs, and without ties, the probability is counted exactly.
+/// Up to this many pairs the probability is counted exactly.
 pub(super) const EXACT_PAIRS: usize = 400;
 
 /// A test's result.
@@ -18,16 +18,21 @@ pub struct MannWhitney {
 
 /// Tests two samples. None if either is empty.
 ///
-/// Exact for at most 400 pairs without ties (Mann and Whitney 1947, the recurrence over the largest value); otherwise
-/// the normal approximation with the tie correction of the variance and a continuity correction.
+/// Exact for at most 400 pairs: without ties by Mann and Whitney's recurrence over the largest value (1947), with ties by
+/// counting every way to deal the mid-ranks out (Lehmann 1975, section 1.4). Otherwise the normal approximation with the tie
+/// correction of the variance and a continuity correction.
 #[must_use]
 pub fn mann_whitney(a: &[f64], b: &[f64]) -> Option<MannWhitney> {
     if a.is_empty() || b.is_empty() {
         return None;
     }
     let (u, tie_term) = count(a, b);
-    let exact = tie_term == 0.0 && a.len() * b.len() <= EXACT_PAIRS;
-    let p = if exact { exact_p(a.len(), b.len(), u) } else { normal_p(a.len(), b.len(), u, tie_term) };
+    let exact = a.len().saturating_mul(b.len()) <= EXACT_PAIRS;
+    let p = match (exact, tie_term == 0.0) {
+        (true, true) => exact_p(a.len(), b.len(), u),
+        (true, false) => tied_p(a, b),
+        (false, _) => normal_p(a.len(), b.len(), u, tie_term),
+    };
     Some(MannWhitney { u, p_two_sided: p.clamp(0.0, 1.0), exact })
 }
 
@@ -60,6 +65,52 @@ fn exact_p(n: usize, m: usize, u: f64) -> f64 {
     let all: f64 = ways.iter().sum();
     let nearer_end = u.min((n * m) as f64 - u) as usize;
     2.0 * ways.iter().take(nearer_end + 1).sum::<f64>() / all
+}
+
+/// The share of all ways to deal the values out to the two samples in which the first one's mid-ranks sum to at least as far
+/// from their middle as they do here.
+fn tied_p(a: &[f64], b: &[f64]) -> f64 {
+    // One sample's sum says the same as the other's, and the smaller one is counted faster.
+    let (a, b) = if a.len() <= b.len() { (a, b) } else { (b, a) };
+    let (n, all) = (a.len(), a.len() + b.len());
+    // Twice the mid-ranks are whole numbers, in ascending order.
+    let (ranks, seen) = doubled_ranks(a, b);
+    let most = ranks.iter().rev().take(n).sum::<usize>();
+    // Ways to choose so many values with that sum: one value at a time, from the top down so that none is taken twice.
+    let mut ways = vec![vec![0.0f64; most + 1]; n + 1];
+    if let Some(none) = ways.first_mut().and_then(|sums| sums.first_mut()) {
+        *none = 1.0;
+    }
+    for rank in ranks {
+        for taken in (1..=n).rev() {
+            let Some((fewer, of)) = ways.split_at_mut_checked(taken) else { continue };
+            let (Some(fewer), Some(of)) = (fewer.last(), of.first_mut()) else { continue };
+            let added = of.iter_mut().skip(rank).zip(fewer.iter());
+            added.for_each(|(ways, fewer)| *ways += fewer);
+        }
+    }
+    // The middle of a sum of `n` doubled ranks out of 1 to `all`, each twice its half.
+    let middle = (n * (all + 1)) as f64;
+    let far = (seen as f64 - middle).abs();
+    let Some(sums) = ways.last() else { return 1.0 };
+    let beyond: f64 =
+        sums.iter().enumerate().filter(|(sum, _)| (*sum as f64 - middle).abs() >= far).map(|(_, w)| w).sum();
+    beyond / sums.iter().sum::<f64>()
+}
+
+/// Twice the mid-rank of every value, and the sum of those of the first sample.
+fn doubled_ranks(a: &[f64], b: &[f64]) -> (Vec<usize>, usize) {
+    let mut all: Vec<(f64, bool)> = a.iter().map(|x| (*x, true)).chain(b.iter().map(|x| (*x, false))).collect();
+    all.sort_by(|x, y| x.0.total_cmp(&y.0));
+    let (mut ranks, mut seen) = (Vec::with_capacity(all.len()), 0);
+    for group in all.chunk_by(|x, y| x.0 == y.0) {
+        // From rank `first` on, so many: the doubled mean of the first and the last.
+        let first = ranks.len() + 1;
+        let rank = 2 * first + group.len() - 1;
+        seen += rank * group.iter().filter(|(_, of_a)| *of_a).count();
+        ranks.extend(group.iter().map(|_| rank));
+    }
+    (ranks, seen)
 }
 
 /// How many orders of `n` and `m` values have each U: the coefficients of the Gaussian binomial, one factor at a time.
@@ -139,12 +190,25 @@ mod tests {
     }
 
     #[test]
-    fn ties_take_the_corrected_approximation() {
-        // Hand computation: U = 0.5, mean 8, tie term 2^3 - 2, variance 16/12 x (9 - 6/56), z = 7/3.4434.
+    fn ties_of_few_values_are_counted_and_of_many_take_the_corrected_approximation() {
+        // Mid-ranks 1, 2, 3, 4.5, 4.5, 6, 7, 8: of 70 ways to deal them out, the two with 1, 2, 3 and a 4.5 lean as far, and their
+        // two mirror images.
         let test = mann_whitney(&[1.0, 2.0, 3.0, 4.0], &[4.0, 5.0, 6.0, 7.0]).unwrap();
-        assert_eq!((test.u, test.exact), (0.5, false));
-        assert!((test.p_two_sided - 0.042_1).abs() < 5e-4, "{}", test.p_two_sided);
-        assert_eq!(p(&[2.0; 30], &[2.0; 30]), 1.0);
+        assert_eq!((test.u, test.exact), (0.5, true));
+        assert!((test.p_two_sided - 4.0 / 70.0).abs() < 1e-12, "{}", test.p_two_sided);
+        assert_eq!((p(&[2.0; 4], &[2.0; 5]), p(&[2.0; 30], &[2.0; 30])), (1.0, 1.0));
+        let (low, high): (Vec<f64>, Vec<f64>) =
+            ((0..25).map(|i| f64::from(i / 2)).collect(), (0..25).map(|i| f64::from(i / 2 + 3)).collect());
+        let many = mann_whitney(&low, &high).unwrap();
+        assert!(!many.exact && (0.005..0.02).contains(&many.p_two_sided), "{many:?}");
+    }
+
+    #[test]
+    fn counting_with_ties_agrees_with_counting_without_where_there_are_none() {
+        for (a, b) in [(vec![1.0, 2.0, 7.0], vec![3.0, 4.0, 5.0, 6.0]), (vec![2.0, 9.0], vec![1.0, 3.0, 4.0])] {
+            let (u, _) = count(&a, &b);
+            assert!((tied_p(&a, &b) - exact_p(a.len(), b.len(), u)).abs() < 1e-12, "{a:?} {b:?}");
+        }
     }
 
     #[test]

@@ -20,6 +20,13 @@ impl SplitMix {
         z ^ (z >> 31)
     }
 
+    /// A number of the standard normal distribution (Box and Muller 1958, one of the two).
+    pub fn normal(&mut self) -> f64 {
+        let unit = |bits: u64| ((bits >> 11) as f64 + 0.5) / (1u64 << 53) as f64;
+        let (length, angle) = (unit(self.bits()), unit(self.bits()));
+        (-2.0 * length.ln()).sqrt() * (std::f64::consts::TAU * angle).cos()
+    }
+
     /// A whole number below `n`, 0 if `n` is 0. Its bias is below `n / 2^64`.
     pub const fn below(&mut self, n: usize) -> usize {
         ((self.bits() as u128 * n as u128) >> 64) as usize
@@ -40,6 +47,15 @@ mod tests {
         let mut random = SplitMix::new(1_234_567);
         let first: Vec<u64> = (0..3).map(|_| random.bits()).collect();
         assert_eq!(first, [6_457_827_717_110_365_317, 3_203_168_211_198_807_973, 9_817_491_932_198_370_423]);
+    }
+
+    #[test]
+    fn normal_numbers_have_the_shares_of_their_distribution() {
+        let mut random = SplitMix::new(2);
+        let all: Vec<f64> = (0..20_000).map(|_| random.normal()).collect();
+        let share = |limit: f64| all.iter().filter(|x| x.abs() <= limit).count() as f64 / all.len() as f64;
+        assert!((share(1.0) - 0.682_7).abs() < 0.01 && (share(1.96) - 0.95).abs() < 0.006);
+        assert!((all.iter().sum::<f64>() / all.len() as f64).abs() < 0.025);
     }
 
     #[test]

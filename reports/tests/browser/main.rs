@@ -32,6 +32,7 @@ const CLAIMS: &[(&str, fn())] = claims! {
     the_page_is_legible_and_fits_in_both_themes_on_desktop_and_phone,
     a_keyboard_sorts_filters_and_changes_the_theme,
     a_number_leads_to_its_observations_with_and_without_the_script,
+    what_is_folded_opens_by_keyboard_and_is_there_on_paper,
     every_link_within_the_page_has_a_target_and_every_id_is_unique,
     text_from_results_is_shown_and_never_run,
 };

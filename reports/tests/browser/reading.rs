@@ -48,6 +48,9 @@ const CONTRAST: &str = r"(() => {
   return { least: worst[0], of: worst[1], seen };
 })()";
 
+/// Opens everything that is folded.
+const OPEN: &str = "document.querySelectorAll('details').forEach((d) => { d.open = true; })";
+
 /// What sticks out of the window to the right, unless it scrolls by itself.
 const OVERFLOWING: &str = r"(() => {
   const out = [...document.querySelectorAll('body *')].filter((e) =>
@@ -60,6 +63,8 @@ pub(crate) fn the_page_is_legible_and_fits_in_both_themes_on_desktop_and_phone()
         let (mut browser, _folder) = open(&runs);
         for (theme, width) in [("light", 1280), ("dark", 1280), ("light", 390), ("dark", 390)] {
             browser.look(width, theme);
+            // What is folded is read too, once somebody opens it.
+            browser.eval(OPEN);
             let contrast = browser.eval(CONTRAST);
             assert!(contrast["seen"].as_u64().unwrap() > 50, "{contrast}");
             assert!(contrast["least"].as_f64().unwrap() >= 4.5, "{name}, {theme}: {contrast}");
@@ -131,6 +136,25 @@ pub(crate) fn a_number_leads_to_its_observations_with_and_without_the_script() {
         assert!(text.as_str().unwrap().contains("tpch-q01.stagedag."), "{text}");
         assert_eq!(browser.eval(&format!("{target}.checkVisibility()")), true, "script: {script}");
     }
+}
+
+pub(crate) fn what_is_folded_opens_by_keyboard_and_is_there_on_paper() {
+    let (mut browser, _folder) = open(&[fixture::run()]);
+    browser.look(1280, "light");
+    let count = browser.eval("document.querySelectorAll('details').length").as_u64().unwrap();
+    assert!(count >= 5, "{count} folded parts");
+    let row = "document.querySelector('details.obs tbody tr')";
+    assert_eq!(browser.eval(&format!("{row}.checkVisibility()")), false);
+    // Printed, everything is there, opened or not.
+    browser.call("Emulation.setEmulatedMedia", serde_json::json!({"media": "print"}));
+    assert_eq!(browser.eval(&format!("{row}.getBoundingClientRect().height > 0")), true);
+    assert_eq!(browser.eval("[...document.querySelectorAll('details')].some((d) => d.open)"), false);
+    browser.look(1280, "light");
+    tab_to(&mut browser, "e.tagName === 'SUMMARY' && e.parentElement.className === 'obs'");
+    browser.press("Enter");
+    assert_eq!(browser.eval("document.activeElement.parentElement.open"), true);
+    assert_eq!(browser.eval("document.activeElement.parentElement.querySelector('tbody tr').checkVisibility()"), true);
+    assert_eq!(browser.errors, Vec::<String>::new());
 }
 
 pub(crate) fn every_link_within_the_page_has_a_target_and_every_id_is_unique() {

@@ -10,7 +10,7 @@ fn sample() -> String {
     format!(
         "{QUERIES}[[claim]]\nid = \"start\"\ngroup = \"Resources\"\nkind = \"measurable\"\ntext = \"start-up time\"\n\
          says = {{ spark = \"10-30 s\" }}\n[[claim.test]]\nreading = \"Spark starts in 10 to 30 s\"\nmetric = \"start_up\"\n\
-         family = \"sql\"\ncases = 2\nrange = {{ of = \"spark\", low = 10, high = 30, unit = \"s\" }}\n[[claim]]\n\
+         range = {{ of = \"spark\", low = 10, high = 30, unit = \"s\" }}\n[[claim]]\n\
          id = \"people\"\ngroup = \"Resources\"\nkind = \"qualitative\"\ntext = \"people\"\n\
          needs = \"cited as of its date; no run decides it\"\n"
     )

@@ -7,6 +7,7 @@
 //! | `costs` | claims on costs, at the prices of a book |
 //! | `verdicts` | which evidence leads to which verdict |
 //! | `footing` | what evidence has to rest on before it decides |
+//! | `idle` | what products cost before they do any work |
 //! | `files` | claims files that are refused, and how |
 //! | `formats` | every format, whole, and nothing in it obeyed |
 
@@ -20,6 +21,7 @@ mod costs;
 mod files;
 mod footing;
 mod formats;
+mod idle;
 mod products;
 mod verdicts;
 

@@ -33,6 +33,8 @@ fn the_sheet_of_faults_says_what_fired_and_what_it_cost() {
       (k) where only k of the fired trials have one. Void: a fault did not fire, so the trial shows
       nothing about recovery and is in no other number. Repeated: tasks, and their share of the time
       that all tasks took on their slots (wasted work)
+    - time / fault-free: with faults and without are separate runs, which did not take turns (not
+      interleaved); nothing is claimed of a difference
     - actor/4 kill@50%: 1 trial did not complete and left no record of the faults: whether they fired is
       unknown
     - actor/4 kill@50%: 1 trial void: the job ended first
@@ -63,6 +65,7 @@ fn the_markdown_format_says_the_same() {
     | stagedag/4 kill@50% | 18 | 17 | 1 | 16 of 17 | 8.00 | 32.0 (14) | 4, 13.0 % | 2.14x 2.13–2.15 |
 
     - detected and recovered: from firing to noticing, and to the end of the last task that ran again; (k) where only k of the fired trials have one. Void: a fault did not fire, so the trial shows nothing about recovery and is in no other number. Repeated: tasks, and their share of the time that all tasks took on their slots (wasted work)
+    - time / fault-free: with faults and without are separate runs, which did not take turns (not interleaved); nothing is claimed of a difference
     - actor/4 kill@50%: 1 trial did not complete and left no record of the faults: whether they fired is unknown
     - actor/4 kill@50%: 1 trial void: the job ended first
     - actor/4 kill@50%: time over that of actor/4 on the 2 of 3 workloads that both completed in every trial that counts
@@ -107,7 +110,7 @@ fn the_json_format_has_every_workload_under_faults() {
             "low": 2.1337953091684434,
             "high": 2.1522099299877078
           },
-          "verdict": "slower",
+          "verdict": "not_interleaved",
           "mann_whitney": null,
           "stratified_p": 0.0004997501249375312
         },
@@ -117,7 +120,7 @@ fn the_json_format_has_every_workload_under_faults() {
             "low": 2.1348753718336866,
             "high": 2.1514149376922056
           },
-          "verdict": "slower",
+          "verdict": "not_interleaved",
           "mann_whitney": null,
           "stratified_p": 0.0004997501249375312
         }
@@ -137,7 +140,7 @@ fn the_json_format_has_every_workload_under_faults() {
               "low": 2.131170762801898,
               "high": 2.1546076039737927
             },
-            "verdict": "slower",
+            "verdict": "not_interleaved",
             "mann_whitney": {
               "u": 36.0,
               "p_two_sided": 0.0021645021645021645,
@@ -170,7 +173,7 @@ fn the_json_format_has_every_workload_under_faults() {
               "low": 2.1311649653958806,
               "high": 2.1546310832025117
             },
-            "verdict": "slower",
+            "verdict": "not_interleaved",
             "mann_whitney": {
               "u": 36.0,
               "p_two_sided": 0.0021645021645021645,

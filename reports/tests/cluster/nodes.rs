@@ -142,6 +142,7 @@ fn the_json_format_has_every_point() {
           "nodes": 1,
           "slots": 2,
           "wall_ns_total": 1707649999.0,
+          "trials_min": 6,
           "wall_ns_interval": {
             "low": 1703400000.0,
             "high": 1712849999.0
@@ -155,6 +156,7 @@ fn the_json_format_has_every_point() {
           "nodes": 2,
           "slots": 1,
           "wall_ns_total": 1963797497.5,
+          "trials_min": 6,
           "wall_ns_interval": {
             "low": 1958737497.5,
             "high": 1969259997.5
@@ -180,6 +182,7 @@ fn the_json_format_has_every_point() {
           "nodes": 4,
           "slots": 1,
           "wall_ns_total": 1195354999.5,
+          "trials_min": 6,
           "wall_ns_interval": {
             "low": 1192240000.0,
             "high": 1198819999.5

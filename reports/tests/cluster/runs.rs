@@ -20,8 +20,18 @@ pub(crate) fn trials(case: &Case, n: u32, wall_ms: f64) -> Vec<Observation> {
     (0..n).map(|i| completed(case, Arm::Main, i, wall_ms * step(i))).collect()
 }
 
-/// A run with these trials: every engine that is in them is in its context.
-pub(crate) fn run(name: &str, words: &[&str], observations: Vec<Observation>) -> Run {
+/// An A/A arm of the first of these engines that did not differ at all; none where faults make two trials differ.
+fn twins(words: &[&str], trials: &[Observation]) -> Vec<Observation> {
+    let is_there = trials.iter().any(|o| o.arm == Arm::Twin) || words.contains(&"--faults");
+    let Some(first) = trials.first().map(|o| &o.case).filter(|_| !is_there) else { return Vec::new() };
+    let like = |c: &Case| (&c.engine, &c.variant) == (&first.engine, &first.variant);
+    let own = trials.iter().filter(|o| like(&o.case) && o.outcome == Outcome::Completed && !o.contaminated);
+    own.map(|o| Observation { arm: Arm::Twin, ..o.clone() }).collect()
+}
+
+/// A run with these trials and an A/A arm of its first engine: every engine that is in them is in its context.
+pub(crate) fn run(name: &str, words: &[&str], mut observations: Vec<Observation>) -> Run {
+    observations.extend(twins(words, &observations));
     let mut run = Run { path: format!("results/{name}").into(), observations, ..fixture::run() };
     let (context, observations) = (&mut run.context, &run.observations);
     context.engines.clear();

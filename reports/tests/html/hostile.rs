@@ -4,19 +4,51 @@ use crate::samples::{hostile, page_of, spoilt};
 use crate::{every_format, fixture};
 use bench_record::{Arm, Case, Family, Observation, Outcome, Timestamp};
 use proptest::prelude::*;
+use std::collections::BTreeSet;
 
 const FORMULA: &str = "=HYPERLINK(\"http://example.invalid\",\"x\")";
 
-/// Tags and attributes of a page without its text: what a browser would act on.
-fn skeleton(page: &str) -> Vec<String> {
-    let mut names: Vec<String> = page
-        .split('<')
-        .skip(1)
-        .map(|part| part.split(['>', ' ', '\n']).next().unwrap_or_default().to_owned())
-        .collect();
-    names.sort();
-    names.dedup();
-    names
+/// The tags of a page, each with the names of its attributes: what a browser would act on. Values are left out, and only those in
+/// double quotes are known: whatever leaves its quotes shows as a name.
+fn skeleton(page: &str) -> BTreeSet<(String, BTreeSet<String>)> {
+    let body = &page[page.find("<body>").unwrap()..page.find("<script>").unwrap()];
+    let mut found = BTreeSet::new();
+    let mut rest = body;
+    while let Some(at) = rest.find('<') {
+        rest = &rest[at + 1..];
+        let name = rest.find(|c: char| c.is_whitespace() || c == '>').unwrap();
+        let tag = rest[..name].to_owned();
+        rest = &rest[name..];
+        let mut attributes = BTreeSet::new();
+        loop {
+            rest = rest.trim_start();
+            if let Some(after) = rest.strip_prefix("/>").or_else(|| rest.strip_prefix('>')) {
+                rest = after;
+                break;
+            }
+            let end = rest.find(|c: char| c.is_whitespace() || matches!(c, '=' | '>')).unwrap();
+            attributes.insert(rest[..end].to_owned());
+            rest = &rest[end..];
+            if let Some(value) = rest.strip_prefix("=\"") {
+                rest = &value[value.find('"').unwrap() + 1..];
+            } else if let Some(value) = rest.strip_prefix('=') {
+                rest = value;
+            }
+        }
+        found.insert((tag, attributes));
+    }
+    found
+}
+
+#[test]
+fn a_skeleton_has_every_attribute_that_text_could_add() {
+    let page = |inner: &str| format!("<body>{inner}<script></script>");
+    let plain = skeleton(&page("<p class=\"a\">x</p>"));
+    assert_eq!(plain, skeleton(&page("<p class=\"b\">y &lt;i&gt;</p>")));
+    for broken in ["<p class=\"a\" onclick=\"x\">x</p>", "<p class=\"a\"onload=x>x</p>", "<p class=\"a\"><b>x</b></p>"]
+    {
+        assert_ne!(plain, skeleton(&page(broken)), "{broken}");
+    }
 }
 
 #[test]

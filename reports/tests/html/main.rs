@@ -5,6 +5,7 @@
 //! | `page` | what the page says, and that it says the same every time |
 //! | `tables` | rows for notebooks |
 //! | `hostile` | folders that mean harm |
+//! | `probes` | a record of `bench overhead` |
 //! | `samples` | the runs whose pages are looked at, here and in a browser (`tests/browser`) |
 
 #![expect(clippy::unwrap_used, reason = "a test may fail loudly")]
@@ -16,6 +17,7 @@ mod runs;
 
 mod hostile;
 mod page;
+mod probes;
 mod samples;
 mod tables;
 

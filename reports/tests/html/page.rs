@@ -1,8 +1,9 @@
 //! What the page says, and that it says the same every time.
 
 use crate::samples::{page_of, samples};
-use crate::{fixture, runs};
-use bench_reports::{Options, Section, compare_with_sources, html};
+use crate::{fixture, probes, runs};
+use bench_record::{Arm, Family, Outcome, Run};
+use bench_reports::{Format, Ink, Options, Section, compare_all, compare_with_sources, html, html_by, render};
 
 /// The text of a section without markup and figures, a line per block.
 fn text(page: &str, id: &str) -> String {
@@ -32,12 +33,12 @@ fn the_verdicts_are_sentences_with_their_uncertainty() {
     insta::assert_snapshot!(text(&page_of(&[fixture::run()]), "t0-verdicts"), @r#"
     Verdicts
     SQL
-    datafusion is fastest. The next, stagedag, takes 1.20 times as long (bootstrap range, n = 5, 1.17–1.22), on the 2 of 4 workloads that both completed.
-    total time relative to datafusion, 95 % intervals; band: A/A noise
+    datafusion is fastest. The next, stagedag, takes 1.20 times as long (bootstrap range, n = 5: 1.17–1.22), on the 2 of 4 workloads that both completed.
+    total time relative to datafusion; bars: bootstrap range, n = 5; band: what 95 % of A/A pairs stay within
     Of 4 workloads: datafusion wins 1, 3 have no winner. Completed: stagedag 2 of 4, datafusion-1t 2 of 4.
     Dataframe
-    datafusion is fastest. The next, stagedag, takes 1.15 times as long (bootstrap range, n = 4, 1.14–1.17).
-    total time relative to datafusion, 95 % intervals; band: A/A noise
+    datafusion is fastest. The next, stagedag, takes 1.15 times as long (bootstrap range, n = 4: 1.14–1.17).
+    total time relative to datafusion; bars: bootstrap range, n = 4; band: what 95 % of A/A pairs stay within
     Of 1 workload: datafusion wins 1. Not run: datafusion-1t.
     "#);
 }
@@ -58,7 +59,7 @@ fn the_matrix_has_a_winner_only_where_there_is_one() {
     stagedag/2 | 1.64 × | 1.64–1.65
     stagedag/4 | 1.20 s | fastest
     datafusion | 1.43 × | 1.42–1.43
-    Sums of median times over the workloads that both completed, relative to the engine with the least of those that completed the most; 95 % intervals below. An engine is called fastest only where every other one was shown to be slower.
+    Sums of median times over the workloads that both completed, relative to the engine with the least of those that completed the most; below that 95 % interval. An engine is called fastest only where every other one was shown to be slower.
     "#);
 }
 
@@ -69,7 +70,7 @@ fn a_family_has_its_times_cost_and_spans() {
     Ratios to datafusion
     stagedag
     datafusion-1t
-    Time relative to datafusion: left of 1 is faster. Bars are 95 % bootstrap intervals; filled marks are differences that were shown, hollow ones were not; the band is what 95 % of A/A pairs stay within.
+    Time relative to datafusion: left of 1 is faster. Bars: bootstrap range, n = 5; filled marks are differences that were shown, hollow ones were not; band: what 95 % of A/A pairs stay within.
     Times
     sql median times, CPU and memory peaks per workload and engine
     workload | engine | time ms | range | n | against the best | CPU s | memory MiB
@@ -132,13 +133,146 @@ fn failures_noise_and_method_are_told() {
     contaminated and left out: groupby-q01 on stagedag (2)
     "#);
     let method = text(&page, "t0-method");
-    for said in [
-        "Example CPU @ 2.0 GHz",
-        "warm-1 (one engine process",
-        "bench run",
-        "bench report run-a --format html -o report.html",
-    ] {
+    for said in ["Example CPU @ 2.0 GHz", "warm-1 (one engine process", "bench run"] {
         assert!(method.contains(said), "{said}: {method}");
+    }
+}
+
+#[test]
+fn the_page_names_the_command_that_wrote_it_as_it_was_given() {
+    let runs = [fixture::run()];
+    let (comparison, sources) = compare_with_sources(&runs, &Options::default()).unwrap();
+    let words =
+        ["bench", "report", "results/run a", "../run-b", "--baseline", "stagedag", "--prices", "aws", "-o", "x.html"];
+    let page = html_by(&comparison, &sources, &[], &words.map(str::to_owned)).unwrap();
+    let wanted = "bench report 'results/run a' ../run-b --baseline stagedag --prices aws -o x.html";
+    assert!(text(&page, "t0-method").contains(wanted), "{}", text(&page, "t0-method"));
+    assert!(!text(&page_of(&runs), "t0-method").contains("bench report"), "nobody knows the command");
+}
+
+/// A run of these engines on two queries, so many trials of so many milliseconds each; the first has an A/A arm.
+fn of(engines: &[(&str, f64)], trials: u32) -> Run {
+    let mut all = Vec::new();
+    for (workload, longer) in [("a", 1.0), ("b", 3.0)] {
+        for (at, (engine, ms)) in engines.iter().enumerate() {
+            let case = fixture::case(Family::Sql, workload, engine);
+            for i in 0..trials {
+                let step = 1.0 + f64::from((i * 7) % 11) / 1000.0;
+                all.push(fixture::completed(&case, Arm::Main, i, ms * longer * step));
+                if at == 0 {
+                    all.push(fixture::completed(&case, Arm::Twin, i, ms * longer * step));
+                }
+            }
+        }
+    }
+    Run { observations: all, ..fixture::run() }
+}
+
+/// The sentence of the first family, whose first run has this name.
+fn sentence(runs: &[Run]) -> String {
+    let verdicts = text(&page_of(runs), "t0-verdicts");
+    verdicts.lines().nth(2).unwrap().to_owned()
+}
+
+#[test]
+fn every_reason_for_a_winner_or_none_has_a_sentence_of_its_own() {
+    let two = |trials| of(&[("datafusion", 100.0), ("stagedag", 150.0)], trials);
+    let without_arm = |mut run: Run| {
+        run.observations.retain(|o| o.arm == Arm::Main);
+        run
+    };
+    let spoilt_arm = |mut run: Run| {
+        run.observations.iter_mut().filter(|o| o.arm == Arm::Twin).for_each(|o| o.contaminated = true);
+        run
+    };
+    let disturbed = |mut run: Run| {
+        run.observations.iter_mut().filter(|o| o.case.engine == "stagedag").for_each(|o| o.contaminated = true);
+        run
+    };
+    let only = |engine: &str, name: &str, later: u64| {
+        let mut run = two(6);
+        run.observations.retain(|o| o.case.engine == engine);
+        fixture::later(later, Run { path: format!("results/{name}").into(), ..run })
+    };
+    let failing = |mut run: Run, engine: &str, workload: &str| {
+        for o in run.observations.iter_mut().filter(|o| o.case.engine == engine && o.case.workload == workload) {
+            *o = fixture::ended(&o.case.clone(), o.trial, Outcome::Failed, "gone");
+        }
+        run.observations.dedup_by_key(|o| (o.key.clone(), o.arm, o.trial));
+        run
+    };
+    let ahead_on_less = failing(of(&[("stagedag", 100.0), ("datafusion", 150.0)], 6), "stagedag", "b");
+    let apart = failing(failing(two(6), "stagedag", "a"), "datafusion", "b");
+    let nobody = {
+        let all = failing(failing(two(6), "stagedag", "a"), "stagedag", "b");
+        failing(failing(all, "datafusion", "a"), "datafusion", "b")
+    };
+    let alone = failing(failing(two(6), "stagedag", "a"), "stagedag", "b");
+    let cases: [(&[Run], &str); 12] = [
+        (&[two(6)], "datafusion is fastest. The next, stagedag, takes 1.50 times as long (95 % interval: 1.49–1.51)."),
+        (&[two(5)], "datafusion is fastest. The next, stagedag, takes 1.50 times as long (bootstrap range, n = 5: "),
+        (
+            &[of(&[("datafusion", 100.0), ("stagedag", 100.1)], 6)],
+            "No winner: datafusion and stagedag are indistinguishable (",
+        ),
+        (
+            &[disturbed(two(6))],
+            "No winner: other work disturbed trials that had to be counted, so nothing is claimed of datafusion",
+        ),
+        (
+            &[of(&[("datafusion", 100.0), ("stagedag", 150.0)], 1)],
+            "No winner yet: too few trials to tell datafusion from stagedag",
+        ),
+        (
+            &[only("datafusion", "one", 0), only("stagedag", "two", 1)],
+            "No winner: datafusion and stagedag were not interleaved:",
+        ),
+        (&[without_arm(two(6))], "No winner: nobody knows the noise, for no case has an A/A arm"),
+        (&[spoilt_arm(two(6))], "No winner: nobody knows the noise, for other work disturbed the A/A arm"),
+        (
+            &[ahead_on_less],
+            "No winner: datafusion completed the most, and stagedag was faster on what both completed (",
+        ),
+        (&[apart], "No winner: datafusion and stagedag completed no workload in common."),
+        (&[alone], "Only datafusion completed anything, so there is nothing to compare it with."),
+        (&[nobody], "Nobody completed a workload."),
+    ];
+    for (runs, wanted) in cases {
+        let said = sentence(runs);
+        assert!(said.starts_with(wanted), "{wanted}\n{said}");
+    }
+    assert!(sentence(&[fixture::run()]).contains("on the 2 of 4 workloads that both completed"));
+}
+
+#[test]
+fn what_trials_are_shown_in_depends_on_how_many_there_are() {
+    let page = |trials: u32| {
+        let mut run = of(&[("datafusion", 100.0)], trials);
+        run.observations.retain(|o| o.arm == Arm::Main);
+        text(&page_of(&[run]), "t0-observations")
+    };
+    let (rows, times) = (page(3_000), page(3_001));
+    assert!(rows.contains("Every trial of every case.") && rows.lines().count() > 6_000);
+    assert!(times.contains("too many for a row each") && times.lines().count() < 40, "{}", times.lines().count());
+    assert!(times.contains("3001 trials in lines"), "{}", &times[..400]);
+}
+
+#[test]
+fn overhead_stands_on_the_page_and_alone() {
+    let overhead = [probes::record()];
+    let runs = [fixture::run()];
+    for (runs, title) in [(&runs[..], "1gb, warm-1 · overhead"), (&[], "overhead")] {
+        let (comparison, sources) = compare_all(runs, &overhead, &Options::default()).unwrap();
+        let page = html(&comparison, &sources, &[]).unwrap();
+        assert!(page.contains(&format!("<title>{title}</title>")) && !page.contains("Nothing was recorded"), "{title}");
+        let shown = text(&page, "overhead-0");
+        for said in ["Before any work", "start-up s", "idle memory MiB", "ray", "Example CPU"] {
+            assert!(shown.contains(said), "{said}: {shown}");
+        }
+        let text = render(&comparison, Format::Table, Ink::Plain);
+        assert!(text.contains("What engines cost before they do any work") && text.contains("start-up"), "{text}");
+        let json: serde_json::Value = serde_json::from_str(&render(&comparison, Format::Json, Ink::Plain)).unwrap();
+        assert_eq!(json["overhead"][0]["engines"][0]["label"], "ray");
     }
 }
 

@@ -1,7 +1,7 @@
 //! Runs whose pages are looked at.
 
 use crate::{fixture, runs};
-use bench_record::{Contamination, Run};
+use bench_record::{CaseBlocking, Contamination, Nanos, Run};
 use bench_reports::{Options, compare_with_sources, html};
 
 const MARKUP: &str = "<img src=x onerror=globalThis.hacked=1>\"'><script>globalThis.hacked=1</script>&lt;";
@@ -51,6 +51,26 @@ pub(crate) fn spoilt(text: &str) -> Run {
         o.oracle = Some(t());
         o.contamination = Some(Contamination { reasons: vec![t()], ..Contamination::default() });
     }
+    // What else of a record has text: faults with why they did not fire, replays with why they failed, machines of nodes.
+    let faults = serde_json::json!([{ "fault": text, "node": 1, "tasks_done": 1, "tasks_repeated": 0, "void": text }]);
+    let mut hurt = run.observations.iter().find(|o| o.outcome == bench_record::Outcome::Completed).unwrap().clone();
+    hurt.trial += 1_000;
+    hurt.faults = serde_json::from_value(faults).unwrap();
+    let replayed = CaseBlocking {
+        key: hurt.key.clone(),
+        case: hurt.case.clone(),
+        measured_ns: Nanos::new(1),
+        replayed_ns: None,
+        reason: Some(t()),
+        without_ns: std::collections::BTreeMap::new(),
+    };
+    run.observations.push(hurt);
+    run.blocking.push(replayed);
+    let c = &mut run.context;
+    c.cluster.name = t();
+    c.engines
+        .iter_mut()
+        .for_each(|engine| engine.tuning = serde_json::from_value(serde_json::json!({ text: text })).unwrap());
     run
 }
 

@@ -151,6 +151,7 @@ fn engines_of_separate_runs_are_not_ranked_against_each_other() {
     let with = |name, later, engine: (&'static str, f64, f64)| {
         named(name, later, observations(&[engine, ("duckdb", 4.0, 4.0)]), |_| {})
     };
+    // Somebody who was in both is no substitute for taking turns.
     let r = both_ways("sql=1", &with("a", 0, SPARK_LEADS[0]), &with("b", 1, SPARK_LEADS[1]));
-    assert_eq!(r.answer, Answer::ClearWinner { engine: "spark".into() });
+    assert_ne!(r.answer, Answer::ClearWinner { engine: "spark".into() });
 }

@@ -10,7 +10,7 @@ use std::path::PathBuf;
 /// runs of an engine style with the product's architecture, are shown beside it and decide nothing.
 #[derive(Args, Clone, Debug, PartialEq, Eq)]
 pub(crate) struct ClaimsArgs {
-    /// Reads these folders, each made by `bench run`.
+    /// Reads these folders, each made by `bench run` or by `bench overhead`.
     #[arg(value_name = "DIR", required_unless_present = "example")]
     pub(crate) folders: Vec<PathBuf>,
     #[command(flatten)]

@@ -17,6 +17,9 @@ fn tests_are_bound_to_suites_and_families_that_have_so_many_workloads() {
     let files = files();
     for (claim, test) in tests(&files) {
         let id = claim.id.get_ref();
+        if test.metric.figure().is_some() {
+            continue;
+        }
         assert!(Family::ALL.iter().any(|f| f.name() == test.family), "{id}: {}", test.family);
         let suite = if test.family == "overhead" { "overhead" } else { "1gb" };
         let suites = if test.at.suites.is_empty() { vec![suite.to_owned()] } else { test.at.suites.clone() };

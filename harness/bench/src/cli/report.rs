@@ -9,7 +9,7 @@ use std::path::PathBuf;
 /// protocol agree; where they do not, each has its own and a note says what differs.
 #[derive(Args, Clone, Debug, PartialEq, Eq)]
 pub(crate) struct ReportArgs {
-    /// Reads these folders, each made by `bench run`.
+    /// Reads these folders, each made by `bench run` or by `bench overhead`.
     #[arg(value_name = "DIR", required = true)]
     pub(crate) folders: Vec<PathBuf>,
     /// Writes the report like this: a table for terminals, HTML for people to read and decide from, Markdown for documents,

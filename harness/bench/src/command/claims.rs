@@ -1,12 +1,13 @@
 //! `bench claims`: claims about engines beside what runs say to them.
 
+use super::folders::{Folders, write_out};
 use super::report::ink;
 use super::{cost, say};
 use crate::cli::claims::{ClaimFiles, ClaimsArgs, Format};
 use crate::cli::exit;
 use anyhow::{Context, Result, bail};
-use bench_record::{Outcome, Run};
-use bench_reports::claims::{self, ClaimsFile, EXAMPLE, assess, assess_priced, built_in};
+use bench_record::Outcome;
+use bench_reports::claims::{self, ClaimsFile, EXAMPLE, assess_all, built_in};
 use bench_reports::{Format as TextFormat, Ink, Options, compare};
 use std::fs::File;
 use std::io::Read;
@@ -21,14 +22,13 @@ pub(super) fn claims(args: &ClaimsArgs) -> Result<u8> {
         return Ok(exit::FINE);
     }
     let files = claim_files(&args.files)?;
-    let runs = args.folders.iter().map(|folder| Run::load(folder)).collect::<Result<Vec<_>, _>>()?;
-    let report = match &args.prices {
-        None => assess(&files, &runs)?,
-        Some(name) => {
-            let comparison = compare(&runs, &Options::default())?;
-            assess_priced(&files, &runs, Some(&cost::priced(&runs, &comparison, name)?))?
-        }
+    let Folders { runs, overhead } = Folders::load(&args.folders)?;
+    let prices = match &args.prices {
+        None => None,
+        Some(_) if runs.is_empty() => bail!("--prices prices what `bench run` recorded; no folder given holds that"),
+        Some(name) => Some(cost::priced(&runs, &compare(&runs, &Options::default())?, name)?),
     };
+    let report = assess_all(&files, &runs, &overhead, prices.as_ref())?;
     let write = |format, ink| claims::render(&report, format, ink);
     let page = || claims::page("Claims and evidence", &claims::html(&report));
     put(args.format, args.out.as_deref(), write, page)?;
@@ -37,8 +37,8 @@ pub(super) fn claims(args: &ClaimsArgs) -> Result<u8> {
 }
 
 /// What runs say to the claims that come with the program, for a page of somebody else's.
-pub(super) fn section(runs: &[Run]) -> Result<String> {
-    Ok(claims::html(&assess(&built_in()?, runs)?))
+pub(super) fn section(folders: &Folders) -> Result<String> {
+    Ok(claims::html(&assess_all(&built_in()?, &folders.runs, &folders.overhead, None)?))
 }
 
 /// Claims that come with the program, then those of files, in the order given.
@@ -79,7 +79,7 @@ pub(super) fn put(
         Format::Html => page(),
     };
     match out {
-        Some(file) => std::fs::write(file, written).with_context(|| format!("cannot write {}", file.display())),
+        Some(file) => write_out(file, written),
         None => say(&written),
     }
 }

@@ -45,7 +45,7 @@ pub(super) fn compare(args: &CompareArgs) -> Result<u8> {
     }
     for written in &args.write {
         let text = write(&verdict, format_of(written.format), Ink::Plain);
-        std::fs::write(&written.file, text).with_context(|| format!("cannot write {}", written.file.display()))?;
+        super::folders::write_out(&written.file, text)?;
     }
     say(&write(&verdict, format_of(args.format), ink()))?;
     Ok(code_of(verdict.verdict))

@@ -1,5 +1,6 @@
 //! `bench cost`: finished runs at the prices of a book.
 
+use super::folders::write_out;
 use super::report::ink;
 use super::say;
 use crate::cli::cost::{CostArgs, Format};
@@ -40,7 +41,7 @@ pub(super) fn cost(args: &CostArgs) -> Result<u8> {
     let ink = if args.out.is_none() { ink() } else { Ink::Plain };
     let text = show(&pricings, &repriced, format(args.format), ink, month(&runs))?;
     match &args.out {
-        Some(file) => std::fs::write(file, text).with_context(|| format!("cannot write {}", file.display()))?,
+        Some(file) => write_out(file, text)?,
         None => say(&text)?,
     }
     Ok(if comparison.has_wrong_answers() { exit::ERROR } else { exit::FINE })

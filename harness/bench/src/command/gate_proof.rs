@@ -20,7 +20,7 @@ pub(super) fn prove(args: &GateProofArgs) -> Result<u8> {
         (None, true) => None,
     };
     if let (Some(file), Some(recorded)) = (&args.save, &recorded) {
-        std::fs::write(file, recorded.json()).with_context(|| format!("cannot write {}", file.display()))?;
+        super::folders::write_out(file, recorded.json())?;
     }
     let proof = proof::prove(recorded.as_ref(), args.experiments as usize);
     say(&proof.text())?;

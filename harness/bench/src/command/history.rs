@@ -2,6 +2,7 @@
 
 mod store;
 
+use super::folders::write_out;
 use super::report::ink;
 use super::say;
 use crate::cli::exit;
@@ -57,7 +58,7 @@ fn print(args: &SeriesArgs, search: Option<Sensitivity>) -> Result<u8> {
         HistoryFormat::Svg => history_svg(&found)?,
     };
     match &args.out {
-        Some(file) => std::fs::write(file, text).with_context(|| format!("cannot write {}", file.display()))?,
+        Some(file) => write_out(file, text)?,
         None => say(&text)?,
     }
     Ok(exit::FINE)

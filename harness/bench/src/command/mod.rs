@@ -9,6 +9,7 @@ mod doctor;
 mod engine_host;
 mod engines;
 mod explain;
+mod folders;
 mod gate_proof;
 mod history;
 mod identity;

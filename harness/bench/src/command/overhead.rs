@@ -80,7 +80,7 @@ fn shown(folder: &Path, json: bool) -> Result<u8> {
 }
 
 /// The engines asked for; styles in one process, and on node processes where a worker can be lost.
-fn specs(args: &OverheadArgs, products: &Products) -> Result<Vec<EngineSpec>> {
+pub(super) fn specs(args: &OverheadArgs, products: &Products) -> Result<Vec<EngineSpec>> {
     let resources = Resources { slots: args.slots, memory: Some(args.memory), set: args.set.clone() };
     let names: Vec<&str> = match args.engines.as_slice() {
         [] => engines::NAMES.to_vec(),

@@ -8,8 +8,6 @@ use anyhow::{Context, Result, bail};
 use bench_model::{Blocking, JobTrace, SpanKind, TRACE_SCHEMA};
 use bench_record::{CaseBlocking, Observation, Outcome, Run};
 use std::collections::BTreeMap;
-use std::fs::File;
-use std::io::BufReader;
 use std::path::Path;
 
 pub(super) fn replay(args: &ReplayArgs) -> Result<u8> {
@@ -47,8 +45,7 @@ pub(super) fn replay_all(folder: &Path, observations: &[Observation]) -> Result<
 }
 
 fn read(path: &Path) -> Result<JobTrace> {
-    let file = File::open(path).with_context(|| format!("cannot open {}", path.display()))?;
-    let trace: JobTrace = serde_json::from_reader(BufReader::new(file))
+    let trace: JobTrace = serde_json::from_slice(&bench_record::read_trace(path)?)
         .with_context(|| format!("{} is not a trace; delete it", path.display()))?;
     if trace.schema > TRACE_SCHEMA {
         bail!("{}: schema {} is newer than {TRACE_SCHEMA}; use the build that wrote it", path.display(), trace.schema);

@@ -1,12 +1,13 @@
 //! `bench report`: finished runs side by side.
 
+use super::folders::{Folders, write_out};
 use super::{claims, cost, print, say};
 use crate::cli::exit;
 use crate::cli::report::{Format, ReportArgs, Rows};
 use anyhow::{Context, Result, bail};
 use arrow::record_batch::RecordBatch;
 use bench_record::Run;
-use bench_reports::{Comparison, Ink, Options, Section, Sources, compare, compare_with_sources, plot, render};
+use bench_reports::{Comparison, Ink, Options, Section, Sources, compare, compare_all, html_by, plot, render};
 use parquet::arrow::ArrowWriter;
 use parquet::basic::Compression;
 use parquet::file::properties::WriterProperties;
@@ -15,12 +16,16 @@ use std::path::Path;
 
 pub(super) fn report(args: &ReportArgs) -> Result<u8> {
     check(args)?;
-    let runs = args.folders.iter().map(|folder| Run::load(folder)).collect::<Result<Vec<_>, _>>()?;
-    let (comparison, sources) = compare_with_sources(&runs, &Options { baseline: args.baseline.clone() })?;
-    let sections = sections(args, &runs, &comparison)?;
+    let folders = Folders::load(&args.folders)?;
+    if folders.runs.is_empty() && matches!(args.format, Format::Svg | Format::Csv | Format::Parquet | Format::Arrow) {
+        bail!("what `bench overhead` recorded has no rows and no picture; use --format table, md, html or json");
+    }
+    let options = Options { baseline: args.baseline.clone() };
+    let (comparison, sources) = compare_all(&folders.runs, &folders.overhead, &options)?;
+    let sections = sections(args, &folders, &comparison)?;
     let written = written(args, &comparison, &sources, &sections)?;
     match &args.out {
-        Some(file) => std::fs::write(file, written).with_context(|| format!("cannot write {}", file.display()))?,
+        Some(file) => write_out(file, written)?,
         None => print(&written)?,
     }
     Ok(if comparison.has_wrong_answers() || comparison.has_span_violations() { exit::ERROR } else { exit::FINE })
@@ -45,17 +50,35 @@ fn check(args: &ReportArgs) -> Result<()> {
 }
 
 /// What other commands add to the page.
-fn sections(args: &ReportArgs, runs: &[Run], comparison: &Comparison) -> Result<Vec<Section>> {
+fn sections(args: &ReportArgs, folders: &Folders, comparison: &Comparison) -> Result<Vec<Section>> {
     let mut sections = Vec::new();
     if let Some(book) = &args.prices {
+        let runs = &folders.runs;
+        if runs.is_empty() {
+            bail!("--prices prices what `bench run` recorded; no folder given holds that");
+        }
         let title = format!("Cost of {} TB a month ({book})", cost::SECTION_TB_PER_MONTH);
         sections.push(Section { id: "prices".to_owned(), title, body_html: cost::section(runs, comparison, book)? });
     }
     if args.claims {
         let title = "Claims and evidence".to_owned();
-        sections.push(Section { id: "claims".to_owned(), title, body_html: claims::section(runs)? });
+        sections.push(Section { id: "claims".to_owned(), title, body_html: claims::section(folders)? });
     }
     Ok(sections)
+}
+
+/// The command that writes this page, word by word.
+fn command(args: &ReportArgs) -> Vec<String> {
+    let mut words = vec!["bench".to_owned(), "report".to_owned()];
+    words.extend(args.folders.iter().map(|folder| folder.display().to_string()));
+    let mut option = |name: &str, value: &str| words.extend([name.to_owned(), value.to_owned()]);
+    args.baseline.iter().for_each(|name| option("--baseline", name));
+    args.prices.iter().for_each(|book| option("--prices", book));
+    option("--format", "html");
+    let out = args.out.as_ref().map_or_else(|| "report.html".to_owned(), |file| file.display().to_string());
+    option("-o", &out);
+    words.extend(args.claims.then(|| "--claims".to_owned()));
+    words
 }
 
 fn written(args: &ReportArgs, comparison: &Comparison, sources: &Sources<'_>, sections: &[Section]) -> Result<Vec<u8>> {
@@ -71,7 +94,7 @@ fn written(args: &ReportArgs, comparison: &Comparison, sources: &Sources<'_>, se
         Format::Md => text(bench_reports::Format::Markdown),
         Format::Json => text(bench_reports::Format::Json),
         Format::Svg => plot::svg(comparison)?.into_bytes(),
-        Format::Html => bench_reports::html(comparison, sources, sections)?.into_bytes(),
+        Format::Html => html_by(comparison, sources, sections, &command(args))?.into_bytes(),
         Format::Csv => bench_reports::csv(&rows()?).context("cannot encode as CSV")?,
         Format::Arrow => bench_reports::arrow_file(&rows()?).context("cannot encode as Arrow")?,
         Format::Parquet => parquet_file(&rows()?).context("cannot encode as Parquet")?,

@@ -265,7 +265,9 @@ fn digest(answer: &Answer, check: &Check, keep: Option<&Path>) -> Result<Reply, 
 fn write_trace(trace: &JobTrace, path: &Path) -> io::Result<()> {
     let draft = path.with_extension("json.draft");
     let write = || {
-        let mut file = io::BufWriter::new(File::create(&draft)?);
+        // What an interrupted writer left, a link included, is not written through.
+        let _ = fs::remove_file(&draft);
+        let mut file = io::BufWriter::new(File::create_new(&draft)?);
         serde_json::to_writer(&mut file, trace)?;
         file.flush()?;
         file.get_ref().sync_all()?;

@@ -2,6 +2,7 @@
 
 use super::{OVERHEAD_FILE, OverheadContext, OverheadSample, SAMPLES_FILE};
 use crate::error::RecordError;
+use crate::own_file::create_draft;
 use std::fs::{self, File, OpenOptions};
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -59,7 +60,7 @@ impl OverheadJournal {
         let text = serde_json::to_vec_pretty(context);
         let mut text = text.map_err(|e| RecordError::io("encode the context for", &path)(e.into()))?;
         text.push(b'\n');
-        let mut file = File::create(&draft).map_err(RecordError::io("create", &draft))?;
+        let mut file = create_draft(&draft)?;
         file.write_all(&text).and_then(|()| file.sync_all()).map_err(RecordError::io("write", &draft))?;
         fs::rename(&draft, &path).map_err(RecordError::io("put in place", &path))
     }

@@ -108,16 +108,11 @@ pub(super) fn link(target: Option<&str>, text: &str, is_first: bool) -> String {
 /// A ratio that leads to its observations: the value, or the word that takes its place, and its interval.
 pub(super) fn ratio(target: Option<&str>, r: &Ratio, is_first: bool) -> String {
     let interval = r.interval.map_or_else(|| "n < 2".to_owned(), |i| range(i, scale::ratio));
-    let (value, remark) = match r.verdict {
-        Verdict::Indistinguishable => (Err("indistinguishable"), ""),
-        Verdict::Unresolved => (Ok(()), ", too few trials"),
-        Verdict::Contaminated => (Ok(()), ", contaminated"),
-        Verdict::Faster | Verdict::Slower => (Ok(()), ""),
-    };
+    let remark = r.verdict.remark().map_or_else(String::new, |why| format!(", {why}"));
     let detail = format!("<span class=\"sub\">{}{remark}</span>", escape(&interval));
-    match value {
-        Ok(()) => format!("{} {detail}", link(target, &format!("{} ×", scale::ratio(r.value)), is_first)),
-        Err(word) => format!("{} {detail}", tag("", &link(target, word, is_first))),
+    match r.verdict {
+        Verdict::Indistinguishable => format!("{} {detail}", tag("", &link(target, "indistinguishable", is_first))),
+        _ => format!("{} {detail}", link(target, &format!("{} ×", scale::ratio(r.value)), is_first)),
     }
 }
 

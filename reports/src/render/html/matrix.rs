@@ -1,11 +1,12 @@
 //! Engines by families: the table of the question "which engine for which work", filled by measurement.
 
 use super::markup::{Grid, Td, link, paragraph, words};
+use super::verdicts::fewest_trials;
 use super::{View, titlecase};
 use crate::comparison::{FamilyReport, Total, Verdict};
 use crate::plain::html as escape;
 use crate::render::scale::{Scale, ratio};
-use crate::render::wording::range;
+use crate::render::wording::{interval_name, range};
 
 pub(super) fn body(view: &View<'_>) -> String {
     let families = &view.table.families;
@@ -21,10 +22,12 @@ pub(super) fn body(view: &View<'_>) -> String {
         rows: rows.collect(),
         filtered: false,
     };
-    let note = "Sums of median times over the workloads that both completed, relative to the engine with the least of those that \
-                completed the most; 95 % intervals below. An engine is called fastest only where every other one was shown to be \
-                slower.";
-    format!("{}{}", grid.html(), paragraph("note", note))
+    let note = format!(
+        "Sums of median times over the workloads that both completed, relative to the engine with the least of those that \
+         completed the most; below that {}. An engine is called fastest only where every other one was shown to be slower.",
+        interval_name(families.iter().filter_map(fewest_trials).min())
+    );
+    format!("{}{}", grid.html(), paragraph("note", &note))
 }
 
 fn cell(view: &View<'_>, family: &FamilyReport, label: &str) -> Td {
@@ -55,10 +58,9 @@ fn cell(view: &View<'_>, family: &FamilyReport, label: &str) -> Td {
                 Verdict::Indistinguishable => "indistinguishable".to_owned(),
                 _ => format!("{} ×", ratio(r.total.value)),
             };
-            let detail = match r.total.verdict {
-                Verdict::Unresolved => format!("{interval}, too few trials"),
-                Verdict::Contaminated => format!("{interval}, contaminated"),
-                _ => interval,
+            let detail = match r.total.verdict.remark() {
+                Some(remark) => format!("{interval}, {remark}"),
+                None => interval,
             };
             (main, detail, "")
         }

@@ -33,15 +33,13 @@ pub(super) fn body(view: &View<'_>) -> String {
             escape(&shell(&run.context.command_line))
         );
     }
-    let folders: Vec<String> = runs.iter().map(|r| r.name()).collect();
-    let mut command = vec!["bench".to_owned(), "report".to_owned()];
-    command.extend(folders);
-    command.extend(["--format", "html", "-o", "report.html"].map(str::to_owned));
-    let _ = write!(
-        out,
-        "<p class=\"note\">This page, from the folders:</p><pre tabindex=\"0\"><code>{}</code></pre>",
-        escape(&shell(&command))
-    );
+    if !view.command.is_empty() {
+        let _ = write!(
+            out,
+            "<p class=\"note\">This page, from the folders:</p><pre tabindex=\"0\"><code>{}</code></pre>",
+            escape(&shell(view.command))
+        );
+    }
     out.push_str(&heading("Engines and their settings"));
     out.push_str(&engines(view).html());
     for run in &runs {

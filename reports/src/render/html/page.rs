@@ -55,23 +55,32 @@ pub(super) fn page(comparison: &Comparison, sources: &Sources<'_>, sections: &[S
 
 /// What the page is about: suites and protocols.
 fn title(comparison: &Comparison) -> String {
-    let all: BTreeSet<String> =
+    let mut all: BTreeSet<String> =
         comparison.tables.iter().map(|t| format!("{}, {}", t.suite_text(), t.protocol)).collect();
+    if !comparison.overhead.is_empty() {
+        all.insert("overhead".to_owned());
+    }
     if all.is_empty() { "Nothing recorded".to_owned() } else { all.into_iter().collect::<Vec<_>>().join(" · ") }
 }
 
 /// How much was measured, in one line.
 fn summary(comparison: &Comparison, sources: &Sources<'_>) -> String {
     let tables = &comparison.tables;
-    let engines: BTreeSet<&str> =
-        tables.iter().flat_map(|t| &t.contestants).filter(|c| c.is_compared()).map(|c| c.label.as_str()).collect();
+    let compared = tables.iter().flat_map(|t| &t.contestants).filter(|c| c.is_compared()).map(|c| c.label.as_str());
+    let probed = comparison.overhead.iter().flat_map(|o| &o.engines).map(|e| e.label.as_str());
+    let engines: BTreeSet<&str> = compared.chain(probed).collect();
     let workloads: BTreeSet<&str> =
         tables.iter().flat_map(|t| &t.families).flat_map(|f| &f.workloads).map(|w| w.workload.as_str()).collect();
     let trials: usize = sources.tables.iter().map(Vec::len).sum();
-    let machines: BTreeSet<&str> = tables.iter().map(|t| t.machine_summary.as_str()).collect();
+    let of_tables = tables.iter().map(|t| (t.machine_summary.as_str(), t.started_at.as_str()));
+    let of_overhead = comparison.overhead.iter().map(|o| (o.machine.as_str(), o.started_at.as_str()));
+    let (machines, began): (BTreeSet<&str>, BTreeSet<&str>) = of_tables.chain(of_overhead).unzip();
     let counted = |n: usize, one: &str| if n == 1 { format!("1 {one}") } else { format!("{n} {one}s") };
-    let counts = [counted(engines.len(), "engine"), counted(workloads.len(), "workload"), counted(trials, "trial")];
-    let started = tables.iter().map(|t| t.started_at.as_str()).min().unwrap_or_default();
+    let mut counts = vec![counted(engines.len(), "engine")];
+    if !tables.is_empty() {
+        counts.extend([counted(workloads.len(), "workload"), counted(trials, "trial")]);
+    }
+    let started = began.first().copied().unwrap_or_default();
     let started = started.split_once('.').map_or(started, |(whole, _)| whole).replace('T', " ");
     let when = if started.is_empty() { started } else { format!(" · {started} UTC") };
     let machines: Vec<String> = machines.into_iter().map(escape).collect();

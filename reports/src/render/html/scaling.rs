@@ -7,7 +7,7 @@ use crate::plain::html as escape;
 use crate::plot::{Line, PlotError, SpeedupAt, curves};
 use crate::render::scale::{Scale, ratio};
 use crate::render::scaling::line;
-use crate::render::wording::{or_dash, range};
+use crate::render::wording::{interval_column, interval_name, or_dash, range};
 
 /// Points of a fitted curve.
 const LAW_POINTS: u32 = 40;
@@ -39,9 +39,13 @@ fn picture(family: &FamilyReport) -> Result<String, PlotError> {
         lines.iter().map(|l| l.name.as_str()).collect::<Vec<_>>().join(", ")
     );
     let svg = curves(&lines, "nodes", &alt)?;
-    let caption = "Speedup over the smallest node count. Bars are 95 % intervals; a thin line is the Universal Scalability Law, \
-                   drawn where it was fitted.";
-    Ok(figures([(String::new(), svg)], caption))
+    let fewest = family.scaling.iter().flat_map(|s| &s.points).filter_map(|p| p.trials_min).min();
+    let caption = format!(
+        "Speedup over the smallest node count. Bars: {}; a thin line is the Universal Scalability Law, drawn where it was \
+         fitted.",
+        interval_name(fewest)
+    );
+    Ok(figures([(String::new(), svg)], &caption))
 }
 
 fn curve(series: &ScalingSeries) -> Option<Line> {
@@ -84,7 +88,7 @@ fn grid(view: &View<'_>, family: &FamilyReport) -> Grid {
             words("cluster"),
             number("nodes × slots"),
             number(format!("total {}", scale.unit)),
-            number("95 % interval"),
+            number(interval_column(points().filter_map(|(_, p)| p.trials_min))),
             words("speedup"),
             words("efficiency"),
         ],

@@ -2,13 +2,13 @@
 
 use super::View;
 use super::markup::{Grid, Td, figures, heading, link, number, paragraph, ratio as ratio_html, tag, words};
-use super::verdicts::effect;
+use super::verdicts::{band, effect, fewest_trials};
 use crate::comparison::{Cell, FamilyReport, Ratio, Total, TotalRatio, WorkloadReport};
 use crate::plain::html as escape;
 use crate::plot::{ForestRow, Frame, PlotError, forest};
 use crate::render::scale::Scale;
 use crate::render::sheets::{Aside, aside, ended, interval_title};
-use crate::render::wording::{or_dash, range};
+use crate::render::wording::{interval_name, or_dash, range};
 use bench_record::Outcome;
 
 /// A figure with more rows than this is no longer read; the table has them all.
@@ -59,7 +59,7 @@ fn ratios(view: &View<'_>, family: &FamilyReport) -> Result<String, PlotError> {
             continue;
         }
         let alt = format!(
-            "Time of {label} relative to {baseline} on {} {} workloads with 95 % intervals; the table of times has the same \
+            "Time of {label} relative to {baseline} on {} {} workloads with their intervals; the table of times has the same \
              numbers",
             rows.len(),
             family.family.name()
@@ -74,9 +74,11 @@ fn ratios(view: &View<'_>, family: &FamilyReport) -> Result<String, PlotError> {
         _ => String::new(),
     };
     let caption = format!(
-        "Time relative to {}: left of 1 is faster. Bars are 95 % bootstrap intervals; filled marks are differences that were \
-         shown, hollow ones were not; the band is what 95 % of A/A pairs stay within.{cut}",
-        escape(baseline)
+        "Time relative to {}: left of 1 is faster. Bars: {}; filled marks are differences that were shown, hollow ones were \
+         not{}.{cut}",
+        escape(baseline),
+        interval_name(fewest_trials(family)),
+        band(view)
     );
     Ok(format!("{}{}", heading(&format!("Ratios to {baseline}")), figures(drawn, &caption)))
 }

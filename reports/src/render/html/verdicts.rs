@@ -6,7 +6,7 @@ use crate::comparison::{FamilyReport, Ratio, Total, Verdict};
 use crate::plain::html as escape;
 use crate::plot::{Effect, ForestRow, Frame, PlotError, forest};
 use crate::render::scale::ratio;
-use crate::render::wording::{crowds, range};
+use crate::render::wording::{crowds, interval_name, range};
 use std::collections::BTreeMap;
 use std::fmt::Write;
 
@@ -66,14 +66,14 @@ fn sentence(view: &View<'_>, family: &FamilyReport) -> String {
     };
     let times = |t: &Total, r: &Ratio| {
         let target = view.anchors.group(family.family, &t.contestant);
-        let name = interval_name(family, [best, &t.contestant]);
-        let interval = r.interval.map_or_else(String::new, |i| format!(", {name} {}", range(i, ratio)));
+        let name = name_between(family, [best, &t.contestant]);
+        let interval = r.interval.map_or_else(String::new, |i| format!(", {name}: {}", range(i, ratio)));
         format!("{}{}", link(target.as_deref(), &ratio(r.value), true), escape(&interval))
     };
     if family.winner.is_some() {
         let target = view.anchors.group(family.family, &next.contestant);
-        let name = interval_name(family, [best, &next.contestant]);
-        let interval = behind.interval.map_or_else(String::new, |i| format!(" ({name} {})", range(i, ratio)));
+        let name = name_between(family, [best, &next.contestant]);
+        let interval = behind.interval.map_or_else(String::new, |i| format!(" ({name}: {})", range(i, ratio)));
         return format!(
             "{} is fastest. The next, {}, takes {} times as long{}{}.",
             strong(best),
@@ -84,37 +84,43 @@ fn sentence(view: &View<'_>, family: &FamilyReport) -> String {
         );
     }
     // The first that is not shown to be behind says why nobody won.
-    match timed.iter().find(|(_, r)| r.verdict != Verdict::Slower) {
-        Some((rival, r)) if r.verdict == Verdict::Indistinguishable => format!(
-            "No winner: {} and {} are indistinguishable (ratio of total times {}).",
-            strong(best),
-            strong(&rival.contestant),
-            times(rival, r)
-        ),
-        Some((rival, r)) if r.verdict == Verdict::Contaminated => format!(
-            "No winner: other work disturbed trials that had to be counted, so nothing is claimed of {} against {} (ratio {}).",
-            strong(best),
-            strong(&rival.contestant),
-            times(rival, r)
-        ),
-        Some((rival, r)) if r.verdict == Verdict::Unresolved => format!(
-            "No winner yet: too few trials to tell {} from {} (ratio {}).",
-            strong(best),
-            strong(&rival.contestant),
-            times(rival, r)
-        ),
-        Some((rival, r)) => format!(
-            "No winner: {} completed the most, and {} was faster on what both completed (ratio {}).",
-            strong(best),
-            strong(&rival.contestant),
-            times(rival, r)
-        ),
-        None => format!(
+    let Some((rival, r)) = timed.iter().find(|(_, r)| r.verdict != Verdict::Slower) else {
+        return format!(
             "No winner over all workloads: {} was ahead of {} (ratio {}) where both were run, but not everybody was run on, or \
              completed, the same ones, or the geometric mean says the opposite.",
             strong(best),
             escape(&next.contestant),
             times(next, behind)
+        );
+    };
+    undecided([&strong(best), &strong(&rival.contestant)], &times(rival, r), r.verdict)
+}
+
+/// Why neither of two has won, in HTML.
+fn undecided([best, rival]: [&str; 2], times: &str, verdict: Verdict) -> String {
+    match verdict {
+        Verdict::Indistinguishable => {
+            format!("No winner: {best} and {rival} are indistinguishable (ratio of total times {times}).")
+        }
+        Verdict::Contaminated => format!(
+            "No winner: other work disturbed trials that had to be counted, so nothing is claimed of {best} against {rival} \
+             (ratio {times})."
+        ),
+        Verdict::Unresolved => format!("No winner yet: too few trials to tell {best} from {rival} (ratio {times})."),
+        Verdict::NotInterleaved => format!(
+            "No winner: {best} and {rival} were not interleaved: no run has both, and what lies between runs may be all of the \
+             difference (ratio {times}). Measure them in one run."
+        ),
+        Verdict::NoFloor => format!(
+            "No winner: nobody knows the noise, for no case has an A/A arm, so nothing is claimed of {best} against {rival} \
+             (ratio {times})."
+        ),
+        Verdict::FloorContaminated => format!(
+            "No winner: nobody knows the noise, for other work disturbed the A/A arm, so nothing is claimed of {best} against \
+             {rival} (ratio {times}). Measure again on a quiet machine."
+        ),
+        Verdict::Faster | Verdict::Slower => format!(
+            "No winner: {best} completed the most, and {rival} was faster on what both completed (ratio {times})."
         ),
     }
 }
@@ -140,14 +146,17 @@ fn common(rival: &Total) -> String {
     }
 }
 
-/// What the interval of a ratio between two may be called: one of few trials is the range of what resampling gives.
-fn interval_name(family: &FamilyReport, who: [&str; 2]) -> String {
+/// What the interval of a ratio between two may be called.
+fn name_between(family: &FamilyReport, who: [&str; 2]) -> String {
     let cells = family.workloads.iter().flat_map(|w| &w.cells);
     let counted = cells.filter(|c| who.contains(&c.contestant.as_str()) && c.wall_ns_median.is_some());
-    match counted.map(|c| c.trials).min() {
-        Some(n) if n < crate::stats::INTERVAL_TRIALS => format!("bootstrap range, n = {n},"),
-        _ => "95 % interval".to_owned(),
-    }
+    interval_name(counted.map(|c| c.trials).min())
+}
+
+/// The fewest trials that a time of the family has.
+pub(super) fn fewest_trials(family: &FamilyReport) -> Option<usize> {
+    let cells = family.workloads.iter().flat_map(|w| &w.cells);
+    cells.filter(|c| c.wall_ns_median.is_some()).map(|c| c.trials).min()
 }
 
 /// Everybody's total over the best one's.
@@ -165,8 +174,18 @@ fn picture(view: &View<'_>, family: &FamilyReport) -> Result<String, PlotError> 
     let alt =
         format!("Total time of each engine relative to {best}; the same numbers are in the table of engines by family");
     let svg = forest(&rows, Frame::around(ends.flatten()), view.table.noise.p95, &alt)?;
-    let caption = format!("total time relative to {}, 95 % intervals; band: A/A noise", escape(best));
+    let caption = format!(
+        "total time relative to {}; bars: {}{}",
+        escape(best),
+        interval_name(fewest_trials(family)),
+        band(view)
+    );
     Ok(format!("<figure>{svg}<figcaption>{caption}</figcaption></figure>"))
+}
+
+/// What the band of a figure is, if there is one.
+pub(super) fn band(view: &View<'_>) -> &'static str {
+    if view.table.noise.p95.is_some() { "; band: what 95 % of A/A pairs stay within" } else { "" }
 }
 
 fn row(total: &Total) -> ForestRow {
@@ -186,7 +205,7 @@ pub(super) const fn effect(verdict: Verdict) -> Effect {
     match verdict {
         Verdict::Faster => Effect::Faster,
         Verdict::Slower => Effect::Slower,
-        Verdict::Indistinguishable | Verdict::Unresolved | Verdict::Contaminated => Effect::Open,
+        _ => Effect::Open,
     }
 }
 
