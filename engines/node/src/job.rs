@@ -44,6 +44,7 @@ impl Job {
             Note::Stolen(task, from, to) => format!("stolen: {} from {from} to {to}", place(task)),
             Note::Spilled(block) => format!("spilled: {}/o{}", place(block.task), block.output),
             Note::Damaged(block) => format!("damaged: {}/o{} failed its checksum", place(block.task), block.output),
+            Note::StartedOver(fragment, run) => format!("the shuffle of {fragment} starts over as run {run}"),
             Note::Did(what) => what,
         };
         if self.notes.len() < NOTES_MAX {

@@ -157,6 +157,8 @@ pub enum Note {
     Spilled(BlockId),
     /// A block failed its checksum where it was read or copied.
     Damaged(BlockId),
+    /// Nothing that a fragment's tasks have written so far counts: its shuffle starts over, as run so-and-so.
+    StartedOver(FragmentId, u32),
     /// Any other mechanism at work, a sentence.
     Did(String),
 }

@@ -2,7 +2,7 @@
 
 use crate::options::SimTrouble;
 use bench_model::{
-    Assignment, Attempt, BlockMeta, BlockRef, Checksum, Fragment, FragmentId, Graph, JobError, JobId, NodeId,
+    Assignment, Attempt, BlockMeta, BlockRef, Checksum, Exchange, Fragment, FragmentId, Graph, JobError, JobId, NodeId,
     TaskFailure, TaskId, TaskOptions,
 };
 use std::collections::{BTreeMap, BTreeSet};
@@ -127,13 +127,21 @@ impl Oracle {
             // Which of the two came first cannot be told from outside: a node that starts over counts its attempts from 0
             // again, and an order that arrives late writes an old attempt after a new one.
             let before = std::mem::replace(used, attempt);
-            let is_lost = |which| self.attempts.get(&(task, which)).is_some_and(|r| r.replaceable);
-            if !is_lost(before) && !is_lost(attempt) && !self.was_unread(task, graph) {
+            let is_free = |which| self.was_replaced(task, which);
+            if !is_free(before) && !is_free(attempt) && !self.was_unread(task, graph) {
                 let both = format!("{before} and {attempt} of {task}");
                 return Err(rule(format!("{both} are both read, although neither was lost")));
             }
         }
         Ok(())
+    }
+
+    /// Whether another attempt may count instead of this one: its blocks were lost, or what it reads was before it ended. A node that
+    /// has not been told so yet goes on with it, and with what is fused to it.
+    fn was_replaced(&self, task: TaskId, attempt: Attempt) -> bool {
+        let may_be = |key: (TaskId, Attempt)| self.attempts.get(&key).filter(|record| record.replaceable);
+        let inputs = self.attempts.get(&(task, attempt)).map(|r| r.inputs.as_slice()).unwrap_or_default();
+        may_be((task, attempt)).is_some() || inputs.iter().any(|b| may_be((b.id.task, b.attempt)).is_some())
     }
 
     /// Whether everybody who reads a task has finished at least once, and one of them is needed again, because its own
@@ -189,6 +197,20 @@ impl Oracle {
 
     pub(crate) fn may_be_replaced(&mut self, task: TaskId, attempt: Attempt) {
         self.attempts.entry((task, attempt)).or_default().replaceable = true;
+    }
+
+    /// The driver says that nothing of a fragment counts any more, nor what is under way for it alone: attempts that may be fused to its
+    /// own. Its nodes may not have heard of it yet.
+    pub(crate) fn starts_over(&mut self, job: JobId, fragment: FragmentId, graph: &Graph) {
+        let at = |fragment, partition| TaskId { job, fragment, partition };
+        let mut open = vec![fragment];
+        while let Some(of) = open.pop() {
+            let range = (at(of, 0), Attempt(0))..=(at(of, u32::MAX), Attempt(u32::MAX));
+            let records = self.attempts.range_mut(range).map(|(_, record)| record);
+            records.filter(|r| of == fragment || r.produced.is_none()).for_each(|r| r.replaceable = true);
+            let forward = |from: &FragmentId| graph.fragment(*from).is_some_and(|f| f.exchange == Exchange::Forward);
+            open.extend(graph.fragment(of).into_iter().flat_map(|f| &f.inputs).map(|i| i.from).filter(forward));
+        }
     }
 
     pub(crate) fn failed(&mut self, task: TaskId, attempt: Attempt, failure: &TaskFailure) {

@@ -17,6 +17,7 @@ mod simulated;
 mod table;
 
 pub use recorded::{Recorded, RecordedError};
+pub use simulated::{Setting, settings};
 
 use super::model::{Status, Verdict};
 use super::sides::Side;
@@ -119,17 +120,10 @@ pub struct Proof {
     pub counts: Vec<Count>,
 }
 
-/// Judges `experiments` simulated comparisons per setting, and all disjoint turns of the recorded runs. Settings are counted at the same
-/// time: each has its own random sequence, so the counts are the same as one after the other.
+/// Judges `experiments` simulated comparisons per setting, one setting after the other, and all disjoint turns of the recorded runs.
 #[must_use]
 pub fn prove(recorded: Option<&Recorded>, experiments: usize) -> Proof {
-    let mut counts: Vec<Count> = std::thread::scope(|scope| {
-        let counting: Vec<_> =
-            simulated::settings().into_iter().map(|setting| scope.spawn(move || setting.count(experiments))).collect();
-        counting.into_iter().map(|counted| counted.join().unwrap_or_else(|e| std::panic::resume_unwind(e))).collect()
-    });
-    counts.extend(recorded.map(Recorded::counts).unwrap_or_default());
-    Proof { counts }
+    Proof::of(settings().into_iter().map(|setting| setting.count(experiments)).collect(), recorded)
 }
 
 impl Count {
@@ -198,6 +192,13 @@ const fn passes(status: Status) -> bool {
 }
 
 impl Proof {
+    /// The proof of counted settings, and of all disjoint turns of recorded runs.
+    #[must_use]
+    pub fn of(mut counts: Vec<Count>, recorded: Option<&Recorded>) -> Self {
+        counts.extend(recorded.map(Recorded::counts).unwrap_or_default());
+        Self { counts }
+    }
+
     /// How the promises stand as a whole: broken if one is; shown if all of the simulated ones are, and no recorded one is broken;
     /// recorded runs are too few to show anything by themselves. A gate that never says anything keeps every promise, so fine cases
     /// and found slow-downs are part of it.

@@ -183,7 +183,7 @@ impl Job {
             self.close(cx, *shuffle);
             let fragment = self.shuffled(*shuffle);
             let run = self.shuffles[*shuffle].run;
-            self.note(cx, Note::Did(format!("the shuffle of {fragment} starts over as run {run}")));
+            self.note(cx, Note::StartedOver(fragment, run));
         }
         for shuffle in shuffles {
             let barrier = self.plan.shuffles[*shuffle].barrier;

@@ -250,7 +250,8 @@ impl Data {
         }
         let waiting = std::mem::take(&mut part.waiting);
         if part.users > 0 {
-            (part.stage, part.kept, part.owned) = (Stage::Gone, false, false);
+            // What the disk says of it from now on is about nothing.
+            (part.stage, part.lies, part.kept, part.owned) = (Stage::Gone, Lies::InMemory, false, false);
             self.entry(key, || part);
         }
         waiting

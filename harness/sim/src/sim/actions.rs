@@ -37,8 +37,13 @@ impl<S: Style> Sim<'_, S> {
             Action::Replan { job, stats, fixed } => return self.replan(job, &stats, &fixed),
             Action::Finish { job, result } => return self.finish(job, &result),
             Action::Note { job, note } => {
-                if matches!(note, Note::Speculated(_)) {
-                    self.summary.speculated += 1;
+                match note {
+                    Note::Speculated(_) => self.summary.speculated += 1,
+                    Note::StartedOver(fragment, _) if at == Addr::Driver => {
+                        let known = self.jobs.get(&job);
+                        known.into_iter().for_each(|known| self.oracle.starts_over(job, fragment, known.graph()));
+                    }
+                    _ => {}
                 }
                 self.write(|| format!("  {job} {note:?}"));
             }

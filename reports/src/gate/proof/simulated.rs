@@ -41,7 +41,7 @@ const SIZES: [(usize, usize); 3] = [(1, 12), (3, 4), (10, 2)];
 
 /// A machine and a size of its runs; its experiments are the same however settings are counted, since each has its own random sequence.
 #[derive(Clone, Copy)]
-pub(super) struct Setting {
+pub struct Setting {
     number: usize,
     machine: &'static Machine,
     turns: usize,
@@ -50,7 +50,7 @@ pub(super) struct Setting {
 
 /// Every setting that is simulated, in the order in which they are shown.
 #[must_use]
-pub(super) fn settings() -> Vec<Setting> {
+pub fn settings() -> Vec<Setting> {
     let with = |(number, machine): (usize, &'static Machine)| {
         SIZES.map(|(turns, trials)| Setting { number, machine, turns, trials })
     };
@@ -60,7 +60,7 @@ pub(super) fn settings() -> Vec<Setting> {
 impl Setting {
     /// Judges so many comparisons.
     #[must_use]
-    pub(super) fn count(self, experiments: usize) -> Count {
+    pub fn count(self, experiments: usize) -> Count {
         let Self { number, machine, turns, trials } = self;
         let mut random = SplitMix::new((number * 1000 + turns) as u64);
         let mut count = Count::new(machine.name, turns, trials);
