@@ -40,7 +40,7 @@ mod report;
 mod select;
 mod verdict;
 
-pub use assess::{AssessError, assess, assess_all, assess_priced};
+pub use assess::{AssessError, assess, assess_all};
 pub use built_in::{EXAMPLE, built_in};
 pub use file::{At, Claim, ClaimsFile, Kind, Relation, Rule, Source, Subject, Test, Tier};
 pub use html::{STYLE, fragment as html, page};

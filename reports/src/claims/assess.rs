@@ -36,22 +36,11 @@ pub enum AssessError {
 /// # Errors
 /// No runs, a run that is given twice, or an id that two files share.
 pub fn assess(files: &[ClaimsFile], runs: &[Run]) -> Result<ClaimsReport, AssessError> {
-    assess_priced(files, runs, None)
+    assess_all(files, runs, &[], None)
 }
 
-/// The same, with what the runs cost at the prices of a book: claims on costs are held against that.
-///
-/// # Errors
-/// As for [`assess`].
-pub fn assess_priced(
-    files: &[ClaimsFile],
-    runs: &[Run],
-    prices: Option<&Pricing>,
-) -> Result<ClaimsReport, AssessError> {
-    assess_all(files, runs, &[], prices)
-}
-
-/// The same with records of `bench overhead`, which decide claims on what engines cost before they do any work.
+/// The same with records of `bench overhead`, which decide claims on what engines cost before they do any work, and with what the runs
+/// cost at the prices of a book, which claims on costs are held against.
 ///
 /// # Errors
 /// As for [`assess`]; nothing to hold claims against is only what has neither.

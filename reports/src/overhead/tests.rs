@@ -2,9 +2,11 @@
 
 use super::*;
 use crate::render::Ink;
-use bench_record::{
-    Build, Bytes, Contamination, Machine, Measure, Nanos, OVERHEAD_SCHEMA, OverheadContext, Probe, Timestamp,
-};
+use bench_record::{Bytes, Contamination, Measure, Probe};
+use probed::sample;
+
+#[path = "../../tests/fixture/probed.rs"]
+mod probed;
 
 const TASKS: Measure = Measure::Probe(Probe::Tasks { count: 1000 });
 const ROUND: Measure = Measure::Probe(Probe::RoundTrip { count: 3 });
@@ -16,30 +18,12 @@ fn recover(kill: bool) -> Measure {
 }
 
 fn subject(engine: &str, nodes: u32) -> OverheadSubject {
-    OverheadSubject {
-        engine: engine.into(),
+    let one = OverheadSubject {
         variant: "memory=2GiB".into(),
-        cluster: if nodes > 1 { "processes".into() } else { "local".into() },
-        nodes,
-        slots: if nodes > 1 { 1 } else { 2 },
         memory_bytes: Some(Bytes::new(2 << 30)),
-    }
-}
-
-fn sample(subject: &OverheadSubject, trial: u32, measure: Measure, ns: &[u64]) -> OverheadSample {
-    OverheadSample {
-        schema: OVERHEAD_SCHEMA,
-        subject: subject.clone(),
-        version: Some("1".into()),
-        trial,
-        measure,
-        outcome: Outcome::Completed,
-        reason: None,
-        samples_ns: ns.iter().copied().map(Nanos::new).collect(),
-        held_bytes: None,
-        contamination: None,
-        started_at: Timestamp::from_unix_ms(1_795_374_245_123),
-    }
+        ..probed::subject(engine)
+    };
+    if nodes > 1 { OverheadSubject { cluster: "processes".into(), nodes, slots: 1, ..one } } else { one }
 }
 
 fn unable(subject: &OverheadSubject, measure: Measure, reason: &str) -> OverheadSample {
@@ -48,27 +32,7 @@ fn unable(subject: &OverheadSubject, measure: Measure, reason: &str) -> Overhead
 }
 
 fn run(samples: Vec<OverheadSample>) -> OverheadRun {
-    OverheadRun {
-        path: "results/overhead".into(),
-        context: OverheadContext {
-            schema: OVERHEAD_SCHEMA,
-            bench: Build { version: "0.1.0".into(), build_id: "5f1c9a".into() },
-            command_line: vec!["bench".into(), "overhead".into()],
-            trials: 3,
-            settle_ns: Nanos::new(1_000_000_000),
-            machine: Machine {
-                cpu_model: "Example CPU".into(),
-                cores: 2,
-                memory_bytes: 24 << 30,
-                ..Machine::default()
-            },
-            started_at: Timestamp::from_unix_ms(1_795_374_245_123),
-            finished_at: Some(Timestamp::from_unix_ms(1_795_374_255_123)),
-            warnings: vec![],
-        },
-        samples,
-        torn_bytes: 0,
-    }
+    probed::record(3, samples)
 }
 
 fn whole() -> OverheadRun {

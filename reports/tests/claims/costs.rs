@@ -3,7 +3,7 @@
 use crate::products::{as_claimed, broken, moved, observations, run};
 use crate::{QUERIES, read};
 use bench_record::{Outcome, Run};
-use bench_reports::claims::{AssessedClaim, ClaimVerdict, Remove, assess_priced, built_in};
+use bench_reports::claims::{AssessedClaim, ClaimVerdict, Remove, assess_all, built_in};
 use bench_reports::cost::{self, Asked, Count, Deployment, Gigabytes, PriceBook, Pricing, Scenario, price};
 use bench_reports::recommend::{BookPrices, Pricing as _};
 use bench_reports::{Options, compare};
@@ -34,7 +34,7 @@ fn claimed(deployment: &str, low: f64, high: f64) -> String {
 }
 
 fn said(text: &str, runs: &[Run], prices: Option<&Pricing>) -> AssessedClaim {
-    assess_priced(&[read(text)], runs, prices).unwrap().groups.remove(0).claims.remove(0)
+    assess_all(&[read(text)], runs, &[], prices).unwrap().groups.remove(0).claims.remove(0)
 }
 
 /// The least and the most that Spark costs, over all ways of running it oneself.

@@ -1,65 +1,22 @@
 //! Claims on what products cost before they do any work, held against records of `bench overhead`.
 
 use crate::verdicts::check;
-use crate::{fixture, read};
-use bench_record::{
-    Build, Bytes, Machine, Measure, Nanos, OVERHEAD_SCHEMA, Outcome, OverheadContext, OverheadRun, OverheadSample,
-    OverheadSubject, Probe, Timestamp,
-};
+use crate::{fixture, probed, read};
+use bench_record::{Measure, OverheadRun, Probe};
 use bench_reports::CompareError;
 use bench_reports::claims::{AssessError, AssessedClaim, ClaimVerdict, ClaimsFile, Remove, assess_all, built_in};
 
 const ROUND: Measure = Measure::Probe(Probe::RoundTrip { count: 1 });
 const TASKS: Measure = Measure::Probe(Probe::Tasks { count: 1000 });
 
-fn sample(engine: &str, trial: u32, measure: Measure, ms: f64) -> OverheadSample {
-    let is_memory = measure == Measure::IdleMemory;
-    OverheadSample {
-        schema: OVERHEAD_SCHEMA,
-        subject: OverheadSubject {
-            engine: engine.into(),
-            variant: "memory=1GiB".into(),
-            cluster: "local".into(),
-            nodes: 1,
-            slots: 2,
-            memory_bytes: Some(Bytes::new(1 << 30)),
-        },
-        version: Some("1".into()),
-        trial,
-        measure,
-        outcome: Outcome::Completed,
-        reason: None,
-        samples_ns: if is_memory { vec![] } else { vec![Nanos::new((ms * 1e6) as u64)] },
-        held_bytes: is_memory.then(|| Bytes::new((ms * 1e6) as u64)),
-        contamination: None,
-        started_at: Timestamp::from_unix_ms(1_795_374_245_123),
-    }
-}
-
 /// Milliseconds, or millions of bytes, of each engine; every second trial is so much larger.
 fn record(measure: Measure, engines: &[(&str, f64)], trials: u32, uneven: f64) -> OverheadRun {
     let of = |(engine, value): &(&str, f64)| {
-        let (engine, value) = ((*engine).to_owned(), *value);
+        let (engine, value) = (probed::subject(engine), *value);
         let step = move |i: u32| (1.0 + f64::from((i / 2 * 7) % 11) / 1000.0) * if i % 2 == 1 { uneven } else { 1.0 };
-        (0..trials).map(move |i| sample(&engine, i, measure, value * step(i)))
+        (0..trials).map(move |i| probed::sample(&engine, i, measure, &[(value * step(i) * 1e6) as u64]))
     };
-    let machine = Machine { cpu_model: "Example CPU".into(), cores: 2, memory_bytes: 24 << 30, ..Machine::default() };
-    OverheadRun {
-        path: "results/overhead".into(),
-        context: OverheadContext {
-            schema: OVERHEAD_SCHEMA,
-            bench: Build { version: "0.1.0".into(), build_id: "5f1c9a".into() },
-            command_line: vec!["bench".into(), "overhead".into()],
-            trials,
-            settle_ns: Nanos::new(1_000_000_000),
-            machine,
-            started_at: Timestamp::from_unix_ms(1_795_374_245_123),
-            finished_at: Some(Timestamp::from_unix_ms(1_795_374_255_123)),
-            warnings: vec![],
-        },
-        samples: engines.iter().flat_map(of).collect(),
-        torn_bytes: 0,
-    }
+    probed::record(trials, engines.iter().flat_map(of).collect())
 }
 
 /// The claim of that id among those that come with the program.

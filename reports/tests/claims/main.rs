@@ -15,6 +15,8 @@
 
 #[path = "../fixture/mod.rs"]
 mod fixture;
+#[path = "../fixture/probed.rs"]
+mod probed;
 
 mod cited;
 mod costs;

@@ -12,6 +12,8 @@
 
 #[path = "../fixture/mod.rs"]
 mod fixture;
+#[path = "../fixture/probed.rs"]
+mod probed;
 #[path = "../cluster/runs.rs"]
 mod runs;
 
