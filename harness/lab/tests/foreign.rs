@@ -105,9 +105,10 @@ fn what_an_engine_says_of_the_harness_is_its_own_failure_unless_the_harness_sees
     assert_eq!(session.digest(&Check::default(), Keep::default(), &NEVER), Err(Failure::Failed("why".into())));
     let mut session = scripted(scratch.path(), &[RAN, (":", &failed("harness"))]);
     session.run(&workload(), &limits()).unwrap();
-    let keep = Keep { result: Some("/nonexistent/k.parquet".as_ref()), trace: None };
+    let missing = scratch.path().join("missing/k.parquet");
+    let keep = Keep { result: Some(&missing), trace: None };
     let failure = session.digest(&Check::default(), keep, &NEVER).unwrap_err();
-    assert!(matches!(&failure, Failure::Harness(why) if why.contains("/nonexistent")), "{failure:?}");
+    assert!(matches!(&failure, Failure::Harness(why) if why.contains("missing")), "{failure:?}");
 }
 
 #[test]

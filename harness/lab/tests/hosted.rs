@@ -356,7 +356,9 @@ fn samples_that_cannot_be_end_the_session() {
 fn a_result_that_cannot_be_kept_is_the_harness_s_failure() {
     let mut session = started("good");
     session.run(&workload(), &limits(PATIENT, 0)).unwrap();
-    let keep = Keep { result: Some("/nonexistent/k.parquet".as_ref()), trace: None };
+    let folder = tempfile::tempdir().unwrap();
+    let missing = folder.path().join("missing/k.parquet");
+    let keep = Keep { result: Some(&missing), trace: None };
     let failure = session.digest(&Check::default(), keep, &NEVER).unwrap_err();
     assert!(matches!(failure, Failure::Harness(_)) && failure.outcome().is_none(), "{failure:?}");
 }
