@@ -96,6 +96,7 @@ fn serve() {
         shared: None,
         build: BUILD.to_owned(),
         alone: None,
+        small_pages: false,
         options: options(),
     };
     serve_node(styles, setup).unwrap();

@@ -344,6 +344,7 @@ fn serve() {
         shared: None,
         build: BUILD.to_owned(),
         alone: std::env::var("BENCH_TEST_ALONE_MS").ok().map(|ms| Duration::from_millis(ms.parse().unwrap())),
+        small_pages: false,
         options: NodeOptions { ..nodes::options() },
     };
     serve_node(styles, setup).unwrap();

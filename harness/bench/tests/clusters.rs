@@ -6,17 +6,19 @@ mod program;
 
 use program::{Program, Ran};
 use std::os::unix::fs::PermissionsExt;
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 const STYLES: &str = "actor,taskgraph,stagedag";
 
 /// Node processes that keep their files below a folder.
-fn nodes_below(folder: &str) -> usize {
-    let commands = std::fs::read_dir("/proc").unwrap().filter_map(|e| {
-        let line = std::fs::read(e.ok()?.path().join("cmdline")).ok()?;
-        Some(String::from_utf8_lossy(&line).into_owned())
-    });
-    commands.filter(|c| c.contains("\0node\0") && c.contains(folder)).count()
+fn nodes_below(folder: &str) -> Vec<PathBuf> {
+    let is_node = |process: &PathBuf| {
+        let line = std::fs::read(process.join("cmdline")).unwrap_or_default();
+        let line = String::from_utf8_lossy(&line);
+        line.contains("\0node\0") && line.contains(folder)
+    };
+    std::fs::read_dir("/proc").unwrap().filter_map(|e| Some(e.ok()?.path())).filter(is_node).collect()
 }
 
 #[test]
@@ -171,11 +173,19 @@ fn no_node_outlives_a_run_that_is_killed() {
     let mut child = p.spawn(&run);
     p.wait_for_observations("out", 2, &mut child);
     let folder = p.path("data");
-    assert!(nodes_below(&folder) > 0, "nodes run while the run goes on");
+    let nodes = nodes_below(&folder);
+    assert!(!nodes.is_empty(), "nodes run while the run goes on");
+    let has_huge_pages = |node: &PathBuf| {
+        let status = std::fs::read_to_string(node.join("status")).unwrap();
+        status
+            .lines()
+            .any(|line| line.split_once(':').is_some_and(|(name, v)| name == "THP_enabled" && v.trim() == "1"))
+    };
+    assert!(!nodes.iter().any(has_huge_pages), "they share the machine");
     child.kill().unwrap();
     child.wait().unwrap();
     let patience = Instant::now() + Duration::from_secs(20);
-    while nodes_below(&folder) > 0 {
+    while !nodes_below(&folder).is_empty() {
         assert!(Instant::now() < patience, "nodes are left behind");
         std::thread::yield_now();
     }

@@ -56,6 +56,7 @@ pub(crate) fn serve() {
         shared: None,
         build: BUILD.to_owned(),
         alone: None,
+        small_pages: false,
         options: options(),
     };
     serve_node(styles, setup).unwrap();

@@ -1,6 +1,8 @@
 //! What a block of 1 GB costs between two processes of one host, beside plain copies of as many bytes in the same run.
 //!
 //! - `put/sealed`: another process writes the rows to an output and commits it: encoded, checksummed, in shared memory;
+//! - `put/memcpy shared`: that process copies 1 GB into a new file in shared memory that it has mapped: what a put costs that
+//!   neither encodes nor checksums;
 //! - `put/memcpy fresh`: that process copies 1 GB into memory that nobody has touched: what any new gigabyte costs;
 //! - `put/memcpy warm`: the same into memory that is there already;
 //! - `get/mapped`: this process maps the other's block and verifies and decodes all of it;
@@ -36,7 +38,7 @@ fn main() {
     {
         let mut group = criterion.benchmark_group("put");
         group.warm_up_time(Duration::from_millis(1)).throughput(Throughput::Bytes(BYTES as u64));
-        for what in ["sealed", "memcpy fresh", "memcpy warm"] {
+        for what in ["sealed", "memcpy shared", "memcpy fresh", "memcpy warm"] {
             group.bench_function(what, |b| {
                 b.iter_custom(|times| (0..times).map(|_| owner.measure(what)).sum());
             });

@@ -63,6 +63,7 @@ pub(crate) fn serve(folder: &Path) {
     for line in std::io::stdin().lines() {
         let took = match line.unwrap().as_str() {
             "memcpy fresh" => copy::fresh(BYTES),
+            "memcpy shared" => copy::shared(BYTES, folder),
             "memcpy warm" => copy::warm(&warm.0, &mut warm.1),
             "keep" => {
                 let (block, took) = put(&owner, &batch);

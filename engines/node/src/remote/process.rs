@@ -1,5 +1,6 @@
 //! A node as a process of its own: how it is told its token, says where it listens, and ends.
 
+use crate::memory;
 use crate::remote::error::RemoteError;
 use crate::remote::node::{Node, NodeSetup, NodeStyles};
 use crate::remote::options::NodeOptions;
@@ -26,6 +27,8 @@ pub struct ProcessSetup {
     pub build: String,
     /// Ends the process when no driver has had it for this long; never where absent.
     pub alone: Option<Duration>,
+    /// Takes no huge pages: nodes share the machine.
+    pub small_pages: bool,
     /// Deadlines and certificates.
     pub options: NodeOptions,
 }
@@ -40,10 +43,13 @@ pub struct ProcessSetup {
 /// No token, an address that is taken, certificates that cannot be used, or a system without resources.
 pub fn serve_node(styles: NodeStyles, setup: ProcessSetup) -> Result<(), RemoteError> {
     let asked = Asked::watch().map_err(RemoteError::Resources)?;
+    if setup.small_pages {
+        memory::keep_to_small_pages();
+    }
     let mut first = String::new();
     io::stdin().lock().take(1024).read_line(&mut first).map_err(RemoteError::Resources)?;
     let token = ClusterToken::parse(&first).map_err(|_| RemoteError::NoToken)?;
-    let ProcessSetup { listen, scratch, shared, build, alone, options } = setup;
+    let ProcessSetup { listen, scratch, shared, build, alone, small_pages: _, options } = setup;
     let said = json_text(&build);
     let node = Node::start(styles, NodeSetup { listen, scratch, shared, token, build, options })?;
     let mut out = io::stdout().lock();

@@ -5,13 +5,13 @@ use super::work::{Phase, Work};
 use super::{Out, Worker};
 use crate::message::{Failed, Up};
 use bench_model::{Action, BlockRef, JobId, Storage, TaskFailure, TaskId};
-use std::cmp::Reverse;
-use std::collections::{BTreeMap, BinaryHeap};
+use std::collections::{BTreeMap, VecDeque};
 
 #[derive(Default)]
 pub(crate) struct Gather {
-    /// Blocks to gather, by job and priority. May hold blocks that are not wanted any more.
-    queue: BinaryHeap<Reverse<(JobId, u32, BlockKey)>>,
+    /// Blocks to gather by job and priority, in the order they were asked for; no queue is empty. May hold blocks that are
+    /// not wanted any more.
+    queues: BTreeMap<(JobId, u32), VecDeque<BlockKey>>,
     /// Blocks on their way, wanted or not, and their bytes.
     flights: BTreeMap<BlockKey, u64>,
     bytes: u64,
@@ -20,7 +20,23 @@ pub(crate) struct Gather {
 impl Gather {
     /// A block is wanted with the priority of who wants it.
     pub(crate) fn want(&mut self, key: BlockKey, priority: u32) {
-        self.queue.push(Reverse((key.0.task.job, priority, key)));
+        self.queues.entry((key.0.task.job, priority)).or_default().push_back(key);
+    }
+
+    /// The most urgent block and what it is wanted with.
+    fn next(&mut self) -> Option<(u32, BlockKey)> {
+        let mut first = self.queues.first_entry()?;
+        let key = first.get_mut().pop_front()?;
+        let (_, priority) = *first.key();
+        if first.get().is_empty() {
+            first.remove();
+        }
+        Some((priority, key))
+    }
+
+    /// It could not be gathered yet and is still the next of its priority.
+    fn put_back(&mut self, key: BlockKey, priority: u32) {
+        self.queues.entry((key.0.task.job, priority)).or_default().push_front(key);
     }
 
     pub(crate) fn is_flying(&self, key: &BlockKey) -> bool {
@@ -33,7 +49,7 @@ impl Gather {
 
     /// Nothing is wanted any more; what is on its way still arrives.
     pub(crate) fn clear(&mut self) {
-        self.queue.clear();
+        self.queues.clear();
     }
 
     fn landed(&mut self, key: &BlockKey) {
@@ -47,7 +63,7 @@ impl Worker {
     /// Starts as many transfers as may run.
     pub(super) fn start_fetches(&mut self, out: &mut Out) {
         while !self.memory.is_paused() && self.gather.flights.len() < self.limits.transfers {
-            let Some(Reverse((job, priority, key))) = self.gather.queue.pop() else { return };
+            let Some((priority, key)) = self.gather.next() else { return };
             let Some(part) = self.data.get_mut(&key).filter(|p| p.stage == Stage::Fetch) else { continue };
             let bytes = part.meta.bytes.get();
             if self.gather.is_flying(&key) {
@@ -56,7 +72,7 @@ impl Worker {
             }
             let fits = self.gather.bytes + bytes <= self.limits.transfer_bytes;
             if !fits && !self.gather.flights.is_empty() {
-                self.gather.queue.push(Reverse((job, priority, key)));
+                self.gather.put_back(key, priority);
                 return;
             }
             part.stage = Stage::Flight;

@@ -30,4 +30,8 @@ pub(crate) struct NodeArgs {
     /// without a trace.
     #[arg(long, value_name = "SECONDS")]
     pub(crate) alone: Option<NonZeroU32>,
+    /// Takes memory in small pages, never in huge ones. For nodes that share a machine, which need less memory that way
+    /// and have sooner used all of it once.
+    #[arg(long)]
+    pub(crate) small_pages: bool,
 }

@@ -18,6 +18,7 @@ pub(super) fn serve(args: &NodeArgs) -> Result<u8> {
         shared: args.shared.clone(),
         build: build_id::word()?,
         alone: args.alone.map(|seconds| Duration::from_secs(seconds.get().into())),
+        small_pages: args.small_pages,
         options: NodeOptions { tls: args.tls.as_deref().map(TlsFiles::in_folder), ..NodeOptions::default() },
     };
     let served = serve_node(engines::node_styles(), setup).context("the node ended");

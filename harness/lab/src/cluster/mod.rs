@@ -77,7 +77,7 @@ pub struct ClusterLauncher {
 }
 
 impl ClusterLauncher {
-    /// A launcher of `argv --listen ADDRESS --scratch FOLDER`.
+    /// A launcher of `argv --listen ADDRESS --scratch FOLDER --small-pages`, the last where nodes share a machine.
     #[must_use]
     pub fn new(node: Vec<OsString>) -> Self {
         Self { node, emulation: Mutex::default(), own_disks: AtomicBool::new(false) }
@@ -91,10 +91,10 @@ impl ClusterLauncher {
         Ok(Self::new(vec![std::env::current_exe()?.into(), "node".into()]))
     }
 
-    /// The command line of a node that listens at `address`.
+    /// The command line of a node that listens at `address` and shares this machine with others.
     fn argv(&self, address: &str, scratch: &Path) -> Vec<OsString> {
         let mut argv = self.node.clone();
-        argv.extend(["--listen".into(), address.into(), "--scratch".into(), scratch.into()]);
+        argv.extend(["--listen".into(), address.into(), "--scratch".into(), scratch.into(), "--small-pages".into()]);
         argv
     }
 }
