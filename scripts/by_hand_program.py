@@ -79,18 +79,17 @@ def spark(data: Path, slots: int) -> Callable[[str], Run]:
 
 def dataset(data: Path):
     """The tables as the programs of Dask and Ray expect them."""
+    import pyarrow as pa
     import pyarrow.parquet as pq
     from bench_driver import Dataset, Table
 
     def table(name: str, paths: list[str]) -> Table:
         schema = pq.read_schema(paths[0]).remove_metadata()
-        import pyarrow as pa
-
         sink = pa.BufferOutputStream()
         pa.ipc.new_stream(sink, schema).close()
         rows = sum(pq.read_metadata(path).num_rows for path in paths)
         size = sum(os.path.getsize(path) for path in paths)
-        return Table(name, "parquet", tuple(paths), sink.getvalue().hex(), rows, size)
+        return Table(name, "parquet", tuple(paths), sink.getvalue().to_pybytes().hex(), rows, size)
 
     return Dataset(data.name, tuple(table(name, paths) for name, paths in files(data).items()))
 

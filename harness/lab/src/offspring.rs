@@ -120,22 +120,26 @@ mod tests {
     use std::path::Path;
     use std::process::Stdio;
 
-    /// Makes a semaphore that other processes can open, says its file, and waits.
-    const PROGRAM: &str = "import multiprocessing as m; s = m.get_context('spawn').Semaphore(1); \
-                           print('/dev/shm/sem.' + s._semlock.name[1:], flush=True); input()";
+    /// Adopts orphans as a keeper does, and starts its argument as a program.
+    const KEEPER: &str = "import ctypes, subprocess, sys; ctypes.CDLL(None).prctl(36, 1, 0, 0, 0); \
+                          subprocess.run([sys.executable, '-c', sys.argv[1]]); sys.stdin.read()";
+    /// Makes a semaphore that other processes can open, says its file, and waits to be killed.
+    const PROGRAM: &str = "import multiprocessing as m, time; s = m.get_context('spawn').Semaphore(1); \
+                           print('/dev/shm/sem.' + s._semlock.name[1:], flush=True); time.sleep(600)";
 
     #[test]
     fn semaphores_of_a_killed_python_are_removed() {
-        // A shell between: what is below is killed, the root itself is not.
-        let mut shell = Command::new("sh");
-        shell.args(["-c", "python3 -c \"$1\"; exit 0", "sh", PROGRAM]).stdin(Stdio::piped()).stdout(Stdio::piped());
-        let mut shell = shell.spawn().unwrap();
+        let mut keeper = Command::new("python3");
+        keeper.args(["-c", KEEPER, PROGRAM]).stdin(Stdio::piped()).stdout(Stdio::piped());
+        let mut keeper = keeper.spawn().unwrap();
         let mut path = String::new();
-        BufReader::new(shell.stdout.take().unwrap()).read_line(&mut path).unwrap();
+        BufReader::new(keeper.stdout.take().unwrap()).read_line(&mut path).unwrap();
         let path = Path::new(path.trim());
         assert!(path.exists(), "{} is the file of a semaphore", path.display());
-        kill_below(shell.id(), Duration::from_secs(10));
-        shell.wait().unwrap();
-        assert!(!path.exists(), "{} is left", path.display());
+        kill_below(keeper.id(), Duration::from_secs(10));
+        let is_left = path.exists();
+        drop(keeper.stdin.take());
+        keeper.wait().unwrap();
+        assert!(!is_left, "{} is left", path.display());
     }
 }

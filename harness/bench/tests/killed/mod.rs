@@ -104,6 +104,7 @@ fn strike(p: &Program, what: &Strike<'_>) -> Struck {
     let left = left_of(p, bench.id(), &shared_before);
     assert!(left.is_empty(), "left behind: {left:?}");
     let mut others = p.observations("out");
+    assert!(others.len() > recorded, "nothing is recorded of the trial that was hit");
     let hit = others.remove(recorded);
     Struck { code, hit, others, survivors }
 }
@@ -191,9 +192,8 @@ impl Struck {
     /// The trial failed in these words, nothing of its engine was left when that was recorded, and the rest completed.
     #[track_caller]
     fn assert_failed(&self, outcome: &str, words: &[&str]) {
-        eprintln!("HIT {} {}", self.hit["outcome"], self.hit["reason"]);
         assert_eq!(self.hit["outcome"], outcome, "{}", self.hit);
-        let reason = self.hit["reason"].as_str().unwrap();
+        let reason = self.hit["reason"].as_str().unwrap_or_default();
         assert!(words.iter().all(|word| reason.contains(word)), "{words:?} in: {reason}");
         assert!(self.hit["wall_ns"].is_null(), "a trial that failed has no time: {}", self.hit);
         assert_eq!(self.survivors, [], "of the engine that was hit");
@@ -284,20 +284,20 @@ fn a_jvm_that_stands_still_is_timed_out_and_the_next_program_has_a_new_one() {
 #[test]
 #[ignore = "needs installed products: BENCH_ENGINES"]
 fn a_killed_raylet_is_an_outcome_and_the_next_trial_has_a_new_cluster() {
-    kill("ray", Victim::Named("raylet"), &FRAME).assert_failed("failed", &["raylet"]);
+    kill("ray", Victim::Named("raylet"), &FRAME).assert_failed("failed", &["Ray's raylet was killed by signal 9", "LocalRayletDiedError"]);
 }
 
 #[test]
 #[ignore = "needs installed products: BENCH_ENGINES"]
 fn a_killed_gcs_server_is_an_outcome_and_the_next_trial_has_a_new_cluster() {
-    kill("ray", Victim::Named("gcs_server"), &FRAME).assert_failed("failed", &["gcs"]);
+    kill("ray", Victim::Named("gcs_server"), &FRAME).assert_failed("failed", &["GCS XX"]);
 }
 
 #[test]
 #[ignore = "needs installed products: BENCH_ENGINES"]
 fn a_killed_worker_of_dask_is_replaced_and_the_answer_is_right() {
     let struck = kill("dask", Victim::DaskWorker, &SQL);
-    eprintln!("HIT {}", struck.hit);
-    assert_eq!((&struck.hit["outcome"], struck.code), (&"completed".into(), Some(0)));
+    assert_eq!((&struck.hit["outcome"], struck.code), (&"completed".into(), Some(0)), "{}", struck.hit);
+    assert!(struck.hit["notes"].to_string().contains("workers that ended during the run: 1"), "{}", struck.hit);
     struck.assert_others_completed();
 }
