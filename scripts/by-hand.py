@@ -9,8 +9,8 @@ protocol, no keeper, no counters. Both run the workload once right before each t
 
 SUITE (1gb), ROUNDS (4), TRIALS (5, each a time of both arms of the run), SLOTS (all CPUs), BENCH (the program), BENCH_ENGINES and
 BENCH_DATA are taken from the environment. The ratio is harness over hand, of medians over all rounds; its 95 % interval resamples rounds and
-the times in them, because what differs between two starts of a product is more than what differs within one. Trials that `bench` found disturbed
-are left out on its side, unless there are no others. Exit codes: 0 every ratio is within 5 %, 1 one is beyond for certain, 2 something could not be run, 3 one is beyond,
+the times in them, because what differs between two starts of a product is more than what differs within one. Trials, and
+repetitions by hand, during which other processes used more than a tenth of the machine are left out, unless there are no others. Exit codes: 0 every ratio is within 5 %, 1 one is beyond for certain, 2 something could not be run, 3 one is beyond,
 but its interval is not.
 """
 

@@ -3,7 +3,9 @@
     by_hand_program.py PRODUCT FOLDER_OF_TABLES SLOTS REPETITIONS WORKLOAD...
 
 For each workload one line of JSON: its name, the rows of its answer, and how long each repetition took on this process's clock, from the text
-or the steps to the whole answer in its hands. As under `warm-1`, one untimed run comes first and one more right before each timed one.
+or the steps to the whole answer in its hands. As under `warm-1`, one untimed run comes first and one more right before each timed one. A
+repetition during which other processes used more than a tenth of the machine is disturbed, as a trial of `bench` would be, and is made
+again, three times as often as asked for at most.
 
 What runs DuckDB, Polars and Spark shares no code with their drivers. For Dask and Ray the programs themselves are of this repository, and
 are imported from it; what starts, asks and times them here is not. Settings are those of `default.toml` without a limit of memory.
@@ -22,6 +24,9 @@ ROOT = Path(__file__).resolve().parent.parent
 FAMILIES = ROOT / "workloads/suite/families"
 SHARE_OF_MACHINE = 0.6
 """Of the machine's memory, for Spark's heap: what its driver takes without a limit."""
+
+ATTEMPTS = 3
+OTHERS_AT_MOST = 0.1
 
 Run = Callable[[], int]
 """Runs a workload; the rows of its answer, which is whole then."""
@@ -155,19 +160,46 @@ def ray(data: Path, slots: int) -> Callable[[str], Run]:
 PRODUCTS = {"duckdb": duckdb, "polars": polars, "spark": spark, "dask": dask, "ray": ray}
 
 
+def cpu_seconds() -> tuple[float, float]:
+    """What the machine has used since it started, and what the processes of this program have."""
+    tick = os.sysconf("SC_CLK_TCK")
+    user, nice, system, _, _, irq, softirq, steal = map(int, Path("/proc/stat").read_text().split()[1:9])
+    marker = f"TMPDIR={os.environ['TMPDIR']}".encode()
+    own = 0
+    for folder in Path("/proc").iterdir():
+        try:
+            if folder.name.isdigit() and marker in (folder / "environ").read_bytes().split(b"\0"):
+                own += sum(map(int, (folder / "stat").read_text().rpartition(")")[2].split()[11:15]))
+        except OSError:
+            continue
+    return (user + nice + system + irq + softirq + steal) / tick, own / tick
+
+
+def repetition(run: Run) -> tuple[int, int, bool]:
+    """Nanoseconds, rows, and whether nobody else was at work meanwhile."""
+    run()
+    machine, own = cpu_seconds()
+    begun = time.monotonic_ns()
+    rows = run()
+    taken = time.monotonic_ns() - begun
+    machine_after, own_after = cpu_seconds()
+    others = (machine_after - machine) - (own_after - own)
+    return taken, rows, others <= OTHERS_AT_MOST * (os.cpu_count() or 1) * taken / 1e9
+
+
 def main() -> None:
     product, data, slots, repetitions, *workloads = sys.argv[1:]
     prepare = PRODUCTS[product](Path(data), int(slots))
     for workload in workloads:
         run = prepare(workload)
         run()
-        taken = []
-        for _ in range(int(repetitions)):
-            run()
-            begun = time.monotonic_ns()
-            rows = run()
-            taken.append(time.monotonic_ns() - begun)
-        print(json.dumps({"workload": workload, "rows": rows, "wall_ns": taken}), file=ANSWERS, flush=True)
+        clean, disturbed = [], []
+        while len(clean) < int(repetitions) and len(clean) + len(disturbed) < ATTEMPTS * int(repetitions):
+            taken, rows, is_clean = repetition(run)
+            (clean if is_clean else disturbed).append(taken)
+        if not clean:
+            print(f"{product} {workload}: every repetition was disturbed; all of them count", file=sys.stderr)
+        print(json.dumps({"workload": workload, "rows": rows, "wall_ns": clean or disturbed}), file=ANSWERS, flush=True)
 
 
 if __name__ == "__main__":

@@ -284,13 +284,18 @@ fn a_jvm_that_stands_still_is_timed_out_and_the_next_program_has_a_new_one() {
 #[test]
 #[ignore = "needs installed products: BENCH_ENGINES"]
 fn a_killed_raylet_is_an_outcome_and_the_next_trial_has_a_new_cluster() {
-    kill("ray", Victim::Named("raylet"), &FRAME).assert_failed("failed", &["Ray's raylet was killed by signal 9", "LocalRayletDiedError"]);
+    let struck = kill("ray", Victim::Named("raylet"), &FRAME);
+    struck.assert_failed("failed", &["raylet"]);
+    // Who sees it first: the task that is waited for, or Ray's own watch over its node, which ends the driver.
+    let reason = struck.hit["reason"].as_str().unwrap();
+    let raised = reason.starts_with("Ray's raylet was killed by signal 9: LocalRayletDiedError");
+    assert!(raised || reason.contains("exited with code 1") && reason.contains("marked dead"), "{reason}");
 }
 
 #[test]
 #[ignore = "needs installed products: BENCH_ENGINES"]
 fn a_killed_gcs_server_is_an_outcome_and_the_next_trial_has_a_new_cluster() {
-    kill("ray", Victim::Named("gcs_server"), &FRAME).assert_failed("failed", &["GCS XX"]);
+    kill("ray", Victim::Named("gcs_server"), &FRAME).assert_failed("failed", &["exited with code 1", "Failed to connect to GCS"]);
 }
 
 #[test]
