@@ -4,14 +4,18 @@
     scripts/by-hand.py PRODUCT WORKLOAD...          for instance: scripts/by-hand.py duckdb tpch-q01 tpch-q09 tpch-q18
 
 Products: duckdb, polars, spark, dask (`tpch-qNN`) and ray (`groupby-qNN`), installed by `bench engines install`. By hand means
-`scripts/by_hand_program.py`: the product's own Python, the same text, tables, settings, CPUs and environment, its own clock; no driver, no
-protocol, no keeper, no counters. Both run the workload once right before each timed run. Each round starts everything anew; rounds go A B B A.
+`scripts/by_hand_program.py`: the product's own Python, the same text, tables, settings, CPUs and environment, its own clock; no driver,
+no protocol, no keeper, no counters. Both run a workload WARM times first, and once right before each later timed run. Each round
+starts everything anew; rounds go A B B A.
 
-SUITE (1gb), ROUNDS (4), TRIALS (5, each a time of both arms of the run), SLOTS (all CPUs), BENCH (the program), BENCH_ENGINES and
-BENCH_DATA are taken from the environment. The ratio is harness over hand, of medians over all rounds; its 95 % interval resamples rounds and
-the times in them, because what differs between two starts of a product is more than what differs within one. Trials, and
-repetitions by hand, during which other processes used more than a tenth of the machine are left out, unless there are no others. Exit codes: 0 every ratio is within 5 %, 1 one is beyond for certain, 2 something could not be run, 3 one is beyond,
-but its interval is not.
+SUITE (1gb), ROUNDS (4), TRIALS (5, each a time of both arms of the run), WARM (1), SLOTS (all CPUs), BENCH (the program), BENCH_ENGINES
+and BENCH_DATA are taken from the environment. A JVM needs a larger WARM: it gets faster for its first ten runs or so, and which run of
+its process is timed then matters more than who times it.
+
+The ratio is harness over hand, of medians over all rounds; its 95 % interval resamples rounds and the times in them, because what differs
+between two starts of a product is more than what differs within one. Trials, and repetitions by hand, during which other processes used
+more than a tenth of the machine are left out, unless there are no others. Exit codes: 0 every ratio is within 5 %, 1 one is beyond
+for certain, 2 something could not be run, 3 one is beyond, but its interval is not.
 """
 
 import json
@@ -34,6 +38,7 @@ TABLES = {("1gb", True): "tpch-sf1", ("1gb", False): "groupby-n10000000", ("smok
 THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_MAX_THREADS", "RAYON_NUM_THREADS", "POLARS_MAX_THREADS", "TOKIO_WORKER_THREADS")
 
 suite, rounds, trials = os.environ.get("SUITE", "1gb"), int(os.environ.get("ROUNDS", "4")), int(os.environ.get("TRIALS", "5"))
+warm = os.environ.get("WARM", "1")
 cpus = sorted(os.sched_getaffinity(0))
 slots = int(os.environ.get("SLOTS", len(cpus)))
 bench = os.environ.get("BENCH", "bench")
@@ -50,7 +55,7 @@ def fail(why: str):
 
 def by_harness(product: str, workloads: list[str], out: Path) -> tuple[Times, dict[str, int]]:
     line = [bench, "run", "--suite", suite, "--engines", product, "--engines-dir", str(engines), "--data", str(data), "--slots", str(slots)]
-    line += ["--trials", str(trials), "--out", str(out), "--quiet", *[word for name in workloads for word in ("--workloads", name)]]
+    line += ["--trials", str(trials), "--protocol", f"warm-{warm}", "--out", str(out), "--quiet", *[word for name in workloads for word in ("--workloads", name)]]
     ran = subprocess.run(line, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
     if ran.returncode != 0:
         fail(f"{' '.join(line)}\nended with {ran.returncode}: {ran.stderr}")
@@ -78,7 +83,7 @@ def by_hand(product: str, workloads: list[str]) -> tuple[Times, dict[str, int]]:
     environment |= {name: str(slots) for name in THREADS}
     environment |= {"PATH": f"{venv / 'bin'}:{os.environ['PATH']}", "HOME": str(scratch), "TMPDIR": str(scratch), "SPARK_LOCAL_IP": "127.0.0.1"}
     environment |= {"RAY_NODE_IP_ADDRESS": "127.0.0.1", "PYSPARK_PYTHON": str(venv / "bin/python"), "PYTHONHASHSEED": "0", "PYTHONDONTWRITEBYTECODE": "1"}
-    environment |= {"PYTHONPATH": f"{scratch / 'modules'}:{DRIVERS / product}", "VIRTUAL_ENV": str(venv)}
+    environment |= {"PYTHONPATH": f"{scratch / 'modules'}:{DRIVERS / product}", "VIRTUAL_ENV": str(venv), "WARM": warm}
     tables = data / TABLES[suite, workloads[0].startswith(SQL)]
     line = [str(venv / "bin/python"), str(ROOT / "scripts/by_hand_program.py"), product, str(tables), str(slots), str(trials), *workloads]
     with open(scratch / "stderr", "w+") as said:

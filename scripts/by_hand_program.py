@@ -3,9 +3,9 @@
     by_hand_program.py PRODUCT FOLDER_OF_TABLES SLOTS REPETITIONS WORKLOAD...
 
 For each workload one line of JSON: its name, the rows of its answer, and how long each repetition took on this process's clock, from the text
-or the steps to the whole answer in its hands. As under `warm-1`, one untimed run comes first and one more right before each timed one. A
-repetition during which other processes used more than a tenth of the machine is disturbed, as a trial of `bench` would be, and is made
-again, three times as often as asked for at most.
+or the steps to the whole answer in its hands. As under `warm-K`, K untimed runs come first (WARM in the
+environment, 1 if nothing is said) and one more right before each later timed one. A repetition during which other processes used more than a tenth of the machine is disturbed, as a trial of `bench` would be, and is made again, three
+times as often as asked for at most.
 
 What runs DuckDB, Polars and Spark shares no code with their drivers. For Dask and Ray the programs themselves are of this repository, and
 are imported from it; what starts, asks and times them here is not. Settings are those of `default.toml` without a limit of memory.
@@ -177,7 +177,6 @@ def cpu_seconds() -> tuple[float, float]:
 
 def repetition(run: Run) -> tuple[int, int, bool]:
     """Nanoseconds, rows, and whether nobody else was at work meanwhile."""
-    run()
     machine, own = cpu_seconds()
     begun = time.monotonic_ns()
     rows = run()
@@ -192,9 +191,12 @@ def main() -> None:
     prepare = PRODUCTS[product](Path(data), int(slots))
     for workload in workloads:
         run = prepare(workload)
-        run()
+        for _ in range(int(os.environ.get("WARM", "1"))):
+            run()
         clean, disturbed = [], []
         while len(clean) < int(repetitions) and len(clean) + len(disturbed) < ATTEMPTS * int(repetitions):
+            if clean or disturbed:
+                run()
             taken, rows, is_clean = repetition(run)
             (clean if is_clean else disturbed).append(taken)
         if not clean:
