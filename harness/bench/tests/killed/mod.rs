@@ -295,7 +295,8 @@ fn a_killed_raylet_is_an_outcome_and_the_next_trial_has_a_new_cluster() {
 #[test]
 #[ignore = "needs installed products: BENCH_ENGINES"]
 fn a_killed_gcs_server_is_an_outcome_and_the_next_trial_has_a_new_cluster() {
-    kill("ray", Victim::Named("gcs_server"), &FRAME).assert_failed("failed", &["exited with code 1", "Failed to connect to GCS"]);
+    kill("ray", Victim::Named("gcs_server"), &FRAME)
+        .assert_failed("failed", &["exited with code 1", "Failed to connect to GCS"]);
 }
 
 #[test]
