@@ -86,18 +86,20 @@ def by_hand(product: str, workloads: list[str]) -> tuple[Times, dict[str, int]]:
     environment |= {"PYTHONPATH": f"{scratch / 'modules'}:{DRIVERS / product}", "VIRTUAL_ENV": str(venv), "WARM": warm}
     tables = data / TABLES[suite, workloads[0].startswith(SQL)]
     line = [str(venv / "bin/python"), str(ROOT / "scripts/by_hand_program.py"), product, str(tables), str(slots), str(trials), *workloads]
-    with open(scratch / "stderr", "w+") as said:
-        started = subprocess.Popen(
-            line, env=environment, stdout=subprocess.PIPE, stderr=said, text=True, start_new_session=True,
-            preexec_fn=lambda: os.sched_setaffinity(0, cpus[-slots:]),
-        )
-        answers = [json.loads(started.stdout.readline() or "null") for _ in workloads]
-        started.wait()
+    try:
+        with open(scratch / "stderr", "w+") as said:
+            started = subprocess.Popen(
+                line, env=environment, stdout=subprocess.PIPE, stderr=said, text=True, start_new_session=True,
+                preexec_fn=lambda: os.sched_setaffinity(0, cpus[-slots:]),
+            )
+            answers = [json.loads(started.stdout.readline() or "null") for _ in workloads]
+            started.wait()
+            said.seek(0)
+            if None in answers:
+                fail(f"{' '.join(line)}\nended with {started.returncode}: {said.read()[-2000:]}")
+    finally:
         end_all(str(scratch))
-        said.seek(0)
-        if None in answers:
-            fail(f"{' '.join(line)}\nended with {started.returncode}: {said.read()[-2000:]}")
-    shutil.rmtree(scratch, ignore_errors=True)
+        shutil.rmtree(scratch, ignore_errors=True)
     return {a["workload"]: a["wall_ns"] for a in answers}, {a["workload"]: a["rows"] for a in answers}
 
 
@@ -126,6 +128,8 @@ def main() -> None:
     if len(sys.argv) < 3 or len({name.startswith(SQL) for name in sys.argv[2:]}) > 1 or (suite, True) not in TABLES:
         print(__doc__, file=sys.stderr)
         raise SystemExit(2)
+    # Whoever ends this ends what it has started: both ways clean up behind themselves when an exception passes.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     product, workloads = sys.argv[1], sys.argv[2:]
     harness: dict[str, list[list[int]]] = {name: [] for name in workloads}
     hand: dict[str, list[list[int]]] = {name: [] for name in workloads}
