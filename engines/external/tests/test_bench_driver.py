@@ -229,6 +229,30 @@ class Results(unittest.TestCase):
         self.assertEqual(self.kind(FileNotFoundError(errno.ENOENT, "a shuffle file is gone")), "failed")
 
 
+class Casualties(unittest.TestCase):
+    def message(self, error: Exception, lost: str | None) -> str:
+        class Bereft(Engine):
+            name = "bereft"
+
+            def discard(self) -> None:
+                raise error
+
+            def casualty(self) -> str | None:
+                return lost
+
+        server = _Server(Bereft(), io.BytesIO())
+        server.started = server.held = True
+        return server.answer(1, "discard", None)["failed"]["message"]
+
+    def test_a_process_that_was_lost_is_named_before_the_connection_that_broke(self) -> None:
+        broken = ConnectionRefusedError("refused")
+        self.assertEqual(self.message(broken, "the JVM was killed by signal 9"), "the JVM was killed by signal 9: ConnectionRefusedError: refused")
+        self.assertEqual(self.message(broken, None), "ConnectionRefusedError: refused")
+
+    def test_an_error_of_a_known_kind_says_itself_what_happened(self) -> None:
+        self.assertEqual(self.message(ProgramError("no column x"), "the JVM exited with code 1"), "no column x")
+
+
 class Expressions(unittest.TestCase):
     def test_operators_bind_as_in_sql(self) -> None:
         v = Column("v")

@@ -9,6 +9,8 @@ use std::time::{Duration, Instant};
 
 /// How often what was killed is looked for again.
 const KILL_INTERVAL: Duration = Duration::from_millis(2);
+/// How long processes that remove what the killed left may take for it.
+const CLEANING_PATIENCE: Duration = Duration::from_secs(2);
 
 /// What a child gets besides.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -71,22 +73,37 @@ pub(crate) fn run_on(command: &mut Command, cpus: u32) -> io::Result<()> {
 
 /// Kills every process below `root`, `root` not included, until none is left that lives, or until patience is over. What
 /// starts meanwhile is killed as well.
+///
+/// Python's resource trackers come last: when those whose semaphores and shared memory they keep in mind are gone, they remove what these
+/// left in `/dev/shm`, and end by themselves. They get a moment for it.
 pub(crate) fn kill_below(root: u32, patience: Duration) {
     let deadline = Instant::now() + patience;
+    let mut cleaning_since = None;
     loop {
         let below = process_tree(root).into_iter().skip(1).filter(|pid| lives(*pid));
-        let mut found = false;
-        for pid in below.filter_map(|pid| libc::pid_t::try_from(pid).ok()) {
-            found = true;
-            #[expect(unsafe_code, reason = "killing a process has no safe interface")]
-            // SAFETY: takes two numbers.
-            let _ = unsafe { libc::kill(pid, libc::SIGKILL) };
-        }
-        if !found || Instant::now() >= deadline {
+        let (cleaners, others): (Vec<u32>, Vec<u32>) = below.partition(|pid| cleans_up(*pid));
+        if cleaners.is_empty() && others.is_empty() || Instant::now() >= deadline {
             return;
+        }
+        others.iter().for_each(|pid| kill(*pid));
+        if others.is_empty() && cleaning_since.get_or_insert_with(Instant::now).elapsed() >= CLEANING_PATIENCE {
+            cleaners.iter().for_each(|pid| kill(*pid));
         }
         std::thread::sleep(KILL_INTERVAL);
     }
+}
+
+fn kill(pid: u32) {
+    let Ok(pid) = libc::pid_t::try_from(pid) else { return };
+    #[expect(unsafe_code, reason = "killing a process has no safe interface")]
+    // SAFETY: takes two numbers.
+    let _ = unsafe { libc::kill(pid, libc::SIGKILL) };
+}
+
+/// Whether a process is one of Python's resource trackers, by its command line: `python -c from multiprocessing.resource_tracker ...`.
+fn cleans_up(pid: u32) -> bool {
+    let command = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+    command.split(|byte| *byte == 0).any(|word| word.starts_with(b"from multiprocessing.resource_tracker import main"))
 }
 
 /// Whether a process is there and has not ended: one that was not waited for yet has.
@@ -94,4 +111,35 @@ fn lives(pid: u32) -> bool {
     let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
     // The command may contain spaces and parentheses: the state stands behind its last one.
     stat.rsplit_once(')').is_some_and(|(_, rest)| !rest.trim_start().starts_with(['Z', 'X']))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::{BufRead, BufReader};
+    use std::path::Path;
+    use std::process::Stdio;
+
+    /// Adopts orphans as a keeper does, and starts its argument as a program.
+    const KEEPER: &str = "import ctypes, subprocess, sys; ctypes.CDLL(None).prctl(36, 1, 0, 0, 0); \
+                          subprocess.run([sys.executable, '-c', sys.argv[1]]); sys.stdin.read()";
+    /// Makes a semaphore that other processes can open, says its file, and waits to be killed.
+    const PROGRAM: &str = "import multiprocessing as m, time; s = m.get_context('spawn').Semaphore(1); \
+                           print('/dev/shm/sem.' + s._semlock.name[1:], flush=True); time.sleep(600)";
+
+    #[test]
+    fn semaphores_of_a_killed_python_are_removed() {
+        let mut keeper = Command::new("python3");
+        keeper.args(["-c", KEEPER, PROGRAM]).stdin(Stdio::piped()).stdout(Stdio::piped());
+        let mut keeper = keeper.spawn().unwrap();
+        let mut path = String::new();
+        BufReader::new(keeper.stdout.take().unwrap()).read_line(&mut path).unwrap();
+        let path = Path::new(path.trim());
+        assert!(path.exists(), "{} is the file of a semaphore", path.display());
+        kill_below(keeper.id(), Duration::from_secs(10));
+        let is_left = path.exists();
+        drop(keeper.stdin.take());
+        keeper.wait().unwrap();
+        assert!(!is_left, "{} is left", path.display());
+    }
 }

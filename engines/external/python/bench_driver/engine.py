@@ -114,6 +114,11 @@ class Engine:
         """The kind of the product's own exception (`program`, `out_of_memory`, ...), if it tells."""
         return None
 
+    def casualty(self) -> str | None:
+        """Which process that the product cannot do without has ended, and how, if one has: `the JVM was killed by signal 9`. Asked
+        when a request has failed: an exception then tells only of the connection that broke."""
+        return None
+
     # What a driver may use.
 
     setup: Setup

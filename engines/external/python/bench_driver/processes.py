@@ -59,6 +59,11 @@ def end_descendants(patience_s: float) -> None:
         time.sleep(0.005)
 
 
+def ended(code: int) -> str:
+    """How a process has ended, in words; `code` as `subprocess` has it: of a signal it is the negative number."""
+    return f"was killed by signal {-code}" if code < 0 else f"exited with code {code}"
+
+
 def reap() -> None:
     """Takes leave of children that have ended, so that none stays a zombie."""
     try:

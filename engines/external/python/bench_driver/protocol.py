@@ -220,7 +220,18 @@ class _Server:
             kind = Cancelled.kind
         if not isinstance(error, DriverError):
             traceback.print_exception(error)
-        return {"failed": {"kind": kind or "failed", "message": _text(error)}}
+        # Of a failure that names its kind the cause is known.
+        lost = "" if kind not in (None, "failed", "panicked") else self.casualty()
+        return {"failed": {"kind": kind or "failed", "message": lost + _text(error)}}
+
+    def casualty(self) -> str:
+        """What is to be said before the text of an error, if the product has lost a process."""
+        try:
+            lost = self.engine.casualty()
+        except Exception:
+            traceback.print_exc()
+            return ""
+        return f"{lost}: " if lost else ""
 
     # The requests.
 

@@ -52,13 +52,22 @@ class Cluster:
     def gather(self, futures: list[distributed.Future]) -> list[Any]:
         """The values, once all are there; the first failure is raised. Workers hold nothing of them afterwards."""
         self.memory.reset()
+        before = self.workers()
         try:
             self.wait(list(futures))
-            return self.client.gather(futures)
+            values = self.client.gather(futures)
+            lost = len(before - self.workers())
+            if lost:
+                self.engine.note(f"workers that ended during the run: {lost}; Dask did again what they had done or held")
+            return values
         finally:
             # Not when the last reference is collected: what is held until then fills the memory of the next run.
             for future in futures:
                 future.release()
+
+    def workers(self) -> set[str]:
+        """The workers of our own; one that a nanny has started anew is another one. Of an attached cluster nothing is known in time."""
+        return set() if self.local is None else {worker.server_id for worker in self.local.scheduler.workers.values()}
 
     def wait(self, waiting: list[distributed.Future]) -> None:
         while waiting:

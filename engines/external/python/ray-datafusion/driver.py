@@ -98,6 +98,11 @@ class RayDataFusion(Engine):
 
         return kind_of(error)
 
+    def casualty(self) -> str | None:
+        from ray_cluster import casualty
+
+        return casualty()
+
 
 def pieces_of(task, *given):
     """A task's pieces as Ray wants them: one value, or several. Without a task: loads the kernel."""

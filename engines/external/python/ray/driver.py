@@ -100,6 +100,11 @@ class RayData(Engine):
 
         return kind_of(error)
 
+    def casualty(self) -> str | None:
+        from ray_cluster import casualty
+
+        return casualty()
+
 
 if __name__ == "__main__":
     serve(RayData())

@@ -7,6 +7,6 @@ A local cluster's daemons are children of this process and ask the kernel to be 
 behind. So all of it ends even when nobody is left to stop it. A cluster that was attached to is left as it was found.
 """
 
-from .cluster import Cluster, kind_of
+from .cluster import Cluster, casualty, kind_of
 
-__all__ = ["Cluster", "kind_of"]
+__all__ = ["Cluster", "casualty", "kind_of"]

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from bench_driver import DriverError, Setup
+from bench_driver.processes import ended
 
 SOCKET_BYTES = 107
 """The longest path of a Unix socket."""
@@ -49,6 +50,9 @@ if importlib.util.find_spec("aiohttp") is None:
 """Ray Data asks in several threads at once whether fsspec's HTTP files can be imported, and expects that they can or that they are not
 there. Without aiohttp they are there and fail half-way, so that one thread sees what another one has begun: an ImportError now and
 then. From here on they are not there."""
+
+VITAL = ("gcs_server", "raylet")
+"""The daemons without which nothing runs, as Ray calls them."""
 
 FOLDERS = "bench-ray-"
 """How the names of folders outside the scratch folder begin; the number of the process that made it follows."""
@@ -169,6 +173,16 @@ def given(settings: dict[str, Any], prefix: str) -> dict[str, Any]:
 def number(value: Any) -> Any:
     """Text that holds a number after its places were filled in."""
     return int(value) if isinstance(value, str) and value.isdigit() else value
+
+
+def casualty() -> str | None:
+    """Which of the daemons that a cluster of ours cannot do without has ended, and how."""
+    import ray
+
+    # Ray tells it nowhere else. Of a cluster elsewhere there is no such node here.
+    node = getattr(ray._private.worker, "_global_node", None)
+    lost = [] if node is None else [(str(kind), process) for kind, process in node.dead_processes()]
+    return next((f"Ray's {kind} {ended(process.returncode)}" for kind, process in lost if kind in VITAL), None)
 
 
 def kind_of(error: BaseException) -> str | None:

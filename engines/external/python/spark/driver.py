@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pyspark
 from bench_driver import Dataset, DriverError, Engine, Setup, Workload, serve
+from bench_driver.processes import ended
 from pyspark.errors import AnalysisException, ParseException
 from pyspark.sql import DataFrame, SparkSession
 from pyspark_frame import Tables, data_frame
@@ -91,15 +92,23 @@ class Spark(Engine):
 
     def fate_of_jvm(self) -> str | None:
         """What it means that the JVM is gone: Spark ends it with 52 when a task ran out of memory."""
+        code = self.end_of_jvm()
+        return None if code is None else "out_of_memory" if code == 52 else "panicked"
+
+    def casualty(self) -> str | None:
+        code = self.end_of_jvm()
+        return None if code is None else f"the JVM {ended(code)}"
+
+    def end_of_jvm(self) -> int | None:
+        """How it has ended; None while it lives."""
         gateway = None if self.session is None else self.session.sparkContext._gateway
         if gateway is None:
             return None
         try:
             # Its connections break a little before it is gone.
-            code = gateway.proc.wait(timeout=0.5)
+            return gateway.proc.wait(timeout=0.5)
         except subprocess.TimeoutExpired:
             return None
-        return "out_of_memory" if code == 52 else "panicked"
 
 
 def own_settings(setup: Setup) -> dict[str, str]:

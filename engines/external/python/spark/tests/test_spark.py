@@ -68,7 +68,9 @@ class Endings(DriverTest):
         driver.send(run(ENDLESS))
         time.sleep(2.0)
         os.kill(next(pid for pid in started if "java" in os.readlink(f"/proc/{pid}/exe")), signal.SIGKILL)
-        self.assertEqual(driver.hear()["body"]["failed"]["kind"], "panicked")
+        failed = driver.hear()["body"]["failed"]
+        self.assertEqual(failed["kind"], "panicked")
+        self.assertIn("the JVM was killed by signal 9: ", failed["message"])
         self.assertEqual(driver.ask("stop"), "stopped")
 
     def test_a_local_cluster_answers_and_leaves_no_executor_behind(self) -> None:

@@ -1,4 +1,4 @@
-//! A run as it is shown while it goes on: a bar on a terminal, warnings anywhere, nothing else.
+//! A run as it is shown while it goes on: a bar on a terminal, warnings anywhere, each step for who asked (`-vv`), nothing else.
 
 use crate::progress::{bar, tell};
 use bench_lab::runner::RunEvent;
@@ -24,13 +24,15 @@ impl Console {
                 self.bar.reset_eta();
             }
             RunEvent::AskingOracle { workload, engine } => self.bar.set_message(format!("{workload}: asking {engine}")),
-            RunEvent::WarmingUp { case, .. } => {
+            RunEvent::WarmingUp { case, arm } => {
+                tracing::debug!("{} on {} ({arm}): an untimed run begins", case.workload, case.engine);
                 self.bar.set_message(format!("{} on {}: warming up", case.workload, case.engine));
             }
             RunEvent::Tracing { case } => {
                 self.bar.set_message(format!("{} on {}: tracing its tasks", case.workload, case.engine));
             }
             RunEvent::TrialStarted { case, arm, trial } => {
+                tracing::debug!("{} on {} ({arm}): trial {trial} begins", case.workload, case.engine);
                 self.bar.set_message(format!("{} on {} ({arm}), trial {trial}", case.workload, case.engine));
             }
             RunEvent::TrialEnded { observation, trials_done } => {
