@@ -8,6 +8,7 @@ from pathlib import Path
 import dask
 import pyarrow.parquet as pq
 from bench_driver import Dataset, Engine, ProgramError, Setup, Unsupported, Workload, serve
+from bench_driver.spans import Spans, Window
 
 from answer import Answer, to_arrow
 from dask_cluster import Cluster
@@ -61,6 +62,9 @@ class Dask(Engine):
     def write_result(self, path: Path) -> None:
         held, program = self.answer
         pq.write_table(to_arrow(held, program) if hasattr(held, "dtypes") else held, path)
+
+    def spans(self, window: Window) -> Spans:
+        return self.cluster.spans(window)
 
     def discard(self) -> None:
         self.answer = None
