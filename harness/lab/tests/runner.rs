@@ -73,7 +73,10 @@ fn spans_that_are_told_after_the_run_are_recorded_and_who_leaves_no_trace_is_not
     let of = |name: &str| sink.0.iter().filter(|o| o.case.engine == name).cloned().collect::<Vec<_>>();
     assert!(of("product").iter().all(|o| o.spans.as_ref().is_some_and(|s| s.is_complete(0.0))));
     assert!(of("product").iter().all(|o| o.notes == ["it keeps no trace"]));
-    assert!(of("style").iter().all(|o| o.spans.is_none() && o.notes.is_empty()), "what a style tells comes with its run");
+    assert!(
+        of("style").iter().all(|o| o.spans.is_none() && o.notes.is_empty()),
+        "what a style tells comes with its run"
+    );
     // One that warms it up, two trials, and of the style one more to leave a trace.
     assert_eq!((fake.count("run style"), fake.count("run product")), (4, 3));
 }

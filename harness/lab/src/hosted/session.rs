@@ -9,7 +9,9 @@ use super::wire::{Envelope, FailureKind, PROTOCOL, Ran, Reply, Request, WireData
 use crate::counters::{Window, held_by, tree_cpu_ns};
 use crate::live::{Digested, Failure, Keep, Limits, Measured, Probed};
 use crate::machine::Cgroup;
-use bench_model::{Bytes, Check, ClusterSpec, Dataset, EngineSetup, FaultOutcome, FaultPlan, Nanos, Probe, SpanReport, Workload};
+use bench_model::{
+    Bytes, Check, ClusterSpec, Dataset, EngineSetup, FaultOutcome, FaultPlan, Nanos, Probe, SpanReport, Workload,
+};
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -262,7 +264,8 @@ impl HostedSession {
                 let used = before.zip(tree_cpu_ns(self.process.pid())).map(|(b, now)| now.saturating_sub(b));
                 let file = ResultFile::open(path, keep.result, &self.scratch);
                 let file = file.map_err(|why| self.broken("digest", why))?;
-                let doubt = doubt(held.and_then(|held| held.cpu_ns), used, file.bytes(), self.slots_to_explain.is_some());
+                let doubt =
+                    doubt(held.and_then(|held| held.cpu_ns), used, file.bytes(), self.slots_to_explain.is_some());
                 let started = Instant::now();
                 let digest = file.digest(check, stop)?;
                 let own = u64::try_from(started.elapsed().as_nanos()).unwrap_or(u64::MAX);

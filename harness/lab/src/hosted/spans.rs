@@ -72,7 +72,10 @@ mod tests {
 
     #[test]
     fn more_than_all_slot_time_is_refused_beyond_one_percent() {
-        assert_eq!(told(&[(SpanKind::Compute, 2019)]).report(2, Nanos::new(1000)).unwrap().unknown_ns, Some(Nanos::ZERO));
+        assert_eq!(
+            told(&[(SpanKind::Compute, 2019)]).report(2, Nanos::new(1000)).unwrap().unknown_ns,
+            Some(Nanos::ZERO)
+        );
         let said = told(&[(SpanKind::Compute, 2000), (SpanKind::Report, 21)]).report(2, Nanos::new(1000)).unwrap_err();
         assert!(said.contains("its spans take 2021 ns, more than the 2000 ns of 2 slots"), "{said}");
         assert!(told(&[(SpanKind::Compute, u64::MAX), (SpanKind::Report, u64::MAX)]).report(2, Nanos::new(1)).is_err());

@@ -187,7 +187,12 @@ impl LiveEngine for FakeLive {
         let mut digested = Digested { digest: Ok(digest_of(answer, check)), check_ns: 1, ..Digested::default() };
         if !self.leaves_traces() {
             let makespan_ns = Nanos::new(500_000);
-            digested.spans = Some(SpanReport { slots: 2, makespan_ns, unknown_ns: Some(Nanos::new(1_000_000)), ..SpanReport::default() });
+            digested.spans = Some(SpanReport {
+                slots: 2,
+                makespan_ns,
+                unknown_ns: Some(Nanos::new(1_000_000)),
+                ..SpanReport::default()
+            });
             digested.notes = vec!["it keeps no trace".into()];
         }
         Ok(digested)
