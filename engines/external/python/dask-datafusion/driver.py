@@ -62,6 +62,7 @@ class DaskDataFusion(Engine):
 
     def discard(self) -> None:
         self.answer = None
+        self.cluster.forget()
 
     def interrupt(self) -> None:
         """Nothing to do: `Cluster.gather` looks whether the run is still wanted."""

@@ -68,6 +68,7 @@ class Dask(Engine):
 
     def discard(self) -> None:
         self.answer = None
+        self.cluster.forget()
 
     def interrupt(self) -> None:
         """Nothing to do: `Cluster.wait` looks whether the run is still wanted."""

@@ -16,7 +16,7 @@ from distributed import Client, KilledWorker, LocalCluster
 from distributed.deploy.utils import nprocesses_nthreads
 
 from .memory import MemoryWatch
-from .task_spans import begin_recording, recorded, spans_of
+from .task_spans import recorded, spans_of, tasks_so_far
 
 ATTACH_TIMEOUT_S = 15
 POLL_S = 0.2
@@ -42,8 +42,8 @@ class Cluster:
             self.client = Client(self.local, direct_to_workers=direct, set_as_default=True)
         else:
             self.attach(setup, direct, packages)
-        if setup.spans:
-            begin_recording(self.client)
+        self.earlier_tasks = 0
+        self.forget()
 
     def attach(self, setup: Setup, direct: bool, packages: Sequence[Path]) -> None:
         try:
@@ -92,7 +92,12 @@ class Cluster:
             self.client.restart(timeout=RESTART_TIMEOUT_S)
 
     def spans(self, window: Window) -> Spans:
-        return spans_of(window, self.client.nthreads(), recorded(self.client, window))
+        return spans_of(window, self.client.nthreads(), recorded(self.client, self.earlier_tasks))
+
+    def forget(self) -> None:
+        """What ran until now is of no later run's spans."""
+        if self.engine.setup.spans:
+            self.earlier_tasks = tasks_so_far(self.client)
 
     def classify(self, error: BaseException) -> str | None:
         """A worker that dies again and again is out of memory if its nanny said so."""

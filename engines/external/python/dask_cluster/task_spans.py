@@ -17,19 +17,20 @@ CUTTING = ("shuffle-transfer-", "hash-join-transfer-")
 """Tasks of Dask's own shuffles that cut rows into pieces, encode them and send them away."""
 
 
-def begin_recording(client: Any) -> None:
-    """From here on Dask records its task stream."""
-    client.get_task_stream(count=0)
+def tasks_so_far(client: Any) -> int:
+    """How many tasks Dask has recorded. From the first call on it does."""
+    return client.sync(client.scheduler.get_task_stream_index)
 
 
-def recorded(client: Any, window: Window) -> list[Mapping]:
-    """The tasks of a run. Workers' reports arrive in any order, so some of earlier ones are among them."""
-    return client.get_task_stream(start=window.begin / SECOND - 1)
+def recorded(client: Any, since: int) -> list[Mapping]:
+    """The tasks after so many. By number and not by time: a worker knows the scheduler's clock to some milliseconds only, and the last
+    task of one run would count for the next one."""
+    return list(client.sync(client.scheduler.get_task_stream, start_index=since))
 
 
 def spans_of(window: Window, threads: Mapping[str, int], tasks: Iterable[Mapping]) -> Spans:
     """The time of every worker's threads. A worker's transfers explain only its own."""
-    tasks = [task for task in tasks if any(nanos(one["stop"]) > window.begin for one in task["startstops"])]
+    tasks = list(tasks)
     strange = {task["worker"] for task in tasks} - set(threads)
     if strange:
         raise DriverError(f"workers that ran its tasks are not there any more: {', '.join(sorted(strange))}")

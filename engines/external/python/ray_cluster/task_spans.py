@@ -14,9 +14,8 @@ from bench_driver.spans import Busy, Phase, Spans, Wait, Window, account, around
 
 FLUSH_S = 1.2
 """Workers hand their events over once a second."""
-PATIENCE_S = 5.0
-"""How long after a run its last events may come."""
-PAUSE_S = 0.1
+READS = 2
+"""How often the events are read: what an actor that was ended at once had not handed over never comes."""
 KINDS = {
     "task:deserialize_arguments": "deserialize",
     "task:execute": "compute",
@@ -30,13 +29,13 @@ WAITS_FOR_ARGUMENTS, WAITS_FOR_WORKER, FINISHED, FAILED = 1, 2, 11, 12
 
 def recorded(window: Window) -> list[dict]:
     """The tasks that were there during a run, once Ray has heard of all that happened to them."""
-    begun = time.monotonic() - (time.time_ns() - window.end) / 1e9
-    while True:
-        late = time.monotonic() - begun
+    tasks: list[dict] = []
+    for read in range(1, READS + 1):
+        time.sleep(max(0.0, window.end / 1e9 + read * FLUSH_S - time.time()))
         tasks = [task for task in all_tasks() if max(task["states"].values(), default=0) >= window.begin]
-        if late >= PATIENCE_S or late >= FLUSH_S and all(is_whole(task) for task in tasks):
-            return tasks
-        time.sleep(PAUSE_S)
+        if all(is_whole(task) for task in tasks if task["holds_slot"]):
+            break
+    return tasks
 
 
 def all_tasks() -> list[dict]:
