@@ -46,6 +46,9 @@ class TaskStream(unittest.TestCase):
         found = self.spans([task("a", ("compute", 10, 20)), task("a", ("transfer", 12, 16), ("compute", 19.5, 20)), task("b", ("compute", 10, 11))])
         self.assertNotIn("fetch_remote", found)
 
+    def test_a_run_that_failed_before_does_not_count(self) -> None:
+        self.assertEqual(self.spans([task("a", ("compute", 1, 9)), task("gone", ("compute", 1, 9))]), {})
+
     def test_a_worker_that_is_gone_leaves_all_of_it_unknown(self) -> None:
         with self.assertRaisesRegex(DriverError, "not there any more: gone"):
             self.spans([task("gone", ("compute", 11, 12))])
