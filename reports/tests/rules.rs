@@ -561,6 +561,19 @@ fn spans_that_do_not_add_up_are_reported() {
 }
 
 #[test]
+fn what_a_product_says_is_unknown_is_shown_as_unknown_and_is_no_violation() {
+    let mut observations = times(&sql("q", "stagedag"), Arm::Main, &[10.0, 10.0]);
+    let mut spans = SpanReport { slots: 2, makespan_ns: Nanos::new(10_000_000), ..SpanReport::default() };
+    spans.add(SpanKind::Compute, Nanos::new(5_000_000));
+    spans.unknown_ns = Some(Nanos::new(15_000_000));
+    observations[0].spans = Some(spans);
+    let comparison = compared(&[run_with(observations)]);
+    assert!(!comparison.has_span_violations());
+    let breakdown = &comparison.tables[0].families[0].spans[0];
+    assert_eq!((breakdown.unknown_share, breakdown.share.get(&SpanKind::Compute)), (0.75, Some(&0.25)));
+}
+
+#[test]
 fn a_baseline_is_an_engine_that_took_part() {
     let options = |name: &str| Options { baseline: Some(name.into()) };
     let comparison = compare(&[fixture::run()], &options("stagedag")).unwrap();

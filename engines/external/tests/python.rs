@@ -46,6 +46,13 @@ fn whoever_watches_ray_needs_no_packages_and_keeps_its_claims() {
 }
 
 #[test]
+fn whoever_reads_the_traces_of_products_needs_no_packages_and_keeps_its_claims() {
+    for folder in ["python/spark/tests", "python/dask_cluster/tests", "python/ray_cluster/tests"] {
+        run(Path::new("python3"), folder, "test_task_spans.py");
+    }
+}
+
+#[test]
 fn the_drivers_of_installed_products_keep_their_claims() {
     let suites = [
         ("dask", "python/dask/tests"),
@@ -79,5 +86,5 @@ fn every_folder_of_tests_is_one_that_is_run() {
             found += 1;
         }
     }
-    assert!(found >= 9, "{found} folders of tests");
+    assert!(found >= 11, "{found} folders of tests");
 }

@@ -60,7 +60,7 @@ class Driver:
 
     def start(self, **more):
         self.ask({"hello": {"protocol": 1}})
-        return self.ask({"start": {"slots": 2, "scratch": self.scratch, "tuning": {}, "spans": False, **more}})
+        return self.ask({"start": {"slots": 2, "scratch": self.scratch, "tuning": {}, "spans": False} | more})
 
     def load(self):
         table = {"name": "t", "format": "parquet", "files": ["/t.parquet"], "schema_ipc_hex": "", "rows": 7, "bytes": 9}
@@ -105,6 +105,17 @@ class Conversation(unittest.TestCase):
         self.assertEqual(driver.ask("discard"), "discarded")
         self.assertEqual(driver.ask("stop"), "stopped")
         self.assertEqual(driver.process.wait(5), 0)
+
+    def test_where_slots_were_is_told_with_the_digest_and_only_if_asked_for(self) -> None:
+        self.driver.start(spans=True)
+        self.assertNotIn("spans", self.driver.ask(run("select 5 as n"))["ran"], "reading a trace is not the run's time")
+        spans = self.driver.ask(DIGEST)["digested"]["spans"]
+        self.assertEqual((spans["version"], list(spans["by_kind_ns"]), spans["notes"]), (1, ["compute"], ["1 task"]))
+        self.end()
+        self.driver = Driver(self.driver.scratch)
+        self.driver.start()
+        self.driver.ask(run("select 5 as n"))
+        self.assertNotIn("spans", self.driver.ask(DIGEST)["digested"])
 
     def test_failures_have_kinds_and_end_nothing(self) -> None:
         self.driver.start()
@@ -193,7 +204,7 @@ class Files(unittest.TestCase):
 
 class Starting(unittest.TestCase):
     def parse(self, **more) -> Setup:
-        return Setup.parse({"slots": 4, "scratch": "/s", "tuning": {}, "spans": False, **more})
+        return Setup.parse({"slots": 4, "scratch": "/s", "tuning": {}, "spans": False} | more)
 
     def test_a_cluster_that_is_attached_to_has_the_slots_of_all_its_machines(self) -> None:
         attached = self.parse(cluster={"attached": {"address": "tcp://h:1", "nodes": 3}})
@@ -221,6 +232,32 @@ class Results(unittest.TestCase):
         server.started = server.held = True
         server.engine.setup = Starting().parse()
         return server.answer(1, "digest", {"check": {}})["failed"]["kind"]
+
+    def test_an_answer_is_not_lost_because_its_trace_cannot_be_read(self) -> None:
+        class Forgetful(Engine):
+            name = "forgetful"
+            tells: object = None
+
+            def write_result(self, path: Path) -> None:
+                path.write_text("rows")
+
+            def discard(self) -> None:
+                pass
+
+            def spans(self, window) -> object:
+                if self.tells:
+                    raise self.tells
+                return None
+
+        with tempfile.TemporaryDirectory() as folder:
+            server = _Server(Forgetful(), io.BytesIO())
+            server.started = server.held = True
+            server.engine.setup = Starting().parse(scratch=folder, spans=True)
+            self.assertEqual(set(server.answer(1, "digest", {"check": {}})["digested"]), {"result", "check_ns"})
+            server.held, server.engine.tells = True, KeyError("startTime")
+            spans = server.answer(1, "digest", {"check": {}})["digested"]["spans"]
+            self.assertEqual(spans["by_kind_ns"], {})
+            self.assertEqual(spans["notes"], ["the trace of forgetful cannot be read: KeyError: 'startTime'"])
 
     def test_only_a_place_without_room_is_the_harness_s_fault(self) -> None:
         self.assertEqual(self.kind(OSError(errno.ENOSPC, "full")), "harness")

@@ -113,6 +113,13 @@ fn a_driver_that_computes_when_the_answer_is_asked_for_is_found_out() {
 }
 
 #[test]
+fn a_driver_that_explains_more_slot_time_than_there_was_is_found_out() {
+    let (said, _) = checked(&Program::new(), "boastful");
+    let broken: Vec<&str> = said.lines().filter(|line| line.starts_with("BROKEN")).collect();
+    assert!(broken.len() == 1 && broken[0].contains("asked for spans, `digest` explains no more"), "{said}");
+}
+
+#[test]
 fn a_driver_is_measured_and_its_answer_is_checked() {
     let p = Program::new().with_own_data();
     let (folder, w) = (engines(&p), p.user_workload("select count(*) as n from t", "n\n2\n"));

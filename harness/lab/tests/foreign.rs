@@ -6,8 +6,8 @@ mod fake;
 
 use arrow::array::{ArrayRef, Int64Array, RecordBatch};
 use bench_lab::hosted::{HostedEngine, HostedProvider, HostedSession, Origin};
-use bench_lab::live::{Failure, Keep, Limits};
-use bench_model::{Check, EngineSetup, Tuning, Workload};
+use bench_lab::live::{Digested, Failure, Keep, Limits};
+use bench_model::{Check, EngineSetup, SpanKind, Tuning, Workload};
 use fake::{engine, unanswered};
 use parquet::arrow::ArrowWriter;
 use std::fs::File;
@@ -30,13 +30,23 @@ fn workload() -> Workload {
 }
 
 fn start(name: Option<&str>, scratch: &Path, text: &str, stop: &AtomicBool) -> Result<HostedSession, Failure> {
+    start_with(name, scratch, text, stop, false)
+}
+
+fn start_with(
+    name: Option<&str>,
+    scratch: &Path,
+    text: &str,
+    stop: &AtomicBool,
+    spans: bool,
+) -> Result<HostedSession, Failure> {
     let argv = vec!["/bin/sh".into(), "-c".into(), text.into()];
     let setup = EngineSetup {
         slots: 1,
         memory: None,
         scratch: scratch.to_owned(),
         tuning: Tuning::default(),
-        spans: false,
+        spans,
         cluster: Default::default(),
     };
     let name = name.map(str::to_owned);
@@ -45,11 +55,16 @@ fn start(name: Option<&str>, scratch: &Path, text: &str, stop: &AtomicBool) -> R
 
 /// An engine that answers request after request with these bodies, each after a command of its own.
 fn scripted(scratch: &Path, replies: &[(&str, &str)]) -> HostedSession {
+    scripted_with(scratch, replies, false)
+}
+
+/// The same, asked for spans or not.
+fn scripted_with(scratch: &Path, replies: &[(&str, &str)], spans: bool) -> HostedSession {
     let mut text = format!("read -r a; echo '{HELLO}'; read -r a; echo '{STARTED}'");
     for (number, (command, body)) in (3..).zip(replies) {
         text += &format!("; read -r a; {command}; echo '{{\"id\":{number},\"body\":{body}}}'");
     }
-    start(None, scratch, &format!("{text}; cat >/dev/null"), &NEVER).unwrap()
+    start_with(None, scratch, &format!("{text}; cat >/dev/null"), &NEVER, spans).unwrap()
 }
 
 fn failed(kind: &str) -> String {
@@ -168,6 +183,56 @@ fn work_that_is_left_for_the_digest_is_noticed() {
     session.run(&workload(), &limits()).unwrap();
     let doubt = session.digest(&Check::default(), Keep::default(), &NEVER).unwrap().doubt.unwrap_or_default();
     assert!(doubt.starts_with("handing the answer over took ") && doubt.contains("may not be in the run's time"));
+}
+
+/// What the harness makes of such spans beside an answer.
+fn spans_of(spans: &str, asked: bool) -> Result<Digested, Failure> {
+    let scratch = tempfile::tempdir().unwrap();
+    let path = scratch.path().join("a.parquet");
+    write_answer(&path);
+    let reply = format!(r#"{{"digested":{{"result":"{}",{spans}"check_ns":1}}}}"#, path.display());
+    let mut session = scripted_with(scratch.path(), &[("sleep 0.02", RAN.1), (":", &reply)], asked);
+    session.run(&workload(), &limits()).unwrap();
+    session.digest(&Check::default(), Keep::default(), &NEVER)
+}
+
+#[test]
+fn where_a_products_slots_were_is_recorded_and_the_rest_of_their_time_is_unknown() {
+    let told = r#""spans":{"version":1,"by_kind_ns":{"compute":1000000,"submit":2000000},"notes":["3 tasks"]},"#;
+    let digested = spans_of(told, true).unwrap();
+    let spans = digested.spans.unwrap();
+    assert_eq!((spans.slots, digested.notes), (1, vec!["3 tasks".to_owned()]));
+    assert!(spans.makespan_ns.get() >= 20_000_000, "the harness's own clock: {spans:?}");
+    assert_eq!(spans.by_kind_ns[&SpanKind::Compute].get(), 1_000_000);
+    assert_eq!(spans.unknown_ns.unwrap().get() + 3_000_000, spans.makespan_ns.get());
+    assert!(spans.is_complete(0.0));
+    let nothing = spans_of("", true).unwrap().spans.unwrap();
+    assert_eq!((nothing.by_kind_ns.len(), nothing.unknown_ns), (0, Some(nothing.makespan_ns)));
+    assert_eq!(spans_of("", false).unwrap().spans, None);
+}
+
+#[test]
+fn spans_that_cannot_be_break_the_protocol() {
+    let version = r#""spans":{"version":2,"by_kind_ns":{}},"#;
+    let more = r#""spans":{"version":1,"by_kind_ns":{"compute":3600000000000}},"#;
+    let kind = r#""spans":{"version":1,"by_kind_ns":{"lunch":1}},"#;
+    let negative = r#""spans":{"version":1,"by_kind_ns":{"compute":-1}},"#;
+    let fine = r#""spans":{"version":1,"by_kind_ns":{}},"#;
+    for (spans, asked, why) in [
+        (version, true, "its spans are of version 2, not 1"),
+        (more, true, "its spans take 3600000000000 ns, more than the "),
+        (kind, true, "unknown variant `lunch`"),
+        (negative, true, "invalid value: integer `-1`"),
+        (fine, false, "it tells of spans, which nobody asked for"),
+    ] {
+        let failure = spans_of(spans, asked).unwrap_err();
+        assert!(matches!(&failure, Failure::Protocol { .. }) && failure.to_string().contains(why), "{failure}");
+    }
+    let scratch = tempfile::tempdir().unwrap();
+    let ran = r#"{"ran":{"rows":3,"spans":{"slots":1,"makespan_ns":1,"by_kind_ns":{}},"notes":[]}}"#;
+    let mut session = scripted_with(scratch.path(), &[(":", ran)], true);
+    let said = session.run(&workload(), &limits()).unwrap_err().to_string();
+    assert!(said.contains("its spans came with `ran`"), "{said}");
 }
 
 #[test]

@@ -8,10 +8,11 @@ mod fake;
 use bench_lab::live::Failure;
 use bench_lab::runner::{Plan, RunError, RunEvent, RunSummary, Sink, Twins, run};
 use bench_model::{Family, Workload};
-use bench_record::{Arm, Observation, Outcome, Protocol};
+use bench_record::{Arm, Observation, Outcome, Protocol, RecordError};
 use fake::{Act, Fake, plan, right, unanswered, workload};
 use proptest::prelude::*;
 use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
@@ -42,6 +43,42 @@ fn every_case_gets_its_trials_and_every_answer_is_checked() {
     let (observations, summary) = check(&plan(vec![workload("q1"), workload("q2")], &["a", "b"], 3), &fake);
     assert_eq!(summary, RunSummary { recorded: 12, completed: 12, ..RunSummary::default() });
     assert!(observations.iter().all(|o| o.wall_ns.is_some() && o.oracle.as_deref() == Some("stored")));
+}
+
+/// A list with a folder beside it for traces.
+struct WithTraces(Vec<Observation>, tempfile::TempDir);
+
+impl Sink for WithTraces {
+    fn record(&mut self, observation: &Observation) -> Result<(), RecordError> {
+        self.0.record(observation)
+    }
+    fn folder(&self) -> Option<&Path> {
+        None
+    }
+    fn results_folder(&self) -> Result<Option<PathBuf>, RecordError> {
+        Ok(None)
+    }
+    fn traces_folder(&self) -> Result<Option<PathBuf>, RecordError> {
+        Ok(Some(self.1.path().to_owned()))
+    }
+}
+
+#[test]
+fn spans_that_are_told_after_the_run_are_recorded_and_who_leaves_no_trace_is_not_run_again_for_one() {
+    let fake = Fake::default();
+    let mut plan = plan(vec![workload("q")], &["style", "product"], 2);
+    plan.engines.iter_mut().for_each(|engine| engine.spans = true);
+    let mut sink = WithTraces(Vec::new(), tempfile::tempdir().unwrap());
+    run(&plan, &fake, &[], &mut sink, &AtomicBool::new(false), &mut |_| {}).unwrap();
+    let of = |name: &str| sink.0.iter().filter(|o| o.case.engine == name).cloned().collect::<Vec<_>>();
+    assert!(of("product").iter().all(|o| o.spans.as_ref().is_some_and(|s| s.is_complete(0.0))));
+    assert!(of("product").iter().all(|o| o.notes == ["it keeps no trace"]));
+    assert!(
+        of("style").iter().all(|o| o.spans.is_none() && o.notes.is_empty()),
+        "what a style tells comes with its run"
+    );
+    // One that warms it up, two trials, and of the style one more to leave a trace.
+    assert_eq!((fake.count("run style"), fake.count("run product")), (4, 3));
 }
 
 #[test]

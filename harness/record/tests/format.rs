@@ -38,7 +38,8 @@ fn a_completed_trial_is_written_thus() {
     o.contaminated = true;
     o.check_ns = Some(20_000);
     let mut spans = SpanReport { slots: 2, makespan_ns: Nanos::new(1_000_003), ..SpanReport::default() };
-    spans.add(SpanKind::Compute, Nanos::new(2_000_006));
+    spans.add(SpanKind::Compute, Nanos::new(2_000_000));
+    spans.unknown_ns = Some(Nanos::new(6));
     o.spans = Some(spans);
     o.notes = vec!["stage 2: 8 partitions became 2".into()];
     o.contamination = Some(Contamination {
@@ -103,8 +104,9 @@ fn a_completed_trial_is_written_thus() {
         "slots": 2,
         "makespan_ns": 1000003,
         "by_kind_ns": {
-          "compute": 2000006
-        }
+          "compute": 2000000
+        },
+        "unknown_ns": 6
       },
       "notes": [
         "stage 2: 8 partitions became 2"

@@ -25,7 +25,7 @@ const COUNTERPARTS: [(&str, &str); 6] = [
 ];
 /// The kernels of the styles on one thread.
 const SINGLE_THREAD: &str = "datafusion-1t";
-/// Settings that leave the comparison what it is: a product's configuration, and span accounting, which only styles have.
+/// Settings that leave the comparison what it is: a product's configuration, and span accounting.
 const OWN: [&str; 2] = ["config=", "spans="];
 /// Makes a case's CPU times draw independently of its wall times.
 const CPU_SEED: u64 = 0x6370_755f_6e73;

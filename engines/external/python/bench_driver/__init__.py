@@ -34,6 +34,7 @@ Beside it lie `requirements.in`, `requirements.txt` (hash-locked), `default.toml
 | `expressions` | their SQL expressions as trees, for products that take none |
 | `settings` | `default.toml` and `tuned.toml` |
 | `probes` | what `bench overhead` asks of a product's runtime |
+| `spans` | where slot time went, from a product's own trace |
 | `overrides` | documented differences of a SQL dialect |
 | `processes` | what the driver has started, and its end |
 | `ports` | which ports are free, and who listens on one that is not |

@@ -11,6 +11,7 @@ from .data import Dataset, Workload, fields
 from .failures import ProgramError, ProtocolError, Unsupported
 from .overrides import override_of
 from .settings import read_settings
+from .spans import Spans, Window
 
 
 @dataclass(frozen=True)
@@ -25,6 +26,8 @@ class Setup:
     """An empty folder of its own on local disk, removed by the harness."""
     tuning: dict[str, Any]
     """Its switches; `config` is `default` or `tuned`."""
+    spans: bool = False
+    """Whether `spans` will be asked for."""
     attach: str | None = None
     """The address of a running cluster, as the user gave it; None: start everything here."""
     nodes: int = 1
@@ -54,6 +57,7 @@ class Setup:
             memory_bytes=given.get("memory_bytes"),
             scratch=Path(given["scratch"]),
             tuning=given["tuning"],
+            spans=given["spans"],
             attach=attached.get("address"),
             nodes=attached.get("nodes", 1),
         )
@@ -94,6 +98,12 @@ class Engine:
     def write_result(self, path: Path) -> None:
         """Writes the answer that is held as one Parquet file, in the order of its rows. Not timed."""
         raise NotImplementedError
+
+    def spans(self, window: Window) -> Spans | None:
+        """Where the slots spent the last run, which lasted for `window`, as the product itself recorded it; None if it records
+        nothing. Asked after the run, where reading takes no measured time, and only with `setup.spans`: without that, nothing
+        may be recorded that the product does not record by itself."""
+        return None
 
     def discard(self) -> None:
         """Drops the answer that is held."""

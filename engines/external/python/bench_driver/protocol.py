@@ -22,6 +22,7 @@ from .engine import Engine, Ran, Setup
 from .failures import Cancelled, DriverError, OutOfMemory, ProtocolError, ResultError, Unsupported
 from .probes import parse_probe, probe
 from .processes import adopt_orphans, end_descendants
+from .spans import VERSION, Spans, Window
 
 PROTOCOL = 1
 MAX_MESSAGE_BYTES = 64 << 20
@@ -159,6 +160,7 @@ class _Server:
         self.started = False
         self.held = False
         self.answers = 0
+        self.window = Window(0, 0)
         self.lock = threading.Lock()
         self.running: int | None = None
         self.cancelled = 0
@@ -276,9 +278,10 @@ class _Server:
         try:
             if self.is_cancelled():
                 raise Cancelled("cancelled")
-            begun = time.monotonic_ns()
+            since_1970, begun = time.time_ns(), time.monotonic_ns()
             ran = self.engine.run(workload)
             wall_ns = time.monotonic_ns() - begun
+            self.window = Window(since_1970, since_1970 + wall_ns)
             self.held = True
         finally:
             with self.lock:
@@ -312,8 +315,22 @@ class _Server:
         finally:
             # Half an answer helps nobody.
             draft.unlink(missing_ok=True)
+        reply = {"result": str(path), "check_ns": time.monotonic_ns() - begun}
+        if self.engine.setup.spans:
+            reply |= self.spans()
         self.drop()
-        return {"digested": {"result": str(path), "check_ns": time.monotonic_ns() - begun}}
+        return {"digested": reply}
+
+    def spans(self) -> dict:
+        """What is known of the slots' time. An answer is not lost because its trace is."""
+        try:
+            found = self.engine.spans(self.window)
+        except Exception as error:
+            traceback.print_exc()
+            found = Spans({}, [f"the trace of {self.engine.name} cannot be read: {_text(error)}"])
+        if found is None:
+            return {}
+        return {"spans": {"version": VERSION, "by_kind_ns": found.by_kind_ns, "notes": found.notes}}
 
     def discard(self, number: int, body: Any) -> Any:
         self.drop()

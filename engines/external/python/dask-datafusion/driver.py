@@ -10,6 +10,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 from bench_driver import Dataset, Engine, ProgramError, Ran, Setup, Unsupported, Workload, serve
+from bench_driver.spans import Spans, Window
 from datafusion_kernel import Graph, plan, run_task
 
 from dask_cluster import Cluster
@@ -56,8 +57,12 @@ class DaskDataFusion(Engine):
     def write_result(self, path: Path) -> None:
         pq.write_table(pa.concat_tables(self.answer), path)
 
+    def spans(self, window: Window) -> Spans:
+        return self.cluster.spans(window)
+
     def discard(self) -> None:
         self.answer = None
+        self.cluster.forget()
 
     def interrupt(self) -> None:
         """Nothing to do: `Cluster.gather` looks whether the run is still wanted."""

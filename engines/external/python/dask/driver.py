@@ -8,6 +8,7 @@ from pathlib import Path
 import dask
 import pyarrow.parquet as pq
 from bench_driver import Dataset, Engine, ProgramError, Setup, Unsupported, Workload, serve
+from bench_driver.spans import Spans, Window
 
 from answer import Answer, to_arrow
 from dask_cluster import Cluster
@@ -62,8 +63,12 @@ class Dask(Engine):
         held, program = self.answer
         pq.write_table(to_arrow(held, program) if hasattr(held, "dtypes") else held, path)
 
+    def spans(self, window: Window) -> Spans:
+        return self.cluster.spans(window)
+
     def discard(self) -> None:
         self.answer = None
+        self.cluster.forget()
 
     def interrupt(self) -> None:
         """Nothing to do: `Cluster.wait` looks whether the run is still wanted."""

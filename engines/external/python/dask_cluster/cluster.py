@@ -10,11 +10,13 @@ from typing import Any
 
 import dask
 import distributed
-from bench_driver import Cancelled, DriverError, Engine
+from bench_driver import Cancelled, DriverError, Engine, Setup
+from bench_driver.spans import Spans, Window
 from distributed import Client, KilledWorker, LocalCluster
 from distributed.deploy.utils import nprocesses_nthreads
 
 from .memory import MemoryWatch
+from .task_spans import recorded, spans_of, tasks_so_far
 
 ATTACH_TIMEOUT_S = 15
 POLL_S = 0.2
@@ -38,7 +40,12 @@ class Cluster:
         if setup.attach is None:
             self.local = local_cluster(engine, settings)
             self.client = Client(self.local, direct_to_workers=direct, set_as_default=True)
-            return
+        else:
+            self.attach(setup, direct, packages)
+        self.earlier_tasks = 0
+        self.forget()
+
+    def attach(self, setup: Setup, direct: bool, packages: Sequence[Path]) -> None:
         try:
             self.client = Client(setup.attach, timeout=ATTACH_TIMEOUT_S, direct_to_workers=direct, set_as_default=True)
         except (OSError, TimeoutError, ValueError) as error:
@@ -92,6 +99,14 @@ class Cluster:
         self.client.cancel(futures, force=True)
         if self.local is not None:
             self.client.restart(timeout=RESTART_TIMEOUT_S)
+
+    def spans(self, window: Window) -> Spans:
+        return spans_of(window, self.client.nthreads(), recorded(self.client, self.earlier_tasks))
+
+    def forget(self) -> None:
+        """What ran until now is of no later run's spans."""
+        if self.engine.setup.spans:
+            self.earlier_tasks = tasks_so_far(self.client)
 
     def classify(self, error: BaseException) -> str | None:
         """A worker that dies again and again is out of memory if its nanny said so."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from bench_driver import Cancelled, Dataset, Engine, Ran, Setup, Unsupported, Workload, serve
+from bench_driver.spans import Spans, Window
 
 
 class RayDataFusion(Engine):
@@ -80,6 +81,9 @@ class RayDataFusion(Engine):
         import pyarrow.parquet as pq
 
         pq.write_table(pa.concat_tables(self.answer), path)
+
+    def spans(self, window: Window) -> Spans:
+        return self.cluster.spans(window)
 
     def discard(self) -> None:
         self.answer = None

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from bench_driver import Cancelled, Dataset, Engine, Ran, Setup, Unsupported, Workload, serve
+from bench_driver.spans import Spans, Window
 
 
 class RayData(Engine):
@@ -81,6 +82,9 @@ class RayData(Engine):
         if not filled:
             raise ValueError("Ray Data lost the columns of an empty answer")
         pq.write_table(pa.concat_tables(filled, promote_options="permissive"), path)
+
+    def spans(self, window: Window) -> Spans:
+        return self.cluster.spans(window)
 
     def discard(self) -> None:
         self.answer = None

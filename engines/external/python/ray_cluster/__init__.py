@@ -5,6 +5,7 @@
 
 A local cluster's daemons are children of this process and ask the kernel to be killed with it; `watchdog` ends what those leave
 behind. So all of it ends even when nobody is left to stop it. A cluster that was attached to is left as it was found.
+`task_spans` tells where its slots spent a run, from Ray's task events.
 """
 
 from .cluster import Cluster, casualty, kind_of

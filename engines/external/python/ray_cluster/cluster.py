@@ -13,6 +13,9 @@ from typing import Any
 
 from bench_driver import DriverError, Setup
 from bench_driver.processes import ended
+from bench_driver.spans import Spans, Window
+
+from .task_spans import recorded, spans_of
 
 SOCKET_BYTES = 107
 """The longest path of a Unix socket."""
@@ -62,6 +65,7 @@ class Cluster:
     """Started when made. `settings` are those of `default.toml` or `tuned.toml`; `modules` are folders that its tasks import."""
 
     def __init__(self, setup: Setup, settings: dict[str, Any], modules: list[Path]):
+        self.slots = setup.slots * setup.nodes
         self.folder: Path | None = None
         """Sockets and logs; None for a cluster that was attached to."""
         only_modules(setup.scratch / "modules", modules)
@@ -102,6 +106,9 @@ class Cluster:
             ray.init(address=address, runtime_env=environment, log_to_driver=False, logging_level="warning")
         except Exception as error:
             raise DriverError(f"cannot attach to the Ray cluster at {address}: {error}; is it Ray {ray.__version__}?") from error
+
+    def spans(self, window: Window) -> Spans:
+        return spans_of(window, self.slots, recorded(window))
 
     def stop(self) -> None:
         import ray

@@ -9,9 +9,12 @@ from pathlib import Path
 import pyspark
 from bench_driver import Dataset, DriverError, Engine, Setup, Workload, serve
 from bench_driver.processes import ended
+from bench_driver.spans import Spans, Window
 from pyspark.errors import AnalysisException, ParseException
 from pyspark.sql import DataFrame, SparkSession
 from pyspark_frame import Tables, data_frame
+
+from task_spans import recorded, spans_of
 
 SHARE_OF_MACHINE = 0.6
 """Of the machine's memory, for the JVM's heap, where no limit is set: Spark's own 1 GiB is no competent configuration."""
@@ -63,6 +66,9 @@ class Spark(Engine):
         from pyarrow import parquet
 
         parquet.write_table(self.answer, path, compression="none")
+
+    def spans(self, window: Window) -> Spans:
+        return spans_of(window, self.setup.slots * self.setup.nodes, recorded(self.session, window))
 
     def discard(self) -> None:
         self.answer = None

@@ -75,7 +75,8 @@ pub(crate) struct RunArgs {
     /// Prints the cases, how many trials they get and the estimated time and space, then stops: nothing is made or run.
     #[arg(long)]
     pub(crate) dry_run: bool,
-    /// Records where each slot's time goes [default: off]. For the question why an engine is slow.
+    /// Records where each slot's time goes, of products as far as they tell [default: off]. For the question why an engine
+    /// is slow.
     #[arg(long)]
     pub(crate) spans: bool,
     /// Keeps the result of each case as OUT/results/KEY.parquet [default: only its digest]. For checking answers

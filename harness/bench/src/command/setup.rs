@@ -78,14 +78,14 @@ fn capabilities(name: &str, products: &Products) -> Result<Capabilities> {
     Ok(engines::by_name(name)?.capabilities())
 }
 
-/// A product in each of its configurations that are asked for, here or on its own cluster. It accounts for no spans.
+/// A product in each of its configurations that are asked for, here or on its own cluster.
 fn product_specs(product: &Product, args: &RunArgs) -> Result<Vec<EngineSpec>> {
     let name = product.name.as_str();
     let cluster = product_cluster(product, args)?;
     let can = Products::capabilities(product);
     let is_set = args.resources.settings_for(name).any(|(key, _)| key == CONFIG[0].name);
     if is_set || args.products.configs.is_empty() {
-        let spec = resolved(name, &can, &args.resources, false)?;
+        let spec = resolved(name, &can, &args.resources, args.spans)?;
         return Ok(vec![on_product_cluster(spec, cluster, args)]);
     }
     let in_config = |config: &Config| {
@@ -93,7 +93,7 @@ fn product_specs(product: &Product, args: &RunArgs) -> Result<Vec<EngineSpec>> {
             Setting { engine: name.to_owned(), key: CONFIG[0].name.to_owned(), value: config.name().to_owned() };
         let mut resources = args.resources.clone();
         resources.set.push(chosen);
-        Ok(on_product_cluster(resolved(name, &can, &resources, false)?, cluster.clone(), args))
+        Ok(on_product_cluster(resolved(name, &can, &resources, args.spans)?, cluster.clone(), args))
     };
     args.products.configs.iter().map(in_config).collect()
 }

@@ -6,6 +6,7 @@
 use super::process::{Heard, Process};
 use super::result::doubt;
 use super::session::HostedEngine;
+use super::spans::WireSpans;
 use super::wire::{Envelope, FailureKind, PROTOCOL, Reply, Request, WireDataset, WireSetup};
 use crate::counters::tree_cpu_ns;
 use crate::oracle::digest_parquet;
@@ -36,6 +37,8 @@ const KILL: Duration = Duration::from_secs(5);
 const WORK_NS: u64 = 100_000_000;
 /// Rows of the table: joined with itself three times they take longer than any patience.
 const ROWS: i64 = 20_000;
+/// How many tasks of a driver run at a time.
+const SLOTS: u32 = 2;
 /// How the silence of a driver is told.
 const NO_REPLY: &str = "no reply within";
 /// Marks everything that the driver starts, whoever its parent is.
@@ -76,7 +79,9 @@ pub enum Verdict {
 pub fn check(engine: &HostedEngine, scratch: &Path, stop: &AtomicBool) -> io::Result<Vec<Finding>> {
     let mut judge =
         Judge { engine, scratch: scratch.to_owned(), stop, findings: Vec::new(), started: 0, table: table(scratch)? };
-    judge.whole_conversation()?;
+    if let Some(query) = judge.whole_conversation()? {
+        judge.accounting(query)?;
+    }
     judge.other_protocol()?;
     judge.nonsense()?;
     judge.cancelling()?;
@@ -113,7 +118,8 @@ impl<'a> Judge<'a> {
         Ok(Talk { process, next: 1, stop: self.stop, folder, mark: format!("{MARK}={mark}") })
     }
 
-    fn whole_conversation(&mut self) -> io::Result<()> {
+    /// A query that it can run, if it came that far.
+    fn whole_conversation(&mut self) -> io::Result<Option<Query>> {
         let mut talk = self.open()?;
         let hello = talk.expect(Request::Hello { protocol: PROTOCOL }, START, |reply| match reply {
             Reply::Hello(hello)
@@ -124,21 +130,21 @@ impl<'a> Judge<'a> {
             _ => Err("a hello with protocol, engine and version was expected".to_owned()),
         });
         if !self.rule("`hello` is answered with protocol, name and version", hello) {
-            return Ok(());
+            return Ok(None);
         }
         let early = talk.refused(run(Query::Sql("SELECT 1 AS n".to_owned())), FailureKind::Protocol);
         self.rule("a run before the start is refused as `protocol`", early);
         let started = talk.start();
         if !self.rule("`start` is answered within its limits by `started`", started) {
-            return Ok(());
+            return Ok(None);
         }
         let wire = WireDataset::of(&self.table).map_err(io::Error::other)?;
         let load = || Request::Load { datasets: vec![wire.clone()] };
         let loaded = talk.expect(load(), ANSWER, |reply| fits(reply == &Reply::Loaded));
         if !self.rule("`load` makes a Parquet table known", loaded) {
-            return Ok(());
+            return Ok(None);
         }
-        let Some(query) = self.answer(&mut talk) else { return Ok(()) };
+        let Some(query) = self.answer(&mut talk) else { return Ok(None) };
         let twice = talk.refused(digest_request(), FailureKind::Protocol);
         self.rule("an answer is digested once: then it is gone", twice);
         let dropped = talk.expect(run(query.clone()), ANSWER, is_ran).and_then(|()| {
@@ -155,7 +161,7 @@ impl<'a> Judge<'a> {
         self.rule("a program that is wrong is refused as such", wrong);
         self.probing(&mut talk);
         let again = talk.expect(load(), ANSWER, |reply| fits(reply == &Reply::Loaded));
-        let again = again.and_then(|()| talk.expect(run(query), ANSWER, is_ran));
+        let again = again.and_then(|()| talk.expect(run(query.clone()), ANSWER, is_ran));
         self.rule("it goes on after a failure, and tables can be loaded again", again);
         let stopped = talk.expect(Request::Stop, END, |reply| fits(reply == &Reply::Stopped));
         let exited = stopped.and_then(|()| talk.wait_for_exit());
@@ -163,7 +169,7 @@ impl<'a> Judge<'a> {
         let left = talk.nothing_left();
         self.rule("`stop` is answered, then the process exits with 0", exited.and_then(|()| talk.exited_fine()));
         self.rule("after `stop` nothing that it started is left", left);
-        Ok(())
+        Ok(Some(query))
     }
 
     /// Asks for a probe, which a driver may have nothing for.
@@ -234,6 +240,7 @@ impl<'a> Judge<'a> {
                 return None;
             }
             let digested = talk.ask(digest_request(), ANSWER).and_then(|reply| match reply {
+                Reply::Digested { spans: Some(_), .. } => Err("it tells of spans, which nobody asked for".to_owned()),
                 Reply::Digested { digest: None, mismatch: None, result: Some(path), .. } => is_the_count(&path),
                 other => Err(format!("`digested` with a `result` file was expected, not {}", shown(&other))),
             });
@@ -244,6 +251,29 @@ impl<'a> Judge<'a> {
         self.findings
             .push(Finding { rule: "`run` computes an answer and tells its rows", verdict: Verdict::Broken { why } });
         None
+    }
+
+    /// Asks where slot time went, which a product may not tell.
+    fn accounting(&mut self, query: Query) -> io::Result<()> {
+        const RULE: &str = "asked for spans, `digest` explains no more slot time than there was";
+        let mut talk = self.open()?;
+        let wire = WireDataset::of(&self.table).map_err(io::Error::other)?;
+        let begun = talk.expect(Request::Hello { protocol: PROTOCOL }, START, |_| Ok(())).and_then(|()| {
+            talk.start_with(true)?;
+            talk.expect(Request::Load { datasets: vec![wire] }, ANSWER, |reply| fits(reply == &Reply::Loaded))
+        });
+        let asked = Instant::now();
+        let ran = begun.and_then(|()| talk.expect(run(query), ANSWER, is_ran));
+        let passed = Nanos::new(u64::try_from(asked.elapsed().as_nanos()).unwrap_or(u64::MAX));
+        let verdict = match ran.and_then(|()| talk.ask(digest_request(), ANSWER)) {
+            Ok(Reply::Digested { spans: None, .. }) => {
+                Verdict::Unknown { why: "it explains none, and all of it counts as unknown".to_owned() }
+            }
+            Ok(Reply::Digested { spans: Some(spans), .. }) => judged_spans(&spans, passed),
+            other => Verdict::Broken { why: described(other) },
+        };
+        self.findings.push(Finding { rule: RULE, verdict });
+        Ok(())
     }
 
     fn other_protocol(&mut self) -> io::Result<()> {
@@ -409,12 +439,16 @@ impl Talk<'_> {
     }
 
     fn start(&mut self) -> Result<(), String> {
+        self.start_with(false)
+    }
+
+    fn start_with(&mut self, spans: bool) -> Result<(), String> {
         let setup = EngineSetup {
-            slots: 2,
+            slots: SLOTS,
             memory: Some(bench_model::Bytes::new(2 << 30)),
             scratch: self.folder.clone(),
             tuning: Tuning::default(),
-            spans: false,
+            spans,
             cluster: ClusterSpec::Local,
         };
         self.expect(Request::Start(WireSetup::from(&setup)), START, |reply| fits(reply == &Reply::Started))
@@ -490,13 +524,21 @@ fn kill(pid: u32) {
 fn judged_work(before: Option<u64>, ran: Option<u64>, digested: Option<u64>, bytes: u64) -> Verdict {
     let grown = |from: Option<u64>, to: Option<u64>| Some(to?.saturating_sub(from?));
     let (run_ns, digest_ns) = (grown(before, ran), grown(ran, digested));
-    match (doubt(run_ns, digest_ns, bytes), run_ns) {
+    match (doubt(run_ns, digest_ns, bytes, false), run_ns) {
         (Some(why), _) => Verdict::Broken { why },
         (None, Some(ns)) if ns >= WORK_NS => Verdict::Kept,
         (None, ns) => {
             let ms = ns.unwrap_or(0) / 1_000_000;
             Verdict::Unknown { why: format!("the long query took {ms} ms of CPU time, too little to tell") }
         }
+    }
+}
+
+/// Whether spans fit into a run and the pipes around it.
+fn judged_spans(spans: &WireSpans, passed: Nanos) -> Verdict {
+    match spans.report(SLOTS, passed) {
+        Ok(_) => Verdict::Kept,
+        Err(why) => Verdict::Broken { why },
     }
 }
 

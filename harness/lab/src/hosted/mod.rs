@@ -8,6 +8,7 @@
 //! | `session` | the parent's side: one request at a time, never a hang |
 //! | `keeper` | the parent of what products leave behind |
 //! | `result` | the file that an engine leaves its answer in |
+//! | `spans` | how far what a product tells of its slots' time is believed |
 //! | `process` | spawning, watching and killing the child |
 //! | `provider` | engines for the runner, one process each |
 //! | `conformance` | whether a driver keeps to the protocol |
@@ -23,6 +24,7 @@ mod scratch;
 mod serve;
 mod session;
 mod sockets;
+mod spans;
 mod wire;
 
 pub use conformance::{Finding, Verdict, check};
@@ -31,6 +33,7 @@ pub use provider::HostedProvider;
 pub use scratch::ScratchRoot;
 pub use serve::{ServeError, serve};
 pub use session::{HostedEngine, HostedSession, Origin};
+pub use spans::{SPANS_VERSION, WireSpans};
 pub use wire::{
     Envelope, FailureKind, Hello, MAX_MESSAGE_BYTES, PROTOCOL, Ran, Reply, Request, WireDataset, WireError, WireSetup,
     WireTable,

@@ -161,6 +161,10 @@ impl LiveEngine for Hosted {
         self.session.memory()
     }
 
+    fn leaves_traces(&self) -> bool {
+        self.session.leaves_traces()
+    }
+
     fn is_alive(&mut self) -> bool {
         self.session.is_alive()
     }

@@ -14,6 +14,8 @@ use std::sync::atomic::AtomicBool;
 const ROOM_BYTES: u64 = 32 << 20;
 /// Work of an engine of somebody else's while it hands its answer over that needs no explanation: a virtual machine tidies up.
 const HAND_OVER_NS: u64 = 200_000_000;
+/// And while it reads its product's trace, where spans were asked for.
+const TRACE_NS: u64 = 1_000_000_000;
 /// And for each byte of the answer's file: encoding it.
 const HAND_OVER_NS_PER_BYTE: u64 = 100;
 
@@ -79,10 +81,11 @@ impl ResultFile {
 }
 
 /// Whether work was done while the answer was handed over that belonged into the run: as much again as half of the run's own, and
-/// more than handing over an answer of that size explains.
-pub(super) fn doubt(run_ns: Option<u64>, used_ns: Option<u64>, bytes: u64) -> Option<String> {
+/// more than handing over an answer of that size explains, and a trace where `spans` were asked for.
+pub(super) fn doubt(run_ns: Option<u64>, used_ns: Option<u64>, bytes: u64, spans: bool) -> Option<String> {
     let (run_ns, used_ns) = (run_ns?, used_ns?);
-    let explained = HAND_OVER_NS.saturating_add(bytes.saturating_mul(HAND_OVER_NS_PER_BYTE));
+    let trace_ns = if spans { TRACE_NS } else { 0 };
+    let explained = (HAND_OVER_NS + trace_ns).saturating_add(bytes.saturating_mul(HAND_OVER_NS_PER_BYTE));
     (used_ns > explained && used_ns >= run_ns / 2).then(|| {
         let ms = |ns: u64| ns / 1_000_000;
         format!(
@@ -140,11 +143,13 @@ mod tests {
     #[test]
     fn handing_over_is_doubtful_when_it_is_much_work_next_to_the_run_and_to_the_answer() {
         let ms = |ms: u64| Some(ms * 1_000_000);
-        assert!(doubt(ms(10), ms(300), 1000).is_some(), "a lazy engine");
-        assert!(doubt(ms(10), ms(150), 1000).is_none(), "a virtual machine tidies up");
-        assert!(doubt(ms(1000), ms(300), 1000).is_none(), "little next to the run");
-        assert!(doubt(ms(1000), ms(900), 10 << 20).is_none(), "a large answer takes long to write");
-        assert!(doubt(None, ms(900), 0).is_none() && doubt(ms(1), None, 0).is_none(), "unknown");
+        assert!(doubt(ms(10), ms(300), 1000, false).is_some(), "a lazy engine");
+        assert!(doubt(ms(10), ms(150), 1000, false).is_none(), "a virtual machine tidies up");
+        assert!(doubt(ms(10), ms(1100), 1000, true).is_none(), "a trace is read");
+        assert!(doubt(ms(10), ms(1300), 1000, true).is_some(), "a lazy engine that is asked for its trace");
+        assert!(doubt(ms(1000), ms(300), 1000, false).is_none(), "little next to the run");
+        assert!(doubt(ms(1000), ms(900), 10 << 20, false).is_none(), "a large answer takes long to write");
+        assert!(doubt(None, ms(900), 0, false).is_none() && doubt(ms(1), None, 0, false).is_none(), "unknown");
     }
 
     #[test]

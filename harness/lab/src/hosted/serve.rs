@@ -258,7 +258,7 @@ fn digest(answer: &Answer, check: &Check, keep: Option<&Path>) -> Result<Reply, 
         Ok(digest) => (Some(digest), None),
         Err(mismatch) => (None, Some(mismatch.to_string())),
     };
-    Ok(Reply::Digested { digest, mismatch, result: keep.map(Path::to_path_buf), check_ns })
+    Ok(Reply::Digested { digest, mismatch, result: keep.map(Path::to_path_buf), spans: None, check_ns })
 }
 
 /// Writes a trace beside its place and moves it there, so that a kept trace is always whole.

@@ -4,11 +4,14 @@
 
 use super::process::{Heard, Process};
 use super::result::{ResultFile, doubt, no_room};
+use super::spans::WireSpans;
 use super::wire::{Envelope, FailureKind, PROTOCOL, Ran, Reply, Request, WireDataset, WireSetup};
 use crate::counters::{Window, held_by, tree_cpu_ns};
 use crate::live::{Digested, Failure, Keep, Limits, Measured, Probed};
 use crate::machine::Cgroup;
-use bench_model::{Bytes, Check, ClusterSpec, Dataset, EngineSetup, FaultOutcome, FaultPlan, Probe, Workload};
+use bench_model::{
+    Bytes, Check, ClusterSpec, Dataset, EngineSetup, FaultOutcome, FaultPlan, Nanos, Probe, SpanReport, Workload,
+};
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -71,6 +74,8 @@ pub struct HostedSession {
     answer_folder: PathBuf,
     /// What the last run that came to its end said and used.
     held: Option<Held>,
+    /// How many slots a product's spans are of; absent where they were not asked for, or come with the run.
+    slots_to_explain: Option<u32>,
     /// Whether it is one process and starts no others.
     is_alone: bool,
     /// Whether its nodes are on other machines, where nobody counts what they use.
@@ -83,6 +88,7 @@ pub struct HostedSession {
 #[derive(Clone, Copy, Debug)]
 struct Held {
     rows: u64,
+    wall: Nanos,
     /// CPU time of the run, if it could be counted.
     cpu_ns: Option<u64>,
 }
@@ -107,6 +113,7 @@ impl HostedEngine {
             scratch: setup.scratch.clone(),
             answer_folder: setup.scratch.clone(),
             held: None,
+            slots_to_explain: slots_to_explain(self.origin, setup),
             is_alone: self.origin == Origin::ThisBuild && setup.cluster == ClusterSpec::Local,
             is_elsewhere: matches!(setup.cluster, ClusterSpec::Hosts { .. } | ClusterSpec::Attached { .. }),
             struck: Vec::new(),
@@ -192,6 +199,10 @@ impl HostedSession {
         let elapsed = started.elapsed();
         let (usage, interference) = window.close();
         match reply? {
+            Reply::Ran(ran) if ran.spans.is_some() && self.origin == Origin::Foreign => {
+                let why = "its spans came with `ran`: reading them takes time, which is not the run's".to_owned();
+                Err(self.broken("run", why))
+            }
             Reply::Ran(ran) => {
                 let elapsed_ns = u64::try_from(elapsed.as_nanos()).unwrap_or(u64::MAX);
                 let wall_ns = match (self.origin, ran.wall_ns) {
@@ -203,7 +214,7 @@ impl HostedSession {
                     (Origin::ThisBuild, Some(ns)) => ns,
                     _ => elapsed_ns,
                 };
-                self.held = Some(Held { rows: ran.rows, cpu_ns: usage.cpu_ns });
+                self.held = Some(Held { rows: ran.rows, wall: Nanos::new(wall_ns), cpu_ns: usage.cpu_ns });
                 Ok(Measured {
                     wall_ns,
                     rows: ran.rows,
@@ -244,16 +255,17 @@ impl HostedSession {
             Reply::Digested { digest: Some(_), .. } if self.origin == Origin::Foreign => Err(self
                 .broken("digest", "its answer is digested by the harness; it has to reply with `result`".to_owned())),
             Reply::Digested { mismatch: Some(mismatch), check_ns, .. } => {
-                Ok(Digested { digest: Err(mismatch), check_ns, doubt: None })
+                Ok(Digested { digest: Err(mismatch), check_ns, ..Digested::default() })
             }
             Reply::Digested { digest: Some(digest), check_ns, .. } => {
-                Ok(Digested { digest: Ok(digest), check_ns, doubt: None })
+                Ok(Digested { digest: Ok(digest), check_ns, ..Digested::default() })
             }
-            Reply::Digested { result: Some(path), check_ns, .. } => {
+            Reply::Digested { result: Some(path), check_ns, spans, .. } => {
                 let used = before.zip(tree_cpu_ns(self.process.pid())).map(|(b, now)| now.saturating_sub(b));
                 let file = ResultFile::open(path, keep.result, &self.scratch);
                 let file = file.map_err(|why| self.broken("digest", why))?;
-                let doubt = doubt(held.and_then(|held| held.cpu_ns), used, file.bytes());
+                let doubt =
+                    doubt(held.and_then(|held| held.cpu_ns), used, file.bytes(), self.slots_to_explain.is_some());
                 let started = Instant::now();
                 let digest = file.digest(check, stop)?;
                 let own = u64::try_from(started.elapsed().as_nanos()).unwrap_or(u64::MAX);
@@ -263,10 +275,37 @@ impl HostedSession {
                     let why = format!("`ran` said {} rows, and the answer has {}", held.rows, digest.rows);
                     return Err(self.broken("digest", why));
                 }
-                Ok(Digested { digest, check_ns: check_ns.saturating_add(own), doubt })
+                let (spans, notes) = self.explained(held, spans)?;
+                Ok(Digested { digest, check_ns: check_ns.saturating_add(own), doubt, spans, notes })
             }
             other => Err(self.unexpected("digest", &other)),
         }
+    }
+
+    /// Where a product's slots spent the run that is held, all of it unknown if it does not tell, and what it says of that.
+    fn explained(
+        &mut self,
+        held: Option<Held>,
+        told: Option<WireSpans>,
+    ) -> Result<(Option<SpanReport>, Vec<String>), Failure> {
+        let Some(slots) = self.slots_to_explain else {
+            return match told {
+                Some(_) if self.origin == Origin::Foreign => {
+                    Err(self.broken("digest", "it tells of spans, which nobody asked for".to_owned()))
+                }
+                _ => Ok((None, Vec::new())),
+            };
+        };
+        let Some(held) = held else { return Ok((None, Vec::new())) };
+        let told = told.unwrap_or_else(WireSpans::nothing);
+        let report = told.report(slots, held.wall).map_err(|why| self.broken("digest", why))?;
+        Ok((Some(report), told.notes))
+    }
+
+    /// Whether what each task did can be asked for: nobody else's machines could be replayed here.
+    #[must_use]
+    pub fn leaves_traces(&self) -> bool {
+        self.origin == Origin::ThisBuild
     }
 
     /// Drops the answer that is held, if there is one.
@@ -482,6 +521,15 @@ impl HostedSession {
         self.dead = true;
         self.process.kill();
     }
+}
+
+/// The slots of all machines of a product that is to account for their time.
+fn slots_to_explain(origin: Origin, setup: &EngineSetup) -> Option<u32> {
+    let nodes = match &setup.cluster {
+        ClusterSpec::Attached { nodes, .. } => *nodes,
+        _ => 1,
+    };
+    (setup.spans && origin == Origin::Foreign).then(|| setup.slots.saturating_mul(nodes))
 }
 
 fn failure(kind: FailureKind, message: String, request: &'static str) -> Failure {

@@ -2,6 +2,7 @@
 //!
 //! Long because: the whole protocol, which docs/engine-protocol.md describes, is this file.
 
+use super::spans::WireSpans;
 use arrow::datatypes::{Schema, SchemaRef};
 use arrow::ipc::reader::StreamReader;
 use arrow::ipc::writer::StreamWriter;
@@ -113,6 +114,9 @@ pub enum Reply {
         /// A Parquet file with the answer, for engines that leave the digest to the harness.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         result: Option<PathBuf>,
+        /// Where the product's slots spent the run, from an engine of somebody else's that was started with `spans`.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        spans: Option<WireSpans>,
         /// What digesting took.
         check_ns: u64,
     },
@@ -164,7 +168,8 @@ pub struct Ran {
     pub wall_ns: Option<u64>,
     /// Rows of the answer.
     pub rows: u64,
-    /// Where slot time went, if known.
+    /// Where slot time went, from an engine of this very build: all others tell with the digest, where reading takes no time
+    /// of the run.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub spans: Option<SpanReport>,
     /// What the engine decided on the way, a sentence each.

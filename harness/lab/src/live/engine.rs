@@ -82,6 +82,16 @@ pub struct Digested {
     pub check_ns: u64,
     /// Why the run may not have done all of the work that was timed, if it looks so.
     pub doubt: Option<String>,
+    /// Where slot time went, of an engine that tells only after the run, if asked for.
+    pub spans: Option<SpanReport>,
+    /// What there is to say of that, a sentence each.
+    pub notes: Vec<String>,
+}
+
+impl Default for Digested {
+    fn default() -> Self {
+        Self { digest: Ok(Digest::default()), check_ns: 0, doubt: None, spans: None, notes: Vec::new() }
+    }
 }
 
 /// What a probe gave.
@@ -155,6 +165,10 @@ pub trait LiveEngine {
     fn probe(&mut self, probe: &Probe, stop: &AtomicBool) -> Result<Probed, Failure>;
     /// Memory that its processes hold now, if that can be told.
     fn memory(&self) -> Option<Bytes>;
+    /// Whether it can leave what each of its tasks did, beside a digest.
+    fn leaves_traces(&self) -> bool {
+        true
+    }
     /// Whether it can take another request.
     fn is_alive(&mut self) -> bool;
     /// Ends it politely.

@@ -214,7 +214,7 @@ impl Runner<'_, '_> {
     /// interrupted.
     fn trace(&mut self, at: usize, case: &Case, workload: &Workload, reference: &Reference) -> Result<bool, RunError> {
         let Some(seat) = self.seats.get(at) else { return Ok(true) };
-        if seat.arm != Arm::Main || !seat.engine.spans || !self.plan.faults.is_empty() {
+        if seat.arm != Arm::Main || !seat.engine.spans || !seat.leaves_traces() || !self.plan.faults.is_empty() {
             return Ok(true);
         }
         let folder = self.sink.traces_folder()?;
@@ -290,6 +290,9 @@ impl Runner<'_, '_> {
             let digested = seat.live()?.digest(&check, keep, self.stop)?;
             observation.check_ns = Some(digested.check_ns);
             observation.notes.extend(digested.doubt);
+            // Of an engine that tells only when its run is over.
+            observation.spans = digested.spans.or(observation.spans.take());
+            observation.notes.extend(digested.notes);
             observation.notes.extend(anew.map(str::to_owned));
             Ok((measured.wall_ns, digested.digest))
         });

@@ -19,13 +19,24 @@ pub(super) struct Seat<'a> {
     loaded: Option<String>,
     /// The workload that it has been warmed with.
     warm_for: Option<String>,
+    /// Whether the engine that was started last can leave what its tasks did.
+    leaves_traces: bool,
 }
 
 impl<'a> Seat<'a> {
     /// An empty seat; `None` if the participant is not of this plan.
     pub(super) fn new(plan: &'a Plan, participant: Participant) -> Option<Self> {
         let engine = plan.engines.get(participant.engine)?;
-        Some(Self { engine, arm: participant.arm, participant, live: None, held: None, loaded: None, warm_for: None })
+        Some(Self {
+            engine,
+            arm: participant.arm,
+            participant,
+            live: None,
+            held: None,
+            loaded: None,
+            warm_for: None,
+            leaves_traces: false,
+        })
     }
 
     /// Makes everything ready so that only the timed run is left: process, data, warm-ups or cold caches. `stale` says that another
@@ -49,6 +60,7 @@ impl<'a> Seat<'a> {
             Some(live) => live,
             empty => empty.insert(provider.start(self.engine, stop)?),
         };
+        self.leaves_traces = live.leaves_traces();
         let dataset = workload.dataset.as_ref().and_then(|name| plan.dataset(name));
         if let Some(dataset) = dataset.filter(|d| self.loaded.as_ref() != Some(&d.name)) {
             self.loaded = None;
@@ -80,6 +92,11 @@ impl<'a> Seat<'a> {
             Protocol::Warm(_) | Protocol::ColdProcess => {}
         }
         Ok(())
+    }
+
+    /// Whether what the tasks of its engine did can be asked for, as the one that was started last says.
+    pub(super) fn leaves_traces(&self) -> bool {
+        self.leaves_traces
     }
 
     /// Whether there is an engine in it, at work or waiting.

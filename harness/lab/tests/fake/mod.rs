@@ -7,7 +7,8 @@ use bench_lab::live::{Digested, EngineProvider, EngineSpec, Failure, Keep, Limit
 use bench_lab::oracle;
 use bench_lab::runner::{OracleEngine, Plan, Twins};
 use bench_model::{
-    Bytes, Check, Dataset, Digest, Family, FaultOutcome, FaultPlan, Nanos, Probe, Program, Query, Tuning, Workload,
+    Bytes, Check, Dataset, Digest, Family, FaultOutcome, FaultPlan, Nanos, Probe, Program, Query, SpanReport, Tuning,
+    Workload,
 };
 use bench_record::{Contamination, Protocol};
 use std::cell::{Cell, RefCell};
@@ -173,12 +174,28 @@ impl LiveEngine for FakeLive {
         std::mem::take(&mut self.struck)
     }
 
+    /// One engine is somebody else's: it tells of spans with its digest, and leaves no traces.
+    fn leaves_traces(&self) -> bool {
+        self.engine != "product"
+    }
+
     fn digest(&mut self, check: &Check, keep: Keep<'_>, _stop: &AtomicBool) -> Result<Digested, Failure> {
         if let Some(path) = keep.result {
             std::fs::write(path, "kept").map_err(|e| Failure::Harness(e.to_string()))?;
         }
         let answer = self.answer.take().ok_or_else(|| Failure::Harness("no answer".into()))?;
-        Ok(Digested { digest: Ok(digest_of(answer, check)), check_ns: 1, doubt: None })
+        let mut digested = Digested { digest: Ok(digest_of(answer, check)), check_ns: 1, ..Digested::default() };
+        if !self.leaves_traces() {
+            let makespan_ns = Nanos::new(500_000);
+            digested.spans = Some(SpanReport {
+                slots: 2,
+                makespan_ns,
+                unknown_ns: Some(Nanos::new(1_000_000)),
+                ..SpanReport::default()
+            });
+            digested.notes = vec!["it keeps no trace".into()];
+        }
+        Ok(digested)
     }
 
     fn discard(&mut self, _stop: &AtomicBool) -> Result<(), Failure> {

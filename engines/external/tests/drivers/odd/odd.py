@@ -1,6 +1,7 @@
 """A driver that breaks one rule of the protocol, named on its command line; otherwise it is `tiny`.
 
-`leaky` leaves a process behind when it stops; `lazy` says that a run is done and computes when the answer is asked for.
+`leaky` leaves a process behind when it stops; `lazy` says that a run is done and computes when the answer is asked for;
+`boastful` explains more slot time than there was.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from driver import Tiny  # noqa: E402
 
 import bench_driver.protocol  # noqa: E402
 from bench_driver import Setup, Workload, serve  # noqa: E402
+from bench_driver.spans import Spans, Window  # noqa: E402
 
 
 class Leaky(Tiny):
@@ -43,5 +45,11 @@ class Lazy(Tiny):
         super().write_result(path)
 
 
+class Boastful(Tiny):
+    def spans(self, window: Window) -> Spans:
+        # An hour.
+        return Spans({"compute": 3_600_000_000_000})
+
+
 if __name__ == "__main__":
-    serve({"leaky": Leaky, "lazy": Lazy}[sys.argv[1]]())
+    serve({"leaky": Leaky, "lazy": Lazy, "boastful": Boastful}[sys.argv[1]]())
