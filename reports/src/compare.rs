@@ -104,7 +104,8 @@ pub fn compare_all<'a>(
     probed::all_different(probed)?;
     let names = RunNames::of(runs.iter().map(|r| &*r.path).chain(probed.iter().map(|r| &*r.path)));
     let groups = group::groups(runs);
-    let (tables, sources): (Vec<Table>, Vec<Vec<Source<'a>>>) = groups.iter().map(|g| table(g, options, &names)).unzip();
+    let (tables, sources): (Vec<Table>, Vec<Vec<Source<'a>>>) =
+        groups.iter().map(|g| table(g, options, &names)).unzip();
     if let Some(given) = &options.baseline
         && tables.iter().all(|t| t.baseline.is_none())
     {

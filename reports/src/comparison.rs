@@ -49,7 +49,8 @@ pub struct Comparison {
     pub schema: u32,
     /// Wrong answers, in any trial of any arm. First, because nothing else matters as much.
     pub wrong_answers: Vec<Incident>,
-    /// What the runs are called, with their folders.
+    /// What the runs are called. Not in JSON: whatever is written is the same wherever the folders are.
+    #[serde(skip)]
     pub runs: RunNames,
     /// One table per machine, suite, scale, protocol and data: times that differ in one of them never meet.
     pub tables: Vec<Table>,
@@ -160,7 +161,9 @@ impl Table {
     /// In a sentence, the settings that every contestant has.
     #[must_use]
     pub fn shared_text(&self) -> Option<String> {
-        self.shared_variant.as_ref().map(|settings| format!("Everybody here ran with {settings}; names leave that out."))
+        self.shared_variant
+            .as_ref()
+            .map(|settings| format!("Everybody here ran with {settings}; names leave that out."))
     }
 
     /// What its times have in common and those of other tables have not.

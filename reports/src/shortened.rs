@@ -46,7 +46,8 @@ fn apart(texts: &[&String], to: usize, taken: &BTreeSet<String>) -> Vec<String> 
         let distinct: BTreeSet<&String> = shorts.iter().collect();
         distinct.len() == shorts.len() && shorts.iter().all(|s| !taken.contains(s))
     };
-    let mut attempts = tails.into_iter().chain(middles).map(|how| texts.iter().map(|t| how.of(t, to)).collect::<Vec<_>>());
+    let mut attempts =
+        tails.into_iter().chain(middles).map(|how| texts.iter().map(|t| how.of(t, to)).collect::<Vec<_>>());
     attempts.find(is_clear).unwrap_or_else(|| numbered(texts, to, taken))
 }
 

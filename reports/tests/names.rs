@@ -16,8 +16,12 @@ fn run_in(folder: &str, later_s: u64) -> Run {
 
 /// The same with twice the data: a table apart.
 fn larger(mut run: Run) -> Run {
-    run.context.datasets =
-        run.context.datasets.into_iter().map(|d| DatasetContext { bytes: 2 * d.bytes, checksum: "b0".into(), ..d }).collect();
+    run.context.datasets = run
+        .context
+        .datasets
+        .into_iter()
+        .map(|d| DatasetContext { bytes: 2 * d.bytes, checksum: "b0".into(), ..d })
+        .collect();
     run
 }
 
@@ -32,8 +36,11 @@ fn two_folders_of_one_name_are_told_apart_wherever_a_run_is_named() {
     let page = html(&comparison, &sources, &[]).unwrap();
     assert!(page.contains("<td>a/run</td>") && page.contains("<td>b/run</td>") && !page.contains("<td>run</td>"));
     let text = String::from_utf8(csv(&rows(&comparison, &sources, Rows::Observations).unwrap()).unwrap()).unwrap();
-    let from = |run: &str| text.lines().filter(|l| l.starts_with(&format!("{run},"))).count();
-    assert_eq!((from("a/run"), from("b/run"), from("run")), (runs[0].observations.len(), runs[1].observations.len(), 0));
+    let from = |run: &str| text.lines().skip(1).filter(|l| l.starts_with(&format!("{run},"))).count();
+    assert_eq!(
+        (from("a/run"), from("b/run"), from("run")),
+        (runs[0].observations.len(), runs[1].observations.len(), 0)
+    );
 }
 
 #[test]
@@ -99,7 +106,8 @@ fn what_every_contestant_was_set_to_is_said_once_and_in_no_label() {
     };
     let all = set(run_in("all", 0), |_| "spans=on".into());
     assert_eq!(said(all), (["stagedag", "datafusion", "datafusion-1t"].map(str::to_owned).to_vec(), [1, 1]));
-    let one_more = set(run_in("more", 0), |engine| if engine == "stagedag" { "memory=4GiB,spans=on" } else { "spans=on" }.into());
+    let one_more =
+        set(run_in("more", 0), |engine| if engine == "stagedag" { "memory=4GiB,spans=on" } else { "spans=on" }.into());
     assert_eq!(said(one_more).0[0], "stagedag+memory=4GiB");
     let some = set(run_in("some", 0), |engine| if engine == "stagedag" { "spans=on" } else { "default" }.into());
     assert_eq!(said(some), (["stagedag+spans=on", "datafusion", "datafusion-1t"].map(str::to_owned).to_vec(), [0, 0]));

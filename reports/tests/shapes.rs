@@ -16,7 +16,7 @@ use std::time::{Duration, Instant};
 
 /// The limit for a page, and what reading the same observations takes where a page has that long.
 const LIMIT: Duration = Duration::from_secs(2);
-const READ: Duration = Duration::from_millis(250);
+const READ: Duration = Duration::from_millis(100);
 
 /// So many cases of so many trials on three engines, each time different from all others or, `tied`, one of few.
 fn shape(cases: u32, trials: u32, tied: bool) -> Run {
@@ -44,7 +44,8 @@ fn shape(cases: u32, trials: u32, tied: bool) -> Run {
 
 /// How long a page takes, and how long reading what it shows.
 fn took(name: &str, runs: &[Run]) -> (Duration, Duration) {
-    let lines: Vec<Vec<u8>> = runs.iter().flat_map(|r| &r.observations).map(|o| serde_json::to_vec(o).unwrap()).collect();
+    let lines: Vec<Vec<u8>> =
+        runs.iter().flat_map(|r| &r.observations).map(|o| serde_json::to_vec(o).unwrap()).collect();
     let began = Instant::now();
     let (comparison, sources) = compare_with_sources(runs, &Options::default()).unwrap();
     let compared = began.elapsed();

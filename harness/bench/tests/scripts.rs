@@ -61,14 +61,22 @@ fn assert_is_shell(what: &str, text: &str) {
 #[test]
 fn every_shell_step_and_every_script_is_shell_and_what_they_call_is_there() {
     let steps = steps(&workflow());
-    assert_eq!(steps.len(), workflow().matches("run:").count(), "a step is written in a way that this test does not read");
+    assert_eq!(
+        steps.len(),
+        workflow().matches("run:").count(),
+        "a step is written in a way that this test does not read"
+    );
     assert!(steps.iter().any(|s| s.starts_with(GATE)), "{steps:?}");
     for step in &steps {
         let command = filled_in(step);
         assert_is_shell(step, &command);
-        for script in command.split_whitespace().filter(|word| word.starts_with("scripts/") || word.starts_with("ci/")) {
+        for script in command.split_whitespace().filter(|word| word.starts_with("scripts/") || word.starts_with("ci/"))
+        {
             let mode = fs::metadata(root().join(script)).unwrap_or_else(|e| panic!("{script}: {e}"));
-            assert!(std::os::unix::fs::PermissionsExt::mode(&mode.permissions()) & 0o100 != 0, "{script} cannot be executed");
+            assert!(
+                std::os::unix::fs::PermissionsExt::mode(&mode.permissions()) & 0o100 != 0,
+                "{script} cannot be executed"
+            );
         }
     }
     for script in fs::read_dir(root().join("scripts")).unwrap().map(|e| e.unwrap().path()) {
@@ -82,7 +90,12 @@ fn every_shell_step_and_every_script_is_shell_and_what_they_call_is_there() {
 fn variables_and_files_of_the_workflow_are_those_of_the_script() {
     let (workflow, gate) = (workflow(), read(GATE));
     let set = workflow.split_once("\nenv:\n").unwrap().1.split_once("\njobs:").unwrap().0;
-    let names: Vec<&str> = set.lines().filter(|l| !l.trim_start().starts_with('#')).filter_map(|l| l.split_once(':')).map(|(n, _)| n.trim()).collect();
+    let names: Vec<&str> = set
+        .lines()
+        .filter(|l| !l.trim_start().starts_with('#'))
+        .filter_map(|l| l.split_once(':'))
+        .map(|(n, _)| n.trim())
+        .collect();
     assert!(names.len() >= 4, "{names:?}");
     for name in names {
         assert!(gate.contains(&format!("${{{name}:-")), "{GATE} does not read {name}");
@@ -95,14 +108,15 @@ fn variables_and_files_of_the_workflow_are_those_of_the_script() {
 
 /// Options after `bench COMMAND` in a script: words that begin with two hyphens, on the lines that build its arguments.
 fn options(gate: &str, lines: impl Fn(&str) -> bool) -> BTreeSet<String> {
-    let words = gate.lines().filter(|l| lines(l)).flat_map(|l| l.split(|c: char| c.is_whitespace() || "()\"".contains(c)));
+    let words =
+        gate.lines().filter(|l| lines(l)).flat_map(|l| l.split(|c: char| c.is_whitespace() || "()\"".contains(c)));
     words.filter(|w| w.starts_with("--")).map(str::to_owned).collect()
 }
 
 #[test]
 fn every_option_that_the_script_gives_is_one_of_the_command() {
     let (p, gate) = (Program::new(), read(GATE));
-    let measuring = options(&gate, |l| l.contains("options") );
+    let measuring = options(&gate, |l| l.contains("options"));
     let judging = options(&gate, |l| l.contains("more+=") || l.contains("--write"));
     assert!(measuring.len() >= 6 && judging.len() >= 6, "{measuring:?} {judging:?}");
     for (command, options) in [("run", measuring), ("compare", judging)] {
@@ -131,12 +145,19 @@ fn the_script_measures_two_builds_in_turns_and_ends_with_the_verdicts_code() {
     ];
     let ended = gate.envs(settings).env_remove("GITHUB_ACTIONS").env("WORK", p.path("gate")).output().unwrap();
     let (code, said) = (ended.status.code().unwrap(), String::from_utf8_lossy(&ended.stderr).into_owned());
-    let verdict: serde_json::Value = serde_json::from_slice(&fs::read(p.path("gate/verdict.json")).unwrap_or_else(|e| panic!("{e}: {said}"))).unwrap();
+    let verdict: serde_json::Value =
+        serde_json::from_slice(&fs::read(p.path("gate/verdict.json")).unwrap_or_else(|e| panic!("{e}: {said}")))
+            .unwrap();
     assert_eq!(verdict["exit_code"], code, "{said}");
     // One build against itself, and a slow-down to ten times would have to be ruled out: nothing regressed.
     assert!(code == 0 || code == 3, "{code}: {verdict}");
-    let runs = |side: &str| verdict[side]["runs"].as_array().unwrap().iter().map(|r| r.as_str().unwrap().to_owned()).collect::<Vec<_>>();
-    assert_eq!((runs("base"), runs("new")), (vec!["base-1".into(), "base-2".into(), "base-3".into()], vec!["new-1".into(), "new-2".into(), "new-3".into()]));
+    let runs = |side: &str| {
+        verdict[side]["runs"].as_array().unwrap().iter().map(|r| r.as_str().unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    assert_eq!(
+        (runs("base"), runs("new")),
+        (vec!["base-1".into(), "base-2".into(), "base-3".into()], vec!["new-1".into(), "new-2".into(), "new-3".into()])
+    );
     for file in ["verdict.md", "verdict.xml", "verdict.sarif"] {
         assert!(fs::metadata(p.path(&format!("gate/{file}"))).unwrap().len() > 100, "{file}");
     }

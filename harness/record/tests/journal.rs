@@ -254,7 +254,8 @@ fn runs_on_other_machines_under_one_kind_of_cluster_differ() {
 #[test]
 fn looking_for_a_difference_takes_time_in_proportion_to_what_runs_name() {
     let named = |count: u32| {
-        let workloads = (0..count).map(|i| WorkloadContext { name: format!("w{i:06}"), checksum: "0f".into(), scale: 1 });
+        let workloads =
+            (0..count).map(|i| WorkloadContext { name: format!("w{i:06}"), checksum: "0f".into(), scale: 1 });
         RunContext { workloads: workloads.collect(), ..context() }
     };
     // The shortest of several, so that whatever else the machine does hardly counts.

@@ -100,7 +100,8 @@ fn floor(test: &Test, selection: &Selection<'_, '_>, members: &[&Member<'_, '_>]
     };
     let floor = selection.table.floor(reading, &test.family, only)?;
     let cases = || members.iter().flat_map(|m| &m.cases);
-    let understated = test.metric.bound().into_iter().flat_map(|bound| cases().filter_map(move |c| c.understated(reading, bound)));
+    let understated =
+        test.metric.bound().into_iter().flat_map(|bound| cases().filter_map(move |c| c.understated(reading, bound)));
     Some(understated.fold(floor, f64::max))
 }
 

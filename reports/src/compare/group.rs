@@ -72,11 +72,7 @@ pub(super) fn apart(groups: &[Group<'_>], names: &RunNames) -> Vec<String> {
     let all = |g: &Group<'_>| g.runs.iter().map(|r| names.name(&r.path)).collect::<Vec<_>>().join(", ");
     let note = |other: &Group<'_>| {
         let differences = other.differences(first).join("; ");
-        format!(
-            "{} has a table apart from {}: {differences}; such times must not be compared",
-            all(other),
-            all(first)
-        )
+        format!("{} has a table apart from {}: {differences}; such times must not be compared", all(other), all(first))
     };
     others.map(note).collect()
 }

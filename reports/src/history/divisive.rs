@@ -298,7 +298,8 @@ mod tests {
             let number = |value: &serde_json::Value| value.as_f64().unwrap();
             let series: Vec<f64> = case["series"].as_array().unwrap().iter().map(number).collect();
             let sensitivity = Sensitivity { p: number(&case["p"]), least: number(&case["least"]), window: 50 };
-            let theirs: Vec<usize> = case["changes"].as_array().unwrap().iter().map(|c| c["at"].as_u64().unwrap() as usize).collect();
+            let theirs: Vec<usize> =
+                case["changes"].as_array().unwrap().iter().map(|c| c["at"].as_u64().unwrap() as usize).collect();
             let slipped = merged_by_otava(&series, divisions(&series, &sensitivity), &sensitivity);
             assert_eq!(slipped, theirs, "{}", case["name"]);
             let ours: Vec<usize> = change_points(&series, &sensitivity).iter().map(|c| c.at).collect();

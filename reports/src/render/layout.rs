@@ -308,12 +308,21 @@ mod tests {
         let mut wide = sheet(vec![]);
         wide.columns = vec![Column { title: "kind".into(), kind: Kind::Name }];
         wide.columns.extend((0..9).map(|i| Column { title: name(i), kind: Kind::Number }));
-        wide.rows = (0..9).map(|i| Row { cells: [name(i)].into_iter().chain((0..9).map(|n| n.to_string())).collect(), tone: Tone::Plain }).collect();
+        wide.rows = (0..9)
+            .map(|i| Row {
+                cells: [name(i)].into_iter().chain((0..9).map(|n| n.to_string())).collect(),
+                tone: Tone::Plain,
+            })
+            .collect();
         let shown = text(&[Block::Sheet(wide)], Ink::Plain);
         assert!(shown.lines().all(|l| width(l) <= WIDTH), "{shown}");
         let distinct = |words: Vec<&str>| words.iter().collect::<std::collections::BTreeSet<_>>().len();
         assert_eq!(distinct(shown.lines().next().unwrap().split_whitespace().collect()), 10, "{shown}");
-        assert_eq!(distinct(shown.lines().skip(2).map(|l| l.split_whitespace().next().unwrap()).collect()), 9, "{shown}");
+        assert_eq!(
+            distinct(shown.lines().skip(2).map(|l| l.split_whitespace().next().unwrap()).collect()),
+            9,
+            "{shown}"
+        );
     }
 
     #[test]

@@ -18,7 +18,12 @@ struct Row<'a> {
 pub(super) fn batch(comparison: &Comparison, sources: &Sources<'_>) -> Result<RecordBatch, ArrowError> {
     let tables = comparison.tables.iter().zip(&sources.tables);
     let rows = tables.flat_map(|(table, sources)| {
-        sources.iter().map(move |source| Row { names: &comparison.runs, table, source, contestant: table.contestants.get(source.contestant) })
+        sources.iter().map(move |source| Row {
+            names: &comparison.runs,
+            table,
+            source,
+            contestant: table.contestants.get(source.contestant),
+        })
     });
     let rows: Vec<Row<'_>> = rows.collect();
     let columns = case(Columns::of(&rows));

@@ -191,7 +191,10 @@ pub(crate) fn what_did_not_complete_leads_to_its_observations() {
 
     let faults = samples().into_iter().find(|(name, _)| *name == "faults").unwrap().1;
     let (mut browser, _folder) = open(&faults);
-    let void = led(&mut browser, "[...document.querySelectorAll('main li a.o')].find((a) => a.textContent.includes('void trial'))");
+    let void = led(
+        &mut browser,
+        "[...document.querySelectorAll('main li a.o')].find((a) => a.textContent.includes('void trial'))",
+    );
     assert!(void.contains(", void: "), "{void}");
 }
 

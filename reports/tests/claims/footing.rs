@@ -197,7 +197,11 @@ fn peak_memory_of_several_processes_decides_what_its_error_leaves_open() {
     };
     check(&bounded(40), ClaimVerdict::Supported, &[]);
     check(&bounded(60), ClaimVerdict::Inconclusive, &["Ray / Spark", "indistinguishable"]);
-    products.observations.iter_mut().filter(|o| o.case.engine == "ray" && o.trial == 3).for_each(|o| o.rss_bytes_bound = None);
+    products
+        .observations
+        .iter_mut()
+        .filter(|o| o.case.engine == "ray" && o.trial == 3)
+        .for_each(|o| o.rss_bytes_bound = None);
     check(&only(&memory, &[products]), ClaimVerdict::Inconclusive, &["some trials do not say"]);
 }
 

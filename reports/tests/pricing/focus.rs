@@ -2,7 +2,7 @@
 //! `specification/columns` at the tag `v1.2` of the published specification.
 
 use crate::{book, priced, run, scenario, shown};
-use bench_reports::cost::{Count, CostFormat};
+use bench_reports::cost::{CostFormat, Count};
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -110,7 +110,10 @@ fn every_column_is_there_that_has_to_be_and_every_other_one_is_marked_as_our_own
     }
     for name in row.keys().filter(|name| !known.contains_key(*name)) {
         let own = name.strip_prefix("x_").unwrap_or_else(|| panic!("{name} is no column of FOCUS 1.2"));
-        assert!(own.starts_with(|c: char| c.is_ascii_uppercase()) && own.bytes().all(|b| b.is_ascii_alphanumeric()), "{name}");
+        assert!(
+            own.starts_with(|c: char| c.is_ascii_uppercase()) && own.bytes().all(|b| b.is_ascii_alphanumeric()),
+            "{name}"
+        );
     }
 }
 
@@ -149,7 +152,9 @@ fn columns_agree_with_each_other_as_the_specification_has_it() {
         for name in ["PricingCategory", "PricingQuantity", "PricingUnit", "ConsumedQuantity", "ConsumedUnit"] {
             assert_ne!(of(name), "", "{name} of usage");
         }
-        for (name, with) in [("RegionName", "RegionId"), ("SubAccountName", "SubAccountId"), ("SubAccountType", "SubAccountId")] {
+        for (name, with) in
+            [("RegionName", "RegionId"), ("SubAccountName", "SubAccountId"), ("SubAccountType", "SubAccountId")]
+        {
             assert_eq!(of(name).is_empty(), of(with).is_empty(), "{name} and {with}");
         }
         assert_ne!(of("PricingCategory"), "Committed", "that takes a CommitmentDiscountId");

@@ -80,7 +80,8 @@ impl Window {
             // Seen together, or by the kernel of the largest of them alone: whichever is more.
             let seen = watch.seen();
             usage.rss_bytes_peak = seen.bytes.max(after.rss_bytes_peak_of_one);
-            let ended = self.tree.reaped_cpu_ns != after.reaped_cpu_ns || seen.processes.iter().any(|p| !ours.contains(p));
+            let ended =
+                self.tree.reaped_cpu_ns != after.reaped_cpu_ns || seen.processes.iter().any(|p| !ours.contains(p));
             usage.rss_bytes_bound = after.rss_bytes_peak.filter(|_| !ended);
         }
         let own = if self.root == me { Some(0) } else { increase(self.own_cpu_ns, cpu_ns(me)) };
@@ -152,7 +153,8 @@ mod tests {
 
     /// A shell with a child; `then` runs between the opening and the closing of the window.
     fn bound_of_two(script: &str) -> Usage {
-        let mut root = Command::new("/bin/sh").args(["-c", script]).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+        let mut root =
+            Command::new("/bin/sh").args(["-c", script]).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
         let mut out = BufReader::new(root.stdout.take().unwrap());
         let mut hear = || out.read_line(&mut String::new()).unwrap();
         hear();

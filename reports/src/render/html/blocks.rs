@@ -45,7 +45,8 @@ fn grid(sheet: &Sheet, caption: &str, places: Places<'_, '_>) -> Grid {
             Tone::Plain | Tone::Good => "",
         };
         let own = row.cells.iter().zip(&sheet.columns).filter(|(_, column)| column.kind == Kind::Name);
-        let named = places.and_then(|(anchors, family)| own.into_iter().find_map(|(text, _)| anchors.group(family, text)));
+        let named =
+            places.and_then(|(anchors, family)| own.into_iter().find_map(|(text, _)| anchors.group(family, text)));
         let cells = row.cells.iter().zip(&sheet.columns).map(|(text, column)| {
             let place = places.and_then(|(anchors, family)| anchors.group(family, text));
             let is_number = column.kind == Kind::Number;
