@@ -27,6 +27,7 @@ pub(crate) use one_side::{CaseTrials, RunTimes, cases};
 
 use crate::comparison::{Comparison, FamilyReport, Incident, REPORT_SCHEMA, Table};
 use crate::overhead::overhead;
+use crate::run_names::RunNames;
 use crate::stats::RESAMPLES;
 use bench_record::{Arm, Family, Outcome, OverheadRun, Run};
 use field::Field;
@@ -101,8 +102,10 @@ pub fn compare_all<'a>(
     }
     group::all_different(runs)?;
     probed::all_different(probed)?;
+    let names = RunNames::of(runs.iter().map(|r| &*r.path).chain(probed.iter().map(|r| &*r.path)));
     let groups = group::groups(runs);
-    let (tables, sources): (Vec<Table>, Vec<Vec<Source<'a>>>) = groups.iter().map(|g| table(g, options)).unzip();
+    let (tables, sources): (Vec<Table>, Vec<Vec<Source<'a>>>) =
+        groups.iter().map(|g| table(g, options, &names)).unzip();
     if let Some(given) = &options.baseline
         && tables.iter().all(|t| t.baseline.is_none())
     {
@@ -112,16 +115,18 @@ pub fn compare_all<'a>(
     }
     let all = tables.iter().flat_map(|t| &t.incidents);
     let wrong_answers = all.filter(|i| i.outcome == Outcome::WrongAnswer).cloned().collect();
-    let notes = runs.iter().flat_map(notes).chain(group::apart(&groups)).chain(group::pooled(&groups)).collect();
+    let of_runs = runs.iter().flat_map(|run| notes(run, &names));
+    let notes = of_runs.chain(group::apart(&groups, &names)).chain(group::pooled(&groups, &names)).collect();
     let weak_scaling = weak::reports(&groups);
     let overhead = probed.iter().map(overhead).collect();
-    let comparison = Comparison { schema: REPORT_SCHEMA, wrong_answers, tables, weak_scaling, overhead, notes };
+    let schema = REPORT_SCHEMA;
+    let comparison = Comparison { schema, wrong_answers, runs: names, tables, weak_scaling, overhead, notes };
     Ok((comparison, Sources { tables: sources }))
 }
 
 /// What a run's state on disk should tell a reader.
-pub(crate) fn notes(run: &Run) -> Vec<String> {
-    let name = run.name();
+pub(crate) fn notes(run: &Run, names: &RunNames) -> Vec<String> {
+    let name = names.name(&run.path);
     let mut notes = Vec::new();
     if run.context.finished_at.is_none() {
         notes.push(format!("{name}: not finished; continue it with --resume {}", run.path.display()));
@@ -147,7 +152,7 @@ pub(crate) fn notes(run: &Run) -> Vec<String> {
 
 type Cases<'a> = BTreeMap<measured::CaseAt<'a>, Measured<'a>>;
 
-fn table<'a>(group: &Group<'a>, options: &Options) -> (Table, Vec<Source<'a>>) {
+fn table<'a>(group: &Group<'a>, options: &Options, names: &RunNames) -> (Table, Vec<Source<'a>>) {
     let field = Field::new(group);
     // Hurt engines have their own sheet; their times are in no median, noise floor or total of the others.
     let (hurt, measured): (Cases<'_>, Cases<'_>) =
@@ -186,7 +191,7 @@ fn table<'a>(group: &Group<'a>, options: &Options) -> (Table, Vec<Source<'a>>) {
         scale: group.scale,
         machine: group.machine.clone(),
         machine_summary: group.machine_summary(),
-        runs: group.runs.iter().map(|r| r.name()).collect(),
+        runs: group.runs.iter().map(|r| names.name(&r.path)).collect(),
         started_at: group.started_at(),
         builds: group.builds(),
         trials_requested: group.runs.iter().map(|r| r.context.trials).collect::<BTreeSet<_>>().into_iter().collect(),
@@ -198,8 +203,9 @@ fn table<'a>(group: &Group<'a>, options: &Options) -> (Table, Vec<Source<'a>>) {
         noise: floors.table.clone(),
         contamination: contamination::count(&field),
         families,
-        incidents: incidents(&field),
+        incidents: incidents(&field, names),
         warnings: group.warnings(),
+        shared_variant: (!field.shared.is_empty()).then(|| field.shared.iter().copied().collect::<Vec<_>>().join(",")),
         contestants: field.contestants,
     };
     (table, sources)
@@ -218,7 +224,7 @@ fn baseline(field: &Field<'_>, options: &Options) -> Option<usize> {
 
 /// Trials that did not complete, one line per case and outcome, wrong answers first. A wrong answer counts even in a
 /// trial that was excluded: no neighbor on the machine makes an answer wrong.
-fn incidents(field: &Field<'_>) -> Vec<Incident> {
+fn incidents(field: &Field<'_>, names: &RunNames) -> Vec<Incident> {
     let mut found: BTreeMap<(Outcome, Family, &str, usize, Arm), Incident> = BTreeMap::new();
     for trial in &field.trials {
         let o = trial.observation;
@@ -227,7 +233,7 @@ fn incidents(field: &Field<'_>) -> Vec<Incident> {
         }
         let key = (o.outcome, o.case.family, o.case.workload.as_str(), trial.contestant, o.arm);
         let incident = found.entry(key).or_insert_with(|| Incident {
-            run: trial.run.name(),
+            run: names.name(&trial.run.path),
             family: o.case.family,
             workload: o.case.workload.clone(),
             contestant: field.label(trial.contestant).to_owned(),

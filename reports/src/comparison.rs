@@ -34,6 +34,7 @@ pub use spans::SpanBreakdown;
 pub use weak::{WeakPoint, WeakScaling, WeakSeries};
 
 use crate::overhead::OverheadReport;
+use crate::run_names::RunNames;
 use crate::stats::{Interval, MannWhitney};
 use bench_record::{Arm, Family, Outcome, Protocol};
 use serde::Serialize;
@@ -48,6 +49,9 @@ pub struct Comparison {
     pub schema: u32,
     /// Wrong answers, in any trial of any arm. First, because nothing else matters as much.
     pub wrong_answers: Vec<Incident>,
+    /// What the runs are called. Not in JSON: whatever is written is the same wherever the folders are.
+    #[serde(skip)]
+    pub runs: RunNames,
     /// One table per machine, suite, scale, protocol and data: times that differ in one of them never meet.
     pub tables: Vec<Table>,
     /// Across the tables of the scales that a suite was run at: one per family, where the data grew with the nodes.
@@ -82,7 +86,7 @@ impl Comparison {
 /// A case that did not complete, in one or more trials.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Incident {
-    /// The folder it was recorded in.
+    /// What the run is called that recorded it.
     pub run: String,
     /// The workload's family.
     pub family: Family,
@@ -113,7 +117,7 @@ pub struct Table {
     pub machine: String,
     /// The machine in words, as it was at the first run.
     pub machine_summary: String,
-    /// The folders the trials come from.
+    /// What the runs are called that the trials come from.
     pub runs: Vec<String>,
     /// When the first run began, RFC 3339.
     pub started_at: String,
@@ -127,6 +131,8 @@ pub struct Table {
     pub derived_from_tpch: bool,
     /// How nodes were made that are not machines.
     pub emulated: Option<String>,
+    /// Settings that every contestant has, separated by commas: labels leave them out.
+    pub shared_variant: Option<String>,
     /// Who is compared, in order.
     pub contestants: Vec<Contestant>,
     /// Whom totals are compared with: a contestant's label.
@@ -150,6 +156,14 @@ impl Table {
     #[must_use]
     pub fn suite_text(&self) -> String {
         if self.scale == 1 { self.suite.clone() } else { format!("{} x {}", self.suite, self.scale) }
+    }
+
+    /// In a sentence, the settings that every contestant has.
+    #[must_use]
+    pub fn shared_text(&self) -> Option<String> {
+        self.shared_variant
+            .as_ref()
+            .map(|settings| format!("Everybody here ran with {settings}; names leave that out."))
     }
 
     /// What its times have in common and those of other tables have not.

@@ -41,6 +41,7 @@ pub use refuse::GateError;
 pub use sides::{EngineChange, Missing, Side};
 
 use crate::compare::{CaseTrials, cases};
+use crate::run_names::RunNames;
 use bench_record::{Case, CaseKey, Run, RunContext};
 use std::collections::BTreeMap;
 
@@ -68,7 +69,8 @@ pub fn gate(base: &[Run], new: &[Run], options: &GateOptions<'_>) -> Result<Gate
     refuse::incomparable(base, new, options.relative_to)?;
     let (old, fresh) = (cases(base, options.relative_to), cases(new, options.relative_to));
     refuse::nothing_common(&old, &fresh, base, new)?;
-    let sides = (Side::of(base), Side::of(new));
+    let names = RunNames::of(base.iter().chain(new).map(|r| &*r.path));
+    let sides = (Side::of(base, &names), Side::of(new, &names));
     let engines = base.first().zip(new.first()).map(|(base, new)| refuse::changed(base, new));
     Ok(Gate { engines: engines.unwrap_or_default(), ..assemble(&old, &fresh, sides, options) })
 }

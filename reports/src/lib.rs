@@ -14,6 +14,8 @@
 //! | `render` | a [`Comparison`] as text, Markdown, JSON or HTML |
 //! | `plot` | a [`Comparison`] as SVG |
 //! | `rows` | observations and cells as Arrow, and as CSV |
+//! | `run_names` | what runs are called, no two alike |
+//! | `shortened` | names that are cut and still told apart |
 //! | `plain` | text from engines and files that no terminal and no viewer obeys |
 //!
 //! Nothing here runs an engine, reads a clock or touches the machine.
@@ -32,6 +34,8 @@ mod comparison;
 mod plain;
 mod render;
 mod rows;
+mod run_names;
+mod shortened;
 
 pub use compare::{CompareError, Options, Source, Sources, compare, compare_all, compare_with_sources};
 pub use comparison::{
@@ -43,3 +47,4 @@ pub use comparison::{
 pub use plain::plain;
 pub use render::{Format, FormatError, Ink, Section, WIDTH, escape, html, html_by, render};
 pub use rows::{Rows, arrow_file, csv, rows};
+pub use run_names::RunNames;

@@ -114,7 +114,13 @@ impl Panel {
         let compared = table.contestants.iter().filter(|c| c.is_compared());
         let series = compared.map(|c| (plain(&c.label), marks(family, &c.label)));
         Self {
-            titles: titles.into_iter().chain(emulated).chain(crowds(&table.contestants)).map(|t| plain(&t)).collect(),
+            titles: titles
+                .into_iter()
+                .chain(table.shared_text())
+                .chain(emulated)
+                .chain(crowds(&table.contestants))
+                .map(|t| plain(&t))
+                .collect(),
             workloads: family.workloads.iter().map(|w| plain(&w.workload)).collect(),
             series: series.filter(|(_, marks)| !marks.is_empty()).collect(),
         }

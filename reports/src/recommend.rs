@@ -38,6 +38,7 @@ use crate::claims::ClaimsFile;
 use crate::compare::CompareError;
 use crate::comparison::Contestant;
 use crate::render::{Format, Ink};
+use crate::run_names::RunNames;
 use bench_record::Run;
 
 /// How much text the table set of a name stands for; none of one that nobody here made.
@@ -84,9 +85,10 @@ pub struct Hourly {
 /// # Errors
 /// No runs, or a run that is given twice.
 pub fn recommend(question: &Question<'_>, claims: &[ClaimsFile], runs: &[Run]) -> Result<Recommendation, CompareError> {
-    let tables = crate::compare::evidence::tested(runs)?;
+    let names = RunNames::of(runs.iter().map(|r| &*r.path));
+    let tables = crate::compare::evidence::tested(runs, &names)?;
     let choice = arena::choose(question, &tables);
-    let notes = runs.iter().flat_map(crate::compare::notes).collect();
+    let notes = runs.iter().flat_map(|run| crate::compare::notes(run, &names)).collect();
     Ok(conclude::answer(question, claims, &choice, notes))
 }
 

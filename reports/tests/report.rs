@@ -287,6 +287,7 @@ fn the_json_format_is_stable() {
         "run-a"
       ],
       "scale": 1,
+      "shared_variant": null,
       "started_at": "2026-11-22T19:04:05.123Z",
       "suite": "1gb",
       "trials_requested": [

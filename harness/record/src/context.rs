@@ -1,6 +1,7 @@
 //! What was asked for, and of what: the contents of `run.json`.
 
 use crate::case::{Protocol, is_once, once};
+use crate::content::Content;
 use crate::machine::{Machine, NodeMachine};
 use crate::time::Timestamp;
 use bench_model::{Family, Tuning};
@@ -156,22 +157,7 @@ impl RunContext {
     /// two do not belong in one table. What only one of them names is no difference.
     #[must_use]
     pub fn difference(&self, other: &Self) -> Option<Difference> {
-        let data =
-            self.datasets.iter().find(|d| other.datasets.iter().any(|o| o.name == d.name && o.checksum != d.checksum));
-        let is_same = |a: &WorkloadContext, b: &WorkloadContext| (&a.name, a.scale) == (&b.name, b.scale);
-        let work =
-            self.workloads.iter().find(|w| other.workloads.iter().any(|o| is_same(o, w) && o.checksum != w.checksum));
-        // Clusters of fewer nodes are the first of the same machines.
-        let mut nodes = self.cluster.machines.iter().zip(&other.cluster.machines).enumerate();
-        let node = nodes.find(|(_, (ours, theirs))| !ours.is_like(theirs));
-        let machine = |(node, (ours, theirs)): (usize, (&NodeMachine, &NodeMachine))| Difference::Machine {
-            node,
-            ours: ours.to_string(),
-            theirs: theirs.to_string(),
-        };
-        data.map(|d| Difference::Dataset(d.name.clone()))
-            .or_else(|| work.map(|w| Difference::Workload(w.name.clone())))
-            .or_else(|| node.map(machine))
+        Content::of(other).difference(self)
     }
 
     /// One line for the foot of a report: this machine, and those that nodes ran on.

@@ -7,6 +7,7 @@
 //! | `observation` | one trial: one line of `observations.ndjson` |
 //! | `resources` | stalls and network bytes of a trial, as the operating system counts them |
 //! | `context` | what was asked for, and of what: `run.json` |
+//! | `content` | what runs have in common by name, and where they differ |
 //! | `machine` | the machine a run was on, and the key that says when two are the same |
 //! | `journal` | the only writer: one locked, append-only, synced line per trial; resuming |
 //! | `reader` | the only reader: a finished or unfinished run from its folder, hostile bytes included |
@@ -19,6 +20,7 @@
 
 mod blocking;
 mod case;
+mod content;
 mod context;
 mod error;
 mod journal;
@@ -38,6 +40,7 @@ pub use blocking::{
     write_blocking,
 };
 pub use case::{Arm, Case, CaseKey, Protocol, ProtocolError};
+pub use content::{Content, Engines};
 pub use context::{Build, ClusterContext, DatasetContext, Difference, EngineContext, RunContext, WorkloadContext};
 pub use error::RecordError;
 pub use journal::{Journal, Resumed, Torn};

@@ -75,6 +75,9 @@ pub struct Observation {
     /// Largest resident memory of the engine's processes meanwhile.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rss_bytes_peak: Option<u64>,
+    /// Of several processes: no more than this was resident at any time; absent if it is not known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rss_bytes_bound: Option<u64>,
     /// Memory that the other engines of the run held meanwhile, waiting for their turn; absent if none was started.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub others_rss_bytes: Option<u64>,
@@ -220,6 +223,7 @@ impl Observation {
             wall_ns: None,
             cpu_ns: None,
             rss_bytes_peak: None,
+            rss_bytes_bound: None,
             others_rss_bytes: None,
             read_bytes: None,
             write_bytes: None,

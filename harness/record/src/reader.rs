@@ -53,13 +53,6 @@ impl Run {
             blocking: read_blocking(folder)?,
         })
     }
-
-    /// The last part of its folder's path.
-    #[must_use]
-    pub fn name(&self) -> String {
-        let last = self.path.components().next_back();
-        last.map_or_else(|| self.path.display().to_string(), |c| c.as_os_str().to_string_lossy().into_owned())
-    }
 }
 
 /// The part of every version's JSON that tells the versions apart.

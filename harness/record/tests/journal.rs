@@ -4,7 +4,7 @@ mod run_fixture;
 
 use bench_record::{
     Arm, CONTEXT_FILE, ClusterContext, Difference, Invalid, Journal, MAX_LINE_BYTES, NodeMachine, OBSERVATIONS_FILE,
-    Outcome, RecordError, Run, RunContext, Torn,
+    Outcome, RecordError, Run, RunContext, Torn, WorkloadContext,
 };
 use run_fixture::{case, completed, context};
 use std::fs;
@@ -23,7 +23,7 @@ fn what_is_appended_is_read_back_in_order() {
     assert_eq!(Run::load(&out).unwrap().observations, written);
     drop(journal);
     let run = Run::load(&out).unwrap();
-    assert_eq!((run.context.clone(), run.torn_bytes, run.name().as_str()), (context(), 0, "run"));
+    assert_eq!((run.context.clone(), run.torn_bytes, &run.path), (context(), 0, &out));
     assert_eq!(run.observations, written);
 }
 
@@ -249,4 +249,26 @@ fn runs_on_other_machines_under_one_kind_of_cluster_differ() {
     assert!(two.machine_summary().ends_with("; 2 nodes on Example, 8 cores, 32.0 GiB"));
     let text = serde_json::to_string(&two).unwrap();
     assert_eq!(serde_json::from_str::<RunContext>(&text).unwrap(), two);
+}
+
+#[test]
+fn looking_for_a_difference_takes_time_in_proportion_to_what_runs_name() {
+    let named = |count: u32| {
+        let workloads =
+            (0..count).map(|i| WorkloadContext { name: format!("w{i:06}"), checksum: "0f".into(), scale: 1 });
+        RunContext { workloads: workloads.collect(), ..context() }
+    };
+    // The shortest of several, so that whatever else the machine does hardly counts.
+    let took = |count: u32| {
+        let (ours, mut theirs) = (named(count), named(count));
+        theirs.workloads.reverse();
+        let once = || {
+            let began = std::time::Instant::now();
+            assert_eq!(ours.difference(&theirs), None);
+            began.elapsed()
+        };
+        (0..5).map(|_| once()).min().unwrap()
+    };
+    let (few, many) = (took(1_000), took(16_000));
+    assert!(many < 100 * few, "16 times the names took {many:?} instead of {few:?}: each is compared with each");
 }

@@ -17,6 +17,7 @@ use crate::compare::CompareError;
 use crate::compare::evidence::{Tested, probed, tested};
 use crate::compare::probed::as_run;
 use crate::cost::Pricing;
+use crate::run_names::RunNames;
 use bench_record::{OverheadRun, Run};
 use std::collections::BTreeMap;
 
@@ -52,9 +53,10 @@ pub fn assess_all(
 ) -> Result<ClaimsReport, AssessError> {
     unique(files)?;
     let probes: Vec<Run> = overhead.iter().map(as_run).collect();
+    let names = RunNames::of(runs.iter().chain(&probes).map(|r| &*r.path));
     let tables = Tables {
-        worked: if runs.is_empty() && !overhead.is_empty() { Vec::new() } else { tested(runs)? },
-        idle: probed(&probes)?,
+        worked: if runs.is_empty() && !overhead.is_empty() { Vec::new() } else { tested(runs, &names)? },
+        idle: probed(&probes, &names)?,
     };
     let mut drafted: Vec<Drafted<'_>> = files.iter().flat_map(|file| draft(file, &tables, prices)).collect();
     let comparisons = adjust(&mut drafted);
@@ -77,7 +79,7 @@ pub fn assess_all(
         comparisons,
         groups,
         runs: runs.iter().chain(&probes).map(|r| r.path.display().to_string()).collect(),
-        notes: runs.iter().chain(&probes).flat_map(crate::compare::notes).collect(),
+        notes: runs.iter().chain(&probes).flat_map(|run| crate::compare::notes(run, &names)).collect(),
     })
 }
 

@@ -2,7 +2,6 @@
 
 use super::complete::completes;
 use super::file::{ClaimsFile, Relation, Test};
-use super::metric::Metric;
 use super::relate::{DraftCompared, relate};
 use super::report::{Compared, Configuration, Link, Remove};
 use super::select::Selection;
@@ -127,11 +126,12 @@ fn incomplete(test: &Test, members: &[Member<'_, '_>], reading: Reading) -> Vec<
                 gaps.push(format!("{} was not recorded in {without} cases of {}", test.metric, m.name));
             }
         }
-        if test.metric == Metric::MemoryPeak && m.cases.iter().any(|c| c.is_several_processes) {
+        let is_open = |bound: Reading| m.cases.iter().any(|c| c.understated(reading, bound).is_none());
+        if completed == asked && test.metric.bound().is_some_and(is_open) {
             gaps.push(format!(
-                "the peak memory of {} is that of several processes: what was seen of them at once, which misses short peaks, or \
-                 in older records the sum of their peaks, which counts what they share once for each; neither is the peak",
-                m.name
+                "the {} of {} is what was seen of several processes at once, and some trials do not say how much more it may have \
+                 been: those of builds that did not record it, and those in which a process ended; measure {} again with this build",
+                test.metric, m.name, m.name
             ));
         }
     }

@@ -47,6 +47,15 @@ impl Metric {
         }
     }
 
+    /// What is read off a trial beside it where the number is only the least that it was: the most that it may have been.
+    #[must_use]
+    pub fn bound(self) -> Option<fn(&Observation) -> Option<u64>> {
+        match self {
+            Self::MemoryPeak => Some(|o| o.rss_bytes_bound),
+            _ => None,
+        }
+    }
+
     /// The figure of `bench overhead` that it is, if no workload is needed to measure it.
     #[must_use]
     pub const fn figure(self) -> Option<Figure> {

@@ -85,20 +85,24 @@ fn measure(
     let pairs = samples(a, b, reading);
     let workloads: Vec<&str> = a.cases.iter().map(|c| c.workload).collect();
     let meeting = selection.table.meeting((a.contestant, b.contestant), &test.family, &workloads, reading);
-    let floor = floor(test, selection, a, reading);
+    let floor = floor(test, selection, &[a, b], reading);
     let noise = meeting.noise(floor);
     let Pairing { total, geometric_mean, p } = pairing(&pairs, floor, &meeting)?;
     let (ratio, p) = if test.metric.is_time() { (total, p.0) } else { (geometric_mean, p.1) };
     Some(Measured { pairs, noise, ratio, p, apart: meeting.gap(&a.name, &b.name) })
 }
 
-/// The A/A floor of what a member was asked.
-fn floor(test: &Test, selection: &Selection<'_, '_>, m: &Member<'_, '_>, reading: Reading) -> Option<f64> {
-    let only = match m.cases.as_slice() {
+/// How far equal things lie apart: the A/A floor of what members were asked, and no less than by what their numbers may be understated.
+fn floor(test: &Test, selection: &Selection<'_, '_>, members: &[&Member<'_, '_>], reading: Reading) -> Option<f64> {
+    let only = match members.first()?.cases.as_slice() {
         [one] => Some(one.workload),
         _ => None,
     };
-    selection.table.floor(reading, &test.family, only)
+    let floor = selection.table.floor(reading, &test.family, only)?;
+    let cases = || members.iter().flat_map(|m| &m.cases);
+    let understated =
+        test.metric.bound().into_iter().flat_map(|bound| cases().filter_map(move |c| c.understated(reading, bound)));
+    Some(understated.fold(floor, f64::max))
 }
 
 fn stated(test: &Test, a: &str, b: &str) -> Option<f64> {
@@ -206,7 +210,7 @@ fn value_within(
     let few = samples.iter().any(|s| s.ascending.len() < INTERVAL_TRIALS);
     let contaminated = samples.iter().any(|s| s.contaminated);
     let interval = draws.as_ref().map(Bootstrap::interval);
-    let noise = floor(test, selection, m, reading);
+    let noise = floor(test, selection, &[m], reading);
     let (p, lean) = within(value, draws.as_ref(), bounds, noise, few, contaminated);
     let (workloads, what) = (samples.len(), m.name.clone());
     Some(DraftCompared {

@@ -8,6 +8,7 @@ use super::measured::{Measured, measure};
 use super::meeting::{ByRun, Meeting};
 use super::totals::{evidence, ratio_of_samples};
 use crate::comparison::{Contestant, Ratio};
+use crate::run_names::RunNames;
 use crate::stats::{Sample, effect, median, quantile, sorted};
 use bench_record::{Arm, Family, OBSERVATIONS_FILE, Observation, Outcome, Protocol, Run};
 use std::collections::{BTreeMap, BTreeSet};
@@ -25,7 +26,7 @@ pub(crate) struct Tested<'a> {
     pub(crate) machine: String,
     /// What tells it from others.
     pub(crate) machine_key: String,
-    /// Folders that the trials come from.
+    /// What the runs are called that the trials come from.
     pub(crate) runs: Vec<String>,
     /// When the first of its runs began.
     pub(crate) started_at: String,
@@ -50,7 +51,7 @@ pub(crate) struct TestedCase<'a> {
     twins: Twins<'a>,
     /// The trials of the main arm that count, by the folder of their run.
     by_run: ByRun<'a>,
-    /// Whether its peak memory is that of several processes: an estimate, whatever was recorded.
+    /// Whether its peak memory is that of several processes: the least that it was.
     pub(crate) is_several_processes: bool,
     /// Where its trials are, as folder and key: lines of one file each.
     pub(crate) recorded: BTreeSet<(String, String)>,
@@ -73,8 +74,8 @@ const HALF_MIN: usize = 3;
 ///
 /// # Errors
 /// As for [`tested`].
-pub(crate) fn probed(runs: &[Run]) -> Result<Vec<Tested<'_>>, CompareError> {
-    let mut tables = if runs.is_empty() { Vec::new() } else { tested(runs)? };
+pub(crate) fn probed<'a>(runs: &'a [Run], names: &RunNames) -> Result<Vec<Tested<'a>>, CompareError> {
+    let mut tables = if runs.is_empty() { Vec::new() } else { tested(runs, names)? };
     for case in tables.iter_mut().flat_map(|t| &mut t.cases) {
         case.twins = Twins::Halves;
         let folder = |(run, all): (&&'_ Path, &Vec<&Observation>)| Some(super::probed::recorded(run, all.first()?));
@@ -88,15 +89,15 @@ pub(crate) fn probed(runs: &[Run]) -> Result<Vec<Tested<'_>>, CompareError> {
 ///
 /// # Errors
 /// No runs, or a run that is given twice.
-pub(crate) fn tested(runs: &[Run]) -> Result<Vec<Tested<'_>>, CompareError> {
+pub(crate) fn tested<'a>(runs: &'a [Run], names: &RunNames) -> Result<Vec<Tested<'a>>, CompareError> {
     if runs.is_empty() {
         return Err(CompareError::NoRuns);
     }
     group::all_different(runs)?;
-    Ok(group::groups(runs).iter().map(table).collect())
+    Ok(group::groups(runs).iter().map(|group| table(group, names)).collect())
 }
 
-fn table<'a>(group: &group::Group<'a>) -> Tested<'a> {
+fn table<'a>(group: &group::Group<'a>, names: &RunNames) -> Tested<'a> {
     let (cases, contestants) = cases_of(group);
     let datasets = group.runs.iter().flat_map(|r| &r.context.datasets).filter(|d| d.scale == group.scale);
     Tested {
@@ -105,7 +106,7 @@ fn table<'a>(group: &group::Group<'a>) -> Tested<'a> {
         scale: group.scale,
         machine: group.machine_summary(),
         machine_key: group.machine.clone(),
-        runs: group.runs.iter().map(|r| r.name()).collect(),
+        runs: group.runs.iter().map(|r| names.name(&r.path)).collect(),
         started_at: group.started_at(),
         datasets: datasets.map(|d| (d.name.clone(), d.bytes)).collect(),
         contestants,
@@ -178,6 +179,17 @@ impl TestedCase<'_> {
         }
         let contaminated = self.trials.iter().any(|o| o.contaminated);
         Some(Sample { contaminated, ..Sample::new(values, self.seed)? })
+    }
+
+    /// By how much a number may be larger than what was read, at most: nothing, unless it is that of several processes, which were
+    /// looked at now and then. None if some trial does not say.
+    pub(crate) fn understated(&self, reading: Reading, bound: Reading) -> Option<f64> {
+        if !self.is_several_processes {
+            return Some(0.0);
+        }
+        let of = |o: &&Observation| Some((bound(o)? as f64 / reading(o)? as f64 - 1.0).max(0.0));
+        let all: Option<Vec<f64>> = self.trials.iter().map(of).collect();
+        all?.into_iter().reduce(f64::max).filter(|most| most.is_finite())
     }
 
     /// How far its A/A twin lies from it.

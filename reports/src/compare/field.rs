@@ -6,9 +6,9 @@
 use super::group::Group;
 use super::{ablation, contamination};
 use crate::comparison::Contestant;
-use bench_record::{Arm, Case, CaseKey, Observation, Outcome, Run};
+use bench_record::{Arm, Case, CaseKey, Engines, Observation, Outcome, Run};
 use std::borrow::Cow;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// A trial in a table.
 pub(super) struct Trial<'a> {
@@ -25,6 +25,8 @@ pub(super) struct Trial<'a> {
 /// The contestants of a table and their trials, in the order recorded.
 pub(super) struct Field<'a> {
     pub(super) contestants: Vec<Contestant>,
+    /// Settings that all of them have: labels leave them out.
+    pub(super) shared: BTreeSet<&'a str>,
     pub(super) trials: Vec<Trial<'a>>,
 }
 
@@ -44,11 +46,11 @@ pub(super) struct Identity<'a> {
 }
 
 impl<'a> Identity<'a> {
-    fn of(run: &'a Run, planned: Option<&str>, observation: &'a Observation) -> Self {
+    fn of(run: &'a Run, known: &RunPlan<'a>, observation: &'a Observation) -> Self {
         let case = &observation.case;
-        let context = run.context.engine(&case.engine, &case.variant, case.slots);
+        let context = known.engines.get(&case.engine, &case.variant, case.slots).map(|(_, engine)| engine);
         Self {
-            faults: planned.map(|p| Cow::Owned(p.to_owned())).or_else(|| recorded(observation).map(Cow::Owned)),
+            faults: known.faults.clone().map(Cow::Owned).or_else(|| recorded(observation).map(Cow::Owned)),
             engine: &case.engine,
             variant: &case.variant,
             cluster: &case.cluster,
@@ -73,12 +75,15 @@ impl<'a> Identity<'a> {
     }
 
     /// Where the run's context lists it; contestants appear in the order the user asked for.
-    fn position(&self, run: &Run) -> usize {
-        let same = |e: &bench_record::EngineContext| {
-            e.name == self.engine && e.variant == self.variant && e.slots == self.slots
-        };
-        run.context.engines.iter().position(same).unwrap_or(usize::MAX)
+    fn position(&self, known: &RunPlan<'_>) -> usize {
+        known.engines.get(self.engine, self.variant, self.slots).map_or(usize::MAX, |(at, _)| at)
     }
+}
+
+/// What a run was to measure, looked up once per run.
+struct RunPlan<'a> {
+    faults: Option<String>,
+    engines: Engines<'a>,
 }
 
 /// The faults that a run plans for every trial. The command line is the only record of them that a trial which did not
@@ -108,12 +113,13 @@ pub(super) struct Kind {
 
 impl<'a> Field<'a> {
     pub(super) fn new(group: &Group<'a>) -> Self {
-        let plans: Vec<Option<String>> = group.runs.iter().map(|run| planned(run)).collect();
+        let plan = |run: &&'a Run| RunPlan { faults: planned(run), engines: Engines::of(&run.context) };
+        let plans: Vec<RunPlan<'a>> = group.runs.iter().map(plan).collect();
         let mut order: BTreeMap<Identity<'a>, (bool, usize, usize)> = BTreeMap::new();
         for (at, (run, plan)) in group.runs.iter().zip(&plans).enumerate() {
             for observation in run.observations.iter().filter(|o| group.holds(&o.case)) {
-                let identity = Identity::of(run, plan.as_deref(), observation);
-                let position = identity.position(run);
+                let identity = Identity::of(run, plan, observation);
+                let position = identity.position(plan);
                 let hurt = identity.faults.is_some();
                 order.entry(identity).or_insert((hurt, at, position));
             }
@@ -125,7 +131,7 @@ impl<'a> Field<'a> {
         for (run, plan) in group.runs.iter().zip(&plans) {
             let stand_for = stand_for(run);
             for (at, o) in run.observations.iter().enumerate().filter(|(_, o)| group.holds(&o.case)) {
-                let Some(contestant) = index.get(&Identity::of(run, plan.as_deref(), o)).copied() else { continue };
+                let Some(contestant) = index.get(&Identity::of(run, plan, o)).copied() else { continue };
                 let stands = stand_for.get(&planned_trial(o)) == Some(&o.trial);
                 // Only a time can be spoilt by others: a failure stands, whatever else a record says.
                 let excluded = o.contaminated && o.outcome == Outcome::Completed && !stands;
@@ -134,9 +140,10 @@ impl<'a> Field<'a> {
         }
         contamination::leave_out(&mut trials);
         let identities: Vec<&Identity<'_>> = ranked.iter().map(|(_, id)| id).collect();
-        let mut contestants = contestants(&identities, group.cores());
+        let shared = shared(&identities);
+        let mut contestants = contestants(&identities, &shared, group.cores());
         ablation::set_aside(&mut contestants);
-        Self { contestants, trials }
+        Self { contestants, shared, trials }
     }
 
     pub(super) fn label(&self, contestant: usize) -> &str {
@@ -169,13 +176,15 @@ impl<'a> Field<'a> {
         let (own, all): (Vec<usize>, Vec<&Contestant>) =
             who.filter_map(|i| Some((i, self.contestants.get(i)?))).unzip();
         let members = |at: Vec<usize>| at.into_iter().filter_map(|i| own.get(i)).copied().collect();
-        alike(&all).into_iter().map(|(name, at)| Kind { name, members: members(at) }).collect()
+        alike(&all, &self.shared).into_iter().map(|(name, at)| Kind { name, members: members(at) }).collect()
     }
 }
 
 /// Those that differ only in nodes and slots, together, in the order of their first: what they are called without that, and
 /// where they are in `all`.
-pub(super) fn alike(all: &[&Contestant]) -> Vec<(String, Vec<usize>)> {
+///
+/// Names leave out the settings in `shared`.
+pub(super) fn alike(all: &[&Contestant], shared: &BTreeSet<&str>) -> Vec<(String, Vec<usize>)> {
     let mut kinds: Vec<(Identity<'_>, Vec<usize>)> = Vec::new();
     for (i, contestant) in all.iter().enumerate() {
         let identity = Identity { nodes: 0, slots: 0, ..Identity::of_contestant(contestant) };
@@ -184,7 +193,7 @@ pub(super) fn alike(all: &[&Contestant]) -> Vec<(String, Vec<usize>)> {
             None => kinds.push((identity, vec![i])),
         }
     }
-    let names = labels(&kinds.iter().map(|(identity, _)| identity).collect::<Vec<_>>());
+    let names = labels(&kinds.iter().map(|(identity, _)| identity).collect::<Vec<_>>(), shared);
     names.into_iter().zip(kinds).map(|(name, (_, members))| (name, members)).collect()
 }
 
@@ -207,8 +216,8 @@ fn stand_for(run: &Run) -> BTreeMap<PlannedTrial<'_>, u32> {
 }
 
 /// `usable` is how many cores the machine lets them use.
-fn contestants(identities: &[&Identity<'_>], usable: f64) -> Vec<Contestant> {
-    let labels = labels(identities);
+fn contestants(identities: &[&Identity<'_>], shared: &BTreeSet<&str>, usable: f64) -> Vec<Contestant> {
+    let labels = labels(identities, shared);
     let made = identities.iter().zip(labels).map(|(id, label)| Contestant {
         label,
         engine: id.engine.to_owned(),
@@ -223,6 +232,18 @@ fn contestants(identities: &[&Identity<'_>], usable: f64) -> Vec<Contestant> {
         ablates: None,
     });
     made.map(|c| c.with_cores(usable)).collect()
+}
+
+/// The settings of a variant; none of the default.
+fn settings(variant: &str) -> impl Iterator<Item = &str> {
+    variant.split(',').filter(|setting| *setting != Case::DEFAULT_VARIANT)
+}
+
+/// Settings that every one of several has: they tell nobody apart.
+fn shared<'a>(identities: &[&Identity<'a>]) -> BTreeSet<&'a str> {
+    let all = identities.iter().map(|id| settings(id.variant).collect::<BTreeSet<_>>());
+    let shared = all.reduce(|shared, of| shared.intersection(&of).copied().collect());
+    shared.filter(|_| identities.len() > 1).unwrap_or_default()
 }
 
 /// Slots per node in words.
@@ -244,7 +265,7 @@ impl Label {
 
 /// The engine, its node count if it has more than one here, a variant that is not the default and the faults; then
 /// whatever else it takes to tell contestants apart.
-fn labels(identities: &[&Identity<'_>]) -> Vec<String> {
+fn labels(identities: &[&Identity<'_>], shared: &BTreeSet<&str>) -> Vec<String> {
     let parts: [fn(&Identity<'_>) -> String; 5] = [
         |id| format!(" {}", slots_text(id.slots)),
         |id| format!(" {}", id.cluster),
@@ -252,7 +273,7 @@ fn labels(identities: &[&Identity<'_>]) -> Vec<String> {
         |id| format!(" build {}", id.build_id),
         |id| format!(" {}", id.variant),
     ];
-    let mut labels: Vec<Label> = identities.iter().map(|id| plain_label(id, identities)).collect();
+    let mut labels: Vec<Label> = identities.iter().map(|id| plain_label(id, identities, shared)).collect();
     for part in parts {
         let mut groups: BTreeMap<String, Vec<usize>> = BTreeMap::new();
         for (i, label) in labels.iter().enumerate() {
@@ -272,13 +293,11 @@ fn labels(identities: &[&Identity<'_>]) -> Vec<String> {
     labels.iter().map(Label::text).collect()
 }
 
-fn plain_label(id: &Identity<'_>, all: &[&Identity<'_>]) -> Label {
+fn plain_label(id: &Identity<'_>, all: &[&Identity<'_>], shared: &BTreeSet<&str>) -> Label {
     let several = all.iter().any(|other| other.engine == id.engine && other.nodes != id.nodes);
     let engine = if several { format!("{}/{}", id.engine, id.nodes) } else { id.engine.to_owned() };
-    let mut rest = String::new();
-    if id.variant != Case::DEFAULT_VARIANT {
-        rest = format!("+{}", id.variant);
-    }
+    let own: Vec<&str> = settings(id.variant).filter(|setting| !shared.contains(setting)).collect();
+    let mut rest = if own.is_empty() { String::new() } else { format!("+{}", own.join(",")) };
     if let Some(faults) = &id.faults {
         rest = format!("{rest} {faults}");
     }
@@ -299,6 +318,21 @@ mod tests {
         version: Some("1"),
         build_id: "a",
     };
+
+    /// The labels of a field of these, and what they leave out.
+    fn labels(identities: &[&Identity<'_>]) -> Vec<String> {
+        super::labels(identities, &shared(identities))
+    }
+
+    #[test]
+    fn what_all_have_in_common_is_in_no_label() {
+        let with = |engine, variant| Identity { engine, variant, ..PLAIN };
+        let (spans, tuned) = (with("stagedag", "spans=on"), with("stagedag", "config=tuned,spans=on"));
+        let (other, bare) = (with("actor", "spans=on"), with("datafusion", "default"));
+        assert_eq!(labels(&[&spans, &other, &tuned]), ["stagedag", "actor", "stagedag+config=tuned"]);
+        assert_eq!(labels(&[&spans, &other, &bare]), ["stagedag+spans=on", "actor+spans=on", "datafusion"]);
+        assert_eq!(labels(&[&spans]), ["stagedag+spans=on"], "there is nobody to share it with");
+    }
 
     #[test]
     fn labels_are_as_short_as_telling_apart_allows() {

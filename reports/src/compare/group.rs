@@ -1,7 +1,8 @@
 //! Which trials may share a table: those of one machine, suite, scale, protocol, data and programs.
 
 use super::CompareError;
-use bench_record::{Case, Protocol, Run, RunContext};
+use crate::run_names::RunNames;
+use bench_record::{Case, Content, Protocol, Run, RunContext};
 use std::collections::BTreeSet;
 
 /// Runs whose trials of one suite, scale and protocol may be compared.
@@ -13,6 +14,8 @@ pub(super) struct Group<'a> {
     pub(super) machine: String,
     /// Runs that read other bytes or ran another program under the same name are not together in here.
     pub(super) runs: Vec<&'a Run>,
+    /// What those read, computed and ran on.
+    content: Content<'a>,
 }
 
 /// Refuses a run that is given twice, be it as a copy or as it was before it was continued: pooled with itself it would
@@ -46,10 +49,14 @@ pub(super) fn groups(runs: &[Run]) -> Vec<Group<'_>> {
             let wanted = (suite, protocol, scale, machine.as_str());
             let at = groups.iter().position(|g| g.place() == wanted && g.accepts(run));
             match at.and_then(|i| groups.get_mut(i)) {
-                Some(group) => group.runs.push(run),
+                Some(group) => {
+                    group.runs.push(run);
+                    group.content.add(&run.context);
+                }
                 None => {
                     let (suite, machine) = (suite.to_owned(), machine.clone());
-                    groups.push(Group { suite, protocol, scale, machine, runs: vec![run] });
+                    let content = Content::of(&run.context);
+                    groups.push(Group { suite, protocol, scale, machine, runs: vec![run], content });
                 }
             }
         }
@@ -59,29 +66,26 @@ pub(super) fn groups(runs: &[Run]) -> Vec<Group<'_>> {
 
 /// Why there is more than one table: what each has that the first one has not. That data grow within a run is asked for,
 /// and needs no warning.
-pub(super) fn apart(groups: &[Group<'_>]) -> Vec<String> {
+pub(super) fn apart(groups: &[Group<'_>], names: &RunNames) -> Vec<String> {
     let Some((first, others)) = groups.split_first() else { return Vec::new() };
     let others = others.iter().filter(|other| !other.differences(first).is_empty());
-    let names = |g: &Group<'_>| g.runs.iter().map(|r| r.name()).collect::<Vec<_>>().join(", ");
+    let all = |g: &Group<'_>| g.runs.iter().map(|r| names.name(&r.path)).collect::<Vec<_>>().join(", ");
     let note = |other: &Group<'_>| {
         let differences = other.differences(first).join("; ");
-        format!(
-            "{} has a table apart from {}: {differences}; such times must not be compared",
-            names(other),
-            names(first)
-        )
+        format!("{} has a table apart from {}: {differences}; such times must not be compared", all(other), all(first))
     };
     others.map(note).collect()
 }
 
 /// What differed between runs that share a table: everything but what was measured may be why their times differ.
-pub(super) fn pooled(groups: &[Group<'_>]) -> Vec<String> {
+pub(super) fn pooled(groups: &[Group<'_>], names: &RunNames) -> Vec<String> {
     let mut notes = Vec::new();
     for group in groups {
         let Some((first, others)) = group.runs.split_first() else { continue };
         for other in others {
             let differences = conditions(&other.context, &first.context).join("; ");
-            let note = format!("{} shares a table with {}, and differs in {differences}", other.name(), first.name());
+            let (other, first) = (names.name(&other.path), names.name(&first.path));
+            let note = format!("{other} shares a table with {first}, and differs in {differences}");
             if !differences.is_empty() && !notes.contains(&note) {
                 notes.push(note);
             }
@@ -125,9 +129,8 @@ impl Group<'_> {
         if self.machine != other.machine {
             found.push(format!("machine {} ({}), not {}", self.machine, self.machine_summary(), other.machine));
         }
-        let pairs = self.runs.iter().flat_map(|run| other.runs.iter().map(move |known| (run, known)));
-        let content: BTreeSet<String> =
-            pairs.filter_map(|(run, known)| run.context.difference(&known.context)).map(|d| d.to_string()).collect();
+        let of = |run: &&Run| other.content.difference(&run.context).map(|d| d.to_string());
+        let content: BTreeSet<String> = self.runs.iter().filter_map(of).collect();
         found.extend(content);
         found
     }
@@ -148,7 +151,7 @@ impl Group<'_> {
     }
 
     fn accepts(&self, run: &Run) -> bool {
-        self.runs.iter().all(|known| known.context.difference(&run.context).is_none())
+        self.content.difference(&run.context).is_none()
     }
 
     /// Whether a case belongs to this table.

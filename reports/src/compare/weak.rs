@@ -63,7 +63,7 @@ fn grow<'a>(group: &Group<'a>) -> Grown<'a> {
 
 fn series(grown: &[Grown<'_>], family: Family) -> Vec<WeakSeries> {
     let members: Vec<Member<'_, '_>> = grown.iter().flat_map(|grown| members(grown, family)).collect();
-    let kinds = alike(&members.iter().map(|m| m.contestant).collect::<Vec<_>>());
+    let kinds = alike(&members.iter().map(|m| m.contestant).collect::<Vec<_>>(), &BTreeSet::new());
     let floors: Vec<Floors<'_>> = grown.iter().map(|g| Floors::new(&g.cases)).collect();
     let ground = together(floors.iter());
     let of_kind = |(name, at): (String, Vec<usize>)| {

@@ -170,7 +170,8 @@ pub fn price(
         }
     }
     // An unfinished run or other data of the same name concern a price as much as a time.
-    let mut notes: BTreeSet<String> = comparison.notes.iter().cloned().collect();
+    let shared = comparison.tables.iter().filter_map(|t| Some(format!("{}: {}", t.title(), t.shared_text()?)));
+    let mut notes: BTreeSet<String> = comparison.notes.iter().cloned().chain(shared).collect();
     let mut families = Vec::new();
     for ((at, family), usages) in grouped {
         families.push(family_pricing(at, family, usages, (book, asked, scenario), &mut notes)?);

@@ -95,7 +95,8 @@ pub struct Place {
 pub fn usage(comparison: &Comparison, runs: &[Run], asked: &Asked) -> Vec<Usage> {
     let mut all = Vec::new();
     for (at, table) in comparison.tables.iter().enumerate() {
-        let runs: Vec<&Run> = runs.iter().filter(|r| table.runs.contains(&r.name())).collect();
+        let is_in = |run: &&Run| table.runs.contains(&comparison.runs.name(&run.path));
+        let runs: Vec<&Run> = runs.iter().filter(is_in).collect();
         for family in table.families.iter().filter(|f| f.family != Family::Overhead) {
             let of_family = of_family((at, table), family, &runs, asked);
             all.extend(predict::on_nodes(of_family, family, asked.nodes));

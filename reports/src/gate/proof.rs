@@ -22,6 +22,7 @@ pub use simulated::{Setting, settings};
 use super::model::{Status, Verdict};
 use super::sides::Side;
 use super::{ALPHA, Cases, GateOptions, assemble};
+use crate::run_names::RunNames;
 use crate::stats::share_bounds;
 use bench_record::{Case, Family};
 use std::collections::{BTreeMap, BTreeSet};
@@ -183,7 +184,8 @@ impl Count {
 fn statuses(old: &Cases, fresh: &Cases) -> (Verdict, BTreeMap<Case, Status>) {
     let options =
         GateOptions { budget: &|_: &Case| PLANTED, allowed: &|_, _| None, may_lack: &|_| false, relative_to: None };
-    let gate = assemble(old, fresh, (Side::of(&[]), Side::of(&[])), &options);
+    let names = RunNames::default();
+    let gate = assemble(old, fresh, (Side::of(&[], &names), Side::of(&[], &names)), &options);
     (gate.verdict, gate.findings.into_iter().map(|f| (f.case, f.status)).collect())
 }
 

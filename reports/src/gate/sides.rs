@@ -1,13 +1,14 @@
 //! The two sides of a gate, and what is not the same in both.
 
 use super::model::label;
+use crate::run_names::RunNames;
 use bench_record::{Case, CaseKey, Run};
 use serde::Serialize;
 
 /// One side: runs of one build.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Side {
-    /// Folders.
+    /// What they are called; a name is the end of its folder's path.
     pub runs: Vec<String>,
     /// The build of this program, as `version (build id)`.
     pub build: String,
@@ -20,10 +21,10 @@ pub struct Side {
 }
 
 impl Side {
-    pub(super) fn of(runs: &[Run]) -> Self {
+    pub(super) fn of(runs: &[Run], names: &RunNames) -> Self {
         let first = runs.first().map(|r| &r.context);
         Self {
-            runs: runs.iter().map(Run::name).collect(),
+            runs: runs.iter().map(|r| names.name(&r.path)).collect(),
             build: first.map(|c| format!("{} ({})", c.bench.version, c.bench.build_id)).unwrap_or_default(),
             started_at: runs.iter().map(|r| r.context.started_at).min().map(|t| t.to_string()).unwrap_or_default(),
             machine: first.map(|c| c.machine.key()).unwrap_or_default(),

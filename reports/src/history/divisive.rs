@@ -49,6 +49,11 @@ impl ChangePoint {
 /// The changes of a series, in order. The same series and sensitivity give the same changes.
 #[must_use]
 pub fn change_points(series: &[f64], sensitivity: &Sensitivity) -> Vec<ChangePoint> {
+    merged(series, divisions(series, sensitivity), sensitivity)
+}
+
+/// Every division of every window, in order: of them, the weak ones have yet to go.
+fn divisions(series: &[f64], sensitivity: &Sensitivity) -> Vec<usize> {
     let first_pass = match sensitivity.p {
         p if p < 0.05 => p * 10.0,
         p if p < 0.5 => p * 2.0,
@@ -66,7 +71,7 @@ pub fn change_points(series: &[f64], sensitivity: &Sensitivity) -> Vec<ChangePoi
     }
     found.sort_unstable();
     found.dedup();
-    merged(series, found, sensitivity)
+    found
 }
 
 /// Where a window is divided.
@@ -256,5 +261,50 @@ mod tests {
             let scaled: Vec<f64> = series.iter().map(|x| x * 2f64.powi(power)).collect();
             prop_assert_eq!(found(&series), found(&scaled));
         }
+    }
+
+    /// The merge of Otava 0.8.0: where a change goes, the numbers at its place and at the one after it are taken anew. The list is
+    /// shorter by then, so these are the change after it and the next one; the change before it keeps numbers of a comparison that is
+    /// not made any more.
+    fn merged_by_otava(series: &[f64], mut cuts: Vec<usize>, sensitivity: &Sensitivity) -> Vec<usize> {
+        let mut changes: Vec<ChangePoint> = (0..cuts.len()).filter_map(|at| change(series, &cuts, at)).collect();
+        let first = |better: &dyn Fn(&ChangePoint, &ChangePoint) -> bool, all: &[ChangePoint]| {
+            (1..all.len()).fold(0, |best, i| if better(&all[i], &all[best]) { i } else { best })
+        };
+        while !changes.is_empty() {
+            let mut at = first(&|a, b| a.p > b.p, &changes);
+            if changes[at].p < sensitivity.p {
+                at = first(&|a, b| a.magnitude() < b.magnitude(), &changes);
+                if changes[at].magnitude() > sensitivity.least {
+                    break;
+                }
+            }
+            changes.remove(at);
+            cuts.remove(at);
+            for again in [at, at + 1] {
+                if let (Some(slot), Some(anew)) = (changes.get_mut(again), change(series, &cuts, again)) {
+                    *slot = anew;
+                }
+            }
+        }
+        changes.iter().map(|c| c.at).collect()
+    }
+
+    #[test]
+    fn with_otavas_slip_in_the_merge_every_series_has_otavas_changes() {
+        let file: serde_json::Value = serde_json::from_str(include_str!("../../tests/history/otava.json")).unwrap();
+        let mut slips = 0;
+        for case in file["cases"].as_array().unwrap() {
+            let number = |value: &serde_json::Value| value.as_f64().unwrap();
+            let series: Vec<f64> = case["series"].as_array().unwrap().iter().map(number).collect();
+            let sensitivity = Sensitivity { p: number(&case["p"]), least: number(&case["least"]), window: 50 };
+            let theirs: Vec<usize> =
+                case["changes"].as_array().unwrap().iter().map(|c| c["at"].as_u64().unwrap() as usize).collect();
+            let slipped = merged_by_otava(&series, divisions(&series, &sensitivity), &sensitivity);
+            assert_eq!(slipped, theirs, "{}", case["name"]);
+            let ours: Vec<usize> = change_points(&series, &sensitivity).iter().map(|c| c.at).collect();
+            slips += usize::from(ours != slipped);
+        }
+        assert_eq!(slips, 3, "series in which the slip matters");
     }
 }

@@ -26,11 +26,12 @@ pub(crate) fn bars(bars: &[Bar], full: f64, alt: &str) -> Result<String, PlotErr
     let height = TOP * 2.0 + ROW * bars.len() as f64;
     picture((WIDTH, height), alt, |canvas| {
         let left = LABELS + 8.0;
+        let names = fitted(bars.iter().map(|bar| bar.label.as_str()), LABELS);
         for (i, bar) in bars.iter().enumerate() {
             let middle = TOP + ROW * (i as f64 + 0.5);
             let part = if full > 0.0 { (bar.share / full).clamp(0.0, 1.0) } else { 0.0 };
             let right = left + part * (WIDTH - NUMBERS - left);
-            canvas.text((LABELS, middle), &fitted(&bar.label, LABELS), Tone::Ink, End::Right)?;
+            canvas.text((LABELS, middle), &names.text(&bar.label), Tone::Ink, End::Right)?;
             canvas.rectangle((left, middle - 5.0), (right.max(left + 0.5), middle + 5.0), bar.tone)?;
             canvas.text((right + 5.0, middle), &bar.text, Tone::Muted, End::Left)?;
         }

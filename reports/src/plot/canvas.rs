@@ -2,6 +2,7 @@
 //! of its theme; on its own a picture has those of the light one.
 
 use super::PlotError;
+use crate::shortened::Shortened;
 use plotters::coord::Shift;
 use plotters::prelude::*;
 use plotters::style::text_anchor::{HPos, Pos, VPos};
@@ -152,8 +153,8 @@ impl Canvas<'_> {
     }
 }
 
-/// What fits into so many points: the middle is left out, for names that share a beginning often differ at their end.
-pub(crate) fn fitted(text: &str, points: f64) -> String {
+/// Names of one picture in what fits into so many points; no two look the same.
+pub(crate) fn fitted<'t>(texts: impl IntoIterator<Item = &'t str>, points: f64) -> Shortened {
     // Digits and small letters of the usual fonts are a little more than half as wide as they are high.
-    crate::plain::cut(&crate::plain::plain(text), (points / (TEXT * 0.56)) as usize)
+    Shortened::of(texts, (points / (TEXT * 0.56)) as usize)
 }

@@ -53,12 +53,13 @@ pub(crate) fn curves(lines: &[Line], unit: &str, alt: &str) -> Result<String, Pl
             }
         }
         names.sort_by(|a, b| a.0.total_cmp(&b.0));
+        let short = fitted(lines.iter().map(|l| l.name.as_str()), NAMES - 8.0);
         let mut above = f64::NEG_INFINITY;
         for (y, i) in names {
             let y = y.max(above + NAME_ROW);
             above = y;
             let name = lines.get(i).map_or("", |l| l.name.as_str());
-            canvas.text((WIDTH - NAMES + 8.0, y), &fitted(name, NAMES - 8.0), Tone::Series(i), End::Left)?;
+            canvas.text((WIDTH - NAMES + 8.0, y), &short.text(name), Tone::Series(i), End::Left)?;
         }
         Ok(())
     })

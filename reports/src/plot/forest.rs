@@ -76,6 +76,13 @@ impl Frame {
     }
 }
 
+impl ForestRow {
+    fn label(&self) -> &str {
+        let (Self::Ratio { label, .. } | Self::Ended { label, .. }) = self;
+        label
+    }
+}
+
 /// Draws the rows in the order given. `noise` is the floor around 1 below which nothing is claimed.
 pub(crate) fn forest(rows: &[ForestRow], frame: Frame, noise: Option<f64>, alt: &str) -> Result<String, PlotError> {
     let bottom = TOP + ROW * rows.len() as f64;
@@ -90,7 +97,9 @@ pub(crate) fn forest(rows: &[ForestRow], frame: Frame, noise: Option<f64>, alt: 
             canvas.line([(x, TOP), (x, bottom + 4.0)], if is_one { Tone::Muted } else { Tone::Rule }, 1)?;
             canvas.text((x, bottom + 13.0), &tick.to_string(), Tone::Muted, End::Middle)?;
         }
+        let names = fitted(rows.iter().map(ForestRow::label), LABELS);
         for (i, row) in rows.iter().enumerate() {
+            canvas.text((LABELS, TOP + ROW * (i as f64 + 0.5)), &names.text(row.label()), Tone::Ink, End::Right)?;
             draw_row(canvas, row, TOP + ROW * (i as f64 + 0.5), frame)?;
         }
         Ok(())
@@ -98,8 +107,6 @@ pub(crate) fn forest(rows: &[ForestRow], frame: Frame, noise: Option<f64>, alt: 
 }
 
 fn draw_row(canvas: &Canvas<'_>, row: &ForestRow, y: f64, frame: Frame) -> Result<(), PlotError> {
-    let (ForestRow::Ratio { label, .. } | ForestRow::Ended { label, .. }) = row;
-    canvas.text((LABELS, y), &fitted(label, LABELS), Tone::Ink, End::Right)?;
     match row {
         ForestRow::Ended { how, .. } => canvas.text((frame.x(1.0) + 6.0, y), how, Tone::Worse, End::Left),
         ForestRow::Ratio { value, interval, effect, .. } => {

@@ -34,9 +34,10 @@ pub(crate) fn strips(rows: &[Strip], show: impl Fn(f64) -> String, alt: &str) ->
             canvas.line([(at, TOP), (at, bottom)], Tone::Rule, 1)?;
             canvas.text((at, bottom + 10.0), &show(most * share), Tone::Muted, end)?;
         }
+        let names = fitted(rows.iter().map(|row| row.label.as_str()), LABELS);
         for (i, row) in rows.iter().enumerate() {
             let y = TOP + ROW * (i as f64 + 0.5);
-            canvas.text((LABELS, y), &fitted(&row.label, LABELS), Tone::Ink, End::Right)?;
+            canvas.text((LABELS, y), &names.text(&row.label), Tone::Ink, End::Right)?;
             let values = usable(row);
             for value in values.iter().step_by(values.len().div_ceil(DOTS_MAX).max(1)) {
                 canvas.dot((x(*value), y), 3.0, Tone::Neutral, false)?;

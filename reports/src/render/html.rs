@@ -36,9 +36,10 @@ mod spans;
 mod times;
 mod verdicts;
 
-use crate::compare::Sources;
+use crate::compare::{Source, Sources};
 use crate::comparison::{Comparison, FamilyReport, Table};
 use crate::plot::PlotError;
+use crate::run_names::RunNames;
 use anchors::Anchors;
 
 /// A part of a page with a place in its navigation.
@@ -71,23 +72,30 @@ pub fn html(comparison: &Comparison, sources: &Sources<'_>, further: &[Section])
 ///
 /// # Errors
 /// As for [`html`].
-pub fn html_by(
-    comparison: &Comparison,
-    sources: &Sources<'_>,
+pub fn html_by<'a>(
+    comparison: &'a Comparison,
+    sources: &'a Sources<'a>,
     further: &[Section],
-    command: &[String],
+    command: &'a [String],
 ) -> Result<String, PlotError> {
     let mut sections = Vec::new();
     let mut records = Vec::new();
+    let view = |(at, (table, sources)): (usize, (&'a Table, &'a Vec<Source<'a>>))| View {
+        table,
+        names: &comparison.runs,
+        anchors: Anchors::new(at, table, sources),
+        sources,
+        command,
+    };
+    let views: Vec<View<'_>> = comparison.tables.iter().zip(&sources.tables).enumerate().map(view).collect();
     if comparison.has_wrong_answers() {
-        sections.push(failures::wrong_answers(comparison));
+        sections.push(failures::wrong_answers(comparison, &views));
     }
     let several = comparison.tables.len() > 1;
     let mut budget = observations::Budget::of(sources);
-    for (at, (table, of_table)) in comparison.tables.iter().zip(&sources.tables).enumerate() {
-        let view = View { table, anchors: Anchors::new(at, table, of_table), sources: of_table, command };
+    for view in &views {
         let parts = view.sections()?;
-        let record = view.section("observations", "Observations", observations::body(&view, &mut budget));
+        let record = view.section("observations", "Observations", observations::body(view, &mut budget));
         let named = |s: Section| Section { title: view.titled(&s.title, several), ..s };
         sections.extend(parts.into_iter().map(named));
         records.push(named(record));
@@ -105,8 +113,10 @@ pub fn html_by(
 /// One table on its way to the page.
 struct View<'a> {
     table: &'a Table,
+    /// What its runs are called.
+    names: &'a RunNames,
     anchors: Anchors<'a>,
-    sources: &'a [crate::compare::Source<'a>],
+    sources: &'a [Source<'a>],
     /// What writes the page.
     command: &'a [String],
 }
@@ -152,6 +162,7 @@ impl View<'_> {
         body.push_str(&percentiles::body(self, family));
         body.push_str(&blocks::body(&super::ablation::blocks(family), Some((&self.anchors, family.family))));
         body.push_str(&blocks::body(&super::faults::blocks(family), Some((&self.anchors, family.family))));
+        body.push_str(&failures::void_faults(self, family));
         Ok(body)
     }
 }

@@ -2,6 +2,7 @@
 
 use super::{Ink, WIDTH};
 use crate::plain::{self, cut, plain};
+use crate::shortened::Shortened;
 use std::fmt::Write;
 
 /// A part of a document.
@@ -184,8 +185,8 @@ impl Sheet {
 
     fn text(&self, out: &mut String, ink: Ink) {
         let (gap, widths) = self.widths();
-        let titles: Vec<String> = self.columns.iter().map(|c| c.title.clone()).collect();
-        let header = self.aligned(&titles, gap, &widths);
+        let header = self.aligned(&self.titles(&widths), gap, &widths);
+        let names = self.names(&widths);
         line(out, &header);
         line(out, &"-".repeat(width(header.trim_end())));
         let mut above: Option<&String> = None;
@@ -199,9 +200,28 @@ impl Sheet {
                 first.clear();
             }
             above = row.cells.first();
+            for (cell, names) in cells.iter_mut().zip(&names).filter(|(cell, _)| !cell.is_empty()) {
+                if let Some(names) = names {
+                    *cell = names.text(cell);
+                }
+            }
             let text = self.aligned(&cells, gap, &widths);
             line(out, &paint(text.trim_end(), row.tone, ink));
         }
+    }
+
+    /// Titles that fit, no two of different ones alike.
+    fn titles(&self, widths: &[usize]) -> Vec<String> {
+        let titles = || self.columns.iter().map(|c| c.title.as_str());
+        let short = titles().zip(widths).map(|(title, to)| Shortened::of(titles(), *to).text(title));
+        short.collect()
+    }
+
+    /// By column: what its names are cut to, if it holds names.
+    fn names(&self, widths: &[usize]) -> Vec<Option<Shortened>> {
+        let cells = |i: usize| self.rows.iter().filter_map(move |r| r.cells.get(i)).map(String::as_str);
+        let columns = self.columns.iter().zip(widths).enumerate();
+        columns.map(|(i, (c, to))| (c.kind == Kind::Name).then(|| Shortened::of(cells(i), *to))).collect()
     }
 
     fn aligned(&self, cells: &[String], gap: usize, widths: &[usize]) -> String {
@@ -280,6 +300,29 @@ mod tests {
         for whole in ["shuffle_write", "12.3", "45.6", "off one", "off two"] {
             assert!(shown.contains(whole), "{whole}: {shown}");
         }
+    }
+
+    #[test]
+    fn different_titles_and_names_stay_different_however_narrow_the_page() {
+        let name = |i: usize| format!("taskgraph/4+config=tuned,number={i},memory=64MiB,spans=on");
+        let mut wide = sheet(vec![]);
+        wide.columns = vec![Column { title: "kind".into(), kind: Kind::Name }];
+        wide.columns.extend((0..9).map(|i| Column { title: name(i), kind: Kind::Number }));
+        wide.rows = (0..9)
+            .map(|i| Row {
+                cells: [name(i)].into_iter().chain((0..9).map(|n| n.to_string())).collect(),
+                tone: Tone::Plain,
+            })
+            .collect();
+        let shown = text(&[Block::Sheet(wide)], Ink::Plain);
+        assert!(shown.lines().all(|l| width(l) <= WIDTH), "{shown}");
+        let distinct = |words: Vec<&str>| words.iter().collect::<std::collections::BTreeSet<_>>().len();
+        assert_eq!(distinct(shown.lines().next().unwrap().split_whitespace().collect()), 10, "{shown}");
+        assert_eq!(
+            distinct(shown.lines().skip(2).map(|l| l.split_whitespace().next().unwrap()).collect()),
+            9,
+            "{shown}"
+        );
     }
 
     #[test]

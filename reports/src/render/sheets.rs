@@ -46,6 +46,7 @@ pub(super) fn document(comparison: &Comparison) -> Vec<Block> {
 
 fn table_blocks(table: &Table) -> Vec<Block> {
     let mut blocks = vec![Block::Heading(1, table.title())];
+    blocks.extend(table.shared_text().map(Block::Text));
     if let Some(emulated) = &table.emulated {
         blocks.push(Block::Text(format!("Emulated nodes: {emulated}. Not a measurement of a cluster.")));
     }

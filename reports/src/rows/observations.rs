@@ -3,11 +3,13 @@
 use super::columns::Columns;
 use crate::compare::{Source, Sources};
 use crate::comparison::{Comparison, Contestant, Table};
+use crate::run_names::RunNames;
 use arrow::error::ArrowError;
 use arrow::record_batch::RecordBatch;
 use bench_record::{Contamination, NetworkBytes, Pressure, PressureOf, SpanKind};
 
 struct Row<'a> {
+    names: &'a RunNames,
     table: &'a Table,
     source: &'a Source<'a>,
     contestant: Option<&'a Contestant>,
@@ -16,7 +18,12 @@ struct Row<'a> {
 pub(super) fn batch(comparison: &Comparison, sources: &Sources<'_>) -> Result<RecordBatch, ArrowError> {
     let tables = comparison.tables.iter().zip(&sources.tables);
     let rows = tables.flat_map(|(table, sources)| {
-        sources.iter().map(move |source| Row { table, source, contestant: table.contestants.get(source.contestant) })
+        sources.iter().map(move |source| Row {
+            names: &comparison.runs,
+            table,
+            source,
+            contestant: table.contestants.get(source.contestant),
+        })
     });
     let rows: Vec<Row<'_>> = rows.collect();
     let columns = case(Columns::of(&rows));
@@ -25,7 +32,7 @@ pub(super) fn batch(comparison: &Comparison, sources: &Sources<'_>) -> Result<Re
 
 fn case<'r>(columns: Columns<'r, Row<'r>>) -> Columns<'r, Row<'r>> {
     columns
-        .text("run", |r| Some(r.source.run.name()))
+        .text("run", |r| Some(r.names.name(&r.source.run.path)))
         .count("line", |r| u64::try_from(r.source.line).ok())
         .text("key", |r| Some(r.source.observation.key.as_str()))
         .text("suite", |r| Some(r.source.observation.case.suite.as_str()))
@@ -59,6 +66,7 @@ fn measured<'r>(columns: Columns<'r, Row<'r>>) -> Columns<'r, Row<'r>> {
         .count("wall_ns", |r| r.source.observation.wall_ns)
         .count("cpu_ns", |r| r.source.observation.cpu_ns)
         .count("rss_bytes_peak", |r| r.source.observation.rss_bytes_peak)
+        .count("rss_bytes_bound", |r| r.source.observation.rss_bytes_bound)
         .count("read_bytes", |r| r.source.observation.read_bytes)
         .count("write_bytes", |r| r.source.observation.write_bytes)
         .count("spilled_bytes", |r| r.source.observation.spilled_bytes)

@@ -33,6 +33,8 @@ const CLAIMS: &[(&str, fn())] = claims! {
     a_keyboard_sorts_filters_and_changes_the_theme,
     a_number_leads_to_its_observations_with_and_without_the_script,
     what_is_folded_opens_by_keyboard_and_is_there_on_paper,
+    nothing_is_cut_off_on_paper_and_ink_is_dark_on_white,
+    what_did_not_complete_leads_to_its_observations,
     every_link_within_the_page_has_a_target_and_every_id_is_unique,
     text_from_results_is_shown_and_never_run,
 };

@@ -157,6 +157,47 @@ pub(crate) fn what_is_folded_opens_by_keyboard_and_is_there_on_paper() {
     assert_eq!(browser.errors, Vec::<String>::new());
 }
 
+/// What the narrower of the usual papers (A4, with the margins of browsers) is wide, in pixels of CSS.
+const PAPER: u32 = 718;
+
+pub(crate) fn nothing_is_cut_off_on_paper_and_ink_is_dark_on_white() {
+    for (name, runs) in samples() {
+        let (mut browser, _folder) = open(&runs);
+        // Whatever the reader's theme is.
+        browser.look(PAPER, "dark");
+        browser.eval("document.documentElement.dataset.theme = 'dark'");
+        browser.call("Emulation.setEmulatedMedia", serde_json::json!({"media": "print"}));
+        let cut = "[...document.querySelectorAll('main *')].filter((e) => e.getBoundingClientRect().right > innerWidth + 1)\
+                   .map((e) => e.tagName + ' ' + e.textContent.slice(0, 40)).slice(0, 5).join('; ')";
+        assert_eq!(browser.eval(cut), "", "{name}");
+        let white = browser.eval("getComputedStyle(document.body).backgroundColor");
+        assert_eq!(white, "rgb(255, 255, 255)", "{name}");
+        let contrast = browser.eval(CONTRAST);
+        assert!(contrast["least"].as_f64().unwrap() >= 4.5, "{name}: {contrast}");
+    }
+}
+
+pub(crate) fn what_did_not_complete_leads_to_its_observations() {
+    let (mut browser, _folder) = open(&[fixture::run()]);
+    let led = |browser: &mut Browser, from: &str| {
+        let target = format!("(a => a && document.querySelector(a.getAttribute('href')))({from})");
+        browser.eval(&format!("({target})?.textContent ?? 'no link'")).as_str().unwrap().to_owned()
+    };
+    let wrong = led(&mut browser, "document.querySelector('#wrong-answers li a.o')");
+    assert!(wrong.contains("tpch-q21.stagedag.") && wrong.contains("row 3 differs"), "{wrong}");
+    let cell = "[...document.querySelectorAll('td .tag.bad a.o')].find((a) => a.closest('tr').textContent.includes('timed out'))";
+    let ended = led(&mut browser, cell);
+    assert!(ended.contains("tpch-q18.datafusion-1t.") && ended.contains("no answer after 60 s"), "{ended}");
+
+    let faults = samples().into_iter().find(|(name, _)| *name == "faults").unwrap().1;
+    let (mut browser, _folder) = open(&faults);
+    let void = led(
+        &mut browser,
+        "[...document.querySelectorAll('main li a.o')].find((a) => a.textContent.includes('void trial'))",
+    );
+    assert!(void.contains(", void: "), "{void}");
+}
+
 pub(crate) fn every_link_within_the_page_has_a_target_and_every_id_is_unique() {
     for (name, runs) in samples() {
         let (mut browser, _folder) = open(&runs);

@@ -167,7 +167,7 @@ fn a_subject_that_names_its_configuration_is_that_and_no_other() {
 }
 
 #[test]
-fn peak_memory_of_several_processes_decides_nothing() {
+fn peak_memory_of_several_processes_decides_what_its_error_leaves_open() {
     let memory = QUERIES.replace("metric = \"wall\"", "metric = \"memory_peak\"");
     let mut all = as_claimed();
     for o in &mut all {
@@ -185,10 +185,24 @@ fn peak_memory_of_several_processes_decides_nothing() {
     let config: bench_record::Tuning = serde_json::from_str(r#"{"config":"default"}"#).unwrap();
     products.context.engines.iter_mut().filter(|e| e.name == "ray").for_each(|e| e.tuning = config.clone());
     check(
-        &only(&memory, &[products]),
+        &only(&memory, &[products.clone()]),
         ClaimVerdict::Inconclusive,
-        &["the peak memory of Ray is that of several processes", "misses short peaks", "neither is the peak"],
+        &["the peak memory of Ray is what was seen of several processes at once", "measure Ray again with this build"],
     );
+    // Ray has twice what Dask has and two thirds of what Spark has: up to 40 % more of it changes nothing, 60 % may be all.
+    let mut bounded = |percent: u64| {
+        let of_ray = products.observations.iter_mut().filter(|o| o.case.engine == "ray");
+        of_ray.for_each(|o| o.rss_bytes_bound = o.rss_bytes_peak.map(|peak| peak / 100 * (100 + percent)));
+        only(&memory, &[products.clone()])
+    };
+    check(&bounded(40), ClaimVerdict::Supported, &[]);
+    check(&bounded(60), ClaimVerdict::Inconclusive, &["Ray / Spark", "indistinguishable"]);
+    products
+        .observations
+        .iter_mut()
+        .filter(|o| o.case.engine == "ray" && o.trial == 3)
+        .for_each(|o| o.rss_bytes_bound = None);
+    check(&only(&memory, &[products]), ClaimVerdict::Inconclusive, &["some trials do not say"]);
 }
 
 #[test]

@@ -5,6 +5,7 @@
 #[path = "../fixture/mod.rs"]
 mod fixture;
 
+mod focus;
 mod formats;
 mod hostile;
 mod nodes;

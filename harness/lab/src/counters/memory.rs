@@ -5,6 +5,7 @@
 
 use super::tree::process_tree;
 use bench_model::Bytes;
+use std::collections::BTreeSet;
 use std::fs;
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread::JoinHandle;
@@ -49,11 +50,20 @@ fn page_bytes() -> u64 {
     u64::try_from(bytes).unwrap_or(4096)
 }
 
+/// What was seen of a tree.
+#[derive(Debug, Default)]
+pub(super) struct Seen {
+    /// The most that it held at once.
+    pub(super) bytes: Option<u64>,
+    /// Who was in it, at any time.
+    pub(super) processes: BTreeSet<u32>,
+}
+
 /// Looks at a tree from now until it is asked what it has seen. Dropping it ends the looking.
 #[derive(Debug)]
 pub(super) struct PeakWatch {
     over: Arc<(Mutex<bool>, Condvar)>,
-    thread: Option<JoinHandle<Option<u64>>>,
+    thread: Option<JoinHandle<Seen>>,
 }
 
 impl PeakWatch {
@@ -62,21 +72,22 @@ impl PeakWatch {
         let over = Arc::new((Mutex::new(false), Condvar::new()));
         let told = Arc::clone(&over);
         // The first look is this thread's: what is timed has not begun.
-        let first = resident_bytes(&process_tree(root));
+        let tree = process_tree(root);
+        let first = Seen { bytes: resident_bytes(&tree), processes: tree.into_iter().collect() };
         let watch = move || look(root, first, &told);
         let thread = std::thread::Builder::new().name("memory".to_owned()).spawn(watch).ok()?;
         Some(Self { over, thread: Some(thread) })
     }
 
-    /// The most that the tree held at once, as far as it was seen.
-    pub(super) fn peak(mut self) -> Option<u64> {
+    /// What has been seen of the tree.
+    pub(super) fn seen(mut self) -> Seen {
         self.end()
     }
 
-    fn end(&mut self) -> Option<u64> {
+    fn end(&mut self) -> Seen {
         *self.over.0.lock().unwrap_or_else(PoisonError::into_inner) = true;
         self.over.1.notify_all();
-        self.thread.take()?.join().ok().flatten()
+        self.thread.take().and_then(|thread| thread.join().ok()).unwrap_or_default()
     }
 }
 
@@ -86,8 +97,7 @@ impl Drop for PeakWatch {
     }
 }
 
-fn look(root: u32, first: Option<u64>, over: &(Mutex<bool>, Condvar)) -> Option<u64> {
-    let mut peak = first;
+fn look(root: u32, mut seen: Seen, over: &(Mutex<bool>, Condvar)) -> Seen {
     let (mut tree, mut known_at, mut rest) = (Vec::new(), None::<Instant>, Duration::ZERO);
     let mut pause = INTERVAL;
     loop {
@@ -98,13 +108,14 @@ fn look(root: u32, first: Option<u64>, over: &(Mutex<bool>, Condvar)) -> Option<
         // Finding the processes takes longer than looking at them.
         if is_over || known_at.is_none_or(|at| at.elapsed() >= rest) {
             tree = process_tree(root);
+            seen.processes.extend(&tree);
             rest = begun.elapsed() * COST_PARTS;
             known_at = Some(begun);
         }
         let looked = Instant::now();
-        peak = peak.max(resident_bytes(&tree));
+        seen.bytes = seen.bytes.max(resident_bytes(&tree));
         if is_over {
-            return peak;
+            return seen;
         }
         pause = INTERVAL.max(looked.elapsed() * COST_PARTS);
     }
@@ -159,7 +170,7 @@ mod tests {
         let watch = PeakWatch::start(root.id()).unwrap();
         say(&mut root);
         hear(&mut root);
-        let (peak, now) = (watch.peak().unwrap(), resident_bytes(&process_tree(root.id())).unwrap());
+        let (peak, now) = (watch.seen().bytes.unwrap(), resident_bytes(&process_tree(root.id())).unwrap());
         say(&mut root);
         root.wait().unwrap();
         assert!(peak >= 256 << 20 && now < 64 << 20, "{peak}, and {now} afterwards");

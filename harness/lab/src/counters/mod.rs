@@ -78,7 +78,11 @@ impl Window {
         let mut usage = Usage { pressure, network, ..self.tree.until(after) };
         if let Some(watch) = self.peak {
             // Seen together, or by the kernel of the largest of them alone: whichever is more.
-            usage.rss_bytes_peak = watch.peak().max(after.rss_bytes_peak_of_one);
+            let seen = watch.seen();
+            usage.rss_bytes_peak = seen.bytes.max(after.rss_bytes_peak_of_one);
+            let ended =
+                self.tree.reaped_cpu_ns != after.reaped_cpu_ns || seen.processes.iter().any(|p| !ours.contains(p));
+            usage.rss_bytes_bound = after.rss_bytes_peak.filter(|_| !ended);
         }
         let own = if self.root == me { Some(0) } else { increase(self.own_cpu_ns, cpu_ns(me)) };
         ours.push(me);
@@ -102,7 +106,7 @@ impl Window {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::io::{BufRead, BufReader};
+    use std::io::{BufRead, BufReader, Write};
     use std::process::{Command, Stdio};
     use std::time::{Duration, Instant};
 
@@ -145,5 +149,30 @@ mod tests {
         idle.kill().unwrap();
         idle.wait().unwrap();
         assert!(seen, "a core that others kept busy went unnoticed");
+    }
+
+    /// A shell with a child; `then` runs between the opening and the closing of the window.
+    fn bound_of_two(script: &str) -> Usage {
+        let mut root =
+            Command::new("/bin/sh").args(["-c", script]).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+        let mut out = BufReader::new(root.stdout.take().unwrap());
+        let mut hear = || out.read_line(&mut String::new()).unwrap();
+        hear();
+        let window = Window::open_for_many(root.id(), &Cgroup::default());
+        root.stdin.as_mut().unwrap().write_all(b"go\n").unwrap();
+        hear();
+        let (usage, _) = window.close();
+        root.kill().unwrap();
+        root.wait().unwrap();
+        usage
+    }
+
+    #[test]
+    fn memory_of_several_processes_has_a_bound_unless_one_of_them_ended() {
+        let usage = bound_of_two("sleep 5 & echo ready; read a; echo done; read b");
+        let (peak, bound) = (usage.rss_bytes_peak.unwrap(), usage.rss_bytes_bound.unwrap());
+        assert!(bound >= peak, "{bound} is less than was seen: {peak}");
+        let ended = bound_of_two("sleep 60 & echo ready; read a; kill $!; wait; echo done; read b");
+        assert_eq!(ended.rss_bytes_bound, None, "nobody knows the peak of a process that is gone");
     }
 }

@@ -14,6 +14,9 @@ pub struct Usage {
     /// Largest resident memory since the trial began. Of one process as the kernel keeps it; of several, those that ended meanwhile
     /// included, the most that was seen at once, shared pages counted once: no more than it was, and short peaks may be missed.
     pub rss_bytes_peak: Option<u64>,
+    /// Of several processes: no more than this was resident at any time. The sum of the peaks that the kernel keeps, which counts what
+    /// they share once for each and adds up peaks of different moments. Absent if one of them ended meanwhile.
+    pub rss_bytes_bound: Option<u64>,
     /// Bytes fetched from storage: zero when the page cache had them.
     pub read_bytes: Option<u64>,
     /// Bytes sent towards storage: counted when a page is dirtied, whether or not the disk has it yet.
@@ -29,7 +32,9 @@ pub struct Usage {
 pub(super) struct TreeReading {
     cpu_ns: Option<u64>,
     /// Summed over processes: an upper bound for several.
-    rss_bytes_peak: Option<u64>,
+    pub(super) rss_bytes_peak: Option<u64>,
+    /// CPU time of children that ended and were waited for, summed.
+    pub(super) reaped_cpu_ns: Option<u64>,
     /// Of the process with the largest peak.
     pub(super) rss_bytes_peak_of_one: Option<u64>,
     read_bytes: Option<u64>,
@@ -48,6 +53,7 @@ impl TreeReading {
             let pairs = [
                 (&mut total.cpu_ns, one.cpu_ns),
                 (&mut total.rss_bytes_peak, one.rss_bytes_peak),
+                (&mut total.reaped_cpu_ns, one.reaped_cpu_ns),
                 (&mut total.read_bytes, one.read_bytes),
                 (&mut total.write_bytes, one.write_bytes),
             ];
@@ -61,9 +67,11 @@ impl TreeReading {
     fn of(pid: u32) -> Self {
         let io = fs::read_to_string(format!("/proc/{pid}/io")).unwrap_or_default();
         let peak = status_bytes(pid, "VmHWM:");
+        let reaped_cpu_ns = reaped_cpu_ns(pid);
         Self {
-            cpu_ns: cpu_ns(pid).map(|own| own.saturating_add(reaped_cpu_ns(pid).unwrap_or(0))),
+            cpu_ns: cpu_ns(pid).map(|own| own.saturating_add(reaped_cpu_ns.unwrap_or(0))),
             rss_bytes_peak: peak,
+            reaped_cpu_ns,
             rss_bytes_peak_of_one: peak,
             read_bytes: field(&io, "read_bytes:"),
             write_bytes: field(&io, "write_bytes:"),
@@ -75,6 +83,7 @@ impl TreeReading {
         Usage {
             cpu_ns: increase(self.cpu_ns, later.cpu_ns),
             rss_bytes_peak: later.rss_bytes_peak,
+            rss_bytes_bound: None,
             read_bytes: increase(self.read_bytes, later.read_bytes),
             write_bytes: increase(self.write_bytes, later.write_bytes),
             pressure: None,

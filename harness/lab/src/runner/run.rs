@@ -395,6 +395,7 @@ fn fill(observation: &mut Observation, measured: &Measured) {
     let usage = measured.usage.unwrap_or_default();
     observation.cpu_ns = usage.cpu_ns;
     observation.rss_bytes_peak = usage.rss_bytes_peak;
+    observation.rss_bytes_bound = usage.rss_bytes_bound;
     observation.read_bytes = usage.read_bytes;
     observation.write_bytes = usage.write_bytes;
     observation.pressure = usage.pressure;

@@ -2,7 +2,9 @@
 //! tools. One row per known line of every offer; what the specification has no column for is in columns that begin with `x_`.
 //!
 //! The rows are estimates: `BillingAccountId` and `InvoiceIssuerName` say so, and nobody has been billed. Offers are alternatives, of
-//! which one would be chosen: each is a sub-account of its own, and no sum over several of them means anything.
+//! which one would be chosen: each is a sub-account of its own, and no sum over several of them means anything. Columns that only a
+//! provider can fill are left out, as the specification allows: price list numbers with their unit prices, commitments, and
+//! resources, for nothing has been provisioned.
 
 use crate::cost::Purchase;
 use crate::cost::model::{Line, LineCost};
@@ -12,7 +14,7 @@ use crate::plain::plain;
 use crate::stats::fnv1a;
 
 /// Columns that the specification knows, in alphabetical order, then our own.
-const COLUMNS: [&str; 42] = [
+const COLUMNS: [&str; 41] = [
     "BilledCost",
     "BillingAccountId",
     "BillingAccountName",
@@ -39,9 +41,6 @@ const COLUMNS: [&str; 42] = [
     "PublisherName",
     "RegionId",
     "RegionName",
-    "ResourceId",
-    "ResourceName",
-    "ResourceType",
     "ServiceCategory",
     "ServiceName",
     "ServiceSubcategory",
@@ -50,10 +49,12 @@ const COLUMNS: [&str; 42] = [
     "SubAccountType",
     "Tags",
     "x_Basis",
+    "x_Contestant",
     "x_CostHigh",
     "x_CostLow",
     "x_Deployment",
     "x_Engine",
+    "x_InstanceType",
     "x_Line",
 ];
 
@@ -92,7 +93,9 @@ fn row(
     let range = line.amount.as_ref().ok()?;
     let (start, end) = period(month);
     let cost = decimal(range.base.get());
-    let (category, subcategory) = service(line.line);
+    let (category, subcategory, service_name) = service(line.line, offer);
+    // People are in no region.
+    let region = if is_people(line.line) { String::new() } else { pricing.region.clone() };
     let null = String::new;
     let what = format!("{} of {} on {}, {}", line.line.title(), offer.contestant, offer.machines(), offer.way());
     let (sub_account, alternative) = alternative(pricing, family, offer);
@@ -124,23 +127,22 @@ fn row(
         MONTH.to_owned(),
         provider(line.line, pricing).to_owned(),
         publisher(offer, pricing).to_owned(),
-        pricing.region.clone(),
-        pricing.region.clone(),
-        null(),
-        offer.contestant.clone(),
-        offer.instance.clone().unwrap_or_default(),
+        region.clone(),
+        region,
         category.to_owned(),
-        offer.product.clone().unwrap_or_else(|| "self-hosted".to_owned()),
+        service_name,
         subcategory.to_owned(),
         sub_account,
         alternative,
         "Alternative".to_owned(),
         tags.to_string(),
         offer.rests_on(),
+        offer.contestant.clone(),
         decimal(range.high.get()),
         decimal(range.low.get()),
         offer.deployment.name().to_owned(),
         offer.engine.clone(),
+        offer.instance.clone().unwrap_or_default(),
         line.line.title().to_owned(),
     ])
 }
@@ -160,9 +162,13 @@ fn alternative(pricing: &Pricing, family: &FamilyPricing, offer: &Offer) -> (Str
     (format!("{:016x}", fnv1a(apart.bytes())), name)
 }
 
+const fn is_people(line: Line) -> bool {
+    matches!(line, Line::Operations | Line::Migration)
+}
+
 /// People are not billed by a provider.
 fn provider(line: Line, pricing: &Pricing) -> &str {
-    if matches!(line, Line::Operations | Line::Migration) { "own organisation" } else { &pricing.provider }
+    if is_people(line) { "own organisation" } else { &pricing.provider }
 }
 
 fn publisher<'a>(offer: &'a Offer, pricing: &'a Pricing) -> &'a str {
@@ -173,27 +179,30 @@ const fn pricing_category(purchase: Option<Purchase>) -> &'static str {
     match purchase {
         None | Some(Purchase::OnDemand) => "Standard",
         Some(Purchase::Spot) => "Dynamic",
-        Some(Purchase::Committed) => "Committed",
+        // `Committed` is what an existing commitment covers, by its number: here there is none.
+        Some(Purchase::Committed) => "Other",
     }
 }
 
-/// Service category and subcategory, of those that the specification allows.
-const fn service(line: Line) -> (&'static str, &'static str) {
-    match line {
+/// Service category and subcategory, of those that the specification allows, and a name that belongs to these alone.
+fn service(line: Line, offer: &Offer) -> (&'static str, &'static str, String) {
+    let (category, subcategory, name) = match line {
         Line::Workers
         | Line::Driver
         | Line::StartUp
         | Line::Idle
         | Line::MinimumBilling
         | Line::Interruption
-        | Line::Retries => ("Compute", "Virtual Machines"),
-        Line::PlatformUplift => ("Analytics", "Data Processing"),
-        Line::Serverless => ("Compute", "Serverless Compute"),
-        Line::ShuffleDisk => ("Storage", "Block Storage"),
-        Line::Storage | Line::Requests => ("Storage", "Object Storage"),
-        Line::Egress | Line::CrossZone => ("Networking", "Other (Networking)"),
-        Line::Operations | Line::Migration => ("Other", "Other (Other)"),
-    }
+        | Line::Retries => ("Compute", "Virtual Machines", "Virtual machines"),
+        Line::PlatformUplift => ("Analytics", "Data Processing", "Data platform"),
+        Line::Serverless => ("Compute", "Serverless Compute", "Serverless compute"),
+        Line::ShuffleDisk => ("Storage", "Block Storage", "Block storage"),
+        Line::Storage | Line::Requests => ("Storage", "Object Storage", "Object storage"),
+        Line::Egress | Line::CrossZone => ("Networking", "Other (Networking)", "Data transfer"),
+        Line::Operations | Line::Migration => ("Other", "Other (Other)", "People"),
+    };
+    let product = offer.product.as_ref().filter(|_| matches!(line, Line::PlatformUplift | Line::Serverless));
+    (category, subcategory, product.cloned().unwrap_or_else(|| name.to_owned()))
 }
 
 /// The first instant of a month and of the one after it.
@@ -226,9 +235,10 @@ mod tests {
     #[test]
     fn columns_are_in_order_and_own_ones_are_marked() {
         let mut ascending = COLUMNS;
-        ascending.sort_unstable();
+        // Without regard to case: `x_CostHigh` follows `x_Contestant`.
+        ascending.sort_unstable_by_key(|c| c.to_lowercase());
         assert_eq!(ascending, COLUMNS);
-        assert_eq!(COLUMNS.iter().filter(|c| c.starts_with("x_")).count(), 6);
+        assert_eq!(COLUMNS.iter().filter(|c| c.starts_with("x_")).count(), 8);
     }
 
     #[test]

@@ -96,7 +96,7 @@ fn journal(gate: &Gate) -> Value {
 /// A byte of a path as a part of a URI.
 fn escaped(byte: u8) -> String {
     match byte {
-        b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => char::from(byte).to_string(),
+        b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' | b'/' => char::from(byte).to_string(),
         other => format!("%{other:02X}"),
     }
 }

@@ -44,11 +44,20 @@ fn grid(sheet: &Sheet, caption: &str, places: Places<'_, '_>) -> Grid {
             Tone::Faint => "faint",
             Tone::Plain | Tone::Good => "",
         };
+        let own = row.cells.iter().zip(&sheet.columns).filter(|(_, column)| column.kind == Kind::Name);
+        let named =
+            places.and_then(|(anchors, family)| own.into_iter().find_map(|(text, _)| anchors.group(family, text)));
         let cells = row.cells.iter().zip(&sheet.columns).map(|(text, column)| {
             let place = places.and_then(|(anchors, family)| anchors.group(family, text));
             let is_number = column.kind == Kind::Number;
+            let of_column = || places.and_then(|(anchors, family)| anchors.group(family, &column.title));
             let value = is_number.then(|| text.parse::<f64>().ok()).flatten();
-            let text = if column.kind == Kind::Name { link(place.as_deref(), text, true) } else { escape(text) };
+            let text = match column.kind {
+                Kind::Name => link(place.as_deref(), text, true),
+                Kind::Number if text == "-" || text.is_empty() => escape(text),
+                Kind::Number => link(named.clone().or_else(of_column).as_deref(), text, false),
+                Kind::Words => escape(text),
+            };
             Td::html(text).sorted_by(value).of_class(class)
         });
         cells.collect()

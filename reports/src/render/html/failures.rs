@@ -2,24 +2,20 @@
 
 use super::markup::{Grid, Td, link, number, paragraph, words};
 use super::{Section, View};
-use crate::comparison::{Comparison, Incident};
+use crate::comparison::{Comparison, FamilyReport, Incident};
 use crate::plain::html as escape;
 use bench_record::{Arm, Outcome};
 
-/// Wrong answers of all tables: they come first.
-pub(super) fn wrong_answers(comparison: &Comparison) -> Section {
-    let items = comparison.wrong_answers.iter().map(|i| {
+/// Wrong answers of all tables: they come first, and each leads to its observations.
+pub(super) fn wrong_answers(comparison: &Comparison, views: &[View<'_>]) -> Section {
+    let all = views.iter().flat_map(|view| view.table.incidents.iter().map(move |i| (view, i)));
+    let items = all.filter(|(_, i)| i.outcome == Outcome::WrongAnswer).map(|(view, i)| {
         let arm = if i.arm == Arm::Twin { ", A/A arm" } else { "" };
-        let text = format!(
-            "{} {} on {}{arm}, {} trials: {} ({})",
-            i.family.name(),
-            i.workload,
-            i.contestant,
-            i.trials,
-            i.reason,
-            i.run
-        );
-        escape(&text)
+        let who = format!("{} {} on {}{arm}, ", i.family.name(), i.workload, i.contestant);
+        let target = view.anchors.case(i.family, &i.contestant, &i.workload);
+        let trials = if i.trials == 1 { "1 trial".to_owned() } else { format!("{} trials", i.trials) };
+        let why = format!(": {} ({})", i.reason, i.run);
+        format!("{}{}{}", escape(&who), link(target.as_deref(), &trials, true), escape(&why))
     });
     let body = format!(
         "{}{}",
@@ -28,6 +24,18 @@ pub(super) fn wrong_answers(comparison: &Comparison) -> Section {
     );
     let title = format!("Wrong answers: {}", comparison.wrong_answers.len());
     Section { id: "wrong-answers".to_owned(), title, body_html: body }
+}
+
+/// Trials in which a planned fault did not fire, case by case, each leading to its observations.
+pub(super) fn void_faults(view: &View<'_>, family: &FamilyReport) -> String {
+    let cases = family.faults.iter().flat_map(|r| r.cases.iter().filter(|c| c.void > 0).map(move |c| (r, c)));
+    let items = cases.map(|(report, case)| {
+        let target = view.anchors.case(family.family, &report.contestant, &case.workload);
+        let trials = if case.void == 1 { "1 void trial".to_owned() } else { format!("{} void trials", case.void) };
+        let who = format!("{} on {}: ", case.workload, report.contestant);
+        format!("{}{}", escape(&who), link(target.as_deref(), &trials, true))
+    });
+    super::markup::list(&items.collect::<Vec<_>>())
 }
 
 pub(super) fn body(view: &View<'_>) -> String {

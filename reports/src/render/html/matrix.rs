@@ -59,6 +59,7 @@ fn cell(view: &View<'_>, family: &FamilyReport, label: &str) -> Td {
                 _ => format!("{} ×", ratio(r.total.value)),
             };
             let detail = match r.total.verdict.remark() {
+                Some(remark) if interval.is_empty() => remark.to_owned(),
                 Some(remark) => format!("{interval}, {remark}"),
                 None => interval,
             };

@@ -27,7 +27,7 @@ pub(super) fn body(view: &View<'_>) -> String {
         let _ = write!(
             out,
             "<p class=\"note\">{}, seed {}, build {}:</p><pre tabindex=\"0\"><code>{}</code></pre>",
-            escape(&run.name()),
+            escape(&view.names.name(&run.path)),
             run.context.seed,
             escape(&run.context.bench.build_id),
             escape(&shell(&run.context.command_line))

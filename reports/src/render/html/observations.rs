@@ -9,6 +9,7 @@ use super::markup::paragraph;
 use crate::compare::{Source, Sources};
 use crate::plain::html as escape;
 use crate::render::scale::Scale;
+use crate::run_names::RunNames;
 use crate::stats::{quantile, sorted};
 use bench_record::{Arm, OBSERVATIONS_FILE, Outcome};
 use std::collections::BTreeMap;
@@ -94,14 +95,14 @@ fn case(out: &mut String, view: &View<'_>, workload: &str, trials: &[&Source<'_>
         escape(first.observation.key.as_str())
     );
     match detail {
-        Detail::Rows => rows(out, trials),
-        Detail::Times => listed(out, trials, times),
-        Detail::Quartiles => listed(out, trials, quartiles),
+        Detail::Rows => rows(out, view.names, trials),
+        Detail::Times => listed(out, view.names, trials, times),
+        Detail::Quartiles => listed(out, view.names, trials, quartiles),
     }
     out.push_str("</div>");
 }
 
-fn rows(out: &mut String, trials: &[&Source<'_>]) {
+fn rows(out: &mut String, names: &RunNames, trials: &[&Source<'_>]) {
     let of = |value: fn(&Source<'_>) -> Option<u64>| trials.iter().filter_map(move |s| value(s)).map(|v| v as f64);
     let wall = Scale::time(of(|s| s.observation.wall_ns));
     let cpu = Scale::time(of(|s| s.observation.cpu_ns));
@@ -128,7 +129,7 @@ fn rows(out: &mut String, trials: &[&Source<'_>]) {
             show(&cpu, o.cpu_ns),
             show(&memory, o.rss_bytes_peak),
             o.started_at,
-            escape(&s.run.name()),
+            escape(&names.name(&s.run.path)),
             match remarks(s).as_str() {
                 "" => "<td></td>".to_owned(),
                 some => format!("<td class=\"reason\">{}</td>", escape(some)),
@@ -161,10 +162,10 @@ fn remarks(s: &Source<'_>) -> String {
 }
 
 /// A paragraph per run and arm, and one for what has no time.
-fn listed(out: &mut String, trials: &[&Source<'_>], show: fn(&[&Source<'_>]) -> String) {
+fn listed(out: &mut String, names: &RunNames, trials: &[&Source<'_>], show: fn(&[&Source<'_>]) -> String) {
     let mut parts: BTreeMap<(String, Arm), Trials<'_, '_>> = BTreeMap::new();
     for s in trials {
-        parts.entry((s.run.name(), s.observation.arm)).or_default().push(s);
+        parts.entry((names.name(&s.run.path), s.observation.arm)).or_default().push(s);
     }
     for ((run, arm), mut trials) in parts {
         trials.sort_by_key(|s| s.observation.trial);

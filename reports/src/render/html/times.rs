@@ -157,7 +157,7 @@ fn against_best(view: &View<'_>, family: &FamilyReport, workload: &WorkloadRepor
     if c.outcome != Outcome::Completed {
         let reason = c.reason.as_deref().unwrap_or_default();
         let class = if c.outcome == Outcome::Unsupported { "" } else { "bad" };
-        let how = tag(class, &escape(&ended(c).replace('_', " ")));
+        let how = tag(class, &link(target.as_deref(), &ended(c).replace('_', " "), false));
         let html = format!("{how} <span class=\"sub\">{}</span>", escape(reason));
         return Td::html(html).sorted_by(Some(f64::MAX)).of_class("reason");
     }

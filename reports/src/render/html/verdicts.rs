@@ -16,6 +16,9 @@ pub(super) fn body(view: &View<'_>) -> Result<String, PlotError> {
         let text = format!("Emulated nodes: {}. Not a measurement of a cluster.", escape(emulated));
         out.push_str(&paragraph("caveat", &text));
     }
+    if let Some(shared) = view.table.shared_text() {
+        out.push_str(&paragraph("note", &escape(&shared)));
+    }
     let crowds = crowds(&view.table.contestants);
     if !crowds.is_empty() {
         let text = format!("{}. Not a measurement of so many cores.", escape(&crowds.join("; ")));
