@@ -82,12 +82,18 @@ pub(crate) fn kill_below(root: u32, patience: Duration) {
     loop {
         let below = process_tree(root).into_iter().skip(1).filter(|pid| lives(*pid));
         let (cleaners, others): (Vec<u32>, Vec<u32>) = below.partition(|pid| cleans_up(*pid));
-        if cleaners.is_empty() && others.is_empty() || Instant::now() >= deadline {
+        if cleaners.is_empty() && others.is_empty() {
             return;
         }
         others.iter().for_each(|pid| kill(*pid));
-        if others.is_empty() && cleaning_since.get_or_insert_with(Instant::now).elapsed() >= CLEANING_PATIENCE {
+        let is_late = Instant::now() >= deadline;
+        if is_late
+            || others.is_empty() && cleaning_since.get_or_insert_with(Instant::now).elapsed() >= CLEANING_PATIENCE
+        {
             cleaners.iter().for_each(|pid| kill(*pid));
+        }
+        if is_late {
+            return;
         }
         std::thread::sleep(KILL_INTERVAL);
     }

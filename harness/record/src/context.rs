@@ -98,6 +98,9 @@ pub struct ClusterContext {
     /// For nodes on other machines: what each of them runs on, in node order.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub machines: Vec<NodeMachine>,
+    /// Whether nodes of our own got memory in small pages only, since they shared a machine.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub small_pages: bool,
 }
 
 /// One dataset that was read.
@@ -174,6 +177,9 @@ impl RunContext {
         for (machine, times) in nodes {
             let nodes = if times == 1 { "node" } else { "nodes" };
             line.push_str(&format!("; {times} {nodes} on {machine}"));
+        }
+        if self.cluster.small_pages {
+            line.push_str("; nodes of styles in small pages");
         }
         line
     }

@@ -88,21 +88,37 @@ fn measure(
     let floor = floor(test, selection, &[a, b], reading);
     let noise = meeting.noise(floor);
     let Pairing { total, geometric_mean, p } = pairing(&pairs, floor, &meeting)?;
-    let (ratio, p) = if test.metric.is_time() { (total, p.0) } else { (geometric_mean, p.1) };
+    let (mut ratio, p) = if test.metric.is_time() { (total, p.0) } else { (geometric_mean, p.1) };
+    let error = error(test, &[a, b], reading);
+    ratio.interval = ratio.interval.map(|interval| widened(interval, error));
+    let decided = matches!(ratio.verdict, Verdict::Faster | Verdict::Slower);
+    if decided && ratio.interval.is_some_and(|interval| interval.contains(1.0)) {
+        ratio.verdict = Verdict::Indistinguishable;
+    }
     Some(Measured { pairs, noise, ratio, p, apart: meeting.gap(&a.name, &b.name) })
 }
 
-/// How far equal things lie apart: the A/A floor of what members were asked, and no less than by what their numbers may be understated.
+/// How far equal things lie apart: the A/A floor of what members were asked, on top of what their numbers may be understated by.
 fn floor(test: &Test, selection: &Selection<'_, '_>, members: &[&Member<'_, '_>], reading: Reading) -> Option<f64> {
     let only = match members.first()?.cases.as_slice() {
         [one] => Some(one.workload),
         _ => None,
     };
     let floor = selection.table.floor(reading, &test.family, only)?;
+    Some((1.0 + floor) * (1.0 + error(test, members, reading)) - 1.0)
+}
+
+/// By how much the numbers of members may be understated at most: 0.4 where what was read as 100 may have been 140.
+fn error(test: &Test, members: &[&Member<'_, '_>], reading: Reading) -> f64 {
     let cases = || members.iter().flat_map(|m| &m.cases);
     let understated =
         test.metric.bound().into_iter().flat_map(|bound| cases().filter_map(move |c| c.understated(reading, bound)));
-    Some(understated.fold(floor, f64::max))
+    understated.fold(0.0, f64::max)
+}
+
+/// An interval of what may be understated on either side: noise does not make that error smaller, so it comes on top.
+fn widened(interval: Interval, error: f64) -> Interval {
+    Interval { low: interval.low / (1.0 + error), high: interval.high * (1.0 + error) }
 }
 
 fn stated(test: &Test, a: &str, b: &str) -> Option<f64> {
@@ -162,7 +178,8 @@ fn ratio_within(
     let draws = draws(&pairs, test.metric.is_time());
     let few = pairs.iter().any(|(a, b)| a.ascending.len().min(b.ascending.len()) < INTERVAL_TRIALS);
     let contaminated = ratio.verdict == Verdict::Contaminated;
-    let (p, lean) = within(ratio.value, draws.as_ref(), bounds, noise, few, contaminated);
+    let error = error(test, &[a, b], reading);
+    let (p, lean) = within(ratio.value, draws.as_ref(), bounds, (noise, error), few, contaminated);
     Some(DraftCompared {
         what: format!("{} / {}", a.name, b.name),
         workloads: pairs.len(),
@@ -209,9 +226,10 @@ fn value_within(
     });
     let few = samples.iter().any(|s| s.ascending.len() < INTERVAL_TRIALS);
     let contaminated = samples.iter().any(|s| s.contaminated);
-    let interval = draws.as_ref().map(Bootstrap::interval);
+    let error = error(test, &[m], reading);
+    let interval = draws.as_ref().map(|draws| widened(draws.interval(), error));
     let noise = floor(test, selection, &[m], reading);
-    let (p, lean) = within(value, draws.as_ref(), bounds, noise, few, contaminated);
+    let (p, lean) = within(value, draws.as_ref(), bounds, (noise, error), few, contaminated);
     let (workloads, what) = (samples.len(), m.name.clone());
     Some(DraftCompared {
         what,
@@ -235,7 +253,7 @@ fn within(
     value: f64,
     draws: Option<&Bootstrap>,
     (low, high): (f64, f64),
-    noise: Option<f64>,
+    (noise, error): (Option<f64>, f64),
     few: bool,
     contaminated: bool,
 ) -> (f64, Lean) {
@@ -248,7 +266,7 @@ fn within(
         let beyond = (0..RESAMPLES).filter_map(|i| draws.draw(i)).filter(|x| of(*x)).count();
         (2.0 * (beyond + 1) as f64 / (RESAMPLES + 1) as f64).min(1.0)
     };
-    let interval = draws.interval();
+    let interval = widened(draws.interval(), error);
     let clear = |end: f64| effect(value / end) > noise.unwrap_or(0.0);
     let between = low < interval.low && interval.high < high;
     let apart = interval.high < low || high < interval.low;
@@ -281,7 +299,7 @@ mod tests {
             let value = crate::stats::median(&sorted(values.iter().copied())).unwrap();
             let interval = draws.interval();
             let high = low + width;
-            let (p, lean) = within(value, Some(&draws), (low, high), noise, false, false);
+            let (p, lean) = within(value, Some(&draws), (low, high), (noise, 0.0), false, false);
             prop_assert!((0.0..=1.0).contains(&p));
             match lean {
                 Lean::Agrees => prop_assert!(low < interval.low && interval.high < high && p <= 0.0501),
@@ -292,7 +310,7 @@ mod tests {
                 prop_assert!(matches!(lean, Lean::Open(_)));
             }
             for (few, contaminated) in [(true, false), (false, true)] {
-                let open = within(value, Some(&draws), (low, high), noise, few, contaminated).1;
+                let open = within(value, Some(&draws), (low, high), (noise, 0.0), few, contaminated).1;
                 prop_assert!(matches!(open, Lean::Open(_)));
             }
         }
@@ -301,11 +319,11 @@ mod tests {
     #[test]
     fn the_verdict_on_a_range_turns_with_the_interval() {
         let draws = boot(&[10.0, 10.1, 10.2, 10.3, 10.4, 10.5, 10.6]);
-        let lean = |low, high| within(10.3, Some(&draws), (low, high), Some(0.01), false, false).1;
+        let lean = |low, high| within(10.3, Some(&draws), (low, high), (Some(0.01), 0.0), false, false).1;
         assert_eq!(lean(9.0, 12.0), Lean::Agrees);
         assert_eq!(lean(12.0, 14.0), Lean::Disagrees);
         assert_eq!(lean(5.0, 9.0), Lean::Disagrees);
         assert!(matches!(lean(10.3, 12.0), Lean::Open(_)));
-        assert!(matches!(within(10.3, None, (9.0, 12.0), None, false, false).1, Lean::Open(_)));
+        assert!(matches!(within(10.3, None, (9.0, 12.0), (None, 0.0), false, false).1, Lean::Open(_)));
     }
 }

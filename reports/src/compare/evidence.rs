@@ -187,9 +187,13 @@ impl TestedCase<'_> {
         if !self.is_several_processes {
             return Some(0.0);
         }
-        let of = |o: &&Observation| Some((bound(o)? as f64 / reading(o)? as f64 - 1.0).max(0.0));
+        // A bound below what was read bounds nothing.
+        let of = |o: &&Observation| {
+            let (bound, read) = (bound(o)?, reading(o)?);
+            (bound >= read && read > 0).then(|| bound as f64 / read as f64 - 1.0)
+        };
         let all: Option<Vec<f64>> = self.trials.iter().map(of).collect();
-        all?.into_iter().reduce(f64::max).filter(|most| most.is_finite())
+        all?.into_iter().reduce(f64::max)
     }
 
     /// How far its A/A twin lies from it.

@@ -50,7 +50,8 @@ pub(crate) fn run(name: &str, words: &[&str], mut observations: Vec<Observation>
         }
     }
     context.command_line.extend(words.iter().map(|w| (*w).to_owned()));
-    context.cluster = ClusterContext { name: "processes".into(), nodes: 4, emulated: None, machines: vec![] };
+    context.cluster =
+        ClusterContext { name: "processes".into(), nodes: 4, emulated: None, machines: vec![], small_pages: false };
     fixture::later(name.bytes().map(u64::from).sum(), run)
 }
 

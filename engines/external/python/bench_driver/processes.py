@@ -44,19 +44,35 @@ def descendants(root: int) -> list[int]:
 
 
 def end_descendants(patience_s: float) -> None:
-    """Kills everything below this process and waits until it is gone, or until patience is over."""
+    """Kills everything below this process and waits until it is gone, or until patience is over.
+
+    Python's resource trackers come last: they remove what the others left in `/dev/shm`, and end by themselves.
+    """
     deadline = time.monotonic() + patience_s
+    cleaning_by = None
     while time.monotonic() < deadline:
         reap()
         living = descendants(os.getpid())
         if not living:
             return
-        for pid in living:
+        others = [pid for pid in living if not cleans_up(pid)]
+        if not others:
+            cleaning_by = cleaning_by or min(deadline, time.monotonic() + patience_s / 2)
+            others = living if time.monotonic() >= cleaning_by else []
+        for pid in others:
             try:
                 os.kill(pid, signal.SIGKILL)
             except (ProcessLookupError, PermissionError):
                 pass
         time.sleep(0.005)
+
+
+def cleans_up(pid: int) -> bool:
+    """Whether a process is one of Python's resource trackers, by its command line."""
+    try:
+        return b"\0from multiprocessing.resource_tracker import main" in Path(f"/proc/{pid}/cmdline").read_bytes()
+    except OSError:
+        return False
 
 
 def ended(code: int) -> str:

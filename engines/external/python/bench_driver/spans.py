@@ -7,6 +7,7 @@ the slots' time. Whatever nothing explains belongs to no kind: the harness calls
 
 from __future__ import annotations
 
+import heapq
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -98,7 +99,7 @@ def account(
             for task in running:
                 held[task] += share
             free = max(slots - len(running), 0)
-            for wait in sorted(active[1])[:free]:
+            for wait in heapq.nsmallest(free, active[1]) if free else ():
                 _add(spent, waits[wait].kind, time - at)
             free -= min(free, len(active[1]))
             if free and active[2]:

@@ -63,7 +63,8 @@ class Cluster:
         try:
             self.wait(list(futures))
             values = self.client.gather(futures)
-            lost = len(before - self.workers())
+            after = self.workers()
+            lost = len(before - after) if before is not None and after is not None else 0
             if lost:
                 self.engine.note(f"workers that ended during the run: {lost}; Dask did again what they had done or held")
             return values
@@ -72,9 +73,15 @@ class Cluster:
             for future in futures:
                 future.release()
 
-    def workers(self) -> set[str]:
+    def workers(self) -> set[str] | None:
         """The workers of our own; one that a nanny has started anew is another one. Of an attached cluster nothing is known in time."""
-        return set() if self.local is None else {worker.server_id for worker in self.local.scheduler.workers.values()}
+        if self.local is None:
+            return None
+        try:
+            return {worker.server_id for worker in self.local.scheduler.workers.values()}
+        except (RuntimeError, KeyError):
+            # The scheduler's own thread changes them just now; a note is not worth a run.
+            return None
 
     def wait(self, waiting: list[distributed.Future]) -> None:
         while waiting:

@@ -25,7 +25,12 @@ def tasks_so_far(client: Any) -> int:
 def recorded(client: Any, since: int) -> list[Mapping]:
     """The tasks after so many. By number and not by time: a worker knows the scheduler's clock to some milliseconds only, and the last
     task of one run would count for the next one."""
-    return list(client.sync(client.scheduler.get_task_stream, start_index=since))
+    tasks = list(client.sync(client.scheduler.get_task_stream, start_index=since))
+    lost = tasks_so_far(client) - since - len(tasks)
+    if lost:
+        # Where those ran, slots would look free.
+        raise DriverError(f"Dask keeps no more of its task stream: {lost} tasks of this run are not in it")
+    return tasks
 
 
 def spans_of(window: Window, threads: Mapping[str, int], tasks: Iterable[Mapping]) -> Spans:

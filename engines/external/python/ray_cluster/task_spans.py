@@ -23,7 +23,7 @@ KINDS = {
 }
 WHOLE = "task::"
 """How the name of the event begins that is the whole task on its worker."""
-WAITS_FOR_ARGUMENTS, WAITS_FOR_WORKER, FINISHED, FAILED = 1, 2, 11, 12
+WAITS_FOR_ARGUMENTS, WAITS_FOR_WORKER, SENT, FINISHED, FAILED = 1, 2, 5, 11, 12
 """States of a task, as Ray numbers them."""
 
 
@@ -76,12 +76,17 @@ def spans_of(window: Window, slots: int, tasks: Iterable[dict]) -> Spans:
             busy.append(Busy(*whole, parts_of(task)))
         else:
             missing += 1
+            # It held a slot for some of this time: what it did there is unknown, and that the slot was free would be a guess.
+            begun = [at for state, at in states.items() if SENT <= state < FINISHED]
+            if begun:
+                ended = [at for state, at in states.items() if state >= FINISHED]
+                busy.append(Busy(min(begun), min(ended, default=window.end), {}))
         asked, ready = states.get(WAITS_FOR_ARGUMENTS), states.get(WAITS_FOR_WORKER)
         if asked is not None and ready is not None:
             barriers.append(Phase(asked, ready, "idle_barrier"))
         if ready is not None and whole is not None:
             waits.append(Wait(ready, whole[0], "schedule"))
-    note = f"spans from Ray's task events: {len(busy)} tasks that held a slot"
+    note = f"spans from Ray's task events: {len(holding) - missing} tasks that held a slot"
     if missing:
         note += f"; of {missing} more it is not known when they ran"
     return Spans(account(window, slots, busy, waits, around(window, busy) + barriers), [note])

@@ -48,9 +48,11 @@ def spans_of(window: Window, slots: int, stages: list[dict]) -> Spans:
     garbage_ms = 0
     for stage in stages:
         for task in stage["tasks"]:
-            one = busy_of(task)
+            one = busy_of(task, window)
             busy.append(one)
-            waits.append(Wait(stage["submissionTime"] * MS, one.begin, "schedule"))
+            # A later attempt waited for the failure of the one before, not for a slot.
+            if task.get("attempt", 0) == 0:
+                waits.append(Wait(stage["submissionTime"] * MS, one.begin, "schedule"))
             garbage_ms += (task["taskMetrics"] or {}).get("jvmGcTime", 0)
     phases = around(window, busy)
     # Nothing runs and nothing waits for a slot: the driver plans again with what the last stage told it, or builds what it broadcasts.
@@ -62,11 +64,13 @@ def spans_of(window: Window, slots: int, stages: list[dict]) -> Spans:
     return Spans(account(window, slots, busy, waits, phases), [note])
 
 
-def busy_of(task: dict) -> Busy:
-    """A task, from being sent to an executor until its slot was free again: a large result is fetched after that."""
-    begin = task["launchTime"]
-    end = begin + (task["duration"] or 0) - task["gettingResultTime"]
-    return Busy(begin * MS, end * MS, parts_of(task))
+def busy_of(task: dict, window: Window) -> Busy:
+    """A task, from being sent to an executor until its slot was free again: a large result is fetched after that. One that still runs
+    has its slot to the end."""
+    begin = task["launchTime"] * MS
+    if task["duration"] is None:
+        return Busy(begin, max(begin, window.end), {})
+    return Busy(begin, begin + (task["duration"] - task["gettingResultTime"]) * MS, parts_of(task))
 
 
 def parts_of(task: dict) -> dict[str, int]:

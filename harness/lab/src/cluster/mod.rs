@@ -77,7 +77,7 @@ pub struct ClusterLauncher {
 }
 
 impl ClusterLauncher {
-    /// A launcher of `argv --listen ADDRESS --scratch FOLDER --small-pages`, the last where nodes share a machine.
+    /// A launcher of `argv --listen ADDRESS --scratch FOLDER`, and `--small-pages` where nodes share a machine.
     #[must_use]
     pub fn new(node: Vec<OsString>) -> Self {
         Self { node, emulation: Mutex::default(), own_disks: AtomicBool::new(false) }
@@ -91,10 +91,17 @@ impl ClusterLauncher {
         Ok(Self::new(vec![std::env::current_exe()?.into(), "node".into()]))
     }
 
-    /// The command line of a node that listens at `address` and shares this machine with others.
-    fn argv(&self, address: &str, scratch: &Path) -> Vec<OsString> {
+    /// Whether nodes of a cluster get small pages only: more than one of them is on this machine.
+    #[must_use]
+    pub fn gives_small_pages(cluster: &ClusterSpec) -> bool {
+        matches!(cluster, ClusterSpec::Processes { .. } | ClusterSpec::Emulated { .. }) && cluster.nodes() > 1
+    }
+
+    /// The command line of a node of this cluster that listens at `address`.
+    fn argv(&self, cluster: &ClusterSpec, address: &str, scratch: &Path) -> Vec<OsString> {
         let mut argv = self.node.clone();
-        argv.extend(["--listen".into(), address.into(), "--scratch".into(), scratch.into(), "--small-pages".into()]);
+        argv.extend(["--listen".into(), address.into(), "--scratch".into(), scratch.into()]);
+        argv.extend(Self::gives_small_pages(cluster).then(|| "--small-pages".into()));
         argv
     }
 }
@@ -109,7 +116,7 @@ impl Launcher for ClusterLauncher {
             }
             ClusterSpec::Processes { .. } => {
                 empty(&scratch);
-                processes::launch(&self.argv("127.0.0.1:0", &scratch), disk)
+                processes::launch(&self.argv(cluster, "127.0.0.1:0", &scratch), disk)
             }
             ClusterSpec::Emulated { nodes, limits } => {
                 let mut emulation = self.emulation.lock().unwrap_or_else(PoisonError::into_inner);
@@ -119,7 +126,7 @@ impl Launcher for ClusterLauncher {
                 };
                 let address = emulation.address_of(node);
                 empty(&scratch);
-                emulation.launch(&self.argv(&format!("{address}:0"), &scratch), node, limits, disk)
+                emulation.launch(&self.argv(cluster, &format!("{address}:0"), &scratch), node, limits, disk)
             }
             ClusterSpec::Hosts { hosts, tls } => {
                 let host =

@@ -80,8 +80,9 @@ impl Window {
             // Seen together, or by the kernel of the largest of them alone: whichever is more.
             let seen = watch.seen();
             usage.rss_bytes_peak = seen.bytes.max(after.rss_bytes_peak_of_one);
-            let ended =
-                self.tree.reaped_cpu_ns != after.reaped_cpu_ns || seen.processes.iter().any(|p| !ours.contains(p));
+            let ended = self.tree.reaped_cpu_ns != after.reaped_cpu_ns
+                || !after.all_peaks_are_known
+                || seen.processes.iter().any(|p| !ours.contains(p));
             usage.rss_bytes_bound = after.rss_bytes_peak.filter(|_| !ended);
         }
         let own = if self.root == me { Some(0) } else { increase(self.own_cpu_ns, cpu_ns(me)) };
@@ -169,10 +170,12 @@ mod tests {
 
     #[test]
     fn memory_of_several_processes_has_a_bound_unless_one_of_them_ended() {
-        let usage = bound_of_two("sleep 5 & echo ready; read a; echo done; read b");
+        let usage = bound_of_two("sleep 60 & echo ready; read a; echo done; read b");
         let (peak, bound) = (usage.rss_bytes_peak.unwrap(), usage.rss_bytes_bound.unwrap());
         assert!(bound >= peak, "{bound} is less than was seen: {peak}");
         let ended = bound_of_two("sleep 60 & echo ready; read a; kill $!; wait; echo done; read b");
         assert_eq!(ended.rss_bytes_bound, None, "nobody knows the peak of a process that is gone");
+        let unreaped = bound_of_two("sleep 60 & p=$!; echo ready; read a; kill -9 $p; sleep 0.2; echo done; read b");
+        assert_eq!(unreaped.rss_bytes_bound, None, "nor of one that was not waited for yet");
     }
 }

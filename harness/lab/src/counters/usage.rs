@@ -33,6 +33,8 @@ pub(super) struct TreeReading {
     cpu_ns: Option<u64>,
     /// Summed over processes: an upper bound for several.
     pub(super) rss_bytes_peak: Option<u64>,
+    /// Whether every process said its peak: one that ended and was not waited for yet has none.
+    pub(super) all_peaks_are_known: bool,
     /// CPU time of children that ended and were waited for, summed.
     pub(super) reaped_cpu_ns: Option<u64>,
     /// Of the process with the largest peak.
@@ -60,6 +62,7 @@ impl TreeReading {
             for (total, one) in pairs {
                 *total = total.map(|t| t.saturating_add(one.unwrap_or(0)));
             }
+            total.all_peaks_are_known &= one.rss_bytes_peak.is_some();
         }
         total
     }
@@ -71,6 +74,7 @@ impl TreeReading {
         Self {
             cpu_ns: cpu_ns(pid).map(|own| own.saturating_add(reaped_cpu_ns.unwrap_or(0))),
             rss_bytes_peak: peak,
+            all_peaks_are_known: peak.is_some(),
             reaped_cpu_ns,
             rss_bytes_peak_of_one: peak,
             read_bytes: field(&io, "read_bytes:"),

@@ -538,7 +538,7 @@ fn judged_work(before: Option<u64>, ran: Option<u64>, digested: Option<u64>, byt
 fn judged_spans(spans: &WireSpans, passed: Nanos) -> Verdict {
     match spans.report(SLOTS, passed) {
         Ok(_) => Verdict::Kept,
-        Err(why) => Verdict::Broken { why },
+        Err(why) => Verdict::Broken { why: why.to_string() },
     }
 }
 

@@ -4,7 +4,7 @@
 
 use super::process::{Heard, Process};
 use super::result::{ResultFile, doubt, no_room};
-use super::spans::WireSpans;
+use super::spans::{Unbelievable, WireSpans};
 use super::wire::{Envelope, FailureKind, PROTOCOL, Ran, Reply, Request, WireDataset, WireSetup};
 use crate::counters::{Window, held_by, tree_cpu_ns};
 use crate::live::{Digested, Failure, Keep, Limits, Measured, Probed};
@@ -264,8 +264,7 @@ impl HostedSession {
                 let used = before.zip(tree_cpu_ns(self.process.pid())).map(|(b, now)| now.saturating_sub(b));
                 let file = ResultFile::open(path, keep.result, &self.scratch);
                 let file = file.map_err(|why| self.broken("digest", why))?;
-                let doubt =
-                    doubt(held.and_then(|held| held.cpu_ns), used, file.bytes(), self.slots_to_explain.is_some());
+                let doubt = doubt(held.and_then(|held| held.cpu_ns), used, file.bytes(), spans.is_some());
                 let started = Instant::now();
                 let digest = file.digest(check, stop)?;
                 let own = u64::try_from(started.elapsed().as_nanos()).unwrap_or(u64::MAX);
@@ -298,8 +297,17 @@ impl HostedSession {
         };
         let Some(held) = held else { return Ok((None, Vec::new())) };
         let told = told.unwrap_or_else(WireSpans::nothing);
-        let report = told.report(slots, held.wall).map_err(|why| self.broken("digest", why))?;
-        Ok((Some(report), told.notes))
+        let believed = match told.report(slots, held.wall) {
+            Ok(report) => Ok((report, told.notes)),
+            // The answer is right or wrong whatever its trace says; a clock or a count of slots that is another one makes no failure.
+            Err(why @ Unbelievable::TooMuch { .. }) => {
+                let note = format!("where its time went is unknown: {why}");
+                WireSpans::nothing().report(slots, held.wall).map(|report| (report, vec![note]))
+            }
+            Err(why) => Err(why),
+        };
+        let (report, notes) = believed.map_err(|why| self.broken("digest", why.to_string()))?;
+        Ok((Some(report), notes))
     }
 
     /// Whether what each task did can be asked for: nobody else's machines could be replayed here.

@@ -22,19 +22,37 @@ pub struct WireSpans {
     pub notes: Vec<String>,
 }
 
+/// Why spans are not believed.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+pub(super) enum Unbelievable {
+    /// They say something this build does not know.
+    #[error("its spans are of version {0}, not {SPANS_VERSION}")]
+    Version(u32),
+    /// They explain more than there was.
+    #[error("its spans take {told} ns, more than the {all} ns of {slots} slots")]
+    TooMuch {
+        /// All kinds together.
+        told: u128,
+        /// What there was.
+        all: u128,
+        /// Of so many slots.
+        slots: u32,
+    },
+}
+
 impl WireSpans {
     /// The report of a run that took `makespan` on the harness's clock. The rest of all slot time is unknown.
     ///
     /// # Errors
     /// Another version, or more than all slot time by more than 1 %: then it is not known what to believe.
-    pub(super) fn report(&self, slots: u32, makespan: Nanos) -> Result<SpanReport, String> {
+    pub(super) fn report(&self, slots: u32, makespan: Nanos) -> Result<SpanReport, Unbelievable> {
         if self.version != SPANS_VERSION {
-            return Err(format!("its spans are of version {}, not {SPANS_VERSION}", self.version));
+            return Err(Unbelievable::Version(self.version));
         }
         let told: u128 = self.by_kind_ns.values().map(|ns| u128::from(ns.get())).sum();
         let all = u128::from(makespan.get()) * u128::from(slots);
         if told as f64 > all as f64 * (1.0 + TOLERANCE) {
-            return Err(format!("its spans take {told} ns, more than the {all} ns of {slots} slots in {makespan}"));
+            return Err(Unbelievable::TooMuch { told, all, slots });
         }
         let unknown = u64::try_from(all.saturating_sub(told)).unwrap_or(u64::MAX);
         Ok(SpanReport {
@@ -76,7 +94,10 @@ mod tests {
             told(&[(SpanKind::Compute, 2019)]).report(2, Nanos::new(1000)).unwrap().unknown_ns,
             Some(Nanos::ZERO)
         );
-        let said = told(&[(SpanKind::Compute, 2000), (SpanKind::Report, 21)]).report(2, Nanos::new(1000)).unwrap_err();
+        let said = told(&[(SpanKind::Compute, 2000), (SpanKind::Report, 21)])
+            .report(2, Nanos::new(1000))
+            .unwrap_err()
+            .to_string();
         assert!(said.contains("its spans take 2021 ns, more than the 2000 ns of 2 slots"), "{said}");
         assert!(told(&[(SpanKind::Compute, u64::MAX), (SpanKind::Report, u64::MAX)]).report(2, Nanos::new(1)).is_err());
     }
@@ -84,7 +105,7 @@ mod tests {
     #[test]
     fn another_version_is_refused() {
         let other = WireSpans { version: SPANS_VERSION + 1, ..WireSpans::nothing() };
-        assert_eq!(other.report(1, Nanos::new(1)).unwrap_err(), "its spans are of version 2, not 1");
+        assert_eq!(other.report(1, Nanos::new(1)).unwrap_err().to_string(), "its spans are of version 2, not 1");
     }
 
     #[test]

@@ -88,7 +88,8 @@ fn result(gate: &Gate, f: &Finding) -> Option<Value> {
 }
 
 fn journal(gate: &Gate) -> Value {
-    let run = gate.new.runs.first().cloned().unwrap_or_default();
+    // The folder's own name: more of its path would depend on what it is compared with, and be no path from anywhere.
+    let run = gate.new.runs.first().and_then(|run| run.rsplit('/').next()).unwrap_or_default();
     let uri: String = run.bytes().map(escaped).collect();
     json!({ "artifactLocation": { "uri": format!("{uri}/observations.ndjson") }, "region": { "startLine": 1 } })
 }
@@ -96,7 +97,7 @@ fn journal(gate: &Gate) -> Value {
 /// A byte of a path as a part of a URI.
 fn escaped(byte: u8) -> String {
     match byte {
-        b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' | b'/' => char::from(byte).to_string(),
+        b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => char::from(byte).to_string(),
         other => format!("%{other:02X}"),
     }
 }

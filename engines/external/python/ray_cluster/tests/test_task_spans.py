@@ -58,6 +58,11 @@ class TaskEvents(unittest.TestCase):
         self.assertIn("of 1 more it is not known when they ran", spans.notes[0])
         self.assertTrue(is_whole(lost), "nothing more will come of it")
 
+    def test_where_a_task_of_which_nothing_came_ran_no_slot_is_said_to_be_free(self) -> None:
+        lost = {"name": "f", "holds_slot": True, "states": {ASKED: 1000, READY: 1000, RUNNING: 1000, FAILED: 1500}, "events": []}
+        known = task(1600, 1900, asked=1000, ready=1000, execute=300)
+        self.assertEqual(self.spans(1, lost, known), {"schedule": 100, "compute": 300, "report": 100})
+
     def test_a_task_is_whole_when_its_end_and_its_events_have_come(self) -> None:
         whole = task(1, 2, asked=0, ready=0)
         self.assertTrue(is_whole(whole))

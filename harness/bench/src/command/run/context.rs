@@ -6,6 +6,7 @@ use crate::build_id::build;
 use crate::products::Provider;
 use crate::progress::tell;
 use anyhow::{Context, Result, bail};
+use bench_lab::cluster::ClusterLauncher;
 use bench_lab::live::{EngineProvider, EngineSpec, Failure};
 use bench_lab::machine::Doctor;
 use bench_lab::runner::Plan;
@@ -56,7 +57,8 @@ pub(super) fn describe(
 fn cluster_context(cluster: &ClusterSpec, nodes: &[NodeMachine]) -> ClusterContext {
     let emulated = matches!(cluster, ClusterSpec::Emulated { .. })
         .then(|| format!("{} nodes emulated on {} cores", cluster.nodes(), crate::command::data::all_cores()));
-    ClusterContext { name: cluster.name().to_owned(), nodes: cluster.nodes(), emulated, machines: nodes.to_vec() }
+    let (name, small_pages) = (cluster.name().to_owned(), ClusterLauncher::gives_small_pages(cluster));
+    ClusterContext { name, nodes: cluster.nodes(), emulated, machines: nodes.to_vec(), small_pages }
 }
 
 /// A run is one build's: another one is another contestant in every report.
