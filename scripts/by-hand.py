@@ -18,6 +18,7 @@ more than a tenth of the machine are left out, unless there are no others. Exit 
 for certain, 2 something could not be run, 3 one is beyond, but its interval is not.
 """
 
+import contextlib
 import json
 import os
 import random
@@ -27,12 +28,16 @@ import statistics
 import subprocess
 import sys
 import tempfile
+import threading
+import time
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 DRIVERS = ROOT / "engines/external/python"
 TOLERANCE = 0.05
 RESAMPLES = 4000
+LIMIT_S, END_S = 900, 3
+"""How long a round by hand may take, and how long what it began may take to end."""
 SQL = "tpch-"
 TABLES = {("1gb", True): "tpch-sf1", ("1gb", False): "groupby-n10000000", ("smoke", True): "tpch-sf0.01", ("smoke", False): "groupby-n100000"}
 THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_MAX_THREADS", "RAYON_NUM_THREADS", "POLARS_MAX_THREADS", "TOKIO_WORKER_THREADS")
@@ -92,8 +97,12 @@ def by_hand(product: str, workloads: list[str]) -> tuple[Times, dict[str, int]]:
                 line, env=environment, stdout=subprocess.PIPE, stderr=said, text=True, start_new_session=True,
                 preexec_fn=lambda: os.sched_setaffinity(0, cpus[-slots:]),
             )
+            # A product that hangs ends the round and not the patience of whoever waits.
+            limit = threading.Timer(LIMIT_S, end_all, [str(scratch)])
+            limit.start()
             answers = [json.loads(started.stdout.readline() or "null") for _ in workloads]
             started.wait()
+            limit.cancel()
             said.seek(0)
             if None in answers:
                 fail(f"{' '.join(line)}\nended with {started.returncode}: {said.read()[-2000:]}")
@@ -104,13 +113,27 @@ def by_hand(product: str, workloads: list[str]) -> tuple[Times, dict[str, int]]:
 
 
 def end_all(scratch: str) -> None:
-    """Daemons and workers outlive who started them; all of them have the folder in their environment."""
+    """Daemons and workers outlive who started them; all of them have the folder in their environment. Python's resource trackers come
+    last: they remove what the others left in /dev/shm, and end by themselves."""
+    by = time.monotonic() + END_S
+    while found := begun_in(scratch):
+        others = [pid for pid, is_tracker in found if not is_tracker]
+        for pid in others or ([pid for pid, _ in found] if time.monotonic() > by else []):
+            with contextlib.suppress(OSError):
+                os.kill(pid, signal.SIGKILL)
+        if time.monotonic() > by + END_S:
+            fail(f"processes do not end: {', '.join(str(pid) for pid, _ in found)}")
+        time.sleep(0.02)
+
+
+def begun_in(scratch: str) -> list[tuple[int, bool]]:
+    """Processes with that folder in their environment, and whether each is a resource tracker."""
+    found = []
     for folder in Path("/proc").iterdir():
-        try:
+        with contextlib.suppress(OSError):
             if folder.name.isdigit() and f"TMPDIR={scratch}".encode() in (folder / "environ").read_bytes().split(b"\0"):
-                os.kill(int(folder.name), signal.SIGKILL)
-        except OSError:
-            continue
+                found.append((int(folder.name), b"multiprocessing.resource_tracker" in (folder / "cmdline").read_bytes()))
+    return found
 
 
 def interval(harness: list[list[int]], hand: list[list[int]]) -> tuple[float, float]:

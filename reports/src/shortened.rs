@@ -89,16 +89,15 @@ impl Cut {
 
 /// The last resort: the beginning and a number.
 fn numbered(texts: &[&String], to: usize, taken: &BTreeSet<String>) -> Vec<String> {
-    let mut used = taken.clone();
+    let mut numbers = 1usize..;
     let one = |text: &&String| {
         let short = |n: usize| {
             let number = format!("…{n}");
             let head: String = text.chars().take(to.saturating_sub(number.chars().count())).collect();
             format!("{head}{number}")
         };
-        let free = (1usize..).map(short).find(|s| !used.contains(s)).unwrap_or_default();
-        used.insert(free.clone());
-        free
+        // No number is given twice.
+        numbers.by_ref().map(short).find(|s| !taken.contains(s)).unwrap_or_default()
     };
     texts.iter().map(one).collect()
 }
