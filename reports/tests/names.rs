@@ -1,13 +1,16 @@
 //! Two folders of one name are two runs: in every report, table, page and row.
 
 mod fixture;
+#[path = "fixture/scenario.rs"]
+mod scenario;
 
 use bench_record::{DatasetContext, Run, Timestamp};
 use bench_reports::claims::{assess, built_in};
-use bench_reports::cost::{Asked, Count, Gigabytes, PriceBook, Scenario, price};
+use bench_reports::cost::{PriceBook, price};
 use bench_reports::gate::{GateOptions, gate};
 use bench_reports::recommend::{Question, recommend};
 use bench_reports::{Format, Ink, Options, Rows, compare, compare_with_sources, csv, html, render, rows};
+use scenario::scenario;
 
 /// The fixture in a folder, begun so many seconds after it.
 fn run_in(folder: &str, later_s: u64) -> Run {
@@ -46,18 +49,9 @@ fn two_folders_of_one_name_are_told_apart_wherever_a_run_is_named() {
 #[test]
 fn what_a_run_cost_is_computed_from_that_run_and_not_from_its_namesake() {
     let runs = [run_in("a/run", 0), larger(run_in("b/run", 1))];
-    let scenario = Scenario {
-        volume: Gigabytes::new(100_000.0).unwrap(),
-        jobs_per_day: Count::new(1.0).unwrap(),
-        instance: None,
-        price_as: Default::default(),
-        operations_fte: None,
-        migration: None,
-        asked: Asked::default(),
-    };
     let book = PriceBook::parse(bench_reports::cost::built_in("aws").unwrap()).unwrap();
     let comparison = compare(&runs, &Options::default()).unwrap();
-    let pricing = price(&comparison, &runs, &book, &scenario).unwrap();
+    let pricing = price(&comparison, &runs, &book, &scenario()).unwrap();
     let sql = pricing.families.iter().filter(|f| f.family == bench_record::Family::Sql);
     let read: Vec<f64> = sql.map(|f| f.usages[0].data.as_ref().unwrap().0.get()).collect();
     assert_eq!(read.len(), 2);

@@ -103,6 +103,14 @@ pub struct ClusterContext {
     pub small_pages: bool,
 }
 
+impl ClusterContext {
+    /// No cluster: engines in one process on this machine.
+    #[must_use]
+    pub fn local() -> Self {
+        Self { name: "local".to_owned(), nodes: 1, emulated: None, machines: Vec::new(), small_pages: false }
+    }
+}
+
 /// One dataset that was read.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DatasetContext {

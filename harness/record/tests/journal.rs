@@ -237,8 +237,7 @@ fn runs_on_other_machines_under_one_kind_of_cluster_differ() {
     };
     let on = |machines: Vec<NodeMachine>| {
         let mut context = context();
-        context.cluster =
-            ClusterContext { name: "hosts".into(), nodes: 1, emulated: None, machines, small_pages: false };
+        context.cluster = ClusterContext { name: "hosts".into(), machines, ..ClusterContext::local() };
         context
     };
     let two = on(vec![machine(1, 8), machine(2, 8)]);

@@ -1,25 +1,17 @@
 //! Claims on costs, held against recorded work at the prices of a book.
 
 use crate::products::{as_claimed, broken, moved, observations, run};
+use crate::scenario::scenario;
 use crate::{QUERIES, read};
 use bench_record::{Outcome, Run};
 use bench_reports::claims::{AssessedClaim, ClaimVerdict, Remove, assess_all, built_in};
-use bench_reports::cost::{self, Asked, Count, Deployment, Gigabytes, PriceBook, Pricing, Scenario, price};
+use bench_reports::cost::{self, Deployment, PriceBook, Pricing, price};
 use bench_reports::recommend::{BookPrices, Pricing as _};
 use bench_reports::{Options, compare};
 
 fn priced(runs: &[Run]) -> Pricing {
-    let scenario = Scenario {
-        volume: Gigabytes::new(100_000.0).unwrap(),
-        jobs_per_day: Count::new(1.0).unwrap(),
-        instance: None,
-        price_as: Default::default(),
-        operations_fte: None,
-        migration: None,
-        asked: Asked::default(),
-    };
     let book = PriceBook::parse(cost::built_in("aws").unwrap()).unwrap();
-    price(&compare(runs, &Options::default()).unwrap(), runs, &book, &scenario).unwrap()
+    price(&compare(runs, &Options::default()).unwrap(), runs, &book, &scenario()).unwrap()
 }
 
 /// The claim that Spark costs so much on a deployment, as a file.

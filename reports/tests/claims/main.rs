@@ -17,6 +17,8 @@
 mod fixture;
 #[path = "../fixture/probed.rs"]
 mod probed;
+#[path = "../fixture/scenario.rs"]
+mod scenario;
 
 mod cited;
 mod costs;

@@ -50,8 +50,7 @@ pub(crate) fn run(name: &str, words: &[&str], mut observations: Vec<Observation>
         }
     }
     context.command_line.extend(words.iter().map(|w| (*w).to_owned()));
-    context.cluster =
-        ClusterContext { name: "processes".into(), nodes: 4, emulated: None, machines: vec![], small_pages: false };
+    context.cluster = ClusterContext { name: "processes".into(), nodes: 4, ..ClusterContext::local() };
     fixture::later(name.bytes().map(u64::from).sum(), run)
 }
 

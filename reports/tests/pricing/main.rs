@@ -4,6 +4,8 @@
 
 #[path = "../fixture/mod.rs"]
 mod fixture;
+#[path = "../fixture/scenario.rs"]
+mod usual;
 
 mod focus;
 mod formats;
@@ -11,26 +13,16 @@ mod hostile;
 mod nodes;
 
 use bench_record::Run;
-use bench_reports::cost::{
-    Asked, CostFormat, Count, Gigabytes, PriceBook, PriceError, Pricing, Scenario, built_in, price, show,
-};
+use bench_reports::cost::{CostFormat, PriceBook, PriceError, Pricing, Scenario, built_in, price, show};
 use bench_reports::{Ink, Options, WIDTH, compare};
 
 fn book(name: &str) -> PriceBook {
     PriceBook::parse(built_in(name).unwrap()).unwrap()
 }
 
-/// A hundred terabytes a month in a job a day.
+/// The usual one, with `stagedag` at the prices of Spark.
 fn scenario() -> Scenario {
-    Scenario {
-        volume: Gigabytes::new(100_000.0).unwrap(),
-        jobs_per_day: Count::new(1.0).unwrap(),
-        instance: None,
-        price_as: [("stagedag".to_owned(), "spark".to_owned())].into(),
-        operations_fte: None,
-        migration: None,
-        asked: Asked::default(),
-    }
+    Scenario { price_as: [("stagedag".to_owned(), "spark".to_owned())].into(), ..usual::scenario() }
 }
 
 fn priced(runs: &[Run], book: &PriceBook, scenario: &Scenario) -> Result<Pricing, PriceError> {

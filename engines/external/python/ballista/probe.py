@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from bench_driver.probes import each
+from bench_driver.probes import MISSING_IN_ONE_PROCESS, each
 
 MISSING = {
+    **MISSING_IN_ONE_PROCESS,
     "tasks": "it has no tasks that its user could submit: its scheduler cuts each query up",
-    "calls": "it has no stateful workers",
-    "call_round_trip": "it has no stateful workers",
-    "put": "it has no store of values",
-    "get": "it has no store of values",
     "serialize": "it serializes what its stages exchange, not values of its user's",
-    "spill": "it spills what operators hold, not values",
     "recover": "a cluster of ours has one executor: without that there is nothing to recover",
 }
 

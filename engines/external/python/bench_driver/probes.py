@@ -42,6 +42,17 @@ FIELDS: dict[str, dict[str, type]] = {
     "recover": {"count": int, "task_ns": int, "kill": bool},
 }
 MAX_COUNT = 1_000_000
+MISSING_IN_ONE_PROCESS = {
+    "tasks": "it has no tasks that its user could submit: it cuts each query up itself",
+    "calls": "it has no stateful workers",
+    "call_round_trip": "it has no stateful workers",
+    "put": "it has no store of values",
+    "get": "it has no store of values",
+    "serialize": "its answers are in this process already",
+    "spill": "it spills what operators hold, not values",
+    "recover": "one process holds all of it: without that there is nothing to recover",
+}
+"""Why a product that runs queries in its driver's process, and nothing else, has no probe of a kind."""
 
 
 def parse_probe(body: Any) -> tuple[str, dict[str, Any]]:

@@ -2,18 +2,9 @@
 
 from __future__ import annotations
 
-from bench_driver.probes import each
+from bench_driver.probes import MISSING_IN_ONE_PROCESS, each
 
-MISSING = {
-    "tasks": "it has no tasks that its user could submit: it cuts each query up itself",
-    "calls": "it has no stateful workers",
-    "call_round_trip": "it has no stateful workers",
-    "put": "it has no store of values",
-    "get": "it has no store of values",
-    "serialize": "its answers are in this process already",
-    "spill": "it spills what operators hold, not values",
-    "recover": "one process holds all of it: without that there is nothing to recover",
-}
+MISSING = MISSING_IN_ONE_PROCESS
 
 
 def round_trip(engine, count: int) -> list[int]:

@@ -3,18 +3,9 @@
 from __future__ import annotations
 
 import polars as pl
-from bench_driver.probes import each
+from bench_driver.probes import MISSING_IN_ONE_PROCESS, each
 
-MISSING = {
-    "tasks": "it has no tasks that its user could submit: it cuts each query up itself",
-    "calls": "it has no stateful workers",
-    "call_round_trip": "it has no stateful workers",
-    "put": "it has no store of values",
-    "get": "it has no store of values",
-    "serialize": "its answers are in this process already",
-    "spill": "it has no store of values",
-    "recover": "one process holds all of it: without that there is nothing to recover",
-}
+MISSING = {**MISSING_IN_ONE_PROCESS, "spill": "it has no store of values"}
 
 
 def round_trip(engine, count: int) -> list[int]:

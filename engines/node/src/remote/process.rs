@@ -43,13 +43,13 @@ pub struct ProcessSetup {
 /// No token, an address that is taken, certificates that cannot be used, or a system without resources.
 pub fn serve_node(styles: NodeStyles, setup: ProcessSetup) -> Result<(), RemoteError> {
     let asked = Asked::watch().map_err(RemoteError::Resources)?;
-    if setup.small_pages {
+    let ProcessSetup { listen, scratch, shared, build, alone, small_pages, options } = setup;
+    if small_pages {
         memory::keep_to_small_pages();
     }
     let mut first = String::new();
     io::stdin().lock().take(1024).read_line(&mut first).map_err(RemoteError::Resources)?;
     let token = ClusterToken::parse(&first).map_err(|_| RemoteError::NoToken)?;
-    let ProcessSetup { listen, scratch, shared, build, alone, small_pages: _, options } = setup;
     let said = json_text(&build);
     let node = Node::start(styles, NodeSetup { listen, scratch, shared, token, build, options })?;
     let mut out = io::stdout().lock();

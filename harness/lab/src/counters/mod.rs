@@ -152,7 +152,7 @@ mod tests {
         assert!(seen, "a core that others kept busy went unnoticed");
     }
 
-    /// A shell with a child; `then` runs between the opening and the closing of the window.
+    /// What is counted of a shell with a child, which says a line, reads one within the window, and says another.
     fn bound_of_two(script: &str) -> Usage {
         let mut root =
             Command::new("/bin/sh").args(["-c", script]).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
@@ -163,6 +163,7 @@ mod tests {
         root.stdin.as_mut().unwrap().write_all(b"go\n").unwrap();
         hear();
         let (usage, _) = window.close();
+        crate::offspring::kill_below(root.id(), Duration::from_secs(5));
         root.kill().unwrap();
         root.wait().unwrap();
         usage

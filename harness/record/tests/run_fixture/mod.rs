@@ -25,13 +25,7 @@ pub(crate) fn context() -> RunContext {
         trials: 3,
         seed: 7,
         timeout_ns: Some(60_000_000_000),
-        cluster: ClusterContext {
-            name: "local".into(),
-            nodes: 1,
-            emulated: None,
-            machines: vec![],
-            small_pages: false,
-        },
+        cluster: ClusterContext::local(),
         machine: Machine { cpu_model: "Example".into(), cores: 2, memory_bytes: 1 << 33, ..Machine::default() },
         datasets: vec![DatasetContext {
             name: "tpch-sf0.01".into(),

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import json
 import sys
 import unittest
 from pathlib import Path
 
 HERE = Path(__file__).resolve()
 sys.path.insert(0, str(HERE.parents[2]))
+sys.path.insert(0, str(HERE.parents[2] / "bench_driver" / "tests"))
 sys.path.insert(0, str(HERE.parents[1]))
 
 from bench_driver.spans import Window  # noqa: E402
+from recorded import check_recorded  # noqa: E402
 from task_spans import MS, spans_of  # noqa: E402
 
 
@@ -70,13 +71,10 @@ class TaskMetrics(unittest.TestCase):
         self.assertEqual(spans.notes, ["spans from Spark's task metrics: 1 tasks of 1 stages; 30 ms of their time was garbage collection"])
 
     def test_a_recorded_run_is_explained_and_no_more_than_that(self) -> None:
-        recorded = json.loads((HERE.parent / "recorded.json").read_text())
-        begin, end = recorded["window"]
-        spans = spans_of(Window(begin, end), recorded["slots"], recorded["trace"])
-        all_of_it = recorded["slots"] * (end - begin)
-        shares = {kind: round(100 * time / all_of_it, 1) for kind, time in spans.by_kind_ns.items()}
-        self.assertEqual(shares, recorded["percent"])
-        self.assertLessEqual(sum(spans.by_kind_ns.values()), all_of_it)
+        def explained(window: Window, recorded: dict):
+            return recorded["slots"], spans_of(window, recorded["slots"], recorded["trace"])
+
+        check_recorded(self, HERE.parent, explained)
 
 
 if __name__ == "__main__":
