@@ -12,7 +12,7 @@ SUITE (1gb), ROUNDS (4), TRIALS (5, each a time of both arms of the run), WARM (
 and BENCH_DATA are taken from the environment. A JVM needs a larger WARM: it gets faster for its first ten runs or so, and which run of
 its process is timed then matters more than who times it.
 
-The ratio is harness over hand, of medians over all rounds; its 95 % interval resamples rounds and the times in them, because what differs
+The ratio is harness over hand, of medians over all rounds, and of all workloads together of the sums of their medians; its 95 % interval resamples rounds and the times in them, because what differs
 between two starts of a product is more than what differs within one. Trials, and repetitions by hand, during which other processes used
 more than a tenth of the machine are left out, unless there are no others. Exit codes: 0 every ratio is within 5 %, 1 one is beyond
 for certain, 2 something could not be run, 3 one is beyond, but its interval is not.
@@ -51,6 +51,8 @@ engines = Path(os.environ.get("BENCH_ENGINES", "bench-engines")).resolve()
 data = Path(os.environ.get("BENCH_DATA", "bench-data")).resolve()
 
 Times = dict[str, list[int]]
+Rounds = list[list[int]]
+"""The times of one workload, a list for each round."""
 
 
 def fail(why: str):
@@ -136,14 +138,15 @@ def begun_in(scratch: str) -> list[tuple[int, bool]]:
     return found
 
 
-def interval(harness: list[list[int]], hand: list[list[int]]) -> tuple[float, float]:
-    """95 % of the ratios of medians when rounds, and the times in each, are drawn again."""
+def interval(harness: list[Rounds], hand: list[Rounds]) -> tuple[float, float]:
+    """95 % of the ratios of sums of medians, one of each workload, when rounds, and the times in each, are drawn again."""
     draw = random.Random(1)
 
-    def median(of: list[list[int]]) -> float:
-        return statistics.median(time for times in draw.choices(of, k=len(of)) for time in draw.choices(times, k=len(times)))
+    def drawn(arm: list[Rounds]) -> float:
+        drawn_rounds = draw.choices(range(rounds), k=rounds)
+        return sum(statistics.median(time for at in drawn_rounds for time in draw.choices(of[at], k=len(of[at]))) for of in arm)
 
-    ratios = sorted(median(harness) / median(hand) for _ in range(RESAMPLES))
+    ratios = sorted(drawn(harness) / drawn(hand) for _ in range(RESAMPLES))
     return ratios[RESAMPLES // 40], ratios[-RESAMPLES // 40]
 
 
@@ -154,8 +157,8 @@ def main() -> None:
     # Whoever ends this ends what it has started: both ways clean up behind themselves when an exception passes.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     product, workloads = sys.argv[1], sys.argv[2:]
-    harness: dict[str, list[list[int]]] = {name: [] for name in workloads}
-    hand: dict[str, list[list[int]]] = {name: [] for name in workloads}
+    harness: dict[str, Rounds] = {name: [] for name in workloads}
+    hand: dict[str, Rounds] = {name: [] for name in workloads}
     with tempfile.TemporaryDirectory(prefix="by-hand-runs-") as runs:
         for at in range(rounds):
             for way in ("harness", "hand") if at % 2 == 0 else ("hand", "harness"):
@@ -170,10 +173,13 @@ def main() -> None:
                 fail(f"they do not give the same answers: {expected} rows and {found}")
     code = 0
     print(f"{'program':24} {'harness s':>10} {'by hand s':>10} {'ratio':>7}  95 % interval   by rounds")
-    for name in workloads:
-        flat = [statistics.median(t for times in of[name] for t in times) for of in (harness, hand)]
-        ratio, (low, high) = flat[0] / flat[1], interval(harness[name], hand[name])
-        each = " ".join(f"{statistics.median(a) / statistics.median(b):.3f}" for a, b in zip(harness[name], hand[name]))
+    for names in [[name] for name in workloads] + [workloads] * (len(workloads) > 1):
+        arms = [[of[name] for name in names] for of in (harness, hand)]
+        flat = [sum(statistics.median(t for times in of for t in times) for of in arm) for arm in arms]
+        by_round = [[sum(statistics.median(of[at]) for of in arm) for at in range(rounds)] for arm in arms]
+        ratio, (low, high) = flat[0] / flat[1], interval(*arms)
+        each = " ".join(f"{a / b:.3f}" for a, b in zip(*by_round))
+        name = names[0] if len(names) == 1 else f"{len(names)} together"
         beyond = abs(ratio - 1) > TOLERANCE
         sure = low > 1 + TOLERANCE or high < 1 - TOLERANCE
         code = code if not beyond else 1 if sure else code or 3

@@ -215,7 +215,7 @@ fn interrupting_a_run_that_waits_for_a_machine_ends_it_as_interrupted() {
         std::thread::yield_now();
     }
     p.signal(&child, "INT");
-    let ended = Ran::of(child.wait_with_output().unwrap());
+    let ended = child.ended();
     ended.assert_code(130);
     assert!(ended.stderr.contains("interrupted while machines were made ready"), "{}", ended.stderr);
     assert!(!p.file("o").exists());

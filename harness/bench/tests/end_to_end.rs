@@ -131,7 +131,7 @@ fn an_interrupted_run_ends_with_130_and_says_how_to_go_on() {
     p.wait_for_observations("out", 2, &mut child);
     assert_eq!(p.scratch_folders(), 1, "engines work in a scratch folder while the run goes on");
     p.signal(&child, "INT");
-    let ended = Ran::of(child.wait_with_output().unwrap());
+    let ended = child.ended();
     ended.assert_code(130);
     assert!(ended.stderr.contains("bench run --resume"), "{}", ended.stderr);
     p.bench(&["report", out.as_str()]).assert_code(0);
@@ -202,7 +202,7 @@ fn a_reader_that_has_seen_enough_does_not_change_how_a_run_ends() {
     let w = p.user_workload("select k, v from t", "k,v\n1,10\n2,99\n");
     let mut child = p.spawn(&["run", "--workload-dir", w.as_str(), "--trials", "1", "--out", p.path("out").as_str()]);
     drop(child.stdout.take());
-    Ran::of(child.wait_with_output().unwrap()).assert_code(2);
+    child.ended().assert_code(2);
 }
 
 #[test]

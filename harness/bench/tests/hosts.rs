@@ -117,7 +117,7 @@ fn a_machine_that_is_lost_ends_the_run_and_is_no_failure_of_the_engine() {
     let mut lan = Lan::start(&p);
     let child = long_run(&p, &lan);
     lan.lose(1);
-    let ended = Ran::of(child.wait_with_output().unwrap());
+    let ended = child.ended();
     ended.assert_refused(&["10.77.0.12 was lost", "--resume out", "not recorded"]);
     assert!(p.observations("out").iter().all(|o| o["outcome"] == "completed"), "nothing is recorded without it");
 }

@@ -2,7 +2,7 @@
 //! `specification/columns` at the tag `v1.2` of the published specification.
 
 use crate::{book, priced, run, scenario, shown};
-use bench_reports::cost::{CostFormat, Count};
+use bench_reports::cost::{Amount, CostFormat, Count, Line};
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -62,10 +62,11 @@ fn rules() -> Value {
     serde_json::from_str(include_str!("focus-1.2.json")).unwrap()
 }
 
-/// Rows of every book, people included: each kind of line that there is.
+/// Rows of every book, people included.
 fn rows() -> Vec<Row> {
     let mut asked = scenario();
     asked.operations_fte = Count::new(0.5);
+    asked.migration = Amount::new(50_000.0).map(|amount| (amount, 12));
     let mut all = Vec::new();
     for name in ["aws", "azure", "gcp"] {
         let text = shown(&[priced(&[run()], &book(name), &asked).unwrap()], CostFormat::Focus);
@@ -115,6 +116,14 @@ fn every_column_is_there_that_has_to_be_and_every_other_one_is_marked_as_our_own
             "{name}"
         );
     }
+}
+
+#[test]
+fn every_line_that_a_bill_of_one_node_can_have_is_among_the_rows_that_are_checked() {
+    let seen: BTreeSet<String> = rows().into_iter().map(|mut row| row.remove("x_Line").unwrap()).collect();
+    // One node has no neighbor in another zone.
+    let expected = Line::ALL.iter().filter(|line| **line != Line::CrossZone);
+    assert_eq!(seen, expected.map(|line| line.title().to_owned()).collect());
 }
 
 #[test]

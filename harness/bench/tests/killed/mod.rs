@@ -162,9 +162,7 @@ fn end_of(bench: &mut Child) -> Option<i32> {
             return status.code();
         }
         if Instant::now() >= deadline {
-            let tree = below(bench.id());
-            bench.kill().unwrap();
-            panic!("the run did not end within {PATIENCE:?}: {tree:#?}");
+            panic!("the run did not end within {PATIENCE:?}: {:#?}", below(bench.id()));
         }
         std::thread::sleep(LOOK_EVERY);
     }

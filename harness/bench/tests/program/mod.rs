@@ -4,6 +4,7 @@
 
 use std::fs;
 use std::io::Read;
+use std::ops::{Deref, DerefMut};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::sync::OnceLock;
@@ -21,6 +22,39 @@ pub(crate) struct Ran {
     pub(crate) stderr: String,
     pub(crate) took: Duration,
     code: Option<i32>,
+}
+
+/// A process at work. A test that fails meanwhile does not leave it behind: dropping kills it, and what it has started ends with it.
+pub(crate) struct Running(Option<Child>);
+
+impl Running {
+    /// Waits for its end.
+    pub(crate) fn ended(mut self) -> Ran {
+        Ran::of(self.0.take().unwrap().wait_with_output().unwrap())
+    }
+}
+
+impl Deref for Running {
+    type Target = Child;
+
+    fn deref(&self) -> &Child {
+        self.0.as_ref().unwrap()
+    }
+}
+
+impl DerefMut for Running {
+    fn deref_mut(&mut self) -> &mut Child {
+        self.0.as_mut().unwrap()
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        if let Some(child) = &mut self.0 {
+            let _ = child.kill();
+            let _ = child.wait();
+        }
+    }
 }
 
 impl Ran {
@@ -106,14 +140,15 @@ impl Program {
         Ran { took: started.elapsed(), ..Ran::of(output) }
     }
 
-    pub(crate) fn spawn(&self, arguments: &[&str]) -> Child {
+    pub(crate) fn spawn(&self, arguments: &[&str]) -> Running {
         self.spawn_by(&[], arguments)
     }
 
     /// As [`Program::spawn`], started by another command line.
-    pub(crate) fn spawn_by(&self, prefix: &[String], arguments: &[&str]) -> Child {
+    pub(crate) fn spawn_by(&self, prefix: &[String], arguments: &[&str]) -> Running {
         let mut command = command_by(prefix, &self.data);
-        command.current_dir(&self.folder).args(arguments).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
+        command.current_dir(&self.folder).args(arguments).stdout(Stdio::piped()).stderr(Stdio::piped());
+        Running(Some(command.spawn().unwrap()))
     }
 
     pub(crate) fn signal(&self, child: &Child, signal: &str) {

@@ -50,8 +50,8 @@ pub struct Plan {
     pub one_at_a_time: BTreeSet<String>,
     /// How trials meet the machine.
     pub protocol: Protocol,
-    /// Whether a warm engine gets one more untimed run right before a timed one if another engine has worked since its last: with
-    /// large engines in turn, each finds caches and memory as its neighbor left them.
+    /// Whether a warm engine gets one more untimed run right before each timed one but the first: after a pause, in which its last answer
+    /// was written and others worked, it finds caches and memory as they were left, and is slower for a run.
     pub refresh: bool,
     /// Trials per case and arm.
     pub trials: u32,

@@ -86,7 +86,6 @@ pub fn run(
         summary: RunSummary::default(),
         trials_done: 0,
         traced: HashSet::new(),
-        at_work: None,
         warned_of_memory: false,
     };
     runner.trials_done = runner.count_done();
@@ -120,8 +119,6 @@ struct Runner<'a, 'r> {
     trials_done: u64,
     /// Cases that were run once more to be traced.
     traced: HashSet<CaseKey>,
-    /// The seat whose engine worked last.
-    at_work: Option<usize>,
     warned_of_memory: bool,
 }
 
@@ -256,11 +253,10 @@ impl Runner<'_, '_> {
 
     /// Makes a seat ready for a run of a case.
     fn prepare(&mut self, at: usize, case: &Case, workload: &Workload) -> Result<(), Failure> {
-        let stale = self.at_work.replace(at) != Some(at);
         let Some(seat) = self.seats.get_mut(at) else { return Ok(()) };
         let (arm, report) = (seat.arm, &mut *self.report);
         let mut warming = || report(RunEvent::WarmingUp { case, arm });
-        seat.prepare(self.plan, workload, self.provider, self.stop, stale, &mut warming)
+        seat.prepare(self.plan, workload, self.provider, self.stop, &mut warming)
     }
 
     /// Prepares, times, checks: one observation, or `None` if interrupted.

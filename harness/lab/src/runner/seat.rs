@@ -39,8 +39,7 @@ impl<'a> Seat<'a> {
         })
     }
 
-    /// Makes everything ready so that only the timed run is left: process, data, warm-ups or cold caches. `stale` says that another
-    /// engine has worked since this one did.
+    /// Makes everything ready so that only the timed run is left: process, data, warm-ups or cold caches.
     ///
     /// # Errors
     /// Whatever fails on the way fails the trial.
@@ -50,7 +49,6 @@ impl<'a> Seat<'a> {
         workload: &Workload,
         provider: &dyn EngineProvider,
         stop: &AtomicBool,
-        stale: bool,
         warming: &mut dyn FnMut(),
     ) -> Result<(), Failure> {
         if !matches!(plan.protocol, Protocol::Warm(_)) || self.live.as_mut().is_some_and(|live| !live.is_alive()) {
@@ -81,7 +79,7 @@ impl<'a> Seat<'a> {
                 }
                 self.warm_for = Some(workload.name.clone());
             }
-            Protocol::Warm(1..) if stale && plan.refresh => {
+            Protocol::Warm(1..) if plan.refresh => {
                 warming();
                 warm_up(live.as_mut(), plan, workload, stop)?;
             }

@@ -196,9 +196,10 @@ fn one_at_a_time(part: &Part, products: &Products) -> BTreeSet<String> {
     alone.map(|spec| spec.name.clone()).collect()
 }
 
-/// Products in turn with others: each keeps processes that work a little even while they wait, and gigabytes of memory.
+/// With a product, alone or in turn with others: each keeps processes that work a little even while they wait, and gigabytes of memory. Its
+/// time is not to depend on who else is in the run.
 pub(super) fn refreshes(part: &Part, products: &Products) -> bool {
-    part.specs.len() > 1 && part.specs.iter().any(|spec| products.catalog.find(&spec.name).is_some())
+    part.specs.iter().any(|spec| products.catalog.find(&spec.name).is_some())
 }
 
 pub(super) fn plan(args: &RunArgs, part: &Part, datasets: Vec<Arc<Dataset>>, products: &Products) -> Plan {
