@@ -87,9 +87,10 @@ def by_hand(product: str, workloads: list[str]) -> tuple[Times, dict[str, int]]:
     # Not the folder that it lies in: the folders beside it are called like packages, and would be taken for them.
     (scratch / "modules/bench_driver").symlink_to(DRIVERS / "bench_driver")
     environment = {name: os.environ[name] for name in ("LANG", "LC_ALL", "TZ", "JAVA_HOME", "LD_LIBRARY_PATH") if name in os.environ}
-    environment |= {name: str(slots) for name in THREADS}
+    # Dask and Ray see to the threads inside their workers themselves.
+    environment |= {name: str(slots) for name in THREADS if product not in ("dask", "ray")}
     environment |= {"PATH": f"{venv / 'bin'}:{os.environ['PATH']}", "HOME": str(scratch), "TMPDIR": str(scratch), "SPARK_LOCAL_IP": "127.0.0.1"}
-    environment |= {"RAY_NODE_IP_ADDRESS": "127.0.0.1", "PYSPARK_PYTHON": str(venv / "bin/python"), "PYTHONHASHSEED": "0", "PYTHONDONTWRITEBYTECODE": "1"}
+    environment |= {"PYSPARK_PYTHON": str(venv / "bin/python"), "PYTHONHASHSEED": "0", "PYTHONDONTWRITEBYTECODE": "1"}
     environment |= {"PYTHONPATH": f"{scratch / 'modules'}:{DRIVERS / product}", "VIRTUAL_ENV": str(venv), "WARM": warm}
     tables = data / TABLES[suite, workloads[0].startswith(SQL)]
     line = [str(venv / "bin/python"), str(ROOT / "scripts/by_hand_program.py"), product, str(tables), str(slots), str(trials), *workloads]

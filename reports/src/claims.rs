@@ -50,7 +50,7 @@ pub use report::{
     Counts, Evidence, Link, Remove, SourceUsed,
 };
 
-pub(crate) use command::{ATTACHED, attached, attached_size, quoted};
+pub(crate) use command::{attached, attached_size, quoted};
 pub(crate) use select::split;
 pub(crate) use verdict::holm;
 

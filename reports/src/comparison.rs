@@ -26,7 +26,7 @@ mod weak;
 pub use ablation::{Ablation, AblationEntry, WorkloadEffect};
 pub use blocking::{BlockingCase, BlockingReport};
 pub use contestant::Contestant;
-pub(crate) use contestant::HOSTS;
+pub(crate) use contestant::{ATTACHED, has_own_machines};
 pub use decomposition::{Anchor, AnchorCause, AnchorUse, Decomposition, TimePart};
 pub use faults::{FaultCase, FaultEffect, FaultReport};
 pub use scaling::{Law, ScalingPoint, ScalingSeries};

@@ -37,7 +37,7 @@ const ALWAYS: [(&str, &str); 6] = [
     ("NO_PROXY", "*"),
 ];
 /// Servers that a product starts for itself are heard on this machine only.
-const LOOPBACK: [(&str, &str); 2] = [("SPARK_LOCAL_IP", "127.0.0.1"), ("RAY_NODE_IP_ADDRESS", "127.0.0.1")];
+const LOOPBACK: [(&str, &str); 1] = [("SPARK_LOCAL_IP", "127.0.0.1")];
 
 /// The variables for a driver in the virtual environment `venv`, whose modules are found in `drivers`.
 pub(crate) fn variables(

@@ -3,11 +3,9 @@
 use super::file::{ClaimsFile, Subject, Test};
 use super::metric::Metric;
 use super::select::TUNED;
+use crate::comparison::ATTACHED;
 use bench_record::Case;
 use std::collections::BTreeSet;
-
-/// The kind of cluster that is somebody else's, given by its address.
-pub(crate) const ATTACHED: &str = "attached";
 
 /// How the subjects of a test are set in one run: engines that are compared have to take turns.
 enum Set {

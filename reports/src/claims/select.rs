@@ -15,6 +15,10 @@ pub(super) const TUNED: &str = "config=tuned";
 /// Parts of a variant that say where an engine ran and what was recorded, and not how it was set.
 const PLACE: [&str; 6] = ["memory=", "spans=", "tls=", "node-cpu=", "node-memory=", "node-link="];
 
+/// The part of a variant that tells one running cluster of a product from another. It is neither how the engine was set nor a limit that
+/// others could share.
+const WHICH_CLUSTER: &str = "attached=";
+
 /// Cases of one table and one place that a test can be read off.
 pub(super) struct Selection<'t, 'a> {
     pub(super) remove: Remove,
@@ -112,8 +116,10 @@ fn is(contestant: &Contestant, engine: &str, variant: &str) -> bool {
 
 /// A variant's switches, or `default`, and its limits.
 pub(crate) fn split(variant: &str) -> (String, String) {
-    let (limits, switches): (Vec<&str>, Vec<&str>) =
-        variant.split(',').partition(|part| PLACE.iter().any(|p| part.starts_with(p)));
+    let (limits, switches): (Vec<&str>, Vec<&str>) = variant
+        .split(',')
+        .filter(|part| !part.starts_with(WHICH_CLUSTER))
+        .partition(|part| PLACE.iter().any(|p| part.starts_with(p)));
     let switches = if switches.is_empty() { Case::DEFAULT_VARIANT.to_owned() } else { switches.join(",") };
     (switches, limits.join(","))
 }
@@ -176,5 +182,7 @@ mod tests {
         assert_eq!(split("default"), ("default".into(), String::new()));
         assert_eq!(split("adaptive=off,memory=4GiB,spans=on"), ("adaptive=off".into(), "memory=4GiB,spans=on".into()));
         assert_eq!(split("memory=4GiB"), ("default".into(), "memory=4GiB".into()));
+        assert_eq!(split("attached=1a2b3c4d"), ("default".into(), String::new()), "two products have two addresses");
+        assert_eq!(split("config=tuned,attached=1a2b3c4d"), ("config=tuned".into(), String::new()));
     }
 }

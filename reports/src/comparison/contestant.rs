@@ -2,10 +2,17 @@
 
 use serde::Serialize;
 
-/// The kind of cluster whose nodes are machines of their own.
-pub(crate) const HOSTS: &str = "hosts";
+/// The kind of cluster whose nodes run on the machines of a hosts file.
+const HOSTS: &str = "hosts";
+/// The kind of cluster that is a product's own and runs already, given by its address.
+pub(crate) const ATTACHED: &str = "attached";
 /// The part of a variant that says how many cores each node may use.
 const NODE_CPU: &str = "node-cpu=";
+
+/// Whether each node of a cluster of this kind is a machine of its own. All others share the one that `bench` runs on.
+pub(crate) fn has_own_machines(cluster: &str) -> bool {
+    [HOSTS, ATTACHED].contains(&cluster)
+}
 
 /// An engine as configured: a column of a table.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -42,7 +49,7 @@ impl Contestant {
     #[must_use]
     pub fn with_cores(mut self, usable: f64) -> Self {
         let wanted = self.wanted();
-        self.cores = if self.cluster == HOSTS { wanted } else { wanted.min(usable) };
+        self.cores = if has_own_machines(&self.cluster) { wanted } else { wanted.min(usable) };
         self
     }
 
@@ -105,9 +112,12 @@ mod tests {
             let four = on(cluster, "default", (4, 1), 2.0);
             assert_eq!((four.cores, four.slots_in_all(), four.is_crowded()), (2.0, 4, true), "{cluster}");
         }
-        let (two, hosts) = (on("processes", "default", (2, 1), 2.0), on("hosts", "default", (4, 8), 2.0));
+        let two = on("processes", "default", (2, 1), 2.0);
         assert_eq!((two.cores, two.is_crowded()), (2.0, false));
-        assert_eq!((hosts.cores, hosts.is_crowded()), (32.0, false));
+        for cluster in ["hosts", "attached"] {
+            let elsewhere = on(cluster, "default", (4, 8), 2.0);
+            assert_eq!((elsewhere.cores, elsewhere.is_crowded()), (32.0, false), "{cluster}");
+        }
         assert_eq!(on("processes", "default", (4, 1), 1.5).cores_begun(), 2);
     }
 

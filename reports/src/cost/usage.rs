@@ -5,7 +5,7 @@
 
 use super::predict::{self, Basis};
 use super::unit::{Count, Gigabytes, Hours, Range, Unit};
-use crate::comparison::{Cell, Comparison, Contestant, FamilyReport, HOSTS, Table};
+use crate::comparison::{Cell, Comparison, Contestant, FamilyReport, Table, has_own_machines};
 use crate::stats::{median, sorted};
 use bench_record::{Arm, Bytes, Family, Outcome, Run};
 use serde::Serialize;
@@ -215,7 +215,7 @@ fn written(cells: &[(&str, &Cell)], machines: u32) -> Option<Gigabytes> {
 
 /// Where it ran, as machines for rent. Nodes that share a machine are paid for once: it is what was measured.
 fn place(contestant: &Contestant, cells: &[(&str, &Cell)], runs: &[&Run]) -> (u32, Place) {
-    let apart = contestant.cluster == HOSTS;
+    let apart = has_own_machines(&contestant.cluster);
     let machines = if apart { contestant.nodes } else { 1 };
     let nodes = runs.iter().flat_map(|r| &r.context.cluster.machines);
     let memory_gib = if apart {

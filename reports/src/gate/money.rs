@@ -1,7 +1,7 @@
 //! What a regression costs in a year.
 
 use super::model::{Finding, Gate, SlowDown, Status};
-use crate::comparison::HOSTS;
+use crate::comparison::has_own_machines;
 use crate::cost::{
     Amount, Count, Currency, Hours, Money, Needs, PriceBook, Purchase, Range, YearlyChange, cost_of_slowdown,
 };
@@ -110,7 +110,7 @@ fn yearly(slow_down: &SlowDown<'_>, host: &Host, prices: &GatePrices<'_>) -> Res
 /// all of them, of which they can keep no more cores busy than it has. `bench cost` counts them in the same way.
 fn held(case: &Case, host: &Host) -> (f64, u32) {
     let wanted = f64::from(case.slots) * f64::from(case.nodes.max(1));
-    if case.cluster == HOSTS {
+    if has_own_machines(&case.cluster) {
         return (f64::from(case.slots), case.nodes.max(1));
     }
     let shared = if host.cores > 0.0 { wanted.min(host.cores) } else { wanted };

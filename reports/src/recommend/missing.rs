@@ -3,8 +3,8 @@
 use super::Question;
 use super::arena::{Arena, data};
 use super::report::{CitedRule, FamilyEvidence, MissingEvidence};
-use crate::claims::{ATTACHED, ClaimsFile, Rule, Subject, attached, attached_size, quoted};
-use crate::comparison::HOSTS;
+use crate::claims::{ClaimsFile, Rule, Subject, attached, attached_size, quoted};
+use crate::comparison::has_own_machines;
 use crate::render::recommend_words::decimal_bytes;
 use bench_record::Family;
 
@@ -46,8 +46,7 @@ fn other_nodes(question: &Question<'_>, arena: &Arena<'_, '_>) -> Option<String>
         let plural = if nodes == 1 { "" } else { "s" };
         Some(format!("measured on {nodes} node{plural}, not {stated}"))
     } else {
-        let is_apart = [HOSTS, ATTACHED].contains(&arena.ground.cluster.as_str());
-        (stated > 1 && !is_apart).then(|| "its nodes share one machine".to_owned())
+        (stated > 1 && !has_own_machines(&arena.ground.cluster)).then(|| "its nodes share one machine".to_owned())
     }
 }
 

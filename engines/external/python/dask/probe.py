@@ -7,12 +7,10 @@ import signal
 import time
 
 import numpy as np
+from bench_driver import DriverError
 from bench_driver.probes import each, timed
 from distributed import wait
 from distributed.protocol import deserialize, serialize as serialize_value
-
-MISSING = {"spill": "its workers spill what tasks return by thresholds of process memory that a value alone does not reach"}
-
 
 class Stateful:
     def nothing(self) -> None:

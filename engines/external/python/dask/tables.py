@@ -1,7 +1,7 @@
 """Files as Dask DataFrames: one partition per run of row groups, with the columns and rows that a program asks for.
 
-`dd.from_map` over a function that reads one part, as Dask advises for sources that `dd.read_parquet` does not fit: the tables
-hold text in view layout, which pyarrow cannot filter, so `read_parquet(filters=...)` fails on them. Columns that a program
+`dd.from_map` over a function that reads one part, as Dask advises for sources that `dd.read_parquet` does not fit: decimals become
+integers and dates timestamps while a part is read, and tables may be CSV files. Columns that a program
 does not use are not read (`from_map` pushes projections into the function), and conditions given as `where` are applied while
 reading, with row groups skipped by their statistics.
 """

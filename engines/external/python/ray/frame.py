@@ -12,7 +12,7 @@ from bench_driver.steps import Distinct, Filter, Group, Join, Limit, Pivot, Scan
 from ray.data.aggregate import Count, Max, Mean, Min, Quantile, Std, Sum
 
 from expressions import translated, where
-from partitions import Correlated, Each, Ranked, Totalled
+from partitions import Correlated, Each, First, Moments, Ranked, Totalled
 
 JOINS = {"inner": "inner", "left": "left_outer", "semi": "left_semi", "anti": "left_anti"}
 
@@ -49,7 +49,9 @@ class Translator:
 
     def frame(self, steps: list[Step]) -> Frame:
         frame = self.scan(steps[0])
-        for step in steps[1:]:
+        for step, after in zip(steps[1:], [*steps[2:], None]):
+            if isinstance(step, Sort) and isinstance(after, Limit):
+                frame = self.first_of_blocks(frame, step, after.rows)
             frame = self.step(frame, step)
         return frame
 
@@ -152,13 +154,13 @@ class Translator:
             raise Unsupported("Ray Data has no correlation; this driver computes one of two columns, by groups")
         x, y = (frame.named(arg.name) for arg in one.args)
         rows = frame.data.select_columns(list(dict.fromkeys([*keys, x, y])))
-        correlated = self.on_partitions(rows, keys, Correlated(tuple(keys), x, y, name))
+        moments = on_blocks(rows, Moments(tuple(keys), x, y))
+        correlated = self.on_partitions(moments, keys, Correlated(tuple(keys), name))
         return Frame(correlated, {**{key: frame.types[key] for key in keys}, name: pa.float64()})
 
     def on_partitions(self, data: ray.data.Dataset, keys: list[str], function) -> ray.data.Dataset:
         """A function of all rows of a hash partition, as `map_groups` itself is made of."""
-        whole = data.repartition(self.partitions, keys=keys)
-        return whole.map_batches(function, batch_size=None, batch_format="pyarrow", zero_copy_batch=True)
+        return on_blocks(data.repartition(self.partitions, keys=keys), function)
 
     def window(self, frame: Frame, texts: tuple[str, ...]) -> Frame:
         functions, types, keys = [], dict(frame.types), None
@@ -171,6 +173,11 @@ class Translator:
             functions.append(function)
             types[named.name] = None
         return Frame(self.on_partitions(frame.data, list(keys), Each(tuple(functions))), types)
+
+    def first_of_blocks(self, frame: Frame, step: Sort, rows: int) -> Frame:
+        """A sort of everything is more than a limit needs, and Ray Data has no operator that knows."""
+        order = tuple((frame.named(key.column), key.descending) for key in step.keys)
+        return Frame(on_blocks(frame.data, First(order, rows)), frame.types)
 
     def sort(self, frame: Frame, step: Sort) -> Frame:
         keys = [frame.named(key.column) for key in step.keys]
@@ -212,6 +219,10 @@ class Translator:
         data = data.select_columns(keys + [f"__{number}" for number in range(len(names))])
         groups = data.groupby(keys or None, num_partitions=self.partitions).aggregate(*aggregates)
         return Frame(groups, {**{key: frame.types[key] for key in keys}, **{name: None for name in names}})
+
+
+def on_blocks(data: ray.data.Dataset, function) -> ray.data.Dataset:
+    return data.map_batches(function, batch_size=None, batch_format="pyarrow", zero_copy_batch=True)
 
 
 def aggregate(one: Call, argument: str | None, name: str):

@@ -1,7 +1,8 @@
-"""What runs on a whole hash partition, where Ray Data has no operator: windows and correlations.
+"""What runs on whole blocks, where Ray Data has no operator: windows, correlations and the first rows of an order.
 
 `map_groups` would call Python once per group; it is itself a hash repartition and a `map_batches` over whole blocks, which is what
-these functions are for: each is given all rows of its keys and computes all groups at once.
+most of these functions are for: each is given all rows of its keys and computes all groups at once. `Moments` and `First` come before
+a shuffle, and leave little to shuffle.
 """
 
 from __future__ import annotations
@@ -62,29 +63,76 @@ class Totalled:
         return rows.append_column(self.name, joined[f"value_{function}"])
 
 
+MOMENTS = ("__n", "__x", "__y", "__xx", "__yy", "__xy")
+"""Pairs, their two means, and the sums of products of what lies beyond these means."""
+
+
 @dataclass(frozen=True)
-class Correlated:
-    """`corr(x, y)` by groups, centred on each group's means first, so that large values lose no digits."""
+class Moments:
+    """What a block's rows add to `corr(x, y)` by groups: a row for each group, so that few rows are shuffled. Each block's means are taken
+    off first, so that large values lose no digits."""
 
     by: tuple[str, ...]
     x: str
     y: str
-    name: str
 
     def __call__(self, rows: pa.Table) -> pa.Table:
         group, first = numbered_groups([rows[key] for key in self.by])
         x, y = (pc.cast(rows[column], pa.float64()).to_numpy() for column in (self.x, self.y))
         paired = (pc.is_valid(rows[self.x]).to_numpy() & pc.is_valid(rows[self.y]).to_numpy()).astype(bool)
         of, x, y = group[paired], x[paired], y[paired]
+        n = sums(of, np.ones(len(of)), len(first))
+        at_least_one = np.maximum(n, 1)
+        means = [sums(of, values, len(first)) / at_least_one for values in (x, y)]
+        x, y = x - means[0][of], y - means[1][of]
+        products = [sums(of, values, len(first)) for values in (x * x, y * y, x * y)]
+        return keyed(rows, self.by, first, dict(zip(MOMENTS, (n, *means, *products))))
 
-        def total(values: np.ndarray | None = None) -> np.ndarray:
-            return np.bincount(of, weights=values, minlength=len(first))
 
+@dataclass(frozen=True)
+class Correlated:
+    """`corr` from the moments of all blocks that have rows of these groups (Chan, Golub and LeVeque, 1983)."""
+
+    by: tuple[str, ...]
+    name: str
+
+    def __call__(self, rows: pa.Table) -> pa.Table:
+        group, first = numbered_groups([rows[key] for key in self.by])
+        n, x, y, xx, yy, xy = (rows[moment].to_numpy() for moment in MOMENTS)
+
+        def total(values: np.ndarray) -> np.ndarray:
+            return sums(group, values, len(first))
+
+        pairs = np.maximum(total(n), 1)
+        x, y = (mean - (total(n * mean) / pairs)[group] for mean in (x, y))
         with np.errstate(divide="ignore", invalid="ignore"):
-            x, y = (values - (total(values) / total())[of] for values in (x, y))
-            r = total(x * y) / np.sqrt(total(x * x) * total(y * y))
-        correlated = pa.array(r, mask=~np.isfinite(r))
-        return rows.select(list(self.by)).take(pa.array(first)).append_column(self.name, correlated)
+            r = total(xy + n * x * y) / np.sqrt(total(xx + n * x * x) * total(yy + n * y * y))
+        return keyed(rows, self.by, first, {self.name: pa.array(r, mask=~np.isfinite(r))})
+
+
+@dataclass(frozen=True)
+class First:
+    """Of a block the rows that can be among the first of all. NULLs are last."""
+
+    order: tuple[tuple[str, bool], ...]
+    """Column, descending."""
+    rows: int
+
+    def __call__(self, rows: pa.Table) -> pa.Table:
+        keys = [(column, "descending" if descending else "ascending") for column, descending in self.order]
+        return rows.take(pc.select_k_unstable(rows, min(self.rows, len(rows)), keys))
+
+
+def sums(group: np.ndarray, values: np.ndarray, groups: int) -> np.ndarray:
+    return np.bincount(group, weights=values, minlength=groups)
+
+
+def keyed(rows: pa.Table, by: tuple[str, ...], first: np.ndarray, columns: dict) -> pa.Table:
+    """One row for each group: its keys, and these columns."""
+    keys = rows.select(list(by)).take(pa.array(first))
+    for name, values in columns.items():
+        keys = keys.append_column(name, pa.array(values))
+    return keys
 
 
 def numbered_groups(keys: list[pa.ChunkedArray]) -> tuple[np.ndarray, np.ndarray]:

@@ -39,6 +39,9 @@ QUIET = {
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
 }
 OWN = {
+    # Without it Ray takes any other address of this machine rather than 127.0.0.1, and all its daemons and workers listen on all of them. The
+    # name is of where it is the default.
+    "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",
     # A token would be written into the home folder and stay there; whoever is on this machine may use the cluster meanwhile.
     "RAY_AUTH_MODE": "disabled",
 }

@@ -11,8 +11,9 @@ use std::process::{Child, ChildStderr, ChildStdin, ChildStdout, Command, ExitSta
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-/// How long engines of this build keep memory they have freed, in milliseconds. An engine waits for its turn longer than the
-/// allocator's second: it would give back everything after each trial and pay for it again in the next one.
+/// How long engines keep memory they have freed, in milliseconds, if this is their allocator: that of this build, and that of some products'
+/// libraries. An engine waits for its turn longer than the allocator's second: it would give back everything after each trial and pay for it
+/// again in the next one.
 const KEEPING_FREED_MEMORY: (&str, &str) = ("MIMALLOC_PURGE_DELAY", "10000");
 
 /// How much of the end of stderr is kept for error messages.
@@ -83,10 +84,8 @@ impl Process {
         let own: &[&str] = if engine.origin == Origin::ThisBuild { &OWN_ENVIRONMENT } else { &[] };
         let passed = ENVIRONMENT.iter().chain(own);
         command.envs(passed.filter_map(|name| Some((*name, std::env::var_os(name)?))));
-        if engine.origin == Origin::ThisBuild {
-            // Nodes inherit it.
-            command.env(KEEPING_FREED_MEMORY.0, KEEPING_FREED_MEMORY.1);
-        }
+        // Nodes inherit it.
+        command.env(KEEPING_FREED_MEMORY.0, KEEPING_FREED_MEMORY.1);
         command.envs(engine.environment.iter().map(|(name, value)| (name, value)));
         command.process_group(0);
         die_with_parent(&mut command, Isolation::None);

@@ -80,7 +80,9 @@ impl EngineProvider for HostedProvider {
         let mut argv = self.host.clone();
         argv.push(engine.name.clone().into());
         let name = Some(engine.name.clone());
-        let host = HostedEngine { name, argv, environment: Vec::new(), origin: self.origin, cpus: None };
+        // As products are. The nodes of a cluster have their own.
+        let cpus = (engine.cluster == ClusterSpec::Local).then_some(engine.slots);
+        let host = HostedEngine { name, argv, environment: Vec::new(), origin: self.origin, cpus };
         self.start_as(engine, |_| Ok(host), stop)
     }
 }

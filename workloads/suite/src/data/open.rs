@@ -75,7 +75,7 @@ fn table(folder: &Path, name: &str, entry: &TableEntry) -> Result<Table, DataErr
 }
 
 /// The columns of a Parquet file, from its footer.
-fn parquet_schema(path: &Path) -> Result<SchemaRef, DataError> {
+pub(super) fn parquet_schema(path: &Path) -> Result<SchemaRef, DataError> {
     let file = File::open(path).map_err(io("open", path))?;
     ArrowReaderMetadata::load(&file, ArrowReaderOptions::default())
         .map(|m| Arc::clone(m.schema()))

@@ -4,11 +4,13 @@ use super::checksum::HashingFile;
 use super::error::{DataError, io};
 use super::journal::Done;
 use super::manifest::FileEntry;
+use super::open::parquet_schema;
 use super::progress::{Event, Progress};
 use crate::generate::{LAYOUT_VERSION, Part, rows};
 use crate::spec::DatasetSpec;
 use arrow::datatypes::{DataType, Schema};
 use parquet::arrow::ArrowWriter;
+use parquet::arrow::arrow_writer::ArrowWriterOptions;
 use parquet::basic::Compression;
 use parquet::file::properties::{EnabledStatistics, WriterProperties};
 use parquet::schema::types::ColumnPath;
@@ -38,8 +40,10 @@ pub(super) fn write(
     let schema = source.schema();
     let file = HashingFile::create(&temporary).map_err(io("create", &temporary))?;
     let buffered = BufWriter::with_capacity(1 << 20, file);
-    let mut writer =
-        ArrowWriter::try_new(buffered, schema.clone(), Some(properties(&schema))).map_err(|e| failed(&e))?;
+    // How Arrow lays these columns out here is no business of whoever reads the file: it would make Arrow's other readers read text as views,
+    // which some of them can hardly work with.
+    let options = ArrowWriterOptions::new().with_properties(properties(&schema)).with_skip_arrow_metadata(true);
+    let mut writer = ArrowWriter::try_new_with_options(buffered, schema, options).map_err(|e| failed(&e))?;
     let mut rows = 0;
     for batch in source {
         if stop.load(Ordering::Relaxed) {
@@ -58,7 +62,8 @@ pub(super) fn write(
 
     progress.event(Event::Part { path: &relative, rows, bytes });
     let file = FileEntry { path: relative, rows, bytes, xxh3_128 };
-    Ok(Done { table: part.table.to_owned(), part: part.index, columns: columns_as_text(&schema), file })
+    let columns = columns_as_text(&*parquet_schema(&path)?);
+    Ok(Done { table: part.table.to_owned(), part: part.index, columns, file })
 }
 
 /// A schema as a manifest shows it.

@@ -101,7 +101,7 @@ fn a_complete_set_opens_as_tables_with_their_columns() {
     assert_eq!((groupby.rows, groupby.schema.field(5).name().as_str()), (2_000, "id6"));
     assert_eq!(dataset.tables.iter().map(|t| t.bytes).sum::<u64>(), manifest.bytes());
     assert!(groupby.files.iter().all(|f| f.is_absolute() && f.is_file()));
-    insta::assert_snapshot!(manifest.tables[0].columns.join(", "), @"id1 Utf8View not null, id2 Utf8View not null, id3 Utf8View not null, id4 Int64 not null, id5 Int64 not null, id6 Int64 not null, v1 Int32 not null, v2 Int32 not null, v3 Float64 not null");
+    insta::assert_snapshot!(manifest.tables[0].columns.join(", "), @"id1 Utf8 not null, id2 Utf8 not null, id3 Utf8 not null, id4 Int64 not null, id5 Int64 not null, id6 Int64 not null, v1 Int32 not null, v2 Int32 not null, v3 Float64 not null");
 }
 
 #[test]
@@ -153,7 +153,7 @@ fn what_other_generators_began_is_not_continued() {
     let store = interrupted(root.path(), &small(), 3);
     let journal = root.path().join("groupby-n2000.partial/journal.ndjson");
     let text = fs::read_to_string(&journal).unwrap();
-    fs::write(&journal, text.replace("\"layout\":\"1\"", "\"layout\":\"0\"")).unwrap();
+    fs::write(&journal, text.replace("\"layout\":\"2\"", "\"layout\":\"0\"")).unwrap();
     let seen = Seen::default();
     store.make(&small(), jobs(1), &seen, &GO).unwrap();
     assert_eq!(*seen.parts_done.lock().unwrap(), Some(0));
@@ -169,7 +169,7 @@ fn a_set_that_other_generators_made_is_refused_and_can_be_made_again() {
     let refused =
         [store.open(&small()).map(drop).unwrap_err(), store.make(&small(), jobs(1), &(), &GO).map(drop).unwrap_err()];
     for error in refused.map(|e| e.to_string()) {
-        assert!(error.contains("was made by groupby 0, layout 1"), "{error}");
+        assert!(error.contains("was made by groupby 0, layout 2"), "{error}");
         assert!(error.contains("`bench data rm groupby-n2000` and make it again"), "{error}");
     }
     assert!(matches!(&store.list().unwrap()[0].state, State::Broken { problem } if problem.contains("groupby 0")));

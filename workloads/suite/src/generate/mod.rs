@@ -53,7 +53,7 @@ pub(crate) fn generators(spec: &DatasetSpec) -> BTreeMap<String, String> {
 }
 
 /// Version of how rows are cut into parts, row groups and pages; raised when the same rows would give other files.
-pub(crate) const LAYOUT_VERSION: &str = "1";
+pub(crate) const LAYOUT_VERSION: &str = "2";
 
 /// Cuts a table into parts of a million rows, at larger scales of up to 16 million, so that a set has enough parts to
 /// keep many cores busy and yet no swarm of small files.

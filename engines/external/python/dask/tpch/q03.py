@@ -2,14 +2,14 @@
 
 from answer import Answer
 
-from .shared import column, day, first_rows, ordered, revenue, sums, text
+from .shared import column, day, first_rows, ordered, revenue, sums
 
 ORDER = (["revenue", "o_orderdate"], [False, True], 10)
 KEYS = ["l_orderkey", "o_orderdate", "o_shippriority"]
 
 
 def program(tables, sql: str) -> Answer:
-    customer = tables.read("customer", ["c_custkey"], text("c_mktsegment") == "BUILDING")
+    customer = tables.read("customer", ["c_custkey"], column("c_mktsegment") == "BUILDING")
     columns = ["o_orderkey", "o_custkey", "o_orderdate", "o_shippriority"]
     order = tables.read("orders", columns, column("o_orderdate") < day(1995, 3, 15))
     columns = ["l_orderkey", "l_extendedprice", "l_discount"]

@@ -4,11 +4,11 @@ import pandas as pd
 
 from answer import Answer
 
-from .shared import column, day, nations, ordered, revenue, text
+from .shared import column, day, nations, ordered, revenue
 
 
 def program(tables, sql: str) -> Answer:
-    part = tables.read("part", ["p_partkey"], text("p_type") == "ECONOMY ANODIZED STEEL")
+    part = tables.read("part", ["p_partkey"], column("p_type") == "ECONOMY ANODIZED STEEL")
     american = nations(tables, "AMERICA")[["n_nationkey"]]
     customer = tables.read("customer", ["c_custkey", "c_nationkey"])
     customer = customer.merge(american, left_on="c_nationkey", right_on="n_nationkey")[["c_custkey"]]

@@ -4,13 +4,13 @@ import pyarrow.compute as pc
 
 from answer import Answer
 
-from .shared import nations, ordered, revenue, sums, text
+from .shared import column, nations, ordered, revenue, sums
 
 KEYS = ["nation", "o_year"]
 
 
 def program(tables, sql: str) -> Answer:
-    part = tables.read("part", ["p_partkey"], pc.match_substring(text("p_name"), "green"))
+    part = tables.read("part", ["p_partkey"], pc.match_substring(column("p_name"), "green"))
     supplier = tables.read("supplier", ["s_suppkey", "s_nationkey"])
     supplier = supplier.merge(nations(tables), left_on="s_nationkey", right_on="n_nationkey")[["s_suppkey", "n_name"]]
     offer = tables.read("partsupp", ["ps_partkey", "ps_suppkey", "ps_supplycost"])

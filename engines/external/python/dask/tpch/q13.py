@@ -4,11 +4,11 @@ import pyarrow.compute as pc
 
 from answer import Answer
 
-from .shared import ordered, text
+from .shared import column, ordered
 
 
 def program(tables, sql: str) -> Answer:
-    ordinary = ~pc.match_substring_regex(text("o_comment"), "special.*requests")
+    ordinary = ~pc.match_substring_regex(column("o_comment"), "special.*requests")
     order = tables.read("orders", ["o_custkey"], ordinary)
     counts = order.groupby("o_custkey", sort=False).size(split_out=True).rename("c_count").reset_index()
     customer = tables.read("customer", ["c_custkey"])

@@ -5,16 +5,16 @@ import pyarrow.compute as pc
 
 from answer import Answer
 
-from .shared import column, ordered, text
+from .shared import column, ordered
 
 KEYS = ["p_brand", "p_type", "p_size"]
 
 
 def program(tables, sql: str) -> Answer:
-    where = (text("p_brand") != "Brand#45") & ~pc.starts_with(text("p_type"), "MEDIUM POLISHED")
+    where = (column("p_brand") != "Brand#45") & ~pc.starts_with(column("p_type"), "MEDIUM POLISHED")
     where &= column("p_size").isin(pa.array([49, 14, 23, 45, 19, 3, 36, 9], pa.int32()))
     part = tables.read("part", ["p_partkey", *KEYS], where)
-    complained = pc.match_substring_regex(text("s_comment"), "Customer.*Complaints")
+    complained = pc.match_substring_regex(column("s_comment"), "Customer.*Complaints")
     complaints = tables.read("supplier", ["s_suppkey"], complained)
     offer = tables.read("partsupp", ["ps_partkey", "ps_suppkey"])
     offer = offer.merge(part, left_on="ps_partkey", right_on="p_partkey")

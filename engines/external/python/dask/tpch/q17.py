@@ -4,11 +4,11 @@ import pandas as pd
 
 from answer import Answer
 
-from .shared import text, total
+from .shared import column, total
 
 
 def program(tables, sql: str) -> Answer:
-    part = tables.read("part", ["p_partkey"], (text("p_brand") == "Brand#23") & (text("p_container") == "MED BOX"))
+    part = tables.read("part", ["p_partkey"], (column("p_brand") == "Brand#23") & (column("p_container") == "MED BOX"))
     lines = tables.read("lineitem", ["l_partkey", "l_quantity", "l_extendedprice"])
     lines = lines.merge(part, left_on="l_partkey", right_on="p_partkey")[["l_partkey", "l_quantity", "l_extendedprice"]]
     by_part = lines.assign(one=1).groupby("l_partkey", sort=False)[["l_quantity", "one"]].sum()

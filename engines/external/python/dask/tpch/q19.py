@@ -7,7 +7,7 @@ import pyarrow.compute as pc
 
 from answer import Answer
 
-from .shared import column, one_total, revenue, text, total
+from .shared import column, one_total, revenue, total
 
 KINDS = [
     ("Brand#12", ["SM CASE", "SM BOX", "SM PACK", "SM PKG"], 1, 11, 5),
@@ -18,7 +18,7 @@ KINDS = [
 
 def program(tables, sql: str) -> Answer:
     """What concerns one table alone is applied while reading it; brand and quantity meet after the join."""
-    where = text("l_shipmode").isin(pa.array(["AIR", "AIR REG"])) & (text("l_shipinstruct") == "DELIVER IN PERSON")
+    where = column("l_shipmode").isin(pa.array(["AIR", "AIR REG"])) & (column("l_shipinstruct") == "DELIVER IN PERSON")
     where &= (column("l_quantity") >= pc.scalar(Decimal("1.00"))) & (column("l_quantity") <= pc.scalar(Decimal("30.00")))
     lines = tables.read("lineitem", ["l_partkey", "l_quantity", "l_extendedprice", "l_discount"], where)
     part = tables.read("part", ["p_partkey", "p_brand"], any_of(part_of(*kind) for kind in KINDS))
@@ -29,7 +29,7 @@ def program(tables, sql: str) -> Answer:
 
 def part_of(brand, containers, low, high, size):
     fits = (column("p_size") >= 1) & (column("p_size") <= size)
-    return (text("p_brand") == brand) & text("p_container").isin(pa.array(containers)) & fits
+    return (column("p_brand") == brand) & column("p_container").isin(pa.array(containers)) & fits
 
 
 def quantity_of(joined, brand, containers, low, high, size):

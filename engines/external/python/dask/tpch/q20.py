@@ -4,11 +4,11 @@ import pyarrow.compute as pc
 
 from answer import Answer
 
-from .shared import column, day, nations, ordered, sums, text
+from .shared import column, day, nations, ordered, sums
 
 
 def program(tables, sql: str) -> Answer:
-    forest = tables.read("part", ["p_partkey"], pc.starts_with(text("p_name"), "forest"))
+    forest = tables.read("part", ["p_partkey"], pc.starts_with(column("p_name"), "forest"))
     offer = tables.read("partsupp", ["ps_partkey", "ps_suppkey", "ps_availqty"])
     offer = offer.merge(forest, left_on="ps_partkey", right_on="p_partkey")
     # availqty > 0.5 * sum, where quantities have two digits after the point

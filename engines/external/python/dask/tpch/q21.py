@@ -4,7 +4,7 @@ import dask.dataframe as dd
 
 from answer import Answer
 
-from .shared import column, first_rows, nations, ordered, text
+from .shared import column, first_rows, nations, ordered
 
 ORDER = (["numwait", "s_name"], [False, True], 100)
 
@@ -14,7 +14,7 @@ def program(tables, sql: str) -> Answer:
     suppliers differ, and those of its late suppliers do not."""
     pairs = ["l_orderkey", "l_suppkey"]
     late = tables.read("lineitem", pairs, column("l_receiptdate") > column("l_commitdate"))
-    failed = tables.read("orders", ["o_orderkey"], text("o_orderstatus") == "F")
+    failed = tables.read("orders", ["o_orderkey"], column("o_orderstatus") == "F")
     several = suppliers_of(tables.read("lineitem", pairs)).query("least != largest")[["l_orderkey"]]
     alone = suppliers_of(late).query("least == largest")[["l_orderkey"]]
     orders = several.merge(alone, on="l_orderkey")

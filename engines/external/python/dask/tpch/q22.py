@@ -5,13 +5,13 @@ import pyarrow.compute as pc
 
 from answer import Answer
 
-from .shared import ordered, text
+from .shared import column, ordered
 
 CODES = ["13", "31", "23", "29", "30", "18", "17"]
 
 
 def program(tables, sql: str) -> Answer:
-    there = pc.utf8_slice_codeunits(text("c_phone"), 0, 2).isin(pa.array(CODES))
+    there = pc.utf8_slice_codeunits(column("c_phone"), 0, 2).isin(pa.array(CODES))
     customer = tables.read("customer", ["c_custkey", "c_phone", "c_acctbal"], there)
     positive = customer[customer.c_acctbal > 0].c_acctbal
     # balance > sum / count, in integers

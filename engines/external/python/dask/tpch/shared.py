@@ -18,12 +18,6 @@ def column(name: str) -> pc.Expression:
     return pc.field(name)
 
 
-def text(name: str) -> pc.Expression:
-    """A column of text in a condition. The cast changes nothing, and keeps pyarrow from comparing with the statistics of
-    row groups: those of columns in view layout are views, for which it has no comparison."""
-    return pc.field(name).cast(pa.string())
-
-
 def revenue(frame: dd.DataFrame) -> dd.Series:
     """Prices less discounts, with four digits after the point."""
     return frame.l_extendedprice * (100 - frame.l_discount)
@@ -58,6 +52,6 @@ def nations(tables, region: str | None = None) -> dd.DataFrame:
     """Keys and names of nations, of one region or all."""
     nation = tables.read("nation", ["n_nationkey", "n_name", "n_regionkey"])
     if region is not None:
-        there = tables.read("region", ["r_regionkey"], text("r_name") == region)
+        there = tables.read("region", ["r_regionkey"], column("r_name") == region)
         nation = nation.merge(there, left_on="n_regionkey", right_on="r_regionkey")
     return nation[["n_nationkey", "n_name"]]

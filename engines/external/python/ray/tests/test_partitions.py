@@ -16,9 +16,14 @@ import pyarrow as pa
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from partitions import Correlated, Each, Ranked, Totalled  # noqa: E402
+from partitions import Correlated, Each, First, Moments, Ranked, Totalled  # noqa: E402
 
 SEED = 11
+
+
+def correlations(blocks: list[pa.Table], by: tuple[str, ...], x: str, y: str) -> pa.Table:
+    moments = Moments(by, x, y)
+    return Correlated(by, "r")(pa.concat_tables([moments(block) for block in blocks]))
 
 
 def table(count: int) -> pa.Table:
@@ -80,7 +85,8 @@ class Partitions(unittest.TestCase):
 
     def test_correlations_are_those_of_pairs_without_nulls(self):
         given = table(300)
-        got = {(row["g"], row["t"]): row["r"] for row in Correlated(("g", "t"), "v", "w", "r")(given).to_pylist()}
+        blocks = [given.slice(0, 100), given.slice(100, 1), given.slice(101)]
+        got = {(row["g"], row["t"]): row["r"] for row in correlations(blocks, ("g", "t"), "v", "w").to_pylist()}
         expected = groups(given.to_pylist(), ("g", "t"))
         self.assertEqual(set(got), set(expected))
         for key, members in expected.items():
@@ -89,15 +95,28 @@ class Partitions(unittest.TestCase):
 
     def test_a_correlation_with_a_constant_is_null_and_large_values_lose_no_digits(self):
         given = pa.table({"g": [1, 1, 1, 2, 2, 2], "x": [1e9 + 1, 1e9 + 2, 1e9 + 4, 5.0, 5.0, 5.0], "y": [1.0, 2.0, 3.0, 1.0, 2.0, 3.0]})
-        first, second = Correlated(("g",), "x", "y", "r")(given).sort_by("g")["r"].to_pylist()
-        self.assertTrue(math.isclose(first, statistics.correlation([1, 2, 4], [1, 2, 3]), rel_tol=1e-9), first)
-        self.assertIsNone(second)
+        for blocks in ([given], [given.slice(0, 2), given.slice(2, 2), given.slice(4)]):
+            first, second = correlations(blocks, ("g",), "x", "y").sort_by("g")["r"].to_pylist()
+            self.assertTrue(math.isclose(first, statistics.correlation([1, 2, 4], [1, 2, 3]), rel_tol=1e-9), first)
+            self.assertIsNone(second)
+
+    def test_the_first_rows_of_all_are_among_those_of_the_blocks(self):
+        given = table(200)
+        for order in ((("v", True), ("w", False)), (("w", True),), (("v", False), ("t", True))):
+            keys = [(column, "descending" if descending else "ascending") for column, descending in order]
+            blocks = [given.slice(0, 3), given.slice(3, 90), given.slice(93)]
+            candidates = pa.concat_tables([First(order, 7)(block) for block in blocks])
+            self.assertEqual(len(candidates), 3 + 7 + 7)
+            columns = [column for column, _ in order]
+            first = [rows.sort_by(keys).slice(0, 7).select(columns).to_pylist() for rows in (given, candidates)]
+            self.assertEqual(first[0], first[1])
 
     def test_nothing_gives_nothing(self):
         none = table(0)
         self.assertEqual(Ranked("rank", ("g",), (("v", False, False),), "p")(none).num_rows, 0)
         self.assertEqual(Totalled("sum", ("g",), "v", "s")(none).num_rows, 0)
-        self.assertEqual(Correlated(("g",), "v", "w", "r")(none).num_rows, 0)
+        self.assertEqual(correlations([none], ("g",), "v", "w").num_rows, 0)
+        self.assertEqual(First((("v", True),), 5)(none).num_rows, 0)
 
 
 if __name__ == "__main__":
