@@ -16,22 +16,26 @@ work="$(cd "$work" && pwd)"
 export BENCH_DATA="${BENCH_DATA:-$work/data}"
 
 build() { # COMMIT NAME
-    local tree="$work/source-$2"
-    rm -rf "$tree"
+    local tree="$work/source-$2" program="$work/target/release/bench"
+    # Both commits are built in one folder: what the other one left there must not pass for this one's.
+    rm -rf "$tree" "$program" "$work/bench-$2"
     git worktree prune
-    git worktree add --detach --force "$tree" "$1" >&2
-    (cd "$tree" && CARGO_TARGET_DIR="$work/target" cargo build --release) >&2
-    cp "$work/target/release/bench" "$work/bench-$2"
+    git worktree add --detach --force "$tree" "$1" >&2 &&
+        (cd "$tree" && CARGO_TARGET_DIR="$work/target" cargo build --release) >&2 &&
+        cp "$program" "$work/bench-$2" || {
+        echo "$1 ($2) cannot be built: nothing is judged" >&2
+        exit 2
+    }
     git worktree remove --force "$tree"
-    echo "$work/bench-$2"
 }
 
 if [[ -n "${BASE_BINARY:-}" && -n "${NEW_BINARY:-}" ]]; then
     base="$BASE_BINARY" new="$NEW_BINARY"
 elif [[ $# -ge 1 ]]; then
     cd "$(git rev-parse --show-toplevel)"
-    base="$(build "$1" base)"
-    new="$(build "${2:-HEAD}" new)"
+    base="$work/bench-base" new="$work/bench-new"
+    build "$1" base
+    build "${2:-HEAD}" new
 else
     sed -n '2,12s/^# \{0,1\}//p' "$0" >&2
     exit 2

@@ -36,12 +36,12 @@ const PANEL_HEIGHT: u32 = 420;
 const NO_TIMES: (f64, f64) = (0.1, 1.0);
 /// Distinguishable with the common color-vision deficiencies (Okabe and Ito 2008).
 pub(crate) const COLORS: [RGBColor; 7] = [
-    RGBColor(0, 114, 178),
-    RGBColor(213, 94, 0),
-    RGBColor(0, 158, 115),
-    RGBColor(204, 121, 167),
-    RGBColor(230, 159, 0),
-    RGBColor(86, 180, 233),
+    RGBColor(0, 107, 166),
+    RGBColor(194, 81, 0),
+    RGBColor(0, 125, 92),
+    RGBColor(168, 77, 133),
+    RGBColor(138, 104, 0),
+    RGBColor(94, 60, 153),
     RGBColor(0, 0, 0),
 ];
 

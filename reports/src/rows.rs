@@ -9,7 +9,7 @@
 
 mod cells;
 mod columns;
-mod csv;
+pub(crate) mod csv;
 mod observations;
 
 use crate::compare::Sources;

@@ -4,7 +4,7 @@
 
 mod program;
 
-use program::{Program, Ran};
+use program::Program;
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};

@@ -6,7 +6,7 @@
 
 mod program;
 
-use program::{Program, Ran};
+use program::Program;
 use std::fs;
 use std::time::Duration;
 

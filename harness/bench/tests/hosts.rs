@@ -9,7 +9,7 @@ mod lan;
 mod program;
 
 use lan::{FOLDER, Lan};
-use program::{Program, Ran};
+use program::{Program, Running};
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::panic::catch_unwind;
@@ -146,7 +146,7 @@ fn a_node_that_is_killed_over_ssh_costs_time_and_nothing_else() {
 }
 
 /// A run that goes on until something happens to it, with nodes at work.
-fn long_run(p: &Program, lan: &Lan) -> std::process::Child {
+fn long_run(p: &Program, lan: &Lan) -> Running {
     lan.hosts_file(p, "", "", "tables = \"copy\"");
     let mut child = p.spawn_by(&lan.prefix(), &run("out", "tpch-q0*", &["--engines", "taskgraph", "--trials", "50"]));
     p.wait_for_observations("out", 2, &mut child);

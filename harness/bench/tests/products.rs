@@ -258,6 +258,24 @@ fn a_cluster_that_runs_already_is_another_case_of_its_own_size() {
     assert_ne!(one["variant"], other["variant"], "times on two clusters are not repetitions");
 }
 
+#[test]
+#[ignore = "needs installed products: BENCH_ENGINES"]
+fn every_installed_product_keeps_to_the_protocol() {
+    let folder = std::env::var("BENCH_ENGINES").expect("set BENCH_ENGINES to a folder of installed products");
+    let p = Program::new();
+    let entries = std::fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap());
+    let installed = entries.filter(|entry| entry.path().join("venv/bin/python").exists());
+    let mut names: Vec<String> = installed.map(|entry| entry.file_name().into_string().unwrap()).collect();
+    names.sort();
+    assert!(!names.is_empty(), "nothing is installed in {folder}: bench engines install all");
+    let broken = names.iter().filter_map(|name| {
+        let ran = p.bench(&["engines", "check", name, "--engines-dir", &folder]);
+        eprintln!("{name}: checked in {:.0} s", ran.took.as_secs_f64());
+        (ran.code() != Some(0)).then(|| format!("{name}: {}{}", ran.stdout, ran.stderr))
+    });
+    assert_eq!(broken.collect::<Vec<_>>(), Vec::<String>::new());
+}
+
 /// The real products, from the network: `cargo test --release -p bench --test products -- --ignored`.
 #[test]
 #[ignore = "installs products from the network and takes minutes"]

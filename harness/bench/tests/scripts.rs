@@ -128,6 +128,48 @@ fn every_option_that_the_script_gives_is_one_of_the_command() {
     }
 }
 
+/// A `cargo` that builds a program only of a commit whose tree has a file `good`, and leaves what was built before where it was.
+const CARGO: &str = "#!/bin/sh\ntest -e good || exit 101\nmkdir -p \"$CARGO_TARGET_DIR/release\"\ncp good \"$CARGO_TARGET_DIR/release/bench\"\n";
+
+#[test]
+fn a_commit_that_cannot_be_built_is_not_judged_with_the_build_of_another_one() {
+    let p = Program::new();
+    let (tools, repository) = (p.file("tools"), p.file("repository"));
+    fs::create_dir_all(&tools).unwrap();
+    fs::create_dir_all(repository.join("empty")).unwrap();
+    fs::write(tools.join("cargo"), CARGO).unwrap();
+    fs::set_permissions(tools.join("cargo"), std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    let git = |line: &[&str]| {
+        let identity = ["-c", "user.name=a", "-c", "user.email=a@example.org", "-c", "commit.gpgsign=false"];
+        let ran = Command::new("git").current_dir(&repository).args(identity).args(line).output().unwrap();
+        assert!(ran.status.success(), "{line:?}: {}", String::from_utf8_lossy(&ran.stderr));
+    };
+    fs::write(repository.join("good"), "#!/bin/sh\n").unwrap();
+    git(&["init", "-q"]);
+    git(&["add", "-A"]);
+    git(&["commit", "-qm", "builds"]);
+    git(&["rm", "-q", "good"]);
+    git(&["commit", "-qm", "does not", "--allow-empty"]);
+    let path = format!("{}:{}", tools.display(), std::env::var("PATH").unwrap());
+    for (commits, name) in [
+        (["HEAD~1", "HEAD"], "HEAD (new)"),
+        (["HEAD~1", "nobody"], "nobody (new)"),
+        (["HEAD", "HEAD~1"], "HEAD (base)"),
+    ] {
+        let mut gate = Command::new("bash");
+        gate.arg(root().join(GATE))
+            .args(commits)
+            .current_dir(&repository)
+            .env("PATH", &path)
+            .env("WORK", p.path("gate"));
+        let ended = gate.output().unwrap();
+        let said = String::from_utf8_lossy(&ended.stderr);
+        assert_eq!(ended.status.code(), Some(2), "{commits:?}: {said}");
+        assert!(said.contains(&format!("{name} cannot be built: nothing is judged")), "{commits:?}: {said}");
+        assert!(!p.file("gate/runs").exists(), "{commits:?}: something was measured");
+    }
+}
+
 #[test]
 fn the_script_measures_two_builds_in_turns_and_ends_with_the_verdicts_code() {
     let p = Program::new();

@@ -16,7 +16,8 @@ pub fn fragment(report: &ClaimsReport) -> String {
     for group in &report.groups {
         let _ = write!(
             out,
-            "<h3>{}</h3>\n<div class=\"claims-wide\"><table class=\"claims claims-cards\">\n",
+            "<h3>{0}</h3>\n<div class=\"claims-wide\" tabindex=\"0\" role=\"region\" aria-label=\"{0}\"><table class=\"claims claims-cards\" \
+             data-filter>\n",
             escape(&group.title)
         );
         out.push_str(

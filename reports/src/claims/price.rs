@@ -7,7 +7,7 @@ use super::report::{ClaimVerdict, Compared, Configuration, Link, Remove};
 use super::select::{TUNED, meant, split};
 use crate::compare::evidence::{Tested, TestedCase};
 use crate::cost::{Basis, FamilyPricing, Offer, Pricing, Usage};
-use crate::stats::Interval;
+use crate::stats::{INTERVAL_TRIALS, Interval};
 use bench_record::Case;
 use std::collections::BTreeSet;
 
@@ -90,7 +90,7 @@ impl Priced<'_, '_, '_> {
                 self.usage.basis
             ),
             who: vec![format!("{} for {}", contestant.label, self.name)],
-            gaps: self.gaps(settled.len()),
+            gaps: self.gaps(&settled),
             refuted: Vec::new(),
             completes: false,
             compared: Vec::new(),
@@ -99,7 +99,7 @@ impl Priced<'_, '_, '_> {
         }
     }
 
-    fn gaps(&self, known: usize) -> Vec<String> {
+    fn gaps(&self, settled: &[Compared]) -> Vec<String> {
         let (usage, name) = (self.usage, self.name);
         let mut gaps = Vec::new();
         if usage.cases != self.test.cases {
@@ -111,11 +111,25 @@ impl Priced<'_, '_, '_> {
         if !matches!(usage.basis, Basis::Measured { .. }) {
             gaps.push(format!("the time is {}, and no measurement", usage.basis.short()));
         }
+        if usage.trials_min < INTERVAL_TRIALS {
+            let n = usage.trials_min;
+            gaps.push(format!("n = {n} of some workload, and an interval needs {INTERVAL_TRIALS}"));
+        }
+        if usage.contaminated {
+            gaps.push("disturbed trials had to be counted".to_owned());
+        }
+        if let Some(by) = self.offers.iter().find_map(|o| o.scaled) {
+            gaps.push(format!("a job processes {by:.0} times the data measured, and nobody knows how long that takes"));
+        }
         if self.prices.currency.to_string() != "USD" {
             gaps.push(format!("prices are in {}, and the claim is in USD", self.prices.currency));
         }
-        if known == 0 {
+        let Some(first) = settled.first() else {
             gaps.push(format!("the book knows the whole price of none of its {} offers", self.offers.len()));
+            return gaps;
+        };
+        if settled.iter().any(|offer| offer.finding != first.finding) {
+            gaps.push("not all ways of buying it lie on one side of an end of the range".to_owned());
         }
         gaps
     }

@@ -1,5 +1,5 @@
 //! What part of a product's time is the kernel's work, what its architecture costs, and what is left; and styles beside the
-//! products whose architecture they play.
+//! products whose architecture they play, or whose kernels are others.
 //!
 //! Only times of the same runs meet here: trials of one run take turns, so what happens to the machine happens to all.
 
@@ -8,7 +8,9 @@ use super::floors::Floors;
 use super::measured::Measured;
 use super::totals::total_ratio;
 use super::workloads::ByWorkload;
-use crate::comparison::{Anchor, AnchorCause, AnchorUse, Contestant, Decomposition, TimePart};
+use crate::comparison::{
+    Anchor, AnchorCause, AnchorUse, Contestant, Decomposition, Rival, RivalCause, TimePart, TotalRatio,
+};
 use crate::stats::{Bootstrap, Sample};
 use bench_record::{Arm, Case, Family};
 use std::collections::{BTreeMap, BTreeSet};
@@ -23,6 +25,12 @@ const COUNTERPARTS: [(&str, &str); 6] = [
     ("taskgraph", "dask-datafusion"),
     ("actor", "ray-datafusion"),
 ];
+/// Products that are a library in one process, with kernels of their own.
+const LIBRARIES: [&str; 2] = ["duckdb", "polars"];
+/// Whoever is best of these stands beside them.
+const STYLES: [&str; 3] = ["actor", "taskgraph", "stagedag"];
+/// The kernels of the styles without a style.
+const BARE: &str = "datafusion";
 /// The kernels of the styles on one thread.
 const SINGLE_THREAD: &str = "datafusion-1t";
 /// Settings that leave the comparison what it is: a product's configuration, and span accounting.
@@ -48,6 +56,24 @@ pub(super) fn reports(
         }
     }
     (parts, anchors)
+}
+
+/// The best style beside every product with kernels of its own that took part.
+pub(super) fn rivals(field: &Field<'_>, cases: &ByWorkload<'_, '_>, floors: &Floors<'_>, family: Family) -> Vec<Rival> {
+    let runs = runs_of(field, family);
+    let libraries = LIBRARIES.iter().flat_map(|product| field.compared().filter(|(_, c)| c.engine == *product));
+    let beside = |(at, who): (usize, &Contestant)| {
+        let rival = |style: &str| {
+            let members = [counterpart(field, who, style)?, at];
+            rival(field, &Side { cases, runs: &runs, members: &members }, floors, counterpart(field, who, BARE))
+        };
+        let least = |a: &Rival, b: &Rival| {
+            let most_first = b.ratio.common.cmp(&a.ratio.common);
+            most_first.then(a.ratio.total.value.total_cmp(&b.ratio.total.value))
+        };
+        STYLES.iter().filter_map(|style| rival(style)).min_by(least)
+    };
+    libraries.filter_map(beside).collect()
 }
 
 /// By workload and contestant, the folders that hold its trials.
@@ -136,6 +162,7 @@ fn decomposition(field: &Field<'_>, side: &Side<'_, '_, '_>) -> Option<Decomposi
         common: rows.len(),
         cases: side.cases.len(),
         apart,
+        trials_min: rows.iter().flatten().map(|(measured, _)| measured.trials.len()).min().unwrap_or_default(),
         contaminated: rows.iter().flatten().any(|(_, s)| s.contaminated),
         wall: products.part(total),
         kernel: kernel.part(total),
@@ -179,11 +206,43 @@ impl Sum {
     }
 }
 
+fn rival(field: &Field<'_>, side: &Side<'_, '_, '_>, floors: &Floors<'_>, bare: Option<usize>) -> Option<Rival> {
+    let [style, product] = *side.members else { return None };
+    let Together { rows, apart } = side.together();
+    let ratio = ratio_of(&rows, floors)?;
+    let kernel = bare.and_then(|bare| {
+        let Together { rows, .. } = Side { members: &[bare, product, style], ..*side }.together();
+        // Of fewer workloads it would be no part of the ratio.
+        ratio_of(&rows, floors).filter(|kernel| kernel.common == ratio.common)
+    });
+    let cause = match kernel.as_ref() {
+        _ if ratio.total.value <= Rival::MOST => None,
+        None => Some(RivalCause::NotMeasured),
+        Some(kernel) if kernel.total.value.ln() >= 0.5 * ratio.total.value.ln() => Some(RivalCause::Kernel),
+        Some(_) => Some(RivalCause::Style),
+    };
+    Some(Rival {
+        style: field.label(style).to_owned(),
+        product: field.label(product).to_owned(),
+        cases: side.cases.len(),
+        apart,
+        bare: bare.filter(|_| kernel.is_some()).map(|bare| field.label(bare).to_owned()),
+        ratio,
+        kernel,
+        cause,
+    })
+}
+
+/// The first members' times over the second ones'.
+fn ratio_of(rows: &[Vec<(&Measured<'_>, &Sample)>], floors: &Floors<'_>) -> Option<TotalRatio> {
+    let pairs: Vec<_> = rows.iter().filter_map(|r| r.first()?.0.timed().zip(r.get(1)?.0.timed())).collect();
+    total_ratio(&pairs, floors.whole())
+}
+
 fn anchor(field: &Field<'_>, side: &Side<'_, '_, '_>, floors: &Floors<'_>) -> Option<Anchor> {
     let [style, product] = *side.members else { return None };
     let Together { rows, apart } = side.together();
-    let pairs: Vec<_> = rows.iter().filter_map(|r| r.first()?.0.timed().zip(r.get(1)?.0.timed())).collect();
-    let ratio = total_ratio(&pairs, floors.whole())?;
+    let ratio = ratio_of(&rows, floors)?;
     let of = |at: usize, who: usize| {
         let column: Vec<_> = rows.iter().filter_map(|row| row.get(at)).copied().collect();
         used(&column, field.contestants.get(who).map_or(f64::NAN, |c| c.cores))

@@ -23,6 +23,8 @@ pub struct Decomposition {
     pub cases: usize,
     /// Those that all three completed, but not in the same runs: they are left out.
     pub apart: usize,
+    /// The fewest trials of a workload in one of the three.
+    pub trials_min: usize,
     /// Whether contaminated trials had to be counted in one of the three.
     pub contaminated: bool,
     /// The product's time.
@@ -74,6 +76,44 @@ pub struct Anchor {
 impl Anchor {
     /// Total ratios within this range need no explanation.
     pub const RANGE: std::ops::RangeInclusive<f64> = 0.5..=2.0;
+}
+
+/// The best style beside a product that has kernels of its own and plays no style's architecture: a library in one process.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Rival {
+    /// The style with the least total, of those that completed most workloads with it.
+    pub style: String,
+    /// The product.
+    pub product: String,
+    /// Of so many workloads that the family has here.
+    pub cases: usize,
+    /// Workloads that both completed, but not in the same runs: they are left out.
+    pub apart: usize,
+    /// The style's time over the product's, and over how many workloads.
+    pub ratio: TotalRatio,
+    /// The engine that has the style's kernels and no style, if it completed the same workloads in the same runs.
+    pub bare: Option<String>,
+    /// Its time over the product's.
+    pub kernel: Option<TotalRatio>,
+    /// What makes the style slower; absent up to [`Rival::MOST`].
+    pub cause: Option<RivalCause>,
+}
+
+impl Rival {
+    /// A total ratio up to this needs no explanation.
+    pub const MOST: f64 = 1.3;
+}
+
+/// What is slower than a product of other kernels: the larger part of a ratio.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RivalCause {
+    /// The kernels: without a style they are slower too.
+    Kernel,
+    /// What the style adds to its kernels.
+    Style,
+    /// The kernels were not measured without a style.
+    NotMeasured,
 }
 
 /// What one side of an anchor used.

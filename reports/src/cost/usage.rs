@@ -57,6 +57,10 @@ pub struct Usage {
     pub cases: usize,
     /// Those that its times are of: completed by everybody who completed any.
     pub common: usize,
+    /// The fewest trials of one of the workloads that it completed.
+    pub trials_min: usize,
+    /// Whether disturbed trials had to be counted in one of these.
+    pub contaminated: bool,
     /// What a workload reads, with how that is known.
     pub data: Option<(Gigabytes, String)>,
     /// How long it works on a terabyte: times over data, both summed over the common workloads.
@@ -118,6 +122,7 @@ fn of_family((at, table): (usize, &Table), family: &FamilyReport, runs: &[&Run],
         let completed = work.iter().filter(|w| w.wall_h.is_some()).count();
         let times = work.iter().filter(|w| common.contains(w.workload.as_str())).filter_map(|w| w.wall_h);
         let times: Vec<Range<Hours>> = if completed == 0 { Vec::new() } else { times.collect() };
+        let timed: Vec<&Cell> = cells.iter().map(|(_, cell)| *cell).filter(|cell| wall(cell).is_some()).collect();
         let (machines, place) = place(contestant, cells, runs);
         Usage {
             at,
@@ -127,6 +132,8 @@ fn of_family((at, table): (usize, &Table), family: &FamilyReport, runs: &[&Run],
             completed,
             cases: family.workloads.len(),
             common: times.len(),
+            trials_min: timed.iter().map(|cell| cell.trials).min().unwrap_or_default(),
+            contaminated: timed.iter().any(|cell| cell.contaminated > 0),
             busy_per_tb: data.as_ref().and_then(|(data, _)| per_tb(&times, *data)),
             data: data.clone(),
             failed: failed(cells),

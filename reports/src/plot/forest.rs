@@ -34,7 +34,14 @@ pub(crate) struct Frame {
     high: f64,
 }
 
-/// Beyond these an interval is cut off: an axis that held everything would show nothing.
+/// Where an axis ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Side {
+    Left,
+    Right,
+}
+
+/// Beyond these a row is cut off, with an arrow and, for a ratio, its number: an axis that held everything would show nothing.
 const LIMITS: (f64, f64) = (1.0 / 64.0, 64.0);
 
 impl Frame {
@@ -43,6 +50,15 @@ impl Frame {
         let usable = values.into_iter().filter(|v| v.is_finite() && *v > 0.0);
         let (low, high) = usable.fold((1.0f64, 1.0f64), |(low, high), v| (low.min(v), high.max(v)));
         Self { low: low.max(LIMITS.0).min(0.96) / 1.03, high: high.min(LIMITS.1).max(1.04) * 1.03 }
+    }
+
+    /// On which side of the axis a value lies, if it lies beyond it.
+    fn beyond(self, value: f64) -> Option<Side> {
+        match (value < self.low, value > self.high) {
+            (true, _) => Some(Side::Left),
+            (_, true) => Some(Side::Right),
+            _ => None,
+        }
     }
 
     fn x(self, value: f64) -> f64 {
@@ -117,9 +133,23 @@ fn draw_row(canvas: &Canvas<'_>, row: &ForestRow, y: f64, frame: Frame) -> Resul
             };
             if let Some((low, high)) = interval {
                 canvas.line([(frame.x(*low), y), (frame.x(*high), y)], tone, 3)?;
+                for side in [*low, *high].into_iter().filter_map(|end| frame.beyond(end)) {
+                    arrow(canvas, side, y, "", tone)?;
+                }
             }
-            canvas.dot((frame.x(*value), y), 3.5, tone, *effect != Effect::Open)
+            match frame.beyond(*value) {
+                Some(side) => arrow(canvas, side, y, &format!("{value:.*}", if *value < 1.0 { 3 } else { 0 }), tone),
+                None => canvas.dot((frame.x(*value), y), 3.5, tone, *effect != Effect::Open),
+            }
         }
+    }
+}
+
+/// What points beyond the axis, with the number that lies there.
+fn arrow(canvas: &Canvas<'_>, side: Side, y: f64, number: &str, tone: Tone) -> Result<(), PlotError> {
+    match side {
+        Side::Left => canvas.text((LABELS + 8.0, y), format!("◂ {number}").trim_end(), tone, End::Left),
+        Side::Right => canvas.text((RIGHT, y), format!("{number} ▸").trim_start(), tone, End::Right),
     }
 }
 
@@ -127,6 +157,17 @@ fn draw_row(canvas: &Canvas<'_>, row: &ForestRow, y: f64, frame: Frame) -> Resul
 mod tests {
     use super::*;
     use proptest::prelude::*;
+
+    #[test]
+    fn what_lies_beyond_the_axis_is_marked_and_its_number_is_there() {
+        let row = |value, interval| ForestRow::Ratio { label: "q".into(), value, interval, effect: Effect::Slower };
+        let drawn = |row: ForestRow| forest(&[row], Frame::around([300.0]), None, "alt").unwrap();
+        let beyond = drawn(row(300.0, Some((2.0, 400.0))));
+        assert!(beyond.contains("300") && beyond.contains('▸') && !beyond.contains('◂'), "{beyond}");
+        let interval = drawn(row(3.0, Some((0.001, 5.0))));
+        assert!(interval.contains('◂') && !interval.contains('▸'), "{interval}");
+        assert!(!drawn(row(3.0, Some((2.0, 5.0)))).contains(['◂', '▸']));
+    }
 
     #[test]
     fn ticks_are_round_and_hold_one() {

@@ -44,6 +44,7 @@ fn brief(e: &AblationEntry) -> String {
 fn sheet(entries: &[&AblationEntry], workloads: usize) -> Sheet {
     let one = |e: &WorkloadEffect| format!("{} {}x", e.workload, ratio(e.ratio.value));
     let rows = entries.iter().map(|e| Row {
+        about: None,
         tone: Tone::Plain,
         cells: vec![
             e.switch.clone(),

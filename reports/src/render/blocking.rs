@@ -51,6 +51,7 @@ fn left_out(case: &BlockingCase) -> Option<String> {
 fn sheet(chunk: &[&BlockingReport]) -> Sheet {
     let kinds = Blocking::ALL.iter().filter(|k| chunk.iter().any(|b| b.saved_share.contains_key(k)));
     let row = |name: &str, tone, value: &dyn Fn(&BlockingReport) -> String| Row {
+        about: None,
         tone,
         cells: [name.to_owned()].into_iter().chain(chunk.iter().map(|b| value(b))).collect(),
     };

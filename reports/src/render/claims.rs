@@ -51,7 +51,7 @@ fn sheet(claims: &[AssessedClaim]) -> Sheet {
             ClaimVerdict::Inconclusive => Tone::Plain,
             ClaimVerdict::NotTested => Tone::Faint,
         };
-        Row { cells: vec![c.id.clone(), c.verdict.to_string(), c.text.clone(), says.join("; ")], tone }
+        Row { about: None, cells: vec![c.id.clone(), c.verdict.to_string(), c.text.clone(), says.join("; ")], tone }
     };
     Sheet { columns, rows: claims.iter().map(row).collect() }
 }
@@ -68,7 +68,11 @@ fn comparisons(claims: &[AssessedClaim]) -> Sheet {
             for c in &e.compared {
                 let mut cells = vec![claim.id.clone(), words::brief(e.remove).to_owned()];
                 cells.extend(words::cells(c));
-                rows.push(Row { cells, tone: if e.remove == Remove::Direct { Tone::Plain } else { Tone::Faint } });
+                rows.push(Row {
+                    about: None,
+                    cells,
+                    tone: if e.remove == Remove::Direct { Tone::Plain } else { Tone::Faint },
+                });
             }
         }
     }

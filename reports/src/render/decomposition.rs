@@ -2,8 +2,8 @@
 
 use super::layout::{Block, Kind, Row, Sheet, Tone};
 use super::scale::{Scale, percent, ratio};
-use super::wording::{column, cores, or_dash, range, ratio_text};
-use crate::comparison::{Anchor, AnchorCause, Decomposition, FamilyReport, TimePart};
+use super::wording::{column, cores, interval_column, or_dash, range, ratio_text};
+use crate::comparison::{Anchor, AnchorCause, Decomposition, FamilyReport, Rival, RivalCause, TimePart};
 
 pub(super) fn blocks(family: &FamilyReport) -> Vec<Block> {
     let name = family.family.name();
@@ -27,6 +27,12 @@ pub(super) fn blocks(family: &FamilyReport) -> Vec<Block> {
             ));
         }
     }
+    if !family.rivals.is_empty() {
+        blocks.push(Block::Heading(3, format!("{name}: the best style beside products with kernels of their own")));
+        blocks.push(rivals_sheet(&family.rivals));
+        blocks.extend(family.rivals.iter().filter_map(why_slower).map(Block::Item));
+        blocks.extend(family.rivals.iter().filter_map(|r| left_out(&r.product, r.apart)).map(Block::Item));
+    }
     blocks
 }
 
@@ -37,12 +43,13 @@ fn parts_sheet(all: &[Decomposition]) -> Block {
     let rows = all.iter().flat_map(|d| {
         let spread = format!("CPU of {} / {}", d.single_thread, cores(d.cores));
         let named = [
-            ("in all", "wall time".to_owned(), d.wall),
-            ("kernel work", spread, d.kernel),
-            ("architecture", format!("{} beyond that", d.style), d.architecture),
-            ("runtime", format!("beyond {}", d.style), d.runtime),
+            ("in all", "wall time".to_owned(), d.wall, &d.product),
+            ("kernel work", spread, d.kernel, &d.single_thread),
+            ("architecture", format!("{} beyond that", d.style), d.architecture, &d.style),
+            ("runtime", format!("beyond {}", d.style), d.runtime, &d.product),
         ];
-        named.map(|(part, measured, time)| Row {
+        named.map(|(part, measured, time, about)| Row {
+            about: Some(about.clone()),
             tone: Tone::Plain,
             cells: vec![
                 d.product.clone(),
@@ -61,7 +68,7 @@ fn parts_sheet(all: &[Decomposition]) -> Block {
             column("part", Kind::Words),
             column("measured as", Kind::Words),
             column(scale.unit, Kind::Number),
-            column("95 % interval", Kind::Number),
+            column(interval_column(all.iter().map(|d| d.trials_min)), Kind::Number),
             column("%", Kind::Number),
         ],
     })
@@ -99,12 +106,12 @@ enum Sign {
     Nothing,
 }
 
-/// Nothing is said of a part whose interval holds zero.
+/// Nothing is said of a part whose interval holds zero, or that has none.
 fn sign(part: TimePart) -> Sign {
     match part.wall_ns_interval {
-        Some(interval) if interval.contains(0.0) => Sign::Nothing,
-        _ if part.wall_ns < 0.0 => Sign::Less,
-        _ => Sign::More,
+        Some(interval) if interval.low > 0.0 => Sign::More,
+        Some(interval) if interval.high < 0.0 => Sign::Less,
+        _ => Sign::Nothing,
     }
 }
 
@@ -148,6 +155,7 @@ fn anchors_sheet(all: &[Anchor]) -> Block {
     let rows = all.iter().map(|a| {
         let work = a.style_use.cpu_ns_total.zip(a.product_use.cpu_ns_total);
         Row {
+            about: Some(a.style.clone()),
             tone: Tone::Plain,
             cells: vec![
                 format!("{} / {}", a.style, a.product),
@@ -170,6 +178,45 @@ fn anchors_sheet(all: &[Anchor]) -> Block {
             column("cores busy %", Kind::Number),
         ],
     })
+}
+
+fn rivals_sheet(all: &[Rival]) -> Block {
+    let rows = all.iter().map(|r| Row {
+        about: Some(r.style.clone()),
+        tone: Tone::Plain,
+        cells: vec![
+            format!("{} / {}", r.style, r.product),
+            ratio_text(&r.ratio.total),
+            ratio_text(&r.ratio.geometric_mean),
+            format!("{} of {}", r.ratio.common, r.cases),
+            or_dash(r.kernel.as_ref(), |kernel| ratio_text(&kernel.total)),
+        ],
+    });
+    Block::Sheet(Sheet {
+        rows: rows.collect(),
+        columns: vec![
+            column("style / product", Kind::Name),
+            column("total", Kind::Words),
+            column("geometric mean", Kind::Words),
+            column("over", Kind::Words),
+            column("kernels alone", Kind::Words),
+        ],
+    })
+}
+
+/// Why a style takes longer than needs no explanation.
+fn why_slower(r: &Rival) -> Option<String> {
+    let bare = r.bare.as_deref().unwrap_or_default();
+    let alone = |kernel: f64| {
+        format!("{bare}, its kernels without a style, takes {} times as long as {}", ratio(kernel), r.product)
+    };
+    let why = match (r.cause?, r.kernel.as_ref().map(|kernel| kernel.total.value)) {
+        (RivalCause::Kernel, Some(kernel)) => format!("mostly the kernels: {}", alone(kernel)),
+        (RivalCause::Style, Some(kernel)) => format!("mostly the style: {}", alone(kernel)),
+        _ => "why is not known: datafusion did not complete the same workloads in the same runs".to_owned(),
+    };
+    let value = ratio(r.ratio.total.value);
+    Some(format!("{} / {}: {value}x is above {}; {why}", r.style, r.product, ratio(Rival::MOST)))
 }
 
 /// Why a ratio is outside of what needs no explanation.

@@ -60,7 +60,7 @@ fn sheet(all: &[FaultReport]) -> Sheet {
         if several {
             cells.insert(1, e.map_or_else(|| r.plan.clone(), |e| e.fault.clone()));
         }
-        Row { tone: if r.completed < r.fired + r.unrecorded { Tone::Bad } else { Tone::Plain }, cells }
+        Row { about: None, tone: if r.completed < r.fired + r.unrecorded { Tone::Bad } else { Tone::Plain }, cells }
     };
     let rows = all.iter().flat_map(|r| {
         let none = r.effects.is_empty().then(|| row(r, None, true));

@@ -74,7 +74,7 @@ fn overview(series: &[&Series]) -> Sheet {
             scale.show(*all.last()?),
             when(last),
         ];
-        Some(Row { cells, tone: Tone::Plain })
+        Some(Row { about: None, cells, tone: Tone::Plain })
     };
     Sheet {
         columns: vec![
@@ -109,7 +109,7 @@ fn changes(blocks: &mut Vec<Block>, series: &[&Series]) {
             format!("{}{}%", if c.share > 0.0 { "+" } else { "" }, scale::percent(c.share)),
             format!("{:.1e}", c.p),
         ];
-        Row { cells, tone: if c.share > 0.0 { Tone::Bad } else { Tone::Good } }
+        Row { about: None, cells, tone: if c.share > 0.0 { Tone::Bad } else { Tone::Good } }
     };
     blocks.push(Block::Sheet(Sheet {
         columns: vec![

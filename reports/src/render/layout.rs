@@ -42,6 +42,8 @@ pub(super) enum Kind {
 
 /// A row of a table.
 pub(super) struct Row {
+    /// The contestant whose trials its numbers are of, where no name in the row tells: a part or a ratio.
+    pub(super) about: Option<String>,
     pub(super) cells: Vec<String>,
     pub(super) tone: Tone,
 }
@@ -275,7 +277,7 @@ mod tests {
     fn sheet(cells: Vec<Vec<String>>) -> Sheet {
         let kinds = [Kind::Name, Kind::Name, Kind::Number];
         let columns = kinds.map(|kind| Column { title: "title".into(), kind });
-        let rows = cells.into_iter().map(|cells| Row { cells, tone: Tone::Plain });
+        let rows = cells.into_iter().map(|cells| Row { about: None, cells, tone: Tone::Plain });
         Sheet { columns: columns.into(), rows: rows.collect() }
     }
 
@@ -310,6 +312,7 @@ mod tests {
         wide.columns.extend((0..9).map(|i| Column { title: name(i), kind: Kind::Number }));
         wide.rows = (0..9)
             .map(|i| Row {
+                about: None,
                 cells: [name(i)].into_iter().chain((0..9).map(|n| n.to_string())).collect(),
                 tone: Tone::Plain,
             })

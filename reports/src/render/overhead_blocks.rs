@@ -70,7 +70,7 @@ fn sheet(report: &OverheadReport, figures: &[Figure]) -> Sheet {
             let cell = engine.figures.iter().find(|c| c.figure == *figure);
             [median(cell, scale), or_dash(cell.and_then(|c| c.interval), |i| range(i, |v| scale.show(v)))]
         });
-        Row { tone: Tone::Plain, cells: [engine.label.clone()].into_iter().chain(cells).collect() }
+        Row { about: None, tone: Tone::Plain, cells: [engine.label.clone()].into_iter().chain(cells).collect() }
     });
     Sheet { rows: rows.collect(), columns }
 }

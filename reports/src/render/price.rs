@@ -70,7 +70,7 @@ fn per_tb_sheet(pricing: &Pricing, family: &FamilyPricing) -> Sheet {
         cells.extend(deployments.map(|d| cell(pricing, family, usage, d)));
         cells.push(format!("{} of {}", usage.completed, usage.cases));
         cells.push(words::time(family, usage));
-        Row { cells, tone: Tone::Plain }
+        Row { about: None, cells, tone: Tone::Plain }
     };
     Sheet { columns, rows: family.usages.iter().map(row).collect() }
 }
@@ -115,7 +115,7 @@ fn offers_sheet(pricing: &Pricing, family: &FamilyPricing) -> Sheet {
             offer.time(),
         ];
         let tone = if offer.bill.total.is_none() { Tone::Faint } else { Tone::Plain };
-        Row { cells, tone }
+        Row { about: None, cells, tone }
     };
     Sheet { columns, rows: family.offers.iter().map(row).collect() }
 }
@@ -136,7 +136,7 @@ fn runs_blocks(pricing: &Pricing, family: &FamilyPricing) -> Vec<Block> {
         let row = |workload: &&str| {
             let mut cells = vec![(*workload).to_owned()];
             cells.extend(part.iter().map(|u| run_cell(family, u, workload)));
-            Row { cells, tone: Tone::Plain }
+            Row { about: None, cells, tone: Tone::Plain }
         };
         blocks.push(Block::Sheet(Sheet { columns, rows: workloads.iter().map(row).collect() }));
     }
@@ -186,7 +186,7 @@ fn repriced_sheet(first: &Pricing, second: &Pricing, rows: &[Repriced]) -> Sheet
             change,
             r.time.clone(),
         ];
-        Row { cells, tone: Tone::Plain }
+        Row { about: None, cells, tone: Tone::Plain }
     };
     Sheet { columns, rows: rows.iter().map(row).collect() }
 }

@@ -30,7 +30,7 @@ fn blocks(r: &Recommendation) -> Vec<Block> {
             };
             let columns =
                 part.columns.iter().enumerate().map(|(i, (title, n))| column(*title, kind((i, *n)))).collect();
-            let rows = part.rows.into_iter().map(|cells| Row { cells, tone: Tone::Plain }).collect();
+            let rows = part.rows.into_iter().map(|cells| Row { about: None, cells, tone: Tone::Plain }).collect();
             blocks.push(Block::Sheet(Sheet { columns, rows }));
         }
         blocks.extend(part.items.into_iter().map(Block::Item));

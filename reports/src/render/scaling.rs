@@ -40,6 +40,7 @@ fn sheet(all: &[ScalingSeries]) -> Sheet {
         let no_speedup = if is_first && p.wall_ns_total.is_some() { "1" } else { "-" };
         let interval = p.efficiency_interval.map_or_else(String::new, |i| format!(" {}", range(i, ratio)));
         Row {
+            about: None,
             tone: Tone::Plain,
             cells: vec![
                 s.engine.clone(),

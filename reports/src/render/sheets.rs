@@ -147,6 +147,7 @@ fn times(workloads: &[WorkloadReport], aside: &Aside<'_>) -> Block {
         let mark = if c.contaminated > 0 { "*" } else { "" };
         let number = |scale: &Scale, v: Option<f64>| v.map_or_else(|| "-".to_owned(), |v| scale.show(v));
         Row {
+            about: None,
             tone: match (c.outcome, w.winner.as_ref() == Some(&c.contestant)) {
                 (Outcome::Completed, true) => Tone::Good,
                 (Outcome::Completed, false) => Tone::Plain,
@@ -204,6 +205,7 @@ fn totals(totals: &[Total], baseline: &str, aside: &Aside<'_>) -> Block {
         };
         let not_run = if t.not_run > 0 { format!(", {} not run", t.not_run) } else { String::new() };
         Row {
+            about: None,
             tone: Tone::Plain,
             cells: vec![
                 t.contestant.clone(),
@@ -238,6 +240,7 @@ fn cost(family: &FamilyReport, crowds: &[String]) -> Vec<Block> {
         return Vec::new();
     }
     let rows = entries.iter().map(|e| Row {
+        about: None,
         tone: Tone::Plain,
         cells: vec![
             e.engine.clone(),
@@ -302,6 +305,7 @@ fn spans(family: &FamilyReport, aside: &Aside<'_>) -> Vec<Block> {
 fn span_sheet(chunk: &[&SpanBreakdown]) -> Sheet {
     let kinds = SpanKind::ALL.iter().filter(|k| chunk.iter().any(|s| s.share.contains_key(k)));
     let row = |name: &str, tone, value: &dyn Fn(&SpanBreakdown) -> String| Row {
+        about: None,
         tone,
         cells: [name.to_owned()].into_iter().chain(chunk.iter().map(|s| value(s))).collect(),
     };

@@ -29,7 +29,7 @@ const SEPARATORS: [char; 4] = [';', '\t', '\r', '\n'];
 /// Text with an apostrophe before each part that a spreadsheet would read as a formula, also after spaces or in full-width form.
 /// A part is what follows a separator. One that begins with an apostrophe gets one more, so that taking one away from each that
 /// has one always gives the text back.
-fn harmless(text: &str) -> Cow<'_, str> {
+pub(crate) fn harmless(text: &str) -> Cow<'_, str> {
     if !text.contains(SEPARATORS) {
         return part(text);
     }

@@ -54,7 +54,7 @@ const OPEN: &str = "document.querySelectorAll('details').forEach((d) => { d.open
 /// What sticks out of the window to the right, unless it scrolls by itself.
 const OVERFLOWING: &str = r"(() => {
   const out = [...document.querySelectorAll('body *')].filter((e) =>
-    e.checkVisibility() && !e.closest('.skip, .wide') && e.getBoundingClientRect().right > innerWidth + 0.5);
+    e.checkVisibility() && !e.closest('.skip, .wide, .cost-scroll, .cost-figure, .claims-wide') && e.getBoundingClientRect().right > innerWidth + 0.5);
   return [document.documentElement.scrollWidth - innerWidth, out.slice(0, 5).map((e) => e.outerHTML.slice(0, 120))];
 })()";
 

@@ -5,13 +5,22 @@ use crate::scenario::scenario;
 use crate::{QUERIES, read};
 use bench_record::{Outcome, Run};
 use bench_reports::claims::{AssessedClaim, ClaimVerdict, Remove, assess_all, built_in};
-use bench_reports::cost::{self, Deployment, PriceBook, Pricing, price};
+use bench_reports::cost::{self, Deployment, Gigabytes, PriceBook, Pricing, Scenario, price};
 use bench_reports::recommend::{BookPrices, Pricing as _};
 use bench_reports::{Options, compare};
 
+/// At so much data a month that a job processes what was measured.
 fn priced(runs: &[Run]) -> Pricing {
+    let mut asked = scenario();
+    let scaled =
+        priced_as(runs, &asked).families.iter().flat_map(|f| &f.offers).find_map(|offer| offer.scaled).unwrap();
+    asked.volume = Gigabytes::new(asked.volume.get() / scaled).unwrap();
+    priced_as(runs, &asked)
+}
+
+fn priced_as(runs: &[Run], scenario: &Scenario) -> Pricing {
     let book = PriceBook::parse(cost::built_in("aws").unwrap()).unwrap();
-    price(&compare(runs, &Options::default()).unwrap(), runs, &book, &scenario()).unwrap()
+    price(&compare(runs, &Options::default()).unwrap(), runs, &book, scenario).unwrap()
 }
 
 /// The claim that Spark costs so much on a deployment, as a file.
@@ -61,6 +70,30 @@ fn a_cost_is_decided_where_all_that_prices_and_times_may_be_lies_on_one_side() {
         let compared = &evidence.compared[0];
         assert!(compared.interval.unwrap().low <= compared.value && compared.p.is_none(), "{compared:?}");
         assert_eq!(evidence.links.len(), 2);
+    }
+}
+
+#[test]
+fn scaled_times_few_trials_and_disturbed_ones_decide_nothing() {
+    let runs = [run("a", as_claimed())];
+    let (low, high) = ends(&priced(&runs));
+    let wide = claimed("self_hosted", low * 1e-3, high * 1e3);
+    assert_eq!(said(&wide, &runs, Some(&priced(&runs))).verdict, ClaimVerdict::Supported);
+    let scaled = said(&wide, &runs, Some(&priced_as(&runs, &scenario())));
+    let few = [run("a", as_claimed().into_iter().filter(|o| o.trial < 5).collect())];
+    let disturb = |mut o: bench_record::Observation| {
+        o.contaminated = o.case.engine == "spark";
+        o
+    };
+    let disturbed = [run("a", as_claimed().into_iter().map(disturb).collect())];
+    let cases = [
+        (scaled, "times the data measured"),
+        (said(&wide, &few, Some(&priced(&few))), "n = 5"),
+        (said(&wide, &disturbed, Some(&priced(&disturbed))), "disturbed trials"),
+    ];
+    for (claim, why) in cases {
+        assert_eq!(claim.verdict, ClaimVerdict::Inconclusive, "{why}: {}", claim.because);
+        assert!(claim.because.contains(why), "{why}: {}", claim.because);
     }
 }
 

@@ -8,6 +8,7 @@ mod fixture;
 mod formats;
 mod proof;
 mod refusals;
+mod schemas;
 mod turns;
 
 use bench_record::{Arm, Case, Family, Observation, Outcome, Protocol, Run};

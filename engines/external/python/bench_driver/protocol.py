@@ -6,6 +6,7 @@ reads, so that a cancel is heard while a run goes on and the end of the input en
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import json
 import os
@@ -122,8 +123,9 @@ def _read(requests: BinaryIO, server: _Server) -> None:
                 return
             continue
         server.incoming.put((number, name, body))
-    server.incoming.put(None)
     server.cancel(None)
+    with contextlib.suppress(queue.Full):
+        server.incoming.put(None, timeout=ORPHAN_PATIENCE_S)
     time.sleep(ORPHAN_PATIENCE_S)
     # The main thread has not come back to see that the input ended.
     _end(server.engine, server.started, 1)
@@ -156,7 +158,8 @@ class _Server:
     def __init__(self, engine: Engine, replies: BinaryIO) -> None:
         self.engine = engine
         self.replies = replies
-        self.incoming: queue.Queue = queue.Queue()
+        # A harness sends one request at a time and, while it runs, its cancel; whoever sends more waits.
+        self.incoming: queue.Queue = queue.Queue(maxsize=2)
         self.started = False
         self.held = False
         self.answers = 0

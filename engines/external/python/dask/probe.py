@@ -68,6 +68,27 @@ def serialize(engine, bytes: int, count: int) -> list[int]:
     return each(lambda: deserialize(*serialize_value(value)) for _ in range(count))
 
 
+def spill(engine, bytes: int, count: int) -> list[int]:
+    """Workers write out what they hold beyond 60 % of their limit (`distributed.worker.memory.target`)."""
+    client = engine.cluster.client
+    value = random_array(bytes)
+    futures: list = []
+    written = timed(lambda: futures.extend(client.scatter(value, hash=False) for _ in range(count)))
+    if not sum(client.run(on_disk).values()):
+        raise DriverError(f"no worker of Dask has spilled anything of {count} values of {bytes} bytes")
+
+    def read() -> None:
+        for future in futures:
+            future.result().sum()
+
+    return [written, timed(read)]
+
+
+def on_disk(dask_worker) -> int:
+    """Values that a worker has written out."""
+    return len(getattr(dask_worker.data, "slow", ()))
+
+
 def recover(engine, count: int, task_ns: int, kill: bool) -> list[int]:
     client = engine.cluster.client
     client.gather(client.map(sleep, [0.2] * engine.setup.slots, pure=False))

@@ -42,7 +42,24 @@ pub(super) fn write_out(file: &Path, written: impl AsRef<[u8]>) -> Result<()> {
     if is_recorded(file) {
         bail!("{} is part of what was measured, and nothing makes it again; name another file with -o", file.display());
     }
+    if is_planted(file) {
+        bail!(
+            "{} is a link, and whoever made this folder chose where it leads; remove it, or name another file with -o",
+            file.display()
+        );
+    }
     fs::write(file, written).with_context(|| format!("cannot write {}", file.display()))
+}
+
+/// Whether a folder holds a run, or what probes measured.
+fn holds_record(folder: &Path) -> bool {
+    folder.join(CONTEXT_FILE).is_file() || folder.join(OVERHEAD_FILE).is_file()
+}
+
+/// Whether a file is a link that lies in a results folder, which may be somebody else's.
+fn is_planted(file: &Path) -> bool {
+    let folder = file.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    fs::symlink_metadata(file).is_ok_and(|m| m.is_symlink()) && holds_record(folder)
 }
 
 /// Whether a file, or what a link of that name leads to, is one that a run or its data consist of.
@@ -54,7 +71,6 @@ fn is_recorded(file: &Path) -> bool {
         Some(fs::canonicalize(parent).ok()?.join(file.file_name()?))
     });
     let Some(real) = real else { return false };
-    let holds_record = |folder: &Path| folder.join(CONTEXT_FILE).is_file() || folder.join(OVERHEAD_FILE).is_file();
     let name = real.file_name().unwrap_or_default();
     let Some(folder) = real.parent() else { return false };
     let is_record = holds_record(folder) && RECORDS.iter().any(|record| name == *record);
@@ -104,6 +120,14 @@ mod tests {
             write_out(&at(path), "report").unwrap();
             write_out(&at(path), "again").unwrap();
             assert_eq!(fs::read_to_string(at(path)).unwrap(), "again", "{path}");
+        }
+        // A link in a results folder leads out of it; one that a user made elsewhere is the user's.
+        for (link, code) in [("run/page.html", "is a link"), ("elsewhere/page.html", "")] {
+            fs::write(at("profile"), "mine").unwrap();
+            std::os::unix::fs::symlink(at("profile"), at(link)).unwrap();
+            let refused = write_out(&at(link), "report").err().map(|e| e.to_string()).unwrap_or_default();
+            assert_eq!(refused.contains("is a link"), !code.is_empty(), "{link}: {refused}");
+            assert_eq!(fs::read_to_string(at("profile")).unwrap(), if code.is_empty() { "report" } else { "mine" });
         }
     }
 }

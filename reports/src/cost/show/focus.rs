@@ -11,6 +11,7 @@ use crate::cost::model::{Line, LineCost};
 use crate::cost::offer::Offer;
 use crate::cost::pricing::{FamilyPricing, Pricing};
 use crate::plain::plain;
+use crate::rows::csv::harmless;
 use crate::stats::fnv1a;
 
 /// Columns that the specification knows, in alphabetical order, then our own.
@@ -218,12 +219,9 @@ fn decimal(x: f64) -> String {
     text.trim_end_matches('0').trim_end_matches('.').to_owned()
 }
 
-/// A cell that no spreadsheet takes for a formula: text that begins like one gets an apostrophe. Numbers of ours are never
-/// negative, so none is hit.
+/// A cell of which no spreadsheet takes any part for a formula. Numbers of ours are never negative, so none is hit.
 fn cell(text: &str) -> String {
-    let text = plain(text);
-    let dangerous = text.trim_start().starts_with(['=', '+', '-', '@', '\t', '＝', '＋', '－', '＠']);
-    let safe = if dangerous { format!("'{text}") } else { text };
+    let safe = harmless(&plain(text)).into_owned();
     if safe.contains(['"', ',', '\'', '\n', '\r']) { format!("\"{}\"", safe.replace('"', "\"\"")) } else { safe }
 }
 
@@ -255,6 +253,7 @@ mod tests {
         for text in ["+1", "-1+cmd|' /C calc'!A0", "@SUM(A1)", " =1", "\t=1", "\r=1", "＝1"] {
             assert!(cell(text).starts_with("\"'"), "{text:?}: {}", cell(text));
         }
+        assert_eq!(cell("x;=WEBSERVICE(A1)"), "\"x;'=WEBSERVICE(A1)\"", "where semicolons separate cells");
         assert_eq!(cell("a,b"), "\"a,b\"");
         assert_eq!(cell("12.5"), "12.5");
     }

@@ -48,16 +48,20 @@ pub fn fragment(pricings: &[Pricing], repriced: &[Repriced]) -> Result<String, D
         let _ =
             writeln!(out, "<h3>The same runs at the prices of {} and {}</h3>", text(&first.book), text(&second.book));
         let _ = writeln!(out, "<p>{}</p>", text(words::KNOWN_IN_BOTH));
-        let head = ["family", "contestant", "deployment", &first.book, "on", &second.book, "on"];
+        let head = ["family", "contestant", "deployment", "time", &first.book, "on", &second.book, "on"];
         let rows = repriced.iter().map(|r| {
             let name = |s: &str| Cell::Name(s.to_owned());
             let [a, b] = [r.first.0, r.second.0].map(|a| Cell::Number(words::amount(a)));
-            vec![name(r.family.name()), name(&r.contestant), name(&r.way), a, name(&r.first.1), b, name(&r.second.1)]
+            let of = [name(r.family.name()), name(&r.contestant), name(&r.way), name(&r.time)];
+            of.into_iter().chain([a, name(&r.first.1), b, name(&r.second.1)]).collect()
         });
         table(&mut out, &format!("{} a month, base of each range", first.currency), &head, rows);
     }
     Ok(out)
 }
+
+/// Longer text is a sentence, and its column has room for one.
+const A_FEW_WORDS: usize = 40;
 
 enum Cell {
     Name(String),
@@ -149,13 +153,14 @@ fn sizing(out: &mut String, pricing: &Pricing, family: &FamilyPricing) {
     let sizing = &family.sizing;
     let Some(hourly) = sizing.hourly else { return };
     let title = format!("Equal dollars beside equal nodes: {} {} an hour", words::amount(hourly), pricing.currency);
-    let head = ["contestant", "instances", "per hour", "h per TB", "for equal dollars", "h per TB there"];
+    let head = ["contestant", "instances", "per hour", "time", "h per TB", "for equal dollars", "h per TB there"];
     let rows = sizing.contestants.iter().map(|c| {
         let hours = |r| words::hours(r).unwrap_or_else(|| "not measured".to_owned());
         vec![
             Cell::Name(c.contestant.clone()),
             Cell::Name(format!("{} x {}", c.instances, c.instance)),
             Cell::Number(words::amount(c.hourly)),
+            Cell::Name(words::basis_of(family, &c.contestant)),
             Cell::Number(hours(c.hours_per_tb)),
             Cell::Number(c.instances_for_budget.to_string()),
             Cell::Number(hours(c.hours_per_tb_for_budget)),
@@ -176,7 +181,12 @@ fn list(out: &mut String, items: &[String]) {
 }
 
 fn table(out: &mut String, caption: &str, head: &[&str], rows: impl Iterator<Item = Vec<Cell>>) {
-    let _ = write!(out, "<div class=\"cost-scroll\"><table>\n<caption>{}</caption>\n<thead><tr>", text(caption));
+    let caption = text(caption);
+    let _ = write!(
+        out,
+        "<div class=\"cost-scroll\" tabindex=\"0\" role=\"region\" aria-label=\"{caption}\"><table data-sort>\n<caption>{caption}</caption>\n\
+         <thead><tr>"
+    );
     head.iter().for_each(|title| {
         let _ = write!(out, "<th scope=\"col\">{}</th>", text(title));
     });
@@ -186,6 +196,9 @@ fn table(out: &mut String, caption: &str, head: &[&str], rows: impl Iterator<Ite
         for (i, cell) in row.iter().enumerate() {
             let _ = match cell {
                 Cell::Name(name) if i == 0 => write!(out, "<th scope=\"row\">{}</th>", text(name)),
+                Cell::Name(name) if name.chars().count() > A_FEW_WORDS => {
+                    write!(out, "<td class=\"cost-words\">{}</td>", text(name))
+                }
                 Cell::Name(name) => write!(out, "<td>{}</td>", text(name)),
                 Cell::Number(number) => write!(out, "<td class=\"cost-number\">{}</td>", text(number)),
             };

@@ -1,11 +1,11 @@
 //! Pictures: the tornado of the cheapest offer, and break-even curves over data and over jobs.
 
 use super::words;
-use crate::cost::Purchase;
 use crate::cost::break_even::{Axis, cost, places};
 use crate::cost::offer::Offer;
 use crate::cost::pricing::{FamilyPricing, Pricing};
 use crate::cost::tornado::Swing;
+use crate::cost::{Basis, Purchase};
 use crate::plain::plain;
 use crate::plot::COLORS;
 use plotters::coord::Shift;
@@ -41,9 +41,10 @@ enum Panel<'a> {
     Curves(Axis, Vec<Curve>),
 }
 
-/// A curve by name.
+/// A curve by name. One of predicted times is broken, and its name says so.
 struct Curve {
     name: String,
+    is_measured: bool,
     points: Vec<(f64, f64)>,
 }
 
@@ -109,7 +110,10 @@ fn curves(pricing: &Pricing, family: &FamilyPricing, axis: Axis) -> Vec<Curve> {
             (terabytes > 0.0 && month > 0.0).then(|| (x, month / terabytes))
         };
         let points = places(axis).filter_map(per_tb).collect();
-        Curve { name: plain(&format!("{} ({})", offer.contestant, words::way(offer))), points }
+        let is_measured = matches!(offer.basis, Basis::Measured { .. });
+        let basis = if is_measured { String::new() } else { format!(", {}", offer.basis.short()) };
+        let name = plain(&format!("{} ({}){basis}", offer.contestant, words::way(offer)));
+        Curve { name, is_measured, points }
     };
     priced.iter().take(COLORS.len()).map(curve).filter(|c: &Curve| !c.points.is_empty()).collect()
 }
@@ -217,10 +221,12 @@ fn draw_curves<'b>(area: &Area<'b>, pricing: &Pricing, axis: Axis, curves: &[Cur
         .light_line_style(WHITE)
         .draw()?;
     for (curve, color) in curves.iter().zip(COLORS.iter()) {
-        chart
-            .draw_series(LineSeries::new(curve.points.iter().copied(), color.stroke_width(2)))?
-            .label(&curve.name)
-            .legend(move |(x, y)| PathElement::new(vec![(x, y), (x + 16, y)], color.stroke_width(2)));
+        let (points, style) = (curve.points.iter().copied(), color.stroke_width(2));
+        let (drawn, shown) = match curve.is_measured {
+            true => (chart.draw_series(LineSeries::new(points, style))?, 16),
+            false => (chart.draw_series(DashedLineSeries::new(points, 8, 5, style))?, 6),
+        };
+        drawn.label(&curve.name).legend(move |(x, y)| PathElement::new(vec![(x, y), (x + shown, y)], style));
     }
     // Curves fall with data and rise with jobs: the other corner is free.
     let legend = if axis == Axis::Data { SeriesLabelPosition::UpperRight } else { SeriesLabelPosition::UpperLeft };

@@ -170,6 +170,12 @@ pub(crate) fn unknown(offers: &[Offer]) -> Vec<String> {
     wanted.into_iter().map(line).collect()
 }
 
+/// What the times of a contestant rest on.
+pub(crate) fn basis_of(family: &FamilyPricing, contestant: &str) -> String {
+    let usage = family.usages.iter().find(|u| u.contestant.label == contestant);
+    usage.map(|u| u.basis.short()).unwrap_or_default()
+}
+
 /// A crossing in a sentence.
 pub(crate) fn crossing(family: &FamilyPricing, crossing: &Crossing) -> Option<String> {
     let name = |i: usize| family.offers.get(i).map(|o| format!("{} ({})", o.contestant, way(o)));
@@ -178,8 +184,10 @@ pub(crate) fn crossing(family: &FamilyPricing, crossing: &Crossing) -> Option<St
         At::Data(gb) => format!("{} a month", data(gb.get())),
         At::Jobs(jobs) => format!("{} jobs a day", number(jobs.get())),
     };
-    let basis = family.offers.get(crossing.below).map(|o| o.basis.short()).unwrap_or_default();
-    Some(format!("{above} is cheaper than {below} above {at} (times {basis}, scaled ±?)"))
+    let of = |i: usize| family.offers.get(i).map(|o| o.basis.short());
+    let bases: BTreeSet<String> = [crossing.below, crossing.above].into_iter().filter_map(of).collect();
+    let bases = bases.into_iter().collect::<Vec<_>>().join(" and ");
+    Some(format!("{above} is cheaper than {below} above {at} (times {bases}, scaled ±?)"))
 }
 
 /// Prices and assumptions that the shown offers use, each once, with date and source.

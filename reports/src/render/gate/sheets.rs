@@ -119,7 +119,7 @@ fn sheet(found: &[&Finding]) -> Sheet {
             or_dash(f.p_adjusted, probability),
             format!("{}+{}", f.base.trials, f.new.trials),
         ];
-        Row { cells, tone }
+        Row { about: None, cells, tone }
     });
     Sheet {
         columns: vec![
@@ -217,7 +217,7 @@ fn noise(gate: &Gate) -> Sheet {
             n.turns.to_string(),
             share(visible),
         ];
-        Row { cells, tone: Tone::Plain }
+        Row { about: None, cells, tone: Tone::Plain }
     });
     Sheet {
         columns: vec![

@@ -36,6 +36,11 @@ pub(super) fn body(blocks: &[Block], places: Places<'_, '_>) -> String {
     out
 }
 
+/// Whether words are a number with its interval or its verdict.
+fn is_ratio(words: &str) -> bool {
+    words.starts_with(|c: char| c.is_ascii_digit()) || words.starts_with("indistinguishable")
+}
+
 fn grid(sheet: &Sheet, caption: &str, places: Places<'_, '_>) -> Grid {
     let heads = sheet.columns.iter().map(|c| Head { title: c.title.clone(), is_number: c.kind == Kind::Number });
     let rows = sheet.rows.iter().map(|row| {
@@ -45,8 +50,8 @@ fn grid(sheet: &Sheet, caption: &str, places: Places<'_, '_>) -> Grid {
             Tone::Plain | Tone::Good => "",
         };
         let own = row.cells.iter().zip(&sheet.columns).filter(|(_, column)| column.kind == Kind::Name);
-        let named =
-            places.and_then(|(anchors, family)| own.into_iter().find_map(|(text, _)| anchors.group(family, text)));
+        let mut who = row.about.iter().chain(own.map(|(text, _)| text));
+        let named = places.and_then(|(anchors, family)| who.find_map(|label| anchors.group(family, label)));
         let cells = row.cells.iter().zip(&sheet.columns).map(|(text, column)| {
             let place = places.and_then(|(anchors, family)| anchors.group(family, text));
             let is_number = column.kind == Kind::Number;
@@ -56,6 +61,7 @@ fn grid(sheet: &Sheet, caption: &str, places: Places<'_, '_>) -> Grid {
                 Kind::Name => link(place.as_deref(), text, true),
                 Kind::Number if text == "-" || text.is_empty() => escape(text),
                 Kind::Number => link(named.clone().or_else(of_column).as_deref(), text, false),
+                Kind::Words if is_ratio(text) => link(named.as_deref(), text, false),
                 Kind::Words => escape(text),
             };
             Td::html(text).sorted_by(value).of_class(class)

@@ -47,10 +47,18 @@ pub(super) fn body(view: &View<'_>, family: &FamilyReport) -> String {
     format!("{}{}{}", heading("COST"), grid.html(), paragraph("note", &note))
 }
 
+/// `/4`: what a label on four nodes ends with, and no more.
+fn is_nodes(rest: &str) -> bool {
+    rest.strip_prefix('/').is_some_and(|nodes| nodes.bytes().all(|b| b.is_ascii_digit()))
+}
+
 /// The trials of the engine with the most cores, of which the numbers are.
 fn target(view: &View<'_>, family: Family, entry: &CostEntry) -> Option<String> {
-    let compared = view.table.contestants.iter().filter(|c| c.is_compared());
-    let own = compared.filter(|c| entry.engine == c.label || entry.engine == c.engine);
-    let largest = own.max_by_key(|c| c.cores_begun())?;
+    let compared = || view.table.contestants.iter().filter(|c| c.is_compared());
+    // As it is called on one node or several; else whoever is of that engine.
+    let is_it = |label: &str| label.strip_prefix(&entry.engine).is_some_and(|rest| rest.is_empty() || is_nodes(rest));
+    let largest = compared().filter(|c| is_it(&c.label)).max_by_key(|c| c.cores_begun());
+    let largest =
+        largest.or_else(|| compared().filter(|c| c.engine == entry.engine).max_by_key(|c| c.cores_begun()))?;
     view.anchors.group(family, &largest.label)
 }

