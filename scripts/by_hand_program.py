@@ -127,9 +127,10 @@ def dask(data: Path, slots: int) -> Callable[[str], Run]:
 
 
 def ray(data: Path, slots: int) -> Callable[[str], Run]:
+    # Ray reads some of them when it is imported.
+    os.environ |= {"RAY_USAGE_STATS_ENABLED": "0", "RAY_DATA_DISABLE_PROGRESS_BARS": "1", "RAY_AUTH_MODE": "disabled", "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0"}
     import ray
 
-    os.environ |= {"RAY_USAGE_STATS_ENABLED": "0", "RAY_DATA_DISABLE_PROGRESS_BARS": "1", "RAY_AUTH_MODE": "disabled", "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0"}
     ray.init(
         address="local", num_cpus=slots, num_gpus=0, include_dashboard=False, log_to_driver=False, logging_level="warning",
         _node_ip_address="127.0.0.1", _temp_dir=os.environ["TMPDIR"],

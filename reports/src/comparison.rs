@@ -27,7 +27,7 @@ pub use ablation::{Ablation, AblationEntry, WorkloadEffect};
 pub use blocking::{BlockingCase, BlockingReport};
 pub use contestant::Contestant;
 pub(crate) use contestant::{ATTACHED, has_own_machines};
-pub use decomposition::{Anchor, AnchorCause, AnchorUse, Decomposition, Rival, RivalCause, TimePart};
+pub use decomposition::{Anchor, AnchorCause, AnchorUse, Decomposition, KernelAnchor, KernelAnchorCause, TimePart};
 pub use faults::{FaultCase, FaultEffect, FaultReport};
 pub use scaling::{Law, ScalingPoint, ScalingSeries};
 pub use spans::SpanBreakdown;
@@ -218,7 +218,7 @@ pub struct FamilyReport {
     /// Styles beside the products whose architecture they play.
     pub anchors: Vec<Anchor>,
     /// The best style beside products with kernels of their own.
-    pub rivals: Vec<Rival>,
+    pub kernel_anchors: Vec<KernelAnchor>,
     /// Where slot time went, for contestants that say.
     pub spans: Vec<SpanBreakdown>,
     /// What would have been without one kind of blocking, for contestants whose cases were played again.

@@ -38,6 +38,7 @@ pub use break_even::{At as CrossingAt, Axis, Crossing};
 pub use input::{At, Inputs, Key};
 pub use model::{Bill, Deployment, Line, LineCost, bill};
 pub use offer::Offer;
+pub(crate) use offer::short_number;
 pub use predict::{Basis, ERROR_MAX};
 pub use pricing::{FamilyPricing, PriceError, Pricing, Repriced, Scenario, known_books, price, reprice};
 pub use show::{CostFormat, DrawError, fragment, show};

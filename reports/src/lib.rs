@@ -41,9 +41,9 @@ pub use compare::{CompareError, Options, Source, Sources, compare, compare_all, 
 pub use comparison::{
     Ablation, AblationEntry, Anchor, AnchorCause, AnchorUse, BlockingCase, BlockingReport, Cell, Comparison,
     Contamination, Contestant, CostAnswer, CostEntry, CostReport, Decomposition, FamilyReport, FaultCase, FaultEffect,
-    FaultReport, Incident, Law, NoiseFloor, REPORT_SCHEMA, Ratio, Rival, RivalCause, ScalingPoint, ScalingSeries,
-    SpanBreakdown, Table, TimePart, Total, TotalRatio, Verdict, WeakPoint, WeakScaling, WeakSeries, WorkloadEffect,
-    WorkloadReport,
+    FaultReport, Incident, KernelAnchor, KernelAnchorCause, Law, NoiseFloor, REPORT_SCHEMA, Ratio, ScalingPoint,
+    ScalingSeries, SpanBreakdown, Table, TimePart, Total, TotalRatio, Verdict, WeakPoint, WeakScaling, WeakSeries,
+    WorkloadEffect, WorkloadReport,
 };
 pub use plain::plain;
 pub use render::{Format, FormatError, Ink, Section, WIDTH, escape, html, html_by, render};

@@ -67,6 +67,8 @@ pub struct Product {
     pub fitted: Option<Fitted>,
     /// Why only one of it can run on a machine at a time, if that is so.
     pub one_at_a_time: Option<String>,
+    /// Whether its processes are stopped while it waits for its turn: else they would work in everybody else's.
+    pub stands_still: bool,
     /// The beginnings of addresses of clusters it can be connected to.
     pub attach: Vec<String>,
     /// Which of its options take effect on a cluster that it is connected to.
@@ -102,6 +104,8 @@ struct Entry {
     fitted: Option<Fitted>,
     #[serde(default)]
     one_at_a_time: Option<String>,
+    #[serde(default)]
+    stands_still: bool,
     #[serde(default)]
     attach: Vec<String>,
     #[serde(default)]
@@ -189,6 +193,7 @@ fn parse(text: &str, path: &Path, own: bool, taken: &[&str]) -> Result<Vec<Produ
             glibc: entry.glibc,
             fitted: entry.fitted,
             one_at_a_time: entry.one_at_a_time,
+            stands_still: entry.stands_still,
             attach: entry.attach,
             attach_takes: entry.attach_takes,
             environment: entry.environment,

@@ -64,7 +64,8 @@ impl Products {
         // A driver of one's own may take part under several names.
         let name = (product.source == Source::BuiltIn).then(|| product.name.clone());
         let cpus = (!attached).then_some(spec.slots);
-        Ok(HostedEngine { name, argv, environment: command.environment, origin: Origin::Foreign, cpus })
+        let stands_still = product.stands_still && !attached;
+        Ok(HostedEngine { name, argv, environment: command.environment, origin: Origin::Foreign, cpus, stands_still })
     }
 }
 

@@ -136,7 +136,7 @@ fn a_commit_that_cannot_be_built_is_not_judged_with_the_build_of_another_one() {
     let p = Program::new();
     let (tools, repository) = (p.file("tools"), p.file("repository"));
     fs::create_dir_all(&tools).unwrap();
-    fs::create_dir_all(repository.join("empty")).unwrap();
+    fs::create_dir_all(&repository).unwrap();
     fs::write(tools.join("cargo"), CARGO).unwrap();
     fs::set_permissions(tools.join("cargo"), std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
     let git = |line: &[&str]| {

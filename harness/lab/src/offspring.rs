@@ -9,6 +9,8 @@ use std::time::{Duration, Instant};
 
 /// How often what was killed is looked for again.
 const KILL_INTERVAL: Duration = Duration::from_millis(2);
+/// How often what was stopped is looked for again, at most.
+const STOP_ROUNDS: u32 = 50;
 /// How long processes that remove what the killed left may take for it.
 const CLEANING_PATIENCE: Duration = Duration::from_secs(2);
 
@@ -99,11 +101,33 @@ pub(crate) fn kill_below(root: u32, patience: Duration) {
     }
 }
 
+/// Stops every process below `root`, `root` not included: they stand still, and can be killed all the same, until [`continue_below`].
+/// Whoever starts another one meanwhile is looked for again, a few times.
+pub(crate) fn stop_below(root: u32) {
+    for _ in 0..STOP_ROUNDS {
+        let moving: Vec<u32> = process_tree(root).into_iter().skip(1).filter(|pid| moves(*pid)).collect();
+        if moving.is_empty() {
+            return;
+        }
+        moving.into_iter().for_each(|pid| send(pid, libc::SIGSTOP));
+        std::thread::sleep(KILL_INTERVAL);
+    }
+}
+
+/// Lets every process below `root` go on.
+pub(crate) fn continue_below(root: u32) {
+    process_tree(root).into_iter().skip(1).for_each(|pid| send(pid, libc::SIGCONT));
+}
+
 fn kill(pid: u32) {
+    send(pid, libc::SIGKILL);
+}
+
+fn send(pid: u32, signal: libc::c_int) {
     let Ok(pid) = libc::pid_t::try_from(pid) else { return };
-    #[expect(unsafe_code, reason = "killing a process has no safe interface")]
+    #[expect(unsafe_code, reason = "signals have no safe interface")]
     // SAFETY: takes two numbers.
-    let _ = unsafe { libc::kill(pid, libc::SIGKILL) };
+    let _ = unsafe { libc::kill(pid, signal) };
 }
 
 /// Whether a process is one of Python's resource trackers, by its command line: `python -c from multiprocessing.resource_tracker ...`.
@@ -114,9 +138,19 @@ fn cleans_up(pid: u32) -> bool {
 
 /// Whether a process is there and has not ended: one that was not waited for yet has.
 fn lives(pid: u32) -> bool {
-    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+    state(pid).is_some_and(|state| !matches!(state, 'Z' | 'X'))
+}
+
+/// Whether it lives and has not been stopped.
+fn moves(pid: u32) -> bool {
+    lives(pid) && state(pid) != Some('T')
+}
+
+/// What a process does, as the system has it; none of one that is gone.
+fn state(pid: u32) -> Option<char> {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
     // The command may contain spaces and parentheses: the state stands behind its last one.
-    stat.rsplit_once(')').is_some_and(|(_, rest)| !rest.trim_start().starts_with(['Z', 'X']))
+    stat.rsplit_once(')')?.1.trim_start().chars().next()
 }
 
 #[cfg(test)]
@@ -132,6 +166,31 @@ mod tests {
     /// Makes a semaphore that other processes can open, says its file, and waits to be killed.
     const PROGRAM: &str = "import multiprocessing as m, time; s = m.get_context('spawn').Semaphore(1); \
                            print('/dev/shm/sem.' + s._semlock.name[1:], flush=True); time.sleep(600)";
+
+    #[test]
+    fn what_is_below_a_process_stands_still_until_it_goes_on_and_can_be_killed_meanwhile() {
+        let script = "sh -c 'sleep 60 & wait' & echo ready; wait";
+        let mut root = Command::new("/bin/sh").args(["-c", script]).stdout(Stdio::piped()).spawn().unwrap();
+        BufReader::new(root.stdout.take().unwrap()).read_line(&mut String::new()).unwrap();
+        let all = || process_tree(root.id());
+        // A shell that has just been started may not have started its own child yet.
+        while all().len() < 3 {
+            std::thread::yield_now();
+        }
+        stop_below(root.id());
+        assert!(all().iter().skip(1).all(|pid| lives(*pid) && !moves(*pid)), "{:?}", all());
+        assert!(moves(root.id()));
+        continue_below(root.id());
+        let deadline = Instant::now() + Duration::from_secs(5);
+        while !all().into_iter().all(moves) {
+            assert!(Instant::now() < deadline, "some still stand still");
+        }
+        stop_below(root.id());
+        kill_below(root.id(), Duration::from_secs(5));
+        assert!(all().iter().skip(1).all(|pid| !lives(*pid)), "{:?}", all());
+        root.kill().unwrap();
+        root.wait().unwrap();
+    }
 
     #[test]
     fn semaphores_of_a_killed_python_are_removed() {

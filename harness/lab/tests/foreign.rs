@@ -50,7 +50,8 @@ fn start_with(
         cluster: Default::default(),
     };
     let name = name.map(str::to_owned);
-    HostedEngine { name, argv, origin: Origin::Foreign, environment: vec![], cpus: None }.start(&setup, stop)
+    HostedEngine { name, argv, origin: Origin::Foreign, environment: vec![], cpus: None, stands_still: false }
+        .start(&setup, stop)
 }
 
 /// An engine that answers request after request with these bodies, each after a command of its own.

@@ -215,7 +215,7 @@ fn host() -> Vec<OsString> {
 }
 
 fn hosted(argv: Vec<OsString>, origin: Origin) -> HostedEngine {
-    HostedEngine { name: None, argv, origin, environment: vec![], cpus: None }
+    HostedEngine { name: None, argv, origin, environment: vec![], cpus: None, stands_still: false }
 }
 
 fn started(name: &str) -> HostedSession {

@@ -56,7 +56,9 @@ pub(super) fn examine<'t>(
                 let name = label.filter(|_| selection.remove == Remove::Architecture).unwrap_or(name);
                 members.push(Member { subject, name, contestant: *one, cases: selection.cases(test, *one).collect() });
             }
-            several => gaps.push(format!("{} builds or versions of {name}; give the runs of one", several.len())),
+            several => {
+                gaps.push(format!("{} builds, versions or clusters of {name}; give the runs of one", several.len()))
+            }
         }
     }
     let all = members.iter().flat_map(|m| &m.cases).flat_map(|c| &c.recorded);

@@ -6,7 +6,7 @@ use super::file::{ClaimsFile, Relation, Subject, Test};
 use super::report::{ClaimVerdict, Compared, Configuration, Link, Remove};
 use super::select::{TUNED, meant, split};
 use crate::compare::evidence::{Tested, TestedCase};
-use crate::cost::{Basis, FamilyPricing, Offer, Pricing, Usage};
+use crate::cost::{Basis, FamilyPricing, Offer, Pricing, Usage, short_number};
 use crate::stats::{INTERVAL_TRIALS, Interval};
 use bench_record::Case;
 use std::collections::BTreeSet;
@@ -119,7 +119,11 @@ impl Priced<'_, '_, '_> {
             gaps.push("disturbed trials had to be counted".to_owned());
         }
         if let Some(by) = self.offers.iter().find_map(|o| o.scaled) {
-            gaps.push(format!("a job processes {by:.0} times the data measured, and nobody knows how long that takes"));
+            let by = short_number(by);
+            gaps.push(format!("a job processes {by} times the data measured, and nobody knows how long that takes"));
+        }
+        if usage.place.memory_gib.is_none() {
+            gaps.push("nobody knows how much memory its machines need".to_owned());
         }
         if self.prices.currency.to_string() != "USD" {
             gaps.push(format!("prices are in {}, and the claim is in USD", self.prices.currency));

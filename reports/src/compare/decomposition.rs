@@ -9,7 +9,8 @@ use super::measured::Measured;
 use super::totals::total_ratio;
 use super::workloads::ByWorkload;
 use crate::comparison::{
-    Anchor, AnchorCause, AnchorUse, Contestant, Decomposition, Rival, RivalCause, TimePart, TotalRatio,
+    Anchor, AnchorCause, AnchorUse, Contestant, Decomposition, KernelAnchor, KernelAnchorCause, TimePart, TotalRatio,
+    Verdict,
 };
 use crate::stats::{Bootstrap, Sample};
 use bench_record::{Arm, Case, Family};
@@ -59,19 +60,24 @@ pub(super) fn reports(
 }
 
 /// The best style beside every product with kernels of its own that took part.
-pub(super) fn rivals(field: &Field<'_>, cases: &ByWorkload<'_, '_>, floors: &Floors<'_>, family: Family) -> Vec<Rival> {
+pub(super) fn kernel_anchors(
+    field: &Field<'_>,
+    cases: &ByWorkload<'_, '_>,
+    floors: &Floors<'_>,
+    family: Family,
+) -> Vec<KernelAnchor> {
     let runs = runs_of(field, family);
     let libraries = LIBRARIES.iter().flat_map(|product| field.compared().filter(|(_, c)| c.engine == *product));
     let beside = |(at, who): (usize, &Contestant)| {
-        let rival = |style: &str| {
+        let kernel_anchor = |style: &str| {
             let members = [counterpart(field, who, style)?, at];
-            rival(field, &Side { cases, runs: &runs, members: &members }, floors, counterpart(field, who, BARE))
+            kernel_anchor(field, &Side { cases, runs: &runs, members: &members }, floors, counterpart(field, who, BARE))
         };
-        let least = |a: &Rival, b: &Rival| {
+        let least = |a: &KernelAnchor, b: &KernelAnchor| {
             let most_first = b.ratio.common.cmp(&a.ratio.common);
             most_first.then(a.ratio.total.value.total_cmp(&b.ratio.total.value))
         };
-        STYLES.iter().filter_map(|style| rival(style)).min_by(least)
+        STYLES.iter().filter_map(|style| kernel_anchor(style)).min_by(least)
     };
     libraries.filter_map(beside).collect()
 }
@@ -206,7 +212,12 @@ impl Sum {
     }
 }
 
-fn rival(field: &Field<'_>, side: &Side<'_, '_, '_>, floors: &Floors<'_>, bare: Option<usize>) -> Option<Rival> {
+fn kernel_anchor(
+    field: &Field<'_>,
+    side: &Side<'_, '_, '_>,
+    floors: &Floors<'_>,
+    bare: Option<usize>,
+) -> Option<KernelAnchor> {
     let [style, product] = *side.members else { return None };
     let Together { rows, apart } = side.together();
     let ratio = ratio_of(&rows, floors)?;
@@ -215,13 +226,13 @@ fn rival(field: &Field<'_>, side: &Side<'_, '_, '_>, floors: &Floors<'_>, bare: 
         // Of fewer workloads it would be no part of the ratio.
         ratio_of(&rows, floors).filter(|kernel| kernel.common == ratio.common)
     });
-    let cause = match kernel.as_ref() {
-        _ if ratio.total.value <= Rival::MOST => None,
-        None => Some(RivalCause::NotMeasured),
-        Some(kernel) if kernel.total.value.ln() >= 0.5 * ratio.total.value.ln() => Some(RivalCause::Kernel),
-        Some(_) => Some(RivalCause::Style),
-    };
-    Some(Rival {
+    let is_slower = ratio.total.value > KernelAnchor::MOST && ratio.total.verdict == Verdict::Slower;
+    let cause = is_slower.then(|| match kernel.as_ref().filter(|kernel| kernel.total.interval.is_some()) {
+        None => KernelAnchorCause::NotMeasured,
+        Some(kernel) if kernel.total.value.ln() >= 0.5 * ratio.total.value.ln() => KernelAnchorCause::Kernel,
+        Some(_) => KernelAnchorCause::Style,
+    });
+    Some(KernelAnchor {
         style: field.label(style).to_owned(),
         product: field.label(product).to_owned(),
         cases: side.cases.len(),

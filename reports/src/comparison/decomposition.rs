@@ -80,7 +80,7 @@ impl Anchor {
 
 /// The best style beside a product that has kernels of its own and plays no style's architecture: a library in one process.
 #[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct Rival {
+pub struct KernelAnchor {
     /// The style with the least total, of those that completed most workloads with it.
     pub style: String,
     /// The product.
@@ -95,11 +95,11 @@ pub struct Rival {
     pub bare: Option<String>,
     /// Its time over the product's.
     pub kernel: Option<TotalRatio>,
-    /// What makes the style slower; absent up to [`Rival::MOST`].
-    pub cause: Option<RivalCause>,
+    /// What makes the style slower; absent up to [`KernelAnchor::MOST`], and where it was not shown to be slower.
+    pub cause: Option<KernelAnchorCause>,
 }
 
-impl Rival {
+impl KernelAnchor {
     /// A total ratio up to this needs no explanation.
     pub const MOST: f64 = 1.3;
 }
@@ -107,7 +107,7 @@ impl Rival {
 /// What is slower than a product of other kernels: the larger part of a ratio.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
-pub enum RivalCause {
+pub enum KernelAnchorCause {
     /// The kernels: without a style they are slower too.
     Kernel,
     /// What the style adds to its kernels.

@@ -107,7 +107,7 @@ impl Offer {
 }
 
 /// A number with two or three digits that count.
-fn short_number(x: f64) -> String {
+pub(crate) fn short_number(x: f64) -> String {
     if x < 10.0 {
         format!("{x:.1}")
     } else if x < 1e5 {

@@ -270,6 +270,11 @@ fn note(usage: &Usage, instance: Option<&Instance>, book: &PriceBook, notes: &mu
         }
         Some(_) => {}
     }
+    if usage.place.driver_apart && usage.place.memory_gib.is_none() {
+        notes.insert(format!(
+            "{who}: nobody here saw the memory of its machines; the cheapest type with as many vCPUs is priced, so name one with --instance"
+        ));
+    }
     if usage.contestant.nodes > usage.place.machines {
         notes.insert(format!(
             "{who}: its {} nodes shared one machine, which is what is priced; it is no measurement of so many machines",

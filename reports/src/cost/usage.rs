@@ -224,7 +224,9 @@ fn written(cells: &[(&str, &Cell)], machines: u32) -> Option<Gigabytes> {
 fn place(contestant: &Contestant, cells: &[(&str, &Cell)], runs: &[&Run]) -> (u32, Place) {
     let apart = has_own_machines(&contestant.cluster);
     let machines = if apart { contestant.nodes } else { 1 };
-    let nodes = runs.iter().flat_map(|r| &r.context.cluster.machines);
+    // Of a product's own cluster nobody sees the machines.
+    let nodes =
+        runs.iter().map(|r| &r.context.cluster).filter(|c| c.name == contestant.cluster).flat_map(|c| &c.machines);
     let memory_gib = if apart {
         let least = nodes.filter_map(|m| m.memory_bytes).min();
         least.map(|bytes| Count::of(bytes as f64 / f64::from(1u32 << 30) * MEMORY_SHOWN))

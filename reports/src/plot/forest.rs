@@ -138,11 +138,17 @@ fn draw_row(canvas: &Canvas<'_>, row: &ForestRow, y: f64, frame: Frame) -> Resul
                 }
             }
             match frame.beyond(*value) {
-                Some(side) => arrow(canvas, side, y, &format!("{value:.*}", if *value < 1.0 { 3 } else { 0 }), tone),
+                Some(side) => arrow(canvas, side, y, &number(*value), tone),
                 None => canvas.dot((frame.x(*value), y), 3.5, tone, *effect != Effect::Open),
             }
         }
     }
+}
+
+/// A ratio far from 1, with two digits that count.
+fn number(ratio: f64) -> String {
+    let decimals = if ratio > 0.0 && ratio < 1.0 { (1.0 - ratio.log10().floor()).min(12.0) as usize } else { 0 };
+    format!("{ratio:.decimals$}")
 }
 
 /// What points beyond the axis, with the number that lies there.
@@ -164,6 +170,7 @@ mod tests {
         let drawn = |row: ForestRow| forest(&[row], Frame::around([300.0]), None, "alt").unwrap();
         let beyond = drawn(row(300.0, Some((2.0, 400.0))));
         assert!(beyond.contains("300") && beyond.contains('▸') && !beyond.contains('◂'), "{beyond}");
+        assert_eq!([number(300.4), number(0.0123), number(0.000_45), number(0.0)], ["300", "0.012", "0.00045", "0"]);
         let interval = drawn(row(3.0, Some((0.001, 5.0))));
         assert!(interval.contains('◂') && !interval.contains('▸'), "{interval}");
         assert!(!drawn(row(3.0, Some((2.0, 5.0)))).contains(['◂', '▸']));

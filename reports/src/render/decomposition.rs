@@ -3,7 +3,7 @@
 use super::layout::{Block, Kind, Row, Sheet, Tone};
 use super::scale::{Scale, percent, ratio};
 use super::wording::{column, cores, interval_column, or_dash, range, ratio_text};
-use crate::comparison::{Anchor, AnchorCause, Decomposition, FamilyReport, Rival, RivalCause, TimePart};
+use crate::comparison::{Anchor, AnchorCause, Decomposition, FamilyReport, KernelAnchor, KernelAnchorCause, TimePart};
 
 pub(super) fn blocks(family: &FamilyReport) -> Vec<Block> {
     let name = family.family.name();
@@ -27,11 +27,11 @@ pub(super) fn blocks(family: &FamilyReport) -> Vec<Block> {
             ));
         }
     }
-    if !family.rivals.is_empty() {
+    if !family.kernel_anchors.is_empty() {
         blocks.push(Block::Heading(3, format!("{name}: the best style beside products with kernels of their own")));
-        blocks.push(rivals_sheet(&family.rivals));
-        blocks.extend(family.rivals.iter().filter_map(why_slower).map(Block::Item));
-        blocks.extend(family.rivals.iter().filter_map(|r| left_out(&r.product, r.apart)).map(Block::Item));
+        blocks.push(kernel_anchors_sheet(&family.kernel_anchors));
+        blocks.extend(family.kernel_anchors.iter().filter_map(why_slower).map(Block::Item));
+        blocks.extend(family.kernel_anchors.iter().filter_map(|r| left_out(&r.product, r.apart)).map(Block::Item));
     }
     blocks
 }
@@ -180,7 +180,7 @@ fn anchors_sheet(all: &[Anchor]) -> Block {
     })
 }
 
-fn rivals_sheet(all: &[Rival]) -> Block {
+fn kernel_anchors_sheet(all: &[KernelAnchor]) -> Block {
     let rows = all.iter().map(|r| Row {
         about: Some(r.style.clone()),
         tone: Tone::Plain,
@@ -189,7 +189,9 @@ fn rivals_sheet(all: &[Rival]) -> Block {
             ratio_text(&r.ratio.total),
             ratio_text(&r.ratio.geometric_mean),
             format!("{} of {}", r.ratio.common, r.cases),
-            or_dash(r.kernel.as_ref(), |kernel| ratio_text(&kernel.total)),
+            or_dash(r.bare.as_ref().zip(r.kernel.as_ref()), |(bare, kernel)| {
+                format!("{bare} {}", ratio_text(&kernel.total))
+            }),
         ],
     });
     Block::Sheet(Sheet {
@@ -199,24 +201,24 @@ fn rivals_sheet(all: &[Rival]) -> Block {
             column("total", Kind::Words),
             column("geometric mean", Kind::Words),
             column("over", Kind::Words),
-            column("kernels alone", Kind::Words),
+            column("kernels alone / product", Kind::Words),
         ],
     })
 }
 
 /// Why a style takes longer than needs no explanation.
-fn why_slower(r: &Rival) -> Option<String> {
+fn why_slower(r: &KernelAnchor) -> Option<String> {
     let bare = r.bare.as_deref().unwrap_or_default();
     let alone = |kernel: f64| {
         format!("{bare}, its kernels without a style, takes {} times as long as {}", ratio(kernel), r.product)
     };
     let why = match (r.cause?, r.kernel.as_ref().map(|kernel| kernel.total.value)) {
-        (RivalCause::Kernel, Some(kernel)) => format!("mostly the kernels: {}", alone(kernel)),
-        (RivalCause::Style, Some(kernel)) => format!("mostly the style: {}", alone(kernel)),
+        (KernelAnchorCause::Kernel, Some(kernel)) => format!("mostly the kernels: {}", alone(kernel)),
+        (KernelAnchorCause::Style, Some(kernel)) => format!("mostly the style: {}", alone(kernel)),
         _ => "why is not known: datafusion did not complete the same workloads in the same runs".to_owned(),
     };
     let value = ratio(r.ratio.total.value);
-    Some(format!("{} / {}: {value}x is above {}; {why}", r.style, r.product, ratio(Rival::MOST)))
+    Some(format!("{} / {}: {value}x is above {}; {why}", r.style, r.product, ratio(KernelAnchor::MOST)))
 }
 
 /// Why a ratio is outside of what needs no explanation.

@@ -151,7 +151,7 @@ fn two_builds_of_one_product_are_not_chosen_between() {
     let mut other = run("b", as_claimed());
     other.context.bench.build_id = "another".into();
     let claim = only(QUERIES, &[run("a", as_claimed()), other]);
-    check(&claim, ClaimVerdict::Inconclusive, &["2 builds or versions of Dask"]);
+    check(&claim, ClaimVerdict::Inconclusive, &["2 builds, versions or clusters of Dask"]);
 }
 
 #[test]

@@ -2,7 +2,9 @@
 
 use crate::{compared, family, fixture, part, runs, text};
 use bench_record::{Case, Family, Observation, Run};
-use bench_reports::{AnchorCause, Decomposition, Format, Options, RivalCause, Verdict, compare_with_sources, html};
+use bench_reports::{
+    AnchorCause, Decomposition, Format, KernelAnchorCause, Options, Verdict, compare_with_sources, html,
+};
 
 fn case(workload: &str, engine: &str) -> Case {
     fixture::case(Family::Sql, workload, engine)
@@ -151,32 +153,35 @@ fn a_ratio_within_its_range_needs_no_cause_and_has_an_interval() {
 }
 
 /// Two styles, their kernels without one where they are, and a library with kernels of its own, which takes 100 ms.
-fn rivals(stagedag_ms: f64, bare_ms: Option<f64>) -> Run {
+fn kernel_anchors(stagedag_ms: f64, bare_ms: Option<f64>) -> Run {
     let mut all = trials("tpch-q01", "duckdb", 100.0);
     all.extend(trials("tpch-q01", "stagedag", stagedag_ms));
     all.extend(trials("tpch-q01", "taskgraph", 2.0 * stagedag_ms));
     all.extend(bare_ms.into_iter().flat_map(|ms| trials("tpch-q01", "datafusion", ms)));
-    runs::run("rivals", &[], all)
+    runs::run("kernel_anchors", &[], all)
 }
 
 #[test]
 fn the_best_style_stands_beside_a_library_and_what_is_slower_is_named() {
     let cause = |stagedag_ms, bare_ms| {
-        let rivals = family(&[rivals(stagedag_ms, bare_ms)]).rivals;
-        assert_eq!((rivals.len(), rivals[0].style.as_str(), rivals[0].product.as_str()), (1, "stagedag", "duckdb"));
-        rivals[0].cause
+        let kernel_anchors = family(&[kernel_anchors(stagedag_ms, bare_ms)]).kernel_anchors;
+        assert_eq!(
+            (kernel_anchors.len(), kernel_anchors[0].style.as_str(), kernel_anchors[0].product.as_str()),
+            (1, "stagedag", "duckdb")
+        );
+        kernel_anchors[0].cause
     };
     assert_eq!(cause(120.0, Some(120.0)), None, "needs no explanation");
-    assert_eq!(cause(170.0, Some(160.0)), Some(RivalCause::Kernel));
-    assert_eq!(cause(170.0, Some(105.0)), Some(RivalCause::Style));
-    assert_eq!(cause(170.0, None), Some(RivalCause::NotMeasured));
-    let text = text(&[rivals(170.0, Some(160.0))], Format::Table);
+    assert_eq!(cause(170.0, Some(160.0)), Some(KernelAnchorCause::Kernel));
+    assert_eq!(cause(170.0, Some(105.0)), Some(KernelAnchorCause::Style));
+    assert_eq!(cause(170.0, None), Some(KernelAnchorCause::NotMeasured));
+    let text = text(&[kernel_anchors(170.0, Some(160.0))], Format::Table);
     insta::assert_snapshot!(part(&text, "sql: the best style", "How this was measured"), @r"
     sql: the best style beside products with kernels of their own
 
-    style / product    total            geometric mean   over    kernels alone
-    --------------------------------------------------------------------------
-    stagedag / duckdb  1.70x 1.69–1.71  1.70x 1.69–1.71  1 of 1  1.60x 1.59–1.61
+    style / product    total            geometric mean   over    kernels alone / product
+    -------------------------------------------------------------------------------------
+    stagedag / duckdb  1.70x 1.69–1.71  1.70x 1.69–1.71  1 of 1  datafusion 1.60x 1.59–1.61
 
     - stagedag / duckdb: 1.70x is above 1.30; mostly the kernels: datafusion, its kernels without a
       style, takes 1.60 times as long as duckdb
@@ -184,7 +189,10 @@ fn the_best_style_stands_beside_a_library_and_what_is_slower_is_named() {
 }
 
 #[test]
-fn nothing_is_said_of_parts_of_one_trial() {
+fn nothing_is_said_of_one_trial() {
+    let mut once = kernel_anchors(170.0, Some(160.0));
+    once.observations.retain(|o| o.trial == 0);
+    assert_eq!(family(&[once]).kernel_anchors[0].cause, None);
     let mut run = products();
     run.observations.retain(|o| o.trial == 0);
     let text = text(&[run], Format::Table).replace("\n  ", " ");

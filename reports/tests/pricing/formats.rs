@@ -127,6 +127,20 @@ fn a_contestant_that_failed_is_held_to_what_all_completed() {
 }
 
 #[test]
+fn the_machines_of_a_product_s_own_cluster_are_all_paid_for_and_their_memory_is_not_known() {
+    let mut run = run();
+    for o in &mut run.observations {
+        (o.case.cluster, o.case.nodes, o.case.slots) = ("attached".into(), 4, 16);
+        o.key = o.case.key();
+    }
+    let pricing = priced(&[run], &book("aws"), &scenario()).unwrap();
+    let place = &pricing.families[0].usages[0].place;
+    assert_eq!((place.machines, place.driver_apart, place.vcpus.get(), place.memory_gib), (4, true, 16.0, None));
+    assert!(pricing.notes.iter().any(|note| note.contains("nobody here saw the memory")), "{:?}", pricing.notes);
+    assert!(!pricing.notes.iter().any(|note| note.contains("shared one machine")), "{:?}", pricing.notes);
+}
+
+#[test]
 fn people_and_migration_are_off_until_asked_for() {
     let runs = [run()];
     let lines = |scenario: &bench_reports::cost::Scenario| {

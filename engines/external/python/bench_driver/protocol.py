@@ -122,10 +122,16 @@ def _read(requests: BinaryIO, server: _Server) -> None:
                 server.incoming.put(error)
                 return
             continue
-        server.incoming.put((number, name, body))
+        try:
+            server.incoming.put_nowait((number, name, body))
+        except queue.Full:
+            # Waiting for room would be deaf to a cancel, and to the end of the input.
+            print("more requests than anybody sends who waits for replies", file=sys.stderr)
+            server.cancel(None)
+            _end(server.engine, server.started, 2)
     server.cancel(None)
     with contextlib.suppress(queue.Full):
-        server.incoming.put(None, timeout=ORPHAN_PATIENCE_S)
+        server.incoming.put_nowait(None)
     time.sleep(ORPHAN_PATIENCE_S)
     # The main thread has not come back to see that the input ended.
     _end(server.engine, server.started, 1)
@@ -158,8 +164,8 @@ class _Server:
     def __init__(self, engine: Engine, replies: BinaryIO) -> None:
         self.engine = engine
         self.replies = replies
-        # A harness sends one request at a time and, while it runs, its cancel; whoever sends more waits.
-        self.incoming: queue.Queue = queue.Queue(maxsize=2)
+        # A harness waits for each reply: there is one request at most, and what the reader has to say of the next one.
+        self.incoming: queue.Queue = queue.Queue(maxsize=8)
         self.started = False
         self.held = False
         self.answers = 0

@@ -82,10 +82,10 @@ class Moments:
         paired = (pc.is_valid(rows[self.x]).to_numpy() & pc.is_valid(rows[self.y]).to_numpy()).astype(bool)
         of, x, y = group[paired], x[paired], y[paired]
         n = sums(of, np.ones(len(of)), len(first))
-        at_least_one = np.maximum(n, 1)
-        means = [sums(of, values, len(first)) / at_least_one for values in (x, y)]
-        x, y = x - means[0][of], y - means[1][of]
-        products = [sums(of, values, len(first)) for values in (x * x, y * y, x * y)]
+        with np.errstate(invalid="ignore", over="ignore"):
+            means = [mean(of, values, n) for values in (x, y)]
+            x, y = x - means[0][of], y - means[1][of]
+            products = [sums(of, values, len(first)) for values in (x * x, y * y, x * y)]
         return keyed(rows, self.by, first, dict(zip(MOMENTS, (n, *means, *products))))
 
 
@@ -98,14 +98,15 @@ class Correlated:
 
     def __call__(self, rows: pa.Table) -> pa.Table:
         group, first = numbered_groups([rows[key] for key in self.by])
-        n, x, y, xx, yy, xy = (rows[moment].to_numpy() for moment in MOMENTS)
+        # A block without pairs has no means.
+        kept = rows["__n"].to_numpy() > 0
+        of, (n, x, y, xx, yy, xy) = group[kept], (rows[moment].to_numpy()[kept] for moment in MOMENTS)
 
         def total(values: np.ndarray) -> np.ndarray:
-            return sums(group, values, len(first))
+            return sums(of, values, len(first))
 
-        pairs = np.maximum(total(n), 1)
-        x, y = (mean - (total(n * mean) / pairs)[group] for mean in (x, y))
-        with np.errstate(divide="ignore", invalid="ignore"):
+        with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+            x, y = (values - mean(of, values, total(n), n)[of] for values in (x, y))
             r = total(xy + n * x * y) / np.sqrt(total(xx + n * x * x) * total(yy + n * y * y))
         return keyed(rows, self.by, first, {self.name: pa.array(r, mask=~np.isfinite(r))})
 
@@ -121,6 +122,13 @@ class First:
     def __call__(self, rows: pa.Table) -> pa.Table:
         keys = [(column, "descending" if descending else "ascending") for column, descending in self.order]
         return rows.take(pc.select_k_unstable(rows, min(self.rows, len(rows)), keys))
+
+
+def mean(group: np.ndarray, values: np.ndarray, counts: np.ndarray, weights: np.ndarray | float = 1.0) -> np.ndarray:
+    """Of each group, taken from one of its own values on: the mean of equal values is that value, to the last bit."""
+    start = np.zeros(len(counts))
+    start[group] = values
+    return start + sums(group, weights * (values - start[group]), len(counts)) / np.maximum(counts, 1)
 
 
 def sums(group: np.ndarray, values: np.ndarray, groups: int) -> np.ndarray:

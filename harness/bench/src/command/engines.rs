@@ -63,7 +63,7 @@ pub(super) fn engines(args: &EnginesArgs) -> Result<u8> {
 }
 
 fn foreign(argv: Vec<OsString>, environment: Vec<(OsString, OsString)>) -> HostedEngine {
-    HostedEngine { name: None, argv, environment, origin: Origin::Foreign, cpus: None }
+    HostedEngine { name: None, argv, environment, origin: Origin::Foreign, cpus: None, stands_still: false }
 }
 
 /// The products asked for; `all` are those that can be installed.

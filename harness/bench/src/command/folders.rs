@@ -56,10 +56,12 @@ fn holds_record(folder: &Path) -> bool {
     folder.join(CONTEXT_FILE).is_file() || folder.join(OVERHEAD_FILE).is_file()
 }
 
-/// Whether a file is a link that lies in a results folder, which may be somebody else's.
+/// Whether a file is a link that lies in a results folder, or beside several, which may be somebody else's.
 fn is_planted(file: &Path) -> bool {
     let folder = file.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    fs::symlink_metadata(file).is_ok_and(|m| m.is_symlink()) && holds_record(folder)
+    let beside = || fs::read_dir(folder).into_iter().flatten().flatten().any(|entry| holds_record(&entry.path()));
+    fs::symlink_metadata(file).is_ok_and(|m| m.is_symlink())
+        && (folder.ancestors().take(2).any(holds_record) || beside())
 }
 
 /// Whether a file, or what a link of that name leads to, is one that a run or its data consist of.
@@ -122,12 +124,14 @@ mod tests {
             assert_eq!(fs::read_to_string(at(path)).unwrap(), "again", "{path}");
         }
         // A link in a results folder leads out of it; one that a user made elsewhere is the user's.
-        for (link, code) in [("run/page.html", "is a link"), ("elsewhere/page.html", "")] {
-            fs::write(at("profile"), "mine").unwrap();
-            std::os::unix::fs::symlink(at("profile"), at(link)).unwrap();
+        let planted = ["run/page.html", "run/results/page.html", "page.html"].map(|link| (link, true));
+        for (link, is_planted) in planted.into_iter().chain([("elsewhere/page.html", false)]) {
+            let profile = at("own/profile");
+            fs::write(&profile, "mine").unwrap();
+            std::os::unix::fs::symlink(&profile, at(link)).unwrap();
             let refused = write_out(&at(link), "report").err().map(|e| e.to_string()).unwrap_or_default();
-            assert_eq!(refused.contains("is a link"), !code.is_empty(), "{link}: {refused}");
-            assert_eq!(fs::read_to_string(at("profile")).unwrap(), if code.is_empty() { "report" } else { "mine" });
+            assert_eq!(refused.contains("is a link"), is_planted, "{link}: {refused}");
+            assert_eq!(fs::read_to_string(&profile).unwrap(), if is_planted { "mine" } else { "report" }, "{link}");
         }
     }
 }

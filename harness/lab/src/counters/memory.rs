@@ -1,11 +1,13 @@
-//! Memory that several processes hold together: what each has for itself, and what they share counted once.
+//! What several processes hold together while they work, what each has for itself and what they share counted once, and the CPU time of
+//! those that end meanwhile.
 //!
 //! The peaks that the kernel keeps are one process's each: their sum counts a page once for every process that maps it, adds up
 //! peaks of different moments, and forgets whoever has ended. So trees of several processes are looked at while they work.
 
-use super::tree::process_tree;
+use super::tree::{process_tree, process_tree_by_parents};
+use super::usage::cpu_ns;
 use bench_model::Bytes;
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::fs;
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread::JoinHandle;
@@ -55,8 +57,25 @@ fn page_bytes() -> u64 {
 pub(super) struct Seen {
     /// The most that it held at once.
     pub(super) bytes: Option<u64>,
-    /// Who was in it, at any time.
-    pub(super) processes: BTreeSet<u32>,
+    /// Who was in it, at any time, with the CPU time that each was last seen to have used in its life.
+    pub(super) processes: BTreeMap<u32, u64>,
+}
+
+impl Seen {
+    /// Looks at these processes.
+    fn look(&mut self, tree: &[u32]) {
+        self.bytes = self.bytes.max(resident_bytes(tree));
+        for pid in tree {
+            let used = self.processes.entry(*pid).or_default();
+            *used = cpu_ns(*pid).unwrap_or(0).max(*used);
+        }
+    }
+
+    /// What all but these have used since `before`: they have ended. Some of them may have been waited for, and count with who did.
+    pub(super) fn used_by_ended(&self, living: &[u32], before: &BTreeMap<u32, u64>) -> u64 {
+        let ended = self.processes.iter().filter(|(pid, _)| !living.contains(pid));
+        ended.map(|(pid, ns)| ns.saturating_sub(before.get(pid).copied().unwrap_or(0))).sum()
+    }
 }
 
 /// Looks at a tree from now until it is asked what it has seen. Dropping it ends the looking.
@@ -73,7 +92,8 @@ impl PeakWatch {
         let told = Arc::clone(&over);
         // The first look is this thread's: what is timed has not begun.
         let tree = process_tree(root);
-        let first = Seen { bytes: resident_bytes(&tree), processes: tree.into_iter().collect() };
+        let mut first = Seen::default();
+        first.look(&tree);
         let watch = move || look(root, first, &told);
         let thread = std::thread::Builder::new().name("memory".to_owned()).spawn(watch).ok()?;
         Some(Self { over, thread: Some(thread) })
@@ -107,13 +127,12 @@ fn look(root: u32, mut seen: Seen, over: &(Mutex<bool>, Condvar)) -> Seen {
         let begun = Instant::now();
         // Finding the processes takes longer than looking at them.
         if is_over || known_at.is_none_or(|at| at.elapsed() >= rest) {
-            tree = process_tree(root);
-            seen.processes.extend(&tree);
+            tree = process_tree_by_parents(root);
             rest = begun.elapsed() * COST_PARTS;
             known_at = Some(begun);
         }
         let looked = Instant::now();
-        seen.bytes = seen.bytes.max(resident_bytes(&tree));
+        seen.look(&tree);
         if is_over {
             return seen;
         }

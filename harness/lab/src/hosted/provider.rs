@@ -80,9 +80,13 @@ impl EngineProvider for HostedProvider {
         let mut argv = self.host.clone();
         argv.push(engine.name.clone().into());
         let name = Some(engine.name.clone());
-        // As products are. The nodes of a cluster have their own.
-        let cpus = (engine.cluster == ClusterSpec::Local).then_some(engine.slots);
-        let host = HostedEngine { name, argv, environment: Vec::new(), origin: self.origin, cpus };
+        // As products are. Other nodes have limits or machines of their own.
+        let cpus = match engine.cluster {
+            ClusterSpec::Local => Some(engine.slots),
+            ClusterSpec::Processes { nodes } => Some(engine.slots.saturating_mul(nodes)),
+            _ => None,
+        };
+        let host = HostedEngine { name, argv, environment: Vec::new(), origin: self.origin, cpus, stands_still: false };
         self.start_as(engine, |_| Ok(host), stop)
     }
 }
@@ -157,6 +161,10 @@ impl LiveEngine for Hosted {
 
     fn probe(&mut self, probe: &Probe, stop: &AtomicBool) -> Result<Probed, Failure> {
         self.session.probe(probe, stop)
+    }
+
+    fn pause(&mut self) {
+        self.session.pause();
     }
 
     fn memory(&self) -> Option<Bytes> {

@@ -9,6 +9,7 @@ use super::wire::{Envelope, FailureKind, PROTOCOL, Ran, Reply, Request, WireData
 use crate::counters::{Window, held_by, tree_cpu_ns};
 use crate::live::{Digested, Failure, Keep, Limits, Measured, Probed};
 use crate::machine::Cgroup;
+use crate::offspring::{continue_below, stop_below};
 use bench_model::{
     Bytes, Check, ClusterSpec, Dataset, EngineSetup, FaultOutcome, FaultPlan, Nanos, Probe, SpanReport, Workload,
 };
@@ -57,6 +58,8 @@ pub struct HostedEngine {
     pub environment: Vec<(OsString, OsString)>,
     /// How many of this machine's CPUs it and all that it starts may run on; as many as this process if absent.
     pub cpus: Option<u32>,
+    /// Whether what is below its process is stopped while it waits for its turn.
+    pub stands_still: bool,
 }
 
 /// A started engine process. Use it from the thread that started it.
@@ -76,6 +79,9 @@ pub struct HostedSession {
     held: Option<Held>,
     /// How many slots a product's spans are of; absent where they were not asked for, or come with the run.
     slots_to_explain: Option<u32>,
+    /// Whether what is below its process may be stopped between requests, and is.
+    stands_still: bool,
+    is_still: bool,
     /// Whether it is one process and starts no others.
     is_alone: bool,
     /// Whether its nodes are on other machines, where nobody counts what they use.
@@ -114,6 +120,8 @@ impl HostedEngine {
             answer_folder: setup.scratch.clone(),
             held: None,
             slots_to_explain: slots_to_explain(self.origin, setup),
+            stands_still: self.stands_still,
+            is_still: false,
             is_alone: self.origin == Origin::ThisBuild && setup.cluster == ClusterSpec::Local,
             is_elsewhere: matches!(setup.cluster, ClusterSpec::Hosts { .. } | ClusterSpec::Attached { .. }),
             struck: Vec::new(),
@@ -382,7 +390,19 @@ impl HostedSession {
         self.bury();
     }
 
+    /// Lets it wait for its next request: what would work meanwhile is stopped until then.
+    pub fn pause(&mut self) {
+        if self.stands_still && !self.is_still && !self.dead {
+            self.is_still = true;
+            stop_below(self.process.pid());
+        }
+    }
+
+    /// The next request as a line; whoever stood still goes on, to read it.
     fn encode(&mut self, body: Request) -> Result<(u64, Vec<u8>), Failure> {
+        if std::mem::take(&mut self.is_still) {
+            continue_below(self.process.pid());
+        }
         let id = self.next_id;
         self.next_id += 1;
         let mut line =

@@ -163,6 +163,8 @@ pub trait LiveEngine {
     /// # Errors
     /// See [`Failure`].
     fn probe(&mut self, probe: &Probe, stop: &AtomicBool) -> Result<Probed, Failure>;
+    /// It is somebody else's turn until the next request: whoever would work meanwhile stands still.
+    fn pause(&mut self) {}
     /// Memory that its processes hold now, if that can be told.
     fn memory(&self) -> Option<Bytes>;
     /// Whether it can leave what each of its tasks did, beside a digest.

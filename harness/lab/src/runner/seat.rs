@@ -107,11 +107,14 @@ impl<'a> Seat<'a> {
         self.held
     }
 
-    /// It is somebody else's turn. Only a warm engine waits, and what it holds meanwhile is looked at once. Any other ends,
-    /// so that the next one has the machine to itself.
+    /// It is somebody else's turn. Only a warm engine waits, standing still if it would work, and what it holds meanwhile is looked at once.
+    /// Any other ends, so that the next one has the machine to itself.
     pub(super) fn wait_for_turn(&mut self, plan: &Plan) {
         if matches!(plan.protocol, Protocol::Warm(_)) {
             self.held = self.live.as_ref().and_then(|live| live.memory());
+            if let Some(live) = &mut self.live {
+                live.pause();
+            }
         } else {
             self.leave();
         }

@@ -36,9 +36,10 @@ pub(super) fn body(blocks: &[Block], places: Places<'_, '_>) -> String {
     out
 }
 
-/// Whether words are a number with its interval or its verdict.
+/// Whether words are a ratio with its interval or its verdict.
 fn is_ratio(words: &str) -> bool {
-    words.starts_with(|c: char| c.is_ascii_digit()) || words.starts_with("indistinguishable")
+    let number = words.split_once('x').map(|(number, _)| number);
+    number.is_some_and(|number| number.parse::<f64>().is_ok()) || words.starts_with("indistinguishable")
 }
 
 fn grid(sheet: &Sheet, caption: &str, places: Places<'_, '_>) -> Grid {

@@ -48,6 +48,7 @@ use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
+use std::time::{Duration, Instant};
 
 /// A folder of datasets.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -149,18 +150,27 @@ impl DataStore {
         self.folder(name).map(|f| f.with_file_name(format!("{name}{PARTIAL}")))
     }
 
-    /// Takes the set's lock without waiting. The lock file stays: removing it would let two processes hold "the" lock.
+    /// Takes the set's lock without waiting for whoever works on it. The lock file stays: removing it would let two processes hold "the" lock.
     fn lock(&self, name: &str) -> Result<File, DataError> {
         let path = self.folder(name)?.with_file_name(format!(".{name}.lock"));
         fs::create_dir_all(&self.root).map_err(io("create", &self.root))?;
         let file = File::options().create(true).truncate(false).write(true).open(&path).map_err(io("open", &path))?;
-        match file.try_lock() {
-            Ok(()) => Ok(file),
-            Err(TryLockError::WouldBlock) => Err(DataError::Busy { name: name.to_owned() }),
-            Err(TryLockError::Error(e)) => Err(io("lock", &path)(e)),
+        let deadline = Instant::now() + UNTIL_IT_EXECUTES;
+        loop {
+            match file.try_lock() {
+                Ok(()) => return Ok(file),
+                Err(TryLockError::WouldBlock) if Instant::now() < deadline => {
+                    std::thread::sleep(UNTIL_IT_EXECUTES / 50)
+                }
+                Err(TryLockError::WouldBlock) => return Err(DataError::Busy { name: name.to_owned() }),
+                Err(TryLockError::Error(e)) => return Err(io("lock", &path)(e)),
+            }
         }
     }
 }
+
+/// A child that another thread starts while this process has a lock shares it until the child executes its program.
+const UNTIL_IT_EXECUTES: Duration = Duration::from_millis(100);
 
 /// What the folder of an unfinished set ends with.
 const PARTIAL: &str = ".partial";

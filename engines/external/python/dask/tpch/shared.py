@@ -6,7 +6,6 @@ import datetime
 
 import dask.dataframe as dd
 import pandas as pd
-import pyarrow as pa
 import pyarrow.compute as pc
 
 
