@@ -128,7 +128,8 @@ def dask(data: Path, slots: int) -> Callable[[str], Run]:
 
 def ray(data: Path, slots: int) -> Callable[[str], Run]:
     # Ray reads some of them when it is imported.
-    os.environ |= {"RAY_USAGE_STATS_ENABLED": "0", "RAY_DATA_DISABLE_PROGRESS_BARS": "1", "RAY_AUTH_MODE": "disabled", "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0"}
+    os.environ |= {"RAY_USAGE_STATS_ENABLED": "0", "RAY_DATA_DISABLE_PROGRESS_BARS": "1"}
+    os.environ |= {"RAY_AUTH_MODE": "disabled", "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0"}
     import ray
 
     ray.init(

@@ -40,18 +40,24 @@ fn start_with(
     stop: &AtomicBool,
     spans: bool,
 ) -> Result<HostedSession, Failure> {
+    HostedEngine { name: name.map(str::to_owned), ..shell(text) }.start(&setup(scratch, spans), stop)
+}
+
+/// A driver that is a shell script.
+fn shell(text: &str) -> HostedEngine {
     let argv = vec!["/bin/sh".into(), "-c".into(), text.into()];
-    let setup = EngineSetup {
+    HostedEngine { name: None, argv, origin: Origin::Foreign, environment: vec![], cpus: None, stands_still: false }
+}
+
+fn setup(scratch: &Path, spans: bool) -> EngineSetup {
+    EngineSetup {
         slots: 1,
         memory: None,
         scratch: scratch.to_owned(),
         tuning: Tuning::default(),
         spans,
         cluster: Default::default(),
-    };
-    let name = name.map(str::to_owned);
-    HostedEngine { name, argv, origin: Origin::Foreign, environment: vec![], cpus: None, stands_still: false }
-        .start(&setup, stop)
+    }
 }
 
 /// An engine that answers request after request with these bodies, each after a command of its own.
@@ -258,7 +264,8 @@ fn told(command: &str, cpus: Option<u32>) -> String {
     let hello = r#"{"id":1,"body":{"hello":{"protocol":1,"engine":"x","version":"'"$v"'"}}}"#;
     let text = format!("read -r a; v=$({command}); echo '{hello}'; read -r a; echo '{STARTED}'; cat >/dev/null");
     let argv = vec!["/bin/sh".into(), "-c".into(), text.into()];
-    let host = HostedEngine { name: None, argv, origin: Origin::Foreign, environment: vec![], cpus };
+    let host =
+        HostedEngine { name: None, argv, origin: Origin::Foreign, environment: vec![], cpus, stands_still: false };
     let folder = tempfile::tempdir().unwrap();
     let provider = HostedProvider::new(vec![], Origin::Foreign, folder.path().to_owned());
     let spec = engine("x");
@@ -308,4 +315,33 @@ fn whoever_has_much_to_say_at_its_end_is_listened_to() {
     let said = start(None, scratch.path(), text, &NEVER).err().map(|e| e.to_string()).unwrap_or_default();
     assert!(said.starts_with("the engine process exited with code 7 during `hello`"), "{said}");
     assert!(said.ends_with("the reason"), "{said}");
+}
+
+#[test]
+fn what_is_below_the_keeper_stands_still_from_a_pause_to_the_next_request() {
+    let scratch = tempfile::tempdir().unwrap();
+    let marks = scratch.path().join("marks");
+    // The outer shell is the keeper; the inner one answers, and something of it works all the time.
+    let (work, ran) = (marks.display(), r#"{"id":3,"body":{"ran":{"rows":3,"notes":[]}}}"#);
+    let script = format!(
+        "sh -c '(while :; do echo >> {work}; sleep 0.01; done) & read a; echo '\\''{HELLO}'\\''; read a; echo '\\''{STARTED}'\\''; \
+         read a; echo '\\''{ran}'\\''; read a'; :"
+    );
+    let engine = HostedEngine { stands_still: true, ..shell(&script) };
+    let mut session = engine.start(&setup(scratch.path(), false), &NEVER).unwrap();
+    let size = || std::fs::metadata(&marks).map_or(0, |m| m.len());
+    let grows = || {
+        let (before, deadline) = (size(), Instant::now() + Duration::from_millis(500));
+        while size() == before && Instant::now() < deadline {
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        size() > before
+    };
+    assert!(grows(), "nothing works");
+    session.pause();
+    assert!(!grows(), "it works while it waits");
+    assert_eq!(session.run(&workload(), &limits()).unwrap().rows, 3);
+    assert!(grows(), "it goes on with its request");
+    session.pause();
+    session.stop();
 }

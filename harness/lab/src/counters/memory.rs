@@ -71,10 +71,10 @@ impl Seen {
         }
     }
 
-    /// What all but these have used since `before`: they have ended. Some of them may have been waited for, and count with who did.
-    pub(super) fn used_by_ended(&self, living: &[u32], before: &BTreeMap<u32, u64>) -> u64 {
-        let ended = self.processes.iter().filter(|(pid, _)| !living.contains(pid));
-        ended.map(|(pid, ns)| ns.saturating_sub(before.get(pid).copied().unwrap_or(0))).sum()
+    /// What all but these had used in their lives when they were seen last: they have ended. Some of them may have been waited for, and
+    /// count with who did.
+    pub(super) fn used_by_ended(&self, living: &[u32]) -> u64 {
+        self.processes.iter().filter(|(pid, _)| !living.contains(pid)).map(|(_, ns)| ns).sum()
     }
 }
 

@@ -23,7 +23,6 @@ use foreign::Processes;
 use memory::PeakWatch;
 pub(crate) use memory::held_by;
 use network::Interfaces;
-use std::collections::BTreeMap;
 use system::SystemReading;
 use usage::{TreeReading, cpu_ns, increase, reset_peaks};
 
@@ -33,8 +32,6 @@ pub struct Window {
     root: u32,
     cgroup: Cgroup,
     tree: TreeReading,
-    /// CPU time of each process of the tree in its life.
-    members: BTreeMap<u32, u64>,
     peak: Option<PeakWatch>,
     processes: Processes,
     own_cpu_ns: Option<u64>,
@@ -60,13 +57,12 @@ impl Window {
         let pids = process_tree(root);
         reset_peaks(&pids);
         let tree = TreeReading::take(&pids);
-        let members = pids.iter().filter_map(|pid| Some((*pid, cpu_ns(*pid)?))).collect();
         let processes = Processes::read();
         let own_cpu_ns = cpu_ns(std::process::id());
         let (interfaces, pressure) = (Interfaces::take(&pids), pressure::take(cgroup));
         // Last, so that the harness's own reading of files is not taken for foreign work.
         let system = SystemReading::take(cgroup);
-        Self { root, cgroup: cgroup.clone(), tree, members, peak, processes, own_cpu_ns, interfaces, pressure, system }
+        Self { root, cgroup: cgroup.clone(), tree, peak, processes, own_cpu_ns, interfaces, pressure, system }
     }
 
     /// What was used since, and by whom else. Of a tree that died meanwhile nothing is known.
@@ -84,10 +80,10 @@ impl Window {
             // Seen together, or by the kernel of the largest of them alone: whichever is more.
             let seen = watch.seen();
             usage.rss_bytes_peak = seen.bytes.max(after.rss_bytes_peak_of_one);
-            // Whoever does not wait for its children loses their time; whoever does has it already.
+            // Whoever waits for its children has all that they used in their lives; of others it is lost, also what counted before.
             let waited_for = increase(self.tree.reaped_cpu_ns, after.reaped_cpu_ns).unwrap_or(0);
-            let lost = seen.used_by_ended(&ours, &self.members).saturating_sub(waited_for);
-            usage.cpu_ns = usage.cpu_ns.map(|ns| ns.saturating_add(lost));
+            let lost = seen.used_by_ended(&ours).saturating_sub(waited_for);
+            usage.cpu_ns = increase(self.tree.cpu_ns, after.cpu_ns.map(|ns| ns.saturating_add(lost)));
             let ended = self.tree.reaped_cpu_ns != after.reaped_cpu_ns
                 || !after.all_peaks_are_known
                 || seen.processes.keys().any(|p| !ours.contains(p));
@@ -162,14 +158,16 @@ mod tests {
 
     #[test]
     fn cpu_time_of_a_child_that_nobody_waits_for_counts() {
-        // A parent that ignores its children's end is never told of their time.
-        let burn = "import time\nend = time.process_time() + 0.3\nwhile time.process_time() < end: pass";
-        let script = format!(
-            "import os, signal, sys, time\nsignal.signal(signal.SIGCHLD, signal.SIG_IGN)\nprint(flush=True)\ninput()\n\
-             if os.fork() == 0:\n    exec({burn:?})\n    os._exit(0)\ntime.sleep(1.5)\nprint(flush=True)\ninput()"
-        );
+        // A parent that ignores its children's end is never told of their time, nor of what they had used before.
+        let script = "import os, signal, time\n\
+                      def burn(end):\n while time.process_time() < end: pass\n\
+                      signal.signal(signal.SIGCHLD, signal.SIG_IGN)\n\
+                      (ready, is_ready), (go, goes) = os.pipe(), os.pipe()\n\
+                      if os.fork() == 0:\n burn(0.3)\n os.write(is_ready, b'x')\n os.read(go, 1)\n burn(0.6)\n os._exit(0)\n\
+                      os.read(ready, 1)\nprint(flush=True)\ninput()\n\
+                      os.write(goes, b'x')\ntime.sleep(1.5)\nprint(flush=True)\ninput()";
         let mut root =
-            Command::new("python3").args(["-c", &script]).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+            Command::new("python3").args(["-c", script]).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
         let mut out = BufReader::new(root.stdout.take().unwrap());
         let mut hear = || out.read_line(&mut String::new()).unwrap();
         hear();

@@ -30,7 +30,7 @@ pub struct Usage {
 /// Totals of a process tree at one instant.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct TreeReading {
-    cpu_ns: Option<u64>,
+    pub(super) cpu_ns: Option<u64>,
     /// Summed over processes: an upper bound for several.
     pub(super) rss_bytes_peak: Option<u64>,
     /// Whether every process said its peak: one that ended and was not waited for yet has none.

@@ -392,7 +392,7 @@ impl HostedSession {
 
     /// Lets it wait for its next request: what would work meanwhile is stopped until then.
     pub fn pause(&mut self) {
-        if self.stands_still && !self.is_still && !self.dead {
+        if self.stands_still && !self.is_still && self.is_alive() {
             self.is_still = true;
             stop_below(self.process.pid());
         }
