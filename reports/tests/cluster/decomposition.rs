@@ -180,7 +180,7 @@ fn the_best_style_stands_beside_a_library_and_what_is_slower_is_named() {
     sql: the best style beside products with kernels of their own
 
     style / product    total            geometric mean   over    kernels alone / product
-    -------------------------------------------------------------------------------------
+    ------------------------------------------------------------------------------------
     stagedag / duckdb  1.70x 1.69–1.71  1.70x 1.69–1.71  1 of 1  datafusion 1.60x 1.59–1.61
 
     - stagedag / duckdb: 1.70x is above 1.30; mostly the kernels: datafusion, its kernels without a

@@ -1,6 +1,6 @@
 //! Two builds side by side: every status, every refusal, and every format whole.
 
-#![expect(clippy::unwrap_used, reason = "a test may fail loudly")]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test may fail loudly")]
 
 #[path = "../fixture/mod.rs"]
 mod fixture;

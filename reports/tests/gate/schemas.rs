@@ -165,17 +165,18 @@ fn element(text: &str) -> (String, &str) {
     let known = ELEMENTS.iter().find(|e| e.name == name).unwrap_or_else(|| panic!("there is no element {name}"));
     attributes(known, head.strip_prefix(name).unwrap());
     let mut children = Vec::new();
-    while !is_empty {
-        let (words, after) = rest.split_at(rest.find('<').unwrap());
-        assert!(known.children.is_empty() || words.trim().is_empty(), "text in {name}: {words}");
-        assert_escaped(words);
-        if let Some(after) = after.strip_prefix(&format!("</{name}>")) {
+    if !is_empty {
+        rest = loop {
+            let (words, after) = rest.split_at(rest.find('<').unwrap());
+            assert!(known.children.is_empty() || words.trim().is_empty(), "text in {name}: {words}");
+            assert_escaped(words);
+            if let Some(after) = after.strip_prefix(&format!("</{name}>")) {
+                break after;
+            }
+            let (child, after) = element(after);
+            children.push(child);
             rest = after;
-            break;
-        }
-        let (child, after) = element(after);
-        children.push(child);
-        rest = after;
+        };
     }
     in_order(known, &children);
     (name.to_owned(), rest)
