@@ -88,6 +88,8 @@ pub(crate) fn kill_below(root: u32, patience: Duration) {
             return;
         }
         others.iter().for_each(|pid| kill(*pid));
+        // Whoever stands still cleans nothing up.
+        cleaners.iter().for_each(|pid| send(*pid, libc::SIGCONT));
         let is_late = Instant::now() >= deadline;
         if is_late
             || others.is_empty() && cleaning_since.get_or_insert_with(Instant::now).elapsed() >= CLEANING_PATIENCE
@@ -194,6 +196,15 @@ mod tests {
 
     #[test]
     fn semaphores_of_a_killed_python_are_removed() {
+        assert_none_is_left(|_| {});
+    }
+
+    #[test]
+    fn semaphores_of_a_python_that_is_killed_while_it_stands_still_are_removed() {
+        assert_none_is_left(stop_below);
+    }
+
+    fn assert_none_is_left(before: impl Fn(u32)) {
         let mut keeper = Command::new("python3");
         keeper.args(["-c", KEEPER, PROGRAM]).stdin(Stdio::piped()).stdout(Stdio::piped());
         let mut keeper = keeper.spawn().unwrap();
@@ -201,6 +212,7 @@ mod tests {
         BufReader::new(keeper.stdout.take().unwrap()).read_line(&mut path).unwrap();
         let path = Path::new(path.trim());
         assert!(path.exists(), "{} is the file of a semaphore", path.display());
+        before(keeper.id());
         kill_below(keeper.id(), Duration::from_secs(10));
         let is_left = path.exists();
         drop(keeper.stdin.take());
