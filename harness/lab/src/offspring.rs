@@ -1,6 +1,6 @@
 //! Child processes that do not outlive this one.
 
-use crate::counters::process_tree;
+use crate::counters::{process_tree, stat_after_command};
 use std::fs;
 use std::io;
 use std::os::unix::process::CommandExt;
@@ -150,9 +150,7 @@ fn moves(pid: u32) -> bool {
 
 /// What a process does, as the system has it; none of one that is gone.
 fn state(pid: u32) -> Option<char> {
-    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-    // The command may contain spaces and parentheses: the state stands behind its last one.
-    stat.rsplit_once(')')?.1.trim_start().chars().next()
+    stat_after_command(pid)?.chars().next()
 }
 
 #[cfg(test)]

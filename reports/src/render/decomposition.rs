@@ -1,9 +1,11 @@
 //! Where a product's time goes, and styles beside their products.
 
-use super::layout::{Block, Kind, Row, Sheet, Tone};
+use super::layout::{Block, Column, Kind, Row, Sheet, Tone};
 use super::scale::{Scale, percent, ratio};
 use super::wording::{column, cores, interval_column, or_dash, range, ratio_text};
-use crate::comparison::{Anchor, AnchorCause, Decomposition, FamilyReport, KernelAnchor, KernelAnchorCause, TimePart};
+use crate::comparison::{
+    Anchor, AnchorCause, Decomposition, FamilyReport, KernelAnchor, KernelAnchorCause, TimePart, TotalRatio,
+};
 
 pub(super) fn blocks(family: &FamilyReport) -> Vec<Block> {
     let name = family.family.name();
@@ -157,53 +159,62 @@ fn anchors_sheet(all: &[Anchor]) -> Block {
         Row {
             about: Some(a.style.clone()),
             tone: Tone::Plain,
-            cells: vec![
-                format!("{} / {}", a.style, a.product),
-                ratio_text(&a.ratio.total),
-                ratio_text(&a.ratio.geometric_mean),
-                format!("{} of {}", a.ratio.common, a.cases),
-                or_dash(work, |(style, product)| format!("{}x", ratio(style / product))),
-                format!("{} / {}", share(a.style_use.busy_share), share(a.product_use.busy_share)),
-            ],
+            cells: beside(
+                (&a.style, &a.product),
+                (&a.ratio, a.cases),
+                [
+                    or_dash(work, |(style, product)| format!("{}x", ratio(style / product))),
+                    format!("{} / {}", share(a.style_use.busy_share), share(a.product_use.busy_share)),
+                ],
+            ),
         }
     });
-    Block::Sheet(Sheet {
-        rows: rows.collect(),
-        columns: vec![
-            column("style / product", Kind::Name),
-            column("total", Kind::Words),
-            column("geometric mean", Kind::Words),
-            column("over", Kind::Words),
-            column("cpu", Kind::Number),
-            column("cores busy %", Kind::Number),
-        ],
-    })
+    let more = [column("cpu", Kind::Number), column("cores busy %", Kind::Number)];
+    Block::Sheet(Sheet { rows: rows.collect(), columns: beside_columns(more) })
+}
+
+/// A style beside a product: how many times as long it takes, over how many workloads, and what else is known.
+fn beside<const N: usize>(
+    (style, product): (&str, &str),
+    (ratio, cases): (&TotalRatio, usize),
+    more: [String; N],
+) -> Vec<String> {
+    let mut cells = vec![
+        format!("{style} / {product}"),
+        ratio_text(&ratio.total),
+        ratio_text(&ratio.geometric_mean),
+        format!("{} of {cases}", ratio.common),
+    ];
+    cells.extend(more);
+    cells
+}
+
+/// The columns of [`beside`].
+fn beside_columns<const N: usize>(more: [Column; N]) -> Vec<Column> {
+    let mut columns = vec![
+        column("style / product", Kind::Name),
+        column("total", Kind::Words),
+        column("geometric mean", Kind::Words),
+        column("over", Kind::Words),
+    ];
+    columns.extend(more);
+    columns
 }
 
 fn kernel_anchors_sheet(all: &[KernelAnchor]) -> Block {
     let rows = all.iter().map(|r| Row {
         about: Some(r.style.clone()),
         tone: Tone::Plain,
-        cells: vec![
-            format!("{} / {}", r.style, r.product),
-            ratio_text(&r.ratio.total),
-            ratio_text(&r.ratio.geometric_mean),
-            format!("{} of {}", r.ratio.common, r.cases),
-            or_dash(r.bare.as_ref().zip(r.kernel.as_ref()), |(bare, kernel)| {
+        cells: beside(
+            (&r.style, &r.product),
+            (&r.ratio, r.cases),
+            [or_dash(r.bare.as_ref().zip(r.kernel.as_ref()), |(bare, kernel)| {
                 format!("{bare} {}", ratio_text(&kernel.total))
-            }),
-        ],
+            })],
+        ),
     });
-    Block::Sheet(Sheet {
-        rows: rows.collect(),
-        columns: vec![
-            column("style / product", Kind::Name),
-            column("total", Kind::Words),
-            column("geometric mean", Kind::Words),
-            column("over", Kind::Words),
-            column("kernels alone / product", Kind::Words),
-        ],
-    })
+    let more = [column("kernels alone / product", Kind::Words)];
+    Block::Sheet(Sheet { rows: rows.collect(), columns: beside_columns(more) })
 }
 
 /// Why a style takes longer than needs no explanation.

@@ -12,6 +12,7 @@ from bench_driver.probes import each, timed
 from distributed import wait
 from distributed.protocol import deserialize, serialize as serialize_value
 
+
 class Stateful:
     def nothing(self) -> None:
         return None

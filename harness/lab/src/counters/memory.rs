@@ -86,14 +86,13 @@ pub(super) struct PeakWatch {
 }
 
 impl PeakWatch {
-    /// Starts looking at the tree below `root`; `None` if there is no thread to be had.
-    pub(super) fn start(root: u32) -> Option<Self> {
+    /// Starts looking at the tree below `root`, which is `tree` now; `None` if there is no thread to be had.
+    pub(super) fn start(root: u32, tree: &[u32]) -> Option<Self> {
         let over = Arc::new((Mutex::new(false), Condvar::new()));
         let told = Arc::clone(&over);
         // The first look is this thread's: what is timed has not begun.
-        let tree = process_tree(root);
         let mut first = Seen::default();
-        first.look(&tree);
+        first.look(tree);
         let watch = move || look(root, first, &told);
         let thread = std::thread::Builder::new().name("memory".to_owned()).spawn(watch).ok()?;
         Some(Self { over, thread: Some(thread) })
@@ -186,7 +185,7 @@ mod tests {
         // Long enough for any interval: the child is looked at several times.
         let child = "x = b'x' * (256 << 20)\nimport time\ntime.sleep(0.5)";
         let mut root = ready("/bin/sh", &format!("echo; read a; python3 -c \"{child}\"; echo; read b"));
-        let watch = PeakWatch::start(root.id()).unwrap();
+        let watch = PeakWatch::start(root.id(), &process_tree(root.id())).unwrap();
         say(&mut root);
         hear(&mut root);
         let (peak, now) = (watch.seen().bytes.unwrap(), resident_bytes(&process_tree(root.id())).unwrap());

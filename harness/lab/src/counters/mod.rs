@@ -15,6 +15,7 @@ mod usage;
 
 pub use interference::Interference;
 pub use tree::process_tree;
+pub(crate) use tree::stat_after_command;
 pub use usage::{Usage, tree_cpu_ns};
 
 use crate::machine::Cgroup;
@@ -44,22 +45,22 @@ impl Window {
     /// Starts measuring the tree below `root`; its peak memory starts over.
     #[must_use]
     pub fn open(root: u32, cgroup: &Cgroup) -> Self {
-        Self::begin(root, cgroup, None)
+        Self::begin(root, cgroup, &process_tree(root), None)
     }
 
     /// The same of an engine that consists of several processes, or may: their memory is looked at all along.
     #[must_use]
     pub fn open_for_many(root: u32, cgroup: &Cgroup) -> Self {
-        Self::begin(root, cgroup, PeakWatch::start(root))
+        let tree = process_tree(root);
+        Self::begin(root, cgroup, &tree, PeakWatch::start(root, &tree))
     }
 
-    fn begin(root: u32, cgroup: &Cgroup, peak: Option<PeakWatch>) -> Self {
-        let pids = process_tree(root);
-        reset_peaks(&pids);
-        let tree = TreeReading::take(&pids);
+    fn begin(root: u32, cgroup: &Cgroup, pids: &[u32], peak: Option<PeakWatch>) -> Self {
+        reset_peaks(pids);
+        let tree = TreeReading::take(pids);
         let processes = Processes::read();
         let own_cpu_ns = cpu_ns(std::process::id());
-        let (interfaces, pressure) = (Interfaces::take(&pids), pressure::take(cgroup));
+        let (interfaces, pressure) = (Interfaces::take(pids), pressure::take(cgroup));
         // Last, so that the harness's own reading of files is not taken for foreign work.
         let system = SystemReading::take(cgroup);
         Self { root, cgroup: cgroup.clone(), tree, peak, processes, own_cpu_ns, interfaces, pressure, system }
@@ -166,25 +167,18 @@ mod tests {
                       if os.fork() == 0:\n burn(0.3)\n os.write(is_ready, b'x')\n os.read(go, 1)\n burn(0.6)\n os._exit(0)\n\
                       os.read(ready, 1)\nprint(flush=True)\ninput()\n\
                       os.write(goes, b'x')\ntime.sleep(1.5)\nprint(flush=True)\ninput()";
-        let mut root =
-            Command::new("python3").args(["-c", script]).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
-        let mut out = BufReader::new(root.stdout.take().unwrap());
-        let mut hear = || out.read_line(&mut String::new()).unwrap();
-        hear();
-        let window = Window::open_for_many(root.id(), &Cgroup::default());
-        root.stdin.as_mut().unwrap().write_all(b"go\n").unwrap();
-        hear();
-        let (usage, _) = window.close();
-        root.kill().unwrap();
-        root.wait().unwrap();
-        let used = usage.cpu_ns.unwrap();
+        let used = usage_of("python3", script).cpu_ns.unwrap();
         assert!((150_000_000..450_000_000).contains(&used), "{used} ns of 300 ms");
     }
 
-    /// What is counted of a shell with a child, which says a line, reads one within the window, and says another.
     fn bound_of_two(script: &str) -> Usage {
+        usage_of("/bin/sh", script)
+    }
+
+    /// What is counted of a program with a child, which says a line, reads one within the window, and says another.
+    fn usage_of(program: &str, script: &str) -> Usage {
         let mut root =
-            Command::new("/bin/sh").args(["-c", script]).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+            Command::new(program).args(["-c", script]).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
         let mut out = BufReader::new(root.stdout.take().unwrap());
         let mut hear = || out.read_line(&mut String::new()).unwrap();
         hear();

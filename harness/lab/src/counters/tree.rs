@@ -42,9 +42,14 @@ pub(super) fn process_tree_by_parents(root: u32) -> Vec<u32> {
 }
 
 fn parent(pid: u32) -> Option<u32> {
+    stat_after_command(pid)?.split_ascii_whitespace().nth(1)?.parse().ok()
+}
+
+/// What the system says of a process behind its command: its state, its parent and counters (proc(5), from the third field on). The command
+/// may contain spaces and parentheses, and ends with the last one.
+pub(crate) fn stat_after_command(pid: u32) -> Option<String> {
     let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-    // The command may contain spaces and parentheses: the state, and then the parent, stand behind its last one.
-    stat.rsplit_once(')')?.1.split_ascii_whitespace().nth(1)?.parse().ok()
+    Some(stat.rsplit_once(')')?.1.trim_start().to_owned())
 }
 
 /// Children of every thread of a process, from the kernel's own list.

@@ -1,6 +1,6 @@
 //! What a process tree has used so far, as the operating system counts it.
 
-use super::tree::process_tree;
+use super::tree::{process_tree, stat_after_command};
 use bench_record::{NetworkBytes, Pressure};
 use serde::{Deserialize, Serialize};
 use std::fs;
@@ -130,9 +130,7 @@ pub(super) fn cpu_ns(pid: u32) -> Option<u64> {
 
 /// CPU time of children that ended and were waited for, in clock ticks of usually 10 ms.
 fn reaped_cpu_ns(pid: u32) -> Option<u64> {
-    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-    // The command may contain spaces and parentheses; numbers start after its last one.
-    let (_, fields) = stat.rsplit_once(')')?;
+    let fields = stat_after_command(pid)?;
     let mut fields = fields.split_ascii_whitespace().skip(13);
     let ticks = fields.next()?.parse::<u64>().ok()? + fields.next()?.parse::<u64>().ok()?;
     Some(ticks * ns_per_tick())
