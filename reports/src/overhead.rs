@@ -83,6 +83,23 @@ pub struct OverheadCell {
     pub median: Option<f64>,
     /// Its interval: 95 % of six trials or more, of fewer their range.
     pub interval: Option<Interval>,
+    /// What all of this follows from, in the order of trials.
+    pub measured: Vec<OverheadTrial>,
+}
+
+/// One trial of a figure.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct OverheadTrial {
+    /// Counts from 0.
+    pub trial: u32,
+    /// In the figure's unit; absent unless it completed.
+    pub value: Option<f64>,
+    /// Why it did not complete.
+    pub reason: Option<String>,
+    /// Whether something else disturbed it.
+    pub contaminated: bool,
+    /// Whether the median is of it and others.
+    pub counts: bool,
 }
 
 /// Reduces what was recorded.
@@ -172,34 +189,54 @@ pub(crate) fn by_trial<'s>(figure: Figure, own: &[&'s OverheadSample]) -> BTreeM
 /// None of what was not asked of this engine.
 fn cell(figure: Figure, own: &[&OverheadSample]) -> Option<OverheadCell> {
     let by_trial = by_trial(figure, own);
-    let trials: Vec<Trial> = by_trial.values().filter_map(|samples| trial(figure, samples)).collect();
-    if trials.is_empty() {
+    let numbered: Vec<(u32, Trial)> =
+        by_trial.iter().filter_map(|(number, samples)| Some((*number, trial(figure, samples)?))).collect();
+    if numbered.is_empty() {
         return None;
     }
-    let ended = trials.iter().filter_map(|t| match t {
+    let trials = || numbered.iter().map(|(_, trial)| trial);
+    let ended = trials().filter_map(|t| match t {
         Trial::Ended(outcome, reason) => Some((*outcome, reason.clone())),
         Trial::Value { .. } => None,
     });
     // As in reports of runs: the order of outcomes puts the worst first.
     let worst = ended.min_by_key(|(outcome, _)| *outcome);
-    let clean = trials.iter().filter(|t| matches!(t, Trial::Value { contaminated: false, .. })).count();
+    let clean = trials().filter(|t| matches!(t, Trial::Value { contaminated: false, .. })).count();
     let counts = |contaminated: bool| !contaminated || clean < CLEAN_MIN;
-    let values = trials.iter().filter_map(|t| match t {
+    let values = trials().filter_map(|t| match t {
         Trial::Value { value, contaminated } if counts(*contaminated) => Some(*value),
         _ => None,
     });
-    let disturbed = trials.iter().filter(|t| matches!(t, Trial::Value { contaminated: true, .. })).count();
+    let disturbed = trials().filter(|t| matches!(t, Trial::Value { contaminated: true, .. })).count();
     let values = if worst.is_none() { sorted(values) } else { Vec::new() };
+    let measured = |(number, trial): &(u32, Trial)| match trial {
+        Trial::Value { value, contaminated } => OverheadTrial {
+            trial: *number,
+            value: Some(*value),
+            reason: None,
+            contaminated: *contaminated,
+            counts: worst.is_none() && counts(*contaminated),
+        },
+        Trial::Ended(outcome, reason) => OverheadTrial {
+            trial: *number,
+            value: None,
+            reason: Some(format!("{outcome}: {reason}")),
+            contaminated: false,
+            counts: false,
+        },
+    };
+    let measured = numbered.iter().map(measured).collect();
     let (outcome, reason) = worst.map_or((Outcome::Completed, None), |(outcome, reason)| (outcome, Some(reason)));
     Some(OverheadCell {
         figure,
         outcome,
         reason,
-        trials: if outcome == Outcome::Completed { values.len() } else { trials.len() },
+        trials: if outcome == Outcome::Completed { values.len() } else { numbered.len() },
         contaminated: if counts(true) { disturbed } else { 0 },
         excluded: if counts(true) { 0 } else { disturbed },
         median: median(&values),
         interval: median_interval(&values),
+        measured,
     })
 }
 

@@ -22,6 +22,7 @@ mod weak;
 mod wording;
 
 pub(crate) use claims::claims;
+pub(crate) use html::observations_of;
 pub use html::{Section, escape, html, html_by};
 pub(crate) use price::{price_markdown, price_text};
 pub(crate) use recommend::recommendation;

@@ -6,7 +6,7 @@ use anyhow::{Context, Result};
 use bench_external::{Catalog, Product, Source, Store, Surroundings};
 use bench_lab::hosted::{HostedEngine, HostedProvider, Origin};
 use bench_lab::live::{EngineProvider, EngineSpec, Failure, LiveEngine};
-use bench_model::{Capabilities, ClusterSpec};
+use bench_model::{Capabilities, ClusterSpec, NodeLimits};
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::fs::File;
@@ -65,7 +65,12 @@ impl Products {
         let name = (product.source == Source::BuiltIn).then(|| product.name.clone());
         let cpus = (!attached).then_some(spec.slots);
         let stands_still = product.stands_still && !attached;
-        Ok(HostedEngine { name, argv, environment: command.environment, origin: Origin::Foreign, cpus, stands_still })
+        let limits = match &spec.cluster {
+            ClusterSpec::Emulated { limits, .. } => *limits,
+            _ => NodeLimits::default(),
+        };
+        let (environment, origin) = (command.environment, Origin::Foreign);
+        Ok(HostedEngine { name, argv, environment, origin, cpus, stands_still, limits })
     }
 }
 

@@ -175,7 +175,30 @@ macro_rules! claims {
     ($($name:ident,)*) => { &[$((stringify!($name), $name as fn())),*] };
 }
 
+fn a_product_and_all_that_it_starts_are_under_the_limits_of_one_node() {
+    let p = Program::new();
+    let (folder, w) = (p.engines(), p.user_workload("select devour as n", "n\n1\n"));
+    let trial = |out: &str, more: &[&str]| {
+        let out_path = p.path(out);
+        let run = ["run", "--workload-dir", &w, "--engines", "tiny", "--trials", "1", "--out", &out_path];
+        let here = ["--engines-dir", &folder, "--protocol", "cold-process", "--slots", "1"];
+        p.bench(&[&run[..], &here, more].concat());
+        p.observations(out).remove(0)
+    };
+    let node = ["--cluster", "emulated", "--nodes", "1", "--node-limits"];
+    let free = trial("free", &[]);
+    assert_eq!((&free["outcome"], &free["case"]["cluster"]), (&"completed".into(), &"local".into()), "{free}");
+    let enough = trial("enough", &[&node[..], &["cpu=0.5,memory=2GiB"]].concat());
+    assert_eq!((&enough["outcome"], &enough["case"]["cluster"]), (&"completed".into(), &"emulated".into()), "{enough}");
+    assert_eq!(enough["case"]["variant"], "node-cpu=0.5,node-memory=2GiB");
+    let starved = trial("starved", &[&node[..], &["memory=256MiB"]].concat());
+    assert_eq!(starved["outcome"], "failed", "{starved}");
+    let reason = starved["reason"].as_str().unwrap();
+    assert!(reason.contains("out of memory: the kernel killed a process of it"), "{reason}");
+}
+
 const CLAIMS: &[(&str, fn())] = claims! {
+    a_product_and_all_that_it_starts_are_under_the_limits_of_one_node,
     a_node_that_is_cut_off_costs_time_and_nothing_else,
     a_node_whose_words_are_lost_costs_time_and_nothing_else,
     a_slow_link_slows_a_job_down_and_is_as_fast_as_before_afterwards,

@@ -5,31 +5,13 @@
 mod killed;
 mod program;
 
-use program::Program;
+use program::{Program, external};
 use std::fs;
 use std::path::Path;
 
-/// Where `engines/external` is.
-fn external() -> String {
-    format!("{}/../../engines/external", env!("CARGO_MANIFEST_DIR"))
-}
-
-/// A folder of engines with one of its own, `tiny`, the example driver.
-fn engines(p: &Program) -> String {
-    let folder = p.file("engines");
-    fs::create_dir_all(&folder).unwrap();
-    let (driver, python) = (format!("{}/tests/drivers/tiny/driver.py", external()), format!("{}/python", external()));
-    let text = format!(
-        "[[engine]]\nname = \"tiny\"\nabout = \"Counts rows.\"\nfamilies = [\"sql\"]\ncommand = [\"python3\", \"{driver}\"]\n\
-         environment = {{ PYTHONPATH = \"{python}\", PYTHONDONTWRITEBYTECODE = \"1\" }}\n"
-    );
-    fs::write(folder.join("engines.toml"), text).unwrap();
-    folder.display().to_string()
-}
-
 /// Runs one query on `tiny` alone; its only observations.
 fn run(p: &Program, sql: &str, more: &[&str]) -> Vec<serde_json::Value> {
-    let (folder, w, out) = (engines(p), p.user_workload(sql, "n\n1\n"), p.path("out"));
+    let (folder, w, out) = (p.engines(), p.user_workload(sql, "n\n1\n"), p.path("out"));
     let mut line = vec!["run", "--workload-dir", &w, "--engines", "tiny", "--trials", "1", "--out", &out];
     line.extend(["--engines-dir", &folder, "--protocol", "cold-process"]);
     line.extend(more);
@@ -51,7 +33,7 @@ fn left(p: &Program) -> Vec<String> {
 #[test]
 fn a_driver_in_another_language_keeps_to_the_protocol() {
     let p = Program::new();
-    let folder = engines(&p);
+    let folder = p.engines();
     let ran = p.bench(&["engines", "check", "tiny", "--engines-dir", &folder, "--json"]);
     ran.assert_code(0);
     let findings: Vec<serde_json::Value> = serde_json::from_str(&ran.stdout).unwrap();
@@ -122,7 +104,7 @@ fn a_driver_that_explains_more_slot_time_than_there_was_is_found_out() {
 #[test]
 fn a_driver_is_measured_and_its_answer_is_checked() {
     let p = Program::new().with_own_data();
-    let (folder, w) = (engines(&p), p.user_workload("select count(*) as n from t", "n\n2\n"));
+    let (folder, w) = (p.engines(), p.user_workload("select count(*) as n from t", "n\n2\n"));
     let line =
         ["run", "--workload-dir", &w, "--engines", "tiny,datafusion,duckdb", "--trials", "1", "--engines-dir", &folder];
     p.bench(&[&line[..], &["--out", &p.path("out")]].concat()).assert_code(0);
@@ -142,7 +124,7 @@ fn a_driver_is_measured_and_its_answer_is_checked() {
 #[test]
 fn of_a_product_that_can_run_only_once_at_a_time_every_configuration_is_measured_in_turn() {
     let p = Program::new().with_own_data();
-    let (folder, w) = (engines(&p), p.user_workload("select count(*) as n from t", "n\n2\n"));
+    let (folder, w) = (p.engines(), p.user_workload("select count(*) as n from t", "n\n2\n"));
     let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
     let path = Path::new(&folder).join("engines.toml");
     let text = fs::read_to_string(&path)
@@ -196,7 +178,7 @@ fn a_driver_that_dies_or_hangs_is_an_outcome_and_leaves_nothing() {
 #[test]
 fn a_harness_that_is_killed_takes_the_driver_s_daemons_with_it() {
     let p = Program::new().with_own_data();
-    let (folder, w) = (engines(&p), p.user_workload("select burn as n", "n\n1\n"));
+    let (folder, w) = (p.engines(), p.user_workload("select burn as n", "n\n1\n"));
     let out = p.path("out");
     let line =
         ["run", "--workload-dir", &w, "--engines", "tiny", "--trials", "9", "--out", &out, "--engines-dir", &folder];
@@ -215,7 +197,7 @@ fn a_harness_that_is_killed_takes_the_driver_s_daemons_with_it() {
 #[test]
 fn what_cannot_be_is_refused_with_the_next_step() {
     let p = Program::new();
-    let folder = engines(&p);
+    let folder = p.engines();
     let refused =
         |line: &[&str], words: &[&str]| p.bench(&[line, &["--engines-dir", &folder]].concat()).assert_refused(words);
     refused(&["engines", "install", "sparc"], &["no product `sparc`", "known: spark"]);
@@ -235,13 +217,18 @@ fn what_cannot_be_is_refused_with_the_next_step() {
     refused(&attached("sail", "sail=sc://h:1", &["--memory", "4GiB"]), &["keeps its own limits"]);
     refused(&attached("sail", "sail=sc://h:1/;token=x", &[]), &["no token"]);
     refused(&with(&["spark", "--set", "spark.config=fast"]), &["default, tuned"]);
+    let emulated = |more: &[&'static str]| [&with(&["duckdb", "--cluster", "emulated"])[..], more].concat();
+    refused(&with(&["duckdb", "--cluster", "processes"]), &["under the limits of one node with --cluster emulated"]);
+    refused(&emulated(&["--nodes", "2"]), &["add 1 to --nodes"]);
+    refused(&emulated(&["--nodes", "1", "--node-limits", "link=100"]), &["leave out link="]);
+    refused(&emulated(&["--nodes", "1", "--faults", "kill@50%"]), &["`duckdb` in a run without"]);
     refused(&with(&["sparkle"]), &["unknown engine `sparkle`", "spark"]);
 }
 
 #[test]
 fn a_cluster_that_runs_already_is_another_case_of_its_own_size() {
     let p = Program::new();
-    let folder = engines(&p);
+    let folder = p.engines();
     let cases = |address: &str| {
         let attach = format!("spark={address}");
         let line =
@@ -297,7 +284,7 @@ fn installed_products_keep_to_the_protocol_and_answer_the_smoke_suite() {
 #[test]
 fn overhead_of_a_driver_and_of_a_style_is_measured_kept_and_shown_again() {
     let p = Program::new();
-    let (folder, out) = (engines(&p), p.path("out"));
+    let (folder, out) = (p.engines(), p.path("out"));
     let line = [
         "overhead",
         "--engines",

@@ -5,9 +5,10 @@
 mod fake;
 
 use arrow::array::{ArrayRef, Int64Array, RecordBatch};
+use bench_lab::cluster::ClusterAbilities;
 use bench_lab::hosted::{HostedEngine, HostedProvider, HostedSession, Origin};
 use bench_lab::live::{Digested, Failure, Keep, Limits};
-use bench_model::{Check, EngineSetup, SpanKind, Tuning, Workload};
+use bench_model::{Bytes, Check, EngineSetup, NodeLimits, SpanKind, Tuning, Workload};
 use fake::{engine, unanswered};
 use parquet::arrow::ArrowWriter;
 use std::fs::File;
@@ -46,7 +47,15 @@ fn start_with(
 /// A driver that is a shell script.
 fn shell(text: &str) -> HostedEngine {
     let argv = vec!["/bin/sh".into(), "-c".into(), text.into()];
-    HostedEngine { name: None, argv, origin: Origin::Foreign, environment: vec![], cpus: None, stands_still: false }
+    HostedEngine {
+        name: None,
+        argv,
+        origin: Origin::Foreign,
+        environment: vec![],
+        cpus: None,
+        stands_still: false,
+        limits: NodeLimits::default(),
+    }
 }
 
 fn setup(scratch: &Path, spans: bool) -> EngineSetup {
@@ -261,11 +270,13 @@ fn an_engine_that_is_somebody_else_is_refused() {
 
 /// What a script finds out about itself, told as its version.
 fn told(command: &str, cpus: Option<u32>) -> String {
+    told_by(command, |host| HostedEngine { cpus, ..host })
+}
+
+fn told_by(command: &str, of: impl FnOnce(HostedEngine) -> HostedEngine) -> String {
     let hello = r#"{"id":1,"body":{"hello":{"protocol":1,"engine":"x","version":"'"$v"'"}}}"#;
     let text = format!("read -r a; v=$({command}); echo '{hello}'; read -r a; echo '{STARTED}'; cat >/dev/null");
-    let argv = vec!["/bin/sh".into(), "-c".into(), text.into()];
-    let host =
-        HostedEngine { name: None, argv, origin: Origin::Foreign, environment: vec![], cpus, stands_still: false };
+    let host = of(shell(&text));
     let folder = tempfile::tempdir().unwrap();
     let provider = HostedProvider::new(vec![], Origin::Foreign, folder.path().to_owned());
     let spec = engine("x");
@@ -281,6 +292,65 @@ fn a_product_and_its_children_run_on_as_many_cpus_as_it_has_slots() {
     let count = |cpus: Option<u32>| told("nproc", cpus).parse::<usize>().unwrap();
     let all = std::thread::available_parallelism().unwrap().get();
     assert_eq!((count(None), count(Some(1)), count(Some(4096))), (all, 1, all));
+}
+
+/// Half a core and 64 MiB, or nothing where no control groups can be made.
+fn limited() -> Option<NodeLimits> {
+    let limits = NodeLimits { cpu_milli: Some(500), memory: Some(Bytes::new(64 << 20)), rate_mbit: None };
+    if !ClusterAbilities::probe().node_limits {
+        eprintln!("NOT TESTED: no control groups can be made here");
+        return None;
+    }
+    Some(limits)
+}
+
+#[test]
+fn a_product_on_an_emulated_node_and_its_children_are_in_a_control_group_that_goes_with_them() {
+    let Some(limits) = limited() else { return };
+    let groups =
+        told_by("sh -c 'grep -o bench-.* /proc/self/cgroup' | sort -u", |host| HostedEngine { limits, ..host });
+    assert!(groups.starts_with(&format!("bench-{}-engine-", std::process::id())), "{groups}");
+    for controller in ["cpu", "memory", "unified"] {
+        let found = walk(Path::new("/sys/fs/cgroup").join(controller), &groups);
+        assert_eq!(found, Vec::<std::path::PathBuf>::new());
+    }
+}
+
+/// Folders of this name below another one, at most three levels down.
+fn walk(root: std::path::PathBuf, name: &str) -> Vec<std::path::PathBuf> {
+    let mut found = Vec::new();
+    let mut open = vec![(root, 0)];
+    while let Some((folder, depth)) = open.pop() {
+        for entry in std::fs::read_dir(&folder).into_iter().flatten().flatten() {
+            if entry.file_name() == name {
+                found.push(entry.path());
+            }
+            if depth < 3 && entry.file_type().is_ok_and(|t| t.is_dir()) {
+                open.push((entry.path(), depth + 1));
+            }
+        }
+    }
+    found
+}
+
+#[test]
+fn a_product_that_needs_more_memory_than_its_node_has_is_out_of_memory() {
+    let Some(limits) = limited() else { return };
+    // The shell that reads requests lives; what it starts needs 200 MB, and is killed.
+    let text = format!(
+        "read -r a; echo '{HELLO}'; read -r a; echo '{STARTED}'; read -r a; head -c 200000000 /dev/zero | tail > /dev/null; \
+         echo '{{\"id\":3,\"body\":{{\"failed\":{{\"kind\":\"failed\",\"message\":\"a worker ended\"}}}}}}'; cat >/dev/null"
+    );
+    let scratch = tempfile::tempdir().unwrap();
+    let mut session = HostedEngine { limits, ..shell(&text) }.start(&setup(scratch.path(), false), &NEVER).unwrap();
+    let failure = session.run(&workload(), &crate::limits()).unwrap_err();
+    let said = failure.to_string();
+    assert!(matches!(failure, Failure::OutOfMemory(_)), "{said}");
+    assert!(
+        said.contains("the kernel killed a process of it at the node's limit of memory (a worker ended)"),
+        "{said}"
+    );
+    assert!(!session.is_alive());
 }
 
 #[test]

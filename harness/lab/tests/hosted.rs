@@ -12,8 +12,8 @@ use bench_lab::live::{EngineProvider, EngineSpec, Failure, Keep, Limits};
 use bench_lab::oracle::{compare, digest, digest_parquet};
 use bench_model::{
     Answer, Capabilities, Check, ClusterSpec, Dataset, Digest, Engine, EngineError, EngineSetup, Explanation, Family,
-    Fault, FaultOutcome, FaultPlan, Format, Nanos, NodeId, Probe, Program, Query, Session, SortKey, Table, Tuning,
-    Workload,
+    Fault, FaultOutcome, FaultPlan, Format, Nanos, NodeId, NodeLimits, Probe, Program, Query, Session, SortKey, Table,
+    Tuning, Workload,
 };
 use std::ffi::OsString;
 use std::io::{BufRead, Write};
@@ -215,7 +215,8 @@ fn host() -> Vec<OsString> {
 }
 
 fn hosted(argv: Vec<OsString>, origin: Origin) -> HostedEngine {
-    HostedEngine { name: None, argv, origin, environment: vec![], cpus: None, stands_still: false }
+    let limits = NodeLimits::default();
+    HostedEngine { name: None, argv, origin, environment: vec![], cpus: None, stands_still: false, limits }
 }
 
 fn started(name: &str) -> HostedSession {

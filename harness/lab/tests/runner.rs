@@ -146,6 +146,22 @@ fn of_an_engine_that_can_run_only_once_one_is_ended_before_the_next_is_started_a
 }
 
 #[test]
+fn whoever_waits_leaves_its_memory_to_an_engine_that_was_seen_to_need_more_than_there_is() {
+    let fake = Fake::default();
+    let (observations, _) = check(&plan(vec![workload("q")], &["huge", "laden", "b"], 3), &fake);
+    assert_eq!(outcomes(&observations), ["completed"; 9]);
+    let made_room = |o: &&Observation| o.notes.iter().any(|note| note.contains("others had its memory"));
+    let noted: Vec<_> = observations.iter().filter(made_room).collect();
+    // What `huge` needs is known once it has run; `b` holds too little to be of use.
+    assert!((1..=3).contains(&noted.len()) && noted.iter().all(|o| o.case.engine == "laden"), "{observations:#?}");
+    assert_eq!(fake.count("start laden"), 1 + noted.len());
+    assert_eq!((fake.count("start huge"), fake.count("start b")), (1, 1));
+    assert_eq!(fake.count("run laden q"), 3 + 1 + noted.len(), "it is warmed once it is started");
+    let last = observations.iter().rfind(|o| o.case.engine == "huge").unwrap();
+    assert!(last.others_rss_bytes <= Some(fake::HELD), "what was ended holds nothing");
+}
+
+#[test]
 fn warm_sessions_stay_and_warm_up_once_per_workload() {
     let fake = Fake::default();
     let warm = Plan { protocol: Protocol::Warm(2), ..plan(vec![workload("q1"), workload("q2")], &["a"], 3) };

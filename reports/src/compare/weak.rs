@@ -17,6 +17,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 /// A table's contestants and cases, at its scale.
 struct Grown<'a> {
+    table: usize,
     scale: u32,
     field: Field<'a>,
     cases: Cases<'a>,
@@ -37,14 +38,14 @@ pub(super) fn reports(groups: &[Group<'_>]) -> Vec<WeakScaling> {
             continue;
         }
         // One table per scale: of another, the data or programs are not the first one's.
-        let mut scales: BTreeMap<u32, &Group<'_>> = BTreeMap::from([(first.scale, first)]);
-        for other in groups.iter().filter(|other| first.grows_into(other)) {
-            scales.entry(other.scale).or_insert(other);
+        let mut scales: BTreeMap<u32, (usize, &Group<'_>)> = BTreeMap::from([(first.scale, (at, first))]);
+        for (at, other) in groups.iter().enumerate().filter(|(_, other)| first.grows_into(other)) {
+            scales.entry(other.scale).or_insert((at, other));
         }
         if scales.len() < 2 {
             continue;
         }
-        let grown: Vec<Grown<'_>> = scales.into_values().map(grow).collect();
+        let grown: Vec<Grown<'_>> = scales.into_values().map(|(table, group)| grow(table, group)).collect();
         let families: BTreeSet<Family> = grown.iter().flat_map(|g| g.cases.keys()).map(|at| at.family).collect();
         reports.extend(families.into_iter().filter_map(|family| {
             let series = series(&grown, family);
@@ -55,10 +56,10 @@ pub(super) fn reports(groups: &[Group<'_>]) -> Vec<WeakScaling> {
     reports
 }
 
-fn grow<'a>(group: &Group<'a>) -> Grown<'a> {
+fn grow<'a>(table: usize, group: &Group<'a>) -> Grown<'a> {
     let field = Field::new(group);
     let cases = measure(&field).into_iter().filter(|(at, _)| !field.is_hurt(at.contestant)).collect();
-    Grown { scale: group.scale, field, cases }
+    Grown { table, scale: group.scale, field, cases }
 }
 
 fn series(grown: &[Grown<'_>], family: Family) -> Vec<WeakSeries> {
@@ -150,6 +151,8 @@ fn point(size: &Size<'_, '_>, smallest: &Size<'_, '_>, unit: Unit, ground: Groun
     let cluster = unit.growth(c, base);
     let efficiency = |time: f64| data / time / cluster;
     WeakPoint {
+        table: size.member.grown.table,
+        contestant: c.label.clone(),
         nodes: c.nodes,
         slots: c.slots,
         scale,

@@ -46,6 +46,10 @@ pub struct WeakSeries {
 /// One node count with its data.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct WeakPoint {
+    /// The table whose trials these are, from 0.
+    pub table: usize,
+    /// What it is called there.
+    pub contestant: String,
     /// Nodes.
     pub nodes: u32,
     /// Slots per node.

@@ -3,7 +3,7 @@
 use super::scale::{percent, ratio};
 use super::wording::range;
 use crate::claims::{ClaimVerdict, ClaimsReport, Compared, Evidence, Remove};
-use crate::stats::RESAMPLES;
+use crate::stats::{INTERVAL_TRIALS, RESAMPLES};
 
 /// Who claims it, and how it went.
 pub(crate) fn summary(report: &ClaimsReport) -> Vec<String> {
@@ -54,7 +54,7 @@ pub(crate) const fn brief(remove: Remove) -> &'static str {
 pub(crate) const COLUMNS: [(&str, bool); 7] = [
     ("compared", false),
     ("measured", true),
-    ("95 % interval", true),
+    ("interval", true),
     ("claimed", true),
     ("stated", true),
     ("p", true),
@@ -112,8 +112,8 @@ pub(crate) fn foot(report: &ClaimsReport) -> Vec<String> {
          here: no run given could tell."
             .to_owned(),
         format!(
-            "Shown is a relation whose 95 % bootstrap interval ({RESAMPLES} resamples, fixed seed) excludes equality (or lies \
-             within the range, or outside it), whose effect is above the A/A noise floor of its family, and which chance alone gives in \
+            "Shown is a relation whose 95 % bootstrap interval ({RESAMPLES} resamples, fixed seed; of fewer than {INTERVAL_TRIALS} \
+             trials it is narrower than it says) excludes equality (or lies within the range, or outside it), whose effect is above the A/A noise floor of its family, and which chance alone gives in \
              less than 5 % of cases with all comparisons taken together (Holm): {} direct, {} at another scale, {} of \
              architectures, each kind by itself; p is adjusted for that.",
             count(Remove::Direct),

@@ -11,6 +11,8 @@
 //! | `times` | per workload: ratios with intervals, times, CPU, memory |
 //! | `spans` | where slot time went |
 //! | `scaling` | speedup over nodes, and the law |
+//! | `weak` | the same over data that grow with the nodes |
+//! | `overhead` | what engines cost before any work, with every trial |
 //! | `memory` | how memory peaks are spread |
 //! | `percentiles` | percentiles of the times of many trials |
 //! | `cost` | cores needed to beat one thread |
@@ -29,18 +31,21 @@ mod memory;
 mod method;
 mod noise;
 mod observations;
+mod overhead;
 mod page;
 mod percentiles;
 mod scaling;
 mod spans;
 mod times;
 mod verdicts;
+mod weak;
 
 use crate::compare::{Source, Sources};
 use crate::comparison::{Comparison, FamilyReport, Table};
 use crate::plot::PlotError;
 use crate::run_names::RunNames;
 use anchors::Anchors;
+pub(crate) use anchors::observations_of;
 
 /// A part of a page with a place in its navigation.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -100,11 +105,8 @@ pub fn html_by<'a>(
         sections.extend(parts.into_iter().map(named));
         records.push(named(record));
     }
-    sections.extend(blocks::section("weak-scaling", "Weak scaling", &super::weak::blocks(&comparison.weak_scaling)));
-    for (at, report) in comparison.overhead.iter().enumerate() {
-        let (id, title) = (format!("overhead-{at}"), format!("Overhead, from {}", report.started_at));
-        sections.extend(blocks::section(&id, &title, &super::overhead_blocks::blocks(report)));
-    }
+    sections.extend(weak::section(comparison));
+    sections.extend(comparison.overhead.iter().enumerate().map(|(at, report)| overhead::section(at, report)));
     sections.extend(further.iter().cloned());
     sections.extend(records);
     Ok(page::page(comparison, sources, &sections))
@@ -152,16 +154,17 @@ impl View<'_> {
 
     fn family(&self, family: &FamilyReport) -> Result<String, PlotError> {
         let aside = super::sheets::aside(self.table);
+        let places = |label: &str| self.anchors.group(family.family, label);
         let mut body = times::body(self, family)?;
         body.push_str(&cost::body(self, family));
-        body.push_str(&blocks::body(&super::decomposition::blocks(family), Some((&self.anchors, family.family))));
+        body.push_str(&blocks::body(&super::decomposition::blocks(family), &places));
         body.push_str(&scaling::body(self, family)?);
         body.push_str(&spans::body(self, family)?);
-        body.push_str(&blocks::body(&super::blocking::blocks(family, &aside), Some((&self.anchors, family.family))));
+        body.push_str(&blocks::body(&super::blocking::blocks(family, &aside), &places));
         body.push_str(&memory::body(self, family)?);
         body.push_str(&percentiles::body(self, family));
-        body.push_str(&blocks::body(&super::ablation::blocks(family), Some((&self.anchors, family.family))));
-        body.push_str(&blocks::body(&super::faults::blocks(family), Some((&self.anchors, family.family))));
+        body.push_str(&blocks::body(&super::ablation::blocks(family), &places));
+        body.push_str(&blocks::body(&super::faults::blocks(family), &places));
         body.push_str(&failures::void_faults(self, family));
         Ok(body)
     }

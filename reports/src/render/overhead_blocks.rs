@@ -58,11 +58,7 @@ fn sheet(report: &OverheadReport, figures: &[Figure]) -> Sheet {
     let scales: Vec<Scale> = figures.iter().map(|f| scale(report, *f)).collect();
     let mut columns = vec![column("engine", Kind::Name)];
     for (figure, scale) in figures.iter().zip(&scales) {
-        let unit = match figure.unit() {
-            Unit::PerSecond => figure.unit().suffix().to_owned(),
-            other => format!("{}{}", scale.unit, other.suffix()),
-        };
-        columns.push(column(format!("{} {unit}", figure.name()), Kind::Number));
+        columns.push(column(format!("{} {}", figure.name(), unit_on(scale, *figure)), Kind::Number));
         columns.push(column("interval", Kind::Number));
     }
     let rows = report.engines.iter().map(|engine| {
@@ -75,7 +71,20 @@ fn sheet(report: &OverheadReport, figures: &[Figure]) -> Sheet {
     Sheet { rows: rows.collect(), columns }
 }
 
-fn scale(report: &OverheadReport, figure: Figure) -> Scale {
+fn unit_on(scale: &Scale, figure: Figure) -> String {
+    match figure.unit() {
+        Unit::PerSecond => figure.unit().suffix().to_owned(),
+        other => format!("{}{}", scale.unit, other.suffix()),
+    }
+}
+
+/// The unit in which this report shows a figure.
+pub(super) fn unit(report: &OverheadReport, figure: Figure) -> String {
+    unit_on(&scale(report, figure), figure)
+}
+
+/// How this report shows a figure: the same way for all engines.
+pub(super) fn scale(report: &OverheadReport, figure: Figure) -> Scale {
     let cells = report.of(figure).filter_map(|(_, cell)| cell);
     let ends = cells.flat_map(|c| [c.median, c.interval.map(|i| i.low), c.interval.map(|i| i.high)]).flatten();
     match figure.unit() {

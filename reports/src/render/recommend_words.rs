@@ -3,7 +3,7 @@
 use super::scale::{percent, ratio};
 use super::wording::range;
 use crate::recommend::{Answer, Ranked, Recommendation, Sensitivity, Share};
-use crate::stats::Interval;
+use crate::stats::{INTERVAL_TRIALS, Interval};
 
 /// A part of a recommendation: a table, a list, or both.
 pub(crate) struct Part {
@@ -75,13 +75,13 @@ fn ranking(r: &Recommendation) -> Part {
     let mut columns = vec![
         ("engine", false),
         ("time / leader", true),
-        ("95 % interval", true),
+        ("interval", true),
         ("p", true),
         ("said of it", false),
         ("by family", false),
     ];
     if priced {
-        columns.extend([("USD/h", true), ("low-high", true), ("cost / leader", true), ("95 % interval", true)]);
+        columns.extend([("USD/h", true), ("low-high", true), ("cost / leader", true), ("interval", true)]);
     }
     let row = |(i, e): (usize, &Ranked)| {
         let name = if e.is_style { format!("{} (style)", e.engine) } else { e.engine.clone() };
@@ -159,9 +159,11 @@ fn how(r: &Recommendation) -> Vec<String> {
         "score: geometric mean of times, each family weighing as stated and each workload of a family the same; only engines \
          that completed everything measured have one"
             .to_owned(),
-        "slower: the 95 % bootstrap interval of the ratio is above 1, the ratio is above the A/A noise floor, and chance alone \
-         gives one as large in less than 5 % of cases (permutation test, with all rivals of the leader taken together)"
-            .to_owned(),
+        format!(
+            "slower: the 95 % bootstrap interval of the ratio (of fewer than {INTERVAL_TRIALS} trials narrower than it says) is above \
+             1, the ratio is above the A/A noise floor, and chance alone gives one as large in less than 5 % of cases (permutation \
+             test, with all rivals of the leader taken together)"
+        ),
         "a style has a product's architecture and not its code: its place says nothing about the product".to_owned(),
     ];
     items.extend(r.notes.iter().cloned());

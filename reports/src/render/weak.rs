@@ -39,7 +39,7 @@ fn sheet(all: &[WeakSeries]) -> Sheet {
         let no_ratio = if is_first && p.wall_ns_total.is_some() { "1" } else { "-" };
         let interval = p.efficiency_interval.map_or_else(String::new, |i| format!(" {}", range(i, ratio)));
         Row {
-            about: None,
+            about: Some(p.contestant.clone()),
             tone: Tone::Plain,
             cells: vec![
                 s.engine.clone(),

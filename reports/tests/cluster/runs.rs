@@ -2,7 +2,8 @@
 
 use crate::fixture::{self, completed};
 use bench_record::{
-    Arm, Case, ClusterContext, EngineContext, Family, Nanos, Observation, Outcome, Run, SpanKind, SpanReport,
+    Arm, Case, ClusterContext, DatasetContext, EngineContext, Family, Nanos, Observation, Outcome, Run, SpanKind,
+    SpanReport, WorkloadContext,
 };
 
 /// The workloads of these runs with how long one node of `datafusion` takes, in milliseconds.
@@ -170,4 +171,42 @@ pub(crate) fn ablation() -> Run {
         all.extend(trials(&case(workload, "datafusion", 1, 2), 8, ms * 0.8));
     }
     run("ablation", &["--ablate"], all)
+}
+
+/// The case over data of that many times the suite's own.
+pub(crate) fn at(case: Case, scale: u32) -> Case {
+    Case { scale, ..case }
+}
+
+/// `actor` and `stagedag` on as many nodes as the data are times the suite's own, and `datafusion` in one process over all
+/// of them. What a workload takes grows by a tenth with each node.
+pub(crate) fn grown(scales: &[u32]) -> Run {
+    let mut all = Vec::new();
+    for scale in scales.iter().copied() {
+        let slower = 1.0 + 0.1 * f64::from(scale - 1);
+        for (workload, ms) in WORKLOADS {
+            for (engine, factor) in [("actor", 1.1), ("stagedag", 1.0)] {
+                let case = at(case(workload, engine, scale, 1), scale);
+                all.extend(trials(&case, 6, ms * factor * slower));
+            }
+            let case = at(case(workload, "datafusion", 1, 2), scale);
+            all.extend(trials(&case, 6, ms * f64::from(scale)));
+        }
+    }
+    at_scales(scales, all)
+}
+
+/// A run at several scales.
+pub(crate) fn at_scales(scales: &[u32], all: Vec<Observation>) -> Run {
+    let mut run = run("grown", &["--scaling", "weak"], all);
+    let data = run.context.datasets[0].clone();
+    let work = run.context.workloads[0].clone();
+    let named = |scale: u32| format!("tpch-sf{scale}");
+    let checksum = |scale: u32| format!("{scale:04x}");
+    let data_at = |scale| DatasetContext { name: named(scale), checksum: checksum(scale), scale, ..data.clone() };
+    run.context.datasets = scales.iter().map(|scale| data_at(*scale)).collect();
+    run.context.machine.cores = 8;
+    let work_at = |scale| WorkloadContext { checksum: checksum(scale), scale, ..work.clone() };
+    run.context.workloads = scales.iter().map(|scale| work_at(*scale)).collect();
+    run
 }

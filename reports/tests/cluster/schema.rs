@@ -1,7 +1,7 @@
 //! `docs/schema.md` names everything that the JSON report holds.
 
 use crate::runs;
-use crate::weak::grown;
+use crate::runs::grown;
 use crate::{blocking, compared, decomposition, fixture};
 use bench_record::Run;
 use serde_json::Value;

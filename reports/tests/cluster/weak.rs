@@ -1,44 +1,8 @@
 //! Weak scaling: data that grow with the nodes.
 
 use crate::{compared, fixture, part, runs, text};
-use bench_record::{Case, DatasetContext, Observation, Outcome, Run, WorkloadContext};
+use bench_record::{Outcome, Run};
 use bench_reports::{Format, Law, Verdict, WeakScaling, WeakSeries};
-
-fn at(case: Case, scale: u32) -> Case {
-    Case { scale, ..case }
-}
-
-/// `actor` and `stagedag` on as many nodes as the data are times the suite's own, and `datafusion` in one process over all
-/// of them. What a workload takes grows by a tenth with each node.
-pub(crate) fn grown(scales: &[u32]) -> Run {
-    let mut all = Vec::new();
-    for scale in scales.iter().copied() {
-        let slower = 1.0 + 0.1 * f64::from(scale - 1);
-        for (workload, ms) in runs::WORKLOADS {
-            for (engine, factor) in [("actor", 1.1), ("stagedag", 1.0)] {
-                let case = at(runs::case(workload, engine, scale, 1), scale);
-                all.extend(runs::trials(&case, 6, ms * factor * slower));
-            }
-            let case = at(runs::case(workload, "datafusion", 1, 2), scale);
-            all.extend(runs::trials(&case, 6, ms * f64::from(scale)));
-        }
-    }
-    run(scales, all)
-}
-
-fn run(scales: &[u32], all: Vec<Observation>) -> Run {
-    let mut run = runs::run("grown", &["--scaling", "weak"], all);
-    let data = run.context.datasets[0].clone();
-    let work = run.context.workloads[0].clone();
-    let named = |scale: u32| format!("tpch-sf{scale}");
-    let checksum = |scale: u32| format!("{scale:04x}");
-    let data_at = |scale| DatasetContext { name: named(scale), checksum: checksum(scale), scale, ..data.clone() };
-    run.context.datasets = scales.iter().map(|scale| data_at(*scale)).collect();
-    run.context.machine.cores = 8;
-    let work_at = |scale| WorkloadContext { checksum: checksum(scale), scale, ..work.clone() };
-    run.context.workloads = scales.iter().map(|scale| work_at(*scale)).collect();
-    run
-}
 
 fn only(runs: &[Run]) -> WeakScaling {
     let mut all = compared(runs).weak_scaling;
@@ -52,7 +16,7 @@ fn series(runs: &[Run], engine: &str) -> WeakSeries {
 
 #[test]
 fn the_report_shows_efficiency_per_node_count_and_how_many_points_the_law_lacks() {
-    let text = text(&[grown(&[1, 2, 4])], Format::Table);
+    let text = text(&[runs::grown(&[1, 2, 4])], Format::Table);
     insta::assert_snapshot!(text[text.find("weak scaling\n").map(|i| text[..i].rfind('\n').unwrap() + 1).unwrap()..].trim_end(), @r#"
     1gb, warm-1, machine b44c17b11d0ca518: weak scaling
     ===================================================
@@ -77,7 +41,7 @@ fn the_report_shows_efficiency_per_node_count_and_how_many_points_the_law_lacks(
 
 #[test]
 fn the_markdown_format_says_the_same() {
-    let text = text(&[grown(&[1, 2, 4])], Format::Markdown);
+    let text = text(&[runs::grown(&[1, 2, 4])], Format::Markdown);
     insta::assert_snapshot!(part(&text, "### sql weak", "- actor"), @r#"
     ### sql weak scaling: as many times the data as there are nodes
 
@@ -94,7 +58,7 @@ fn the_markdown_format_says_the_same() {
 
 #[test]
 fn cases_of_different_scales_share_no_table_and_no_number() {
-    let comparison = compared(&[grown(&[1, 2, 4])]);
+    let comparison = compared(&[runs::grown(&[1, 2, 4])]);
     let tables: Vec<(String, usize)> =
         comparison.tables.iter().map(|t| (t.suite_text(), t.contestants.len())).collect();
     assert_eq!(tables, [("1gb".to_owned(), 3), ("1gb x 2".to_owned(), 3), ("1gb x 4".to_owned(), 3)]);
@@ -102,14 +66,14 @@ fn cases_of_different_scales_share_no_table_and_no_number() {
     for table in &comparison.tables {
         assert_eq!(table.datasets.len(), 1, "{:?}", table.datasets);
         assert!(table.datasets[0].starts_with(&format!("tpch-sf{}: ", table.scale)), "{:?}", table.datasets);
-        let alone = compared(&[grown(&[table.scale])]);
+        let alone = compared(&[runs::grown(&[table.scale])]);
         assert_eq!(alone.tables[0].families, table.families);
     }
 }
 
 #[test]
 fn efficiency_is_growth_of_data_over_growth_of_time_and_cluster() {
-    let series = series(&[grown(&[1, 2, 4])], "actor");
+    let series = series(&[runs::grown(&[1, 2, 4])], "actor");
     assert_eq!((series.common, series.cases, series.slots_shared), (3, 3, false));
     let points: Vec<(u32, u32, u32)> = series.points.iter().map(|p| (p.nodes, p.slots, p.scale)).collect();
     assert_eq!(points, [(1, 1, 1), (2, 1, 2), (4, 1, 4)]);
@@ -129,8 +93,8 @@ fn shared_cores_make_efficiency_one_per_slot() {
     let sized = [(1, 4, 100.0), (2, 2, 200.0), (4, 1, 400.0)];
     let all = sized
         .into_iter()
-        .flat_map(|(nodes, slots, ms)| runs::trials(&at(runs::case("q", "actor", nodes, slots), nodes), 6, ms));
-    let series = series(&[run(&[1, 2, 4], all.collect())], "actor");
+        .flat_map(|(nodes, slots, ms)| runs::trials(&runs::at(runs::case("q", "actor", nodes, slots), nodes), 6, ms));
+    let series = series(&[runs::at_scales(&[1, 2, 4], all.collect())], "actor");
     assert!(series.slots_shared);
     assert!(series.points.iter().skip(1).all(|p| (p.efficiency.unwrap() - 1.0).abs() < 1e-6), "{:?}", series.points);
 }
@@ -138,8 +102,8 @@ fn shared_cores_make_efficiency_one_per_slot() {
 #[test]
 fn scales_draw_independently_so_that_no_interval_is_too_narrow() {
     // The same times at both scales: were they drawn alike, every resampled ratio would be 1.
-    let of = |scale: u32| runs::trials(&at(runs::case("q", "actor", scale, 1), scale), 9, 100.0);
-    let series = series(&[run(&[1, 2], [of(1), of(2)].concat())], "actor");
+    let of = |scale: u32| runs::trials(&runs::at(runs::case("q", "actor", scale, 1), scale), 9, 100.0);
+    let series = series(&[runs::at_scales(&[1, 2], [of(1), of(2)].concat())], "actor");
     let interval = series.points[1].time.unwrap().interval.unwrap();
     assert!(interval.low < 1.0 && interval.high > 1.0, "{interval:?}");
 }
@@ -147,9 +111,9 @@ fn scales_draw_independently_so_that_no_interval_is_too_narrow() {
 #[test]
 fn nodes_without_a_core_of_their_own_make_efficiency_one_per_core() {
     // Four nodes on two cores: four times the data in twice the time is all that the cores can do.
-    let all =
-        [(1, 100.0), (2, 100.0), (4, 200.0)].map(|(n, ms)| runs::trials(&at(runs::case("q", "actor", n, 1), n), 6, ms));
-    let mut run = run(&[1, 2, 4], all.concat());
+    let all = [(1, 100.0), (2, 100.0), (4, 200.0)]
+        .map(|(n, ms)| runs::trials(&runs::at(runs::case("q", "actor", n, 1), n), 6, ms));
+    let mut run = runs::at_scales(&[1, 2, 4], all.concat());
     run.context.machine.cores = 2;
     let series = series(&[run], "actor");
     assert_eq!(series.shared_cores, Some(2.0));
@@ -159,17 +123,17 @@ fn nodes_without_a_core_of_their_own_make_efficiency_one_per_core() {
 #[test]
 fn the_law_is_fitted_from_six_node_counts_on() {
     let counts = [1, 2, 3, 4, 6, 8];
-    let five = series(&[grown(&counts[..5])], "stagedag").law;
+    let five = series(&[runs::grown(&counts[..5])], "stagedag").law;
     assert_eq!(five, Law::InsufficientPoints { measured: 5, needed: 6 });
     // Time over data is (1 + 0.1 (n - 1)) / n: contention of a tenth, and no coherency.
-    let Law::Fitted(law) = series(&[grown(&counts)], "stagedag").law else { panic!("not fitted") };
+    let Law::Fitted(law) = series(&[runs::grown(&counts)], "stagedag").law else { panic!("not fitted") };
     assert!((law.sigma - 0.1).abs() < 1e-3 && law.kappa < 1e-4, "{law:?}");
 }
 
 #[test]
 fn a_workload_that_some_scale_did_not_complete_is_in_no_point() {
-    let mut run = grown(&[1, 2]);
-    let case = at(runs::case("tpch-q18", "actor", 2, 1), 2);
+    let mut run = runs::grown(&[1, 2]);
+    let case = runs::at(runs::case("tpch-q18", "actor", 2, 1), 2);
     run.observations.retain(|o| o.case != case);
     run.observations.push(fixture::ended(&case, 0, Outcome::Failed, "out of memory"));
     let actor = series(&[run], "actor");
@@ -184,7 +148,7 @@ fn only_as_many_nodes_as_the_data_are_times_the_suite_s_own_make_a_point() {
         let of = |nodes| runs::trials(&runs::case("q", "actor", nodes, 1), 6, 100.0);
         [of(1), of(4)].concat()
     });
-    let weak = run(&[2], runs::trials(&at(runs::case("q", "actor", 2, 1), 2), 6, 110.0));
+    let weak = runs::at_scales(&[2], runs::trials(&runs::at(runs::case("q", "actor", 2, 1), 2), 6, 110.0));
     let mut ordinary = ordinary;
     ordinary.context.machine.cores = weak.context.machine.cores;
     let both = [ordinary.clone(), weak];

@@ -276,6 +276,60 @@ fn overhead_stands_on_the_page_and_alone() {
     }
 }
 
+/// What numbers of a section lead to, by the text of the link.
+fn links<'p>(page: &'p str, id: &str) -> Vec<(&'p str, &'p str)> {
+    let from = page.find(&format!("<section id=\"{id}\"")).unwrap();
+    let section = &page[from..from + page[from..].find("</section>").unwrap()];
+    let link = |part: &'p str| {
+        let (target, rest) = part.split_once('"')?;
+        let text = rest.split_once('>')?.1.split_once("</a>")?.0;
+        Some((text, target))
+    };
+    section.split("<a class=\"o\" href=\"#").skip(1).filter_map(link).collect()
+}
+
+/// The summary of the trials with this id.
+fn summary<'p>(page: &'p str, id: &str) -> &'p str {
+    let at = page.find(&format!("<div id=\"{id}\"")).unwrap();
+    let before = &page[..at];
+    before[before.rfind("<summary>").unwrap() + 9..].split_once("</summary>").unwrap().0
+}
+
+#[test]
+fn numbers_of_weak_scaling_lead_to_the_trials_of_their_scale() {
+    let page = page_of(&[runs::grown(&[1, 2, 4])]);
+    let links = links(&page, "weak-scaling");
+    assert!(links.len() >= 2 * 3 * 4, "{links:?}");
+    for (table, who) in [("t0-", "stagedag"), ("t1-", "stagedag/2"), ("t2-", "stagedag/4")] {
+        let own: Vec<_> = links.iter().filter(|(_, id)| summary(&page, id).contains(&format!("{who}:"))).collect();
+        assert!(own.len() >= 4 && own.iter().all(|(_, id)| id.starts_with(table)), "{who}: {links:?}");
+    }
+}
+
+#[test]
+fn numbers_of_overhead_lead_to_the_trials_of_their_engine() {
+    let overhead = [probes::record()];
+    let (comparison, sources) = compare_all(&[], &overhead, &Options::default()).unwrap();
+    let page = html(&comparison, &sources, &[]).unwrap();
+    let links = links(&page, "overhead-0");
+    for (engine, id) in [("ray", "overhead-0-e0"), ("dask", "overhead-0-e1")] {
+        assert_eq!(summary(&page, id), format!("{engine}: 12 trials"));
+        // Its name, and two figures with their intervals.
+        assert_eq!(links.iter().filter(|(_, target)| *target == id).count(), 5, "{links:?}");
+    }
+    assert!(text(&page, "overhead-0").contains("start-up | 5 | 0.805 | s"), "{}", text(&page, "overhead-0"));
+}
+
+#[test]
+fn costs_lead_to_the_trials_that_they_rest_on() {
+    let page = page_of(&[fixture::run()]);
+    let links = links(&page, "prices");
+    assert!(links.len() > 20, "{links:?}");
+    for (engine, target) in links.iter().filter(|(text, _)| ["stagedag", "datafusion"].contains(text)) {
+        assert!(summary(&page, target).contains(&format!(" · {engine}:")), "{target}: {}", summary(&page, target));
+    }
+}
+
 #[test]
 fn sections_of_other_commands_stand_before_the_observations() {
     let runs = [fixture::run()];

@@ -20,7 +20,7 @@ pub(crate) fn page_of(runs: &[Run]) -> String {
 fn sections(runs: &[Run], comparison: &Comparison) -> Vec<Section> {
     let book = PriceBook::parse(built_in("aws").unwrap()).unwrap();
     let priced = price(comparison, runs, &book, &scenario::scenario()).ok();
-    let prices = priced.map(|pricing| ("prices", fragment(&[pricing], &[]).unwrap()));
+    let prices = priced.map(|pricing| ("prices", fragment(&[pricing], &[], Some(comparison)).unwrap()));
     let claims = claims::assess_all(&claims::built_in().unwrap(), runs, &[], None).unwrap();
     let claims = ("claims", claims::html(&claims));
     let section = |(id, body_html): (&str, String)| Section { id: id.to_owned(), title: id.to_owned(), body_html };
@@ -34,6 +34,7 @@ pub(crate) fn samples() -> Vec<(&'static str, Vec<Run>)> {
         ("nodes", vec![runs::nodes()]),
         ("faults", vec![runs::faults()]),
         ("mechanisms", vec![runs::ablation()]),
+        ("weak", vec![runs::grown(&[1, 2, 4])]),
         ("two-tables", vec![fixture::run(), runs::nodes()]),
     ]
 }

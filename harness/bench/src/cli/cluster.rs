@@ -17,7 +17,7 @@ const NODES: u32 = 4;
 pub(crate) struct Clusters {
     /// Runs the nodes of the engine styles here: local (in the engine's process), processes (node processes of this
     /// machine), emulated (node processes with links and limits of their own; needs root), or a hosts file such as
-    /// hosts.toml (node processes on other machines, over ssh) [default: local].
+    /// hosts.toml (node processes on other machines, over ssh) [default: local]. A product can be one emulated node (--nodes 1).
     #[arg(long, value_name = "KIND|FILE")]
     pub(crate) cluster: Option<ClusterKind>,
     /// Measures each style on each of these node counts, such as 1,2,4 [default: 4; every machine of a hosts file].

@@ -115,11 +115,25 @@ fn commands_that_would_test_a_claim_are_runs_that_can_be_made_ready() {
 #[test]
 fn products_are_not_run_on_clusters_of_this_program() {
     let products = products();
-    for options in ["--cluster processes --nodes 4", "--cluster emulated", "--cluster processes"] {
+    let several = "add 1 to --nodes";
+    let elsewhere = "give --attach spark=ADDRESS";
+    for (options, said) in [
+        ("--cluster processes --nodes 4", elsewhere),
+        ("--cluster processes", elsewhere),
+        ("--cluster emulated", several),
+        ("--cluster emulated --nodes 2,4", several),
+    ] {
         let args = run_args(&format!("bench run --suite smoke --engines stagedag,spark {options}"));
         let error = engine_specs(&args, &args.clusters.specs().unwrap(), &products).unwrap_err().to_string();
-        assert!(error.contains("give --attach spark=ADDRESS"), "{error}");
+        assert!(error.contains(said), "{options}: {error}");
     }
+    let limited = run_args(
+        "bench run --suite smoke --engines stagedag,spark --cluster emulated --nodes 1,2 --node-limits memory=6GiB",
+    );
+    let specs = engine_specs(&limited, &limited.clusters.specs().unwrap(), &products).unwrap();
+    let of = |name: &str| specs.iter().filter(|s| s.name == name).map(|s| s.cluster.nodes()).collect::<Vec<_>>();
+    assert_eq!((of("stagedag"), of("spark")), (vec![1, 2], vec![1]));
+    assert!(specs.iter().all(|s| s.variant == "node-memory=6GiB" && s.cluster.name() == "emulated"));
     let local = run_args("bench run --suite smoke --engines stagedag,spark --cluster local");
     assert_eq!(engine_specs(&local, &local.clusters.specs().unwrap(), &products).unwrap().len(), 2);
     let beside = run_args(

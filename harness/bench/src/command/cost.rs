@@ -52,7 +52,7 @@ pub(super) const SECTION_TB_PER_MONTH: u32 = 100;
 
 /// Runs at the prices of a book, for a page of somebody else's.
 pub(super) fn section(runs: &[Run], comparison: &Comparison, prices: &str) -> Result<String> {
-    Ok(fragment(&[priced(runs, comparison, prices)?], &[])?)
+    Ok(fragment(&[priced(runs, comparison, prices)?], &[], Some(comparison))?)
 }
 
 /// Runs at the prices of a book, for a month of [`SECTION_TB_PER_MONTH`].

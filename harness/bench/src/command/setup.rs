@@ -40,7 +40,7 @@ pub(super) fn engine_specs(args: &RunArgs, clusters: &[ClusterSpec], products: &
             bail!("engine `{name}` is named twice; the A/A arm measures an engine twice by itself");
         }
         if let Some(product) = products.catalog.find(name) {
-            specs.extend(product_specs(product, args)?);
+            specs.extend(product_specs(product, args, clusters)?);
             continue;
         }
         let can = capabilities(name, products)?;
@@ -78,10 +78,10 @@ fn capabilities(name: &str, products: &Products) -> Result<Capabilities> {
     Ok(engines::by_name(name)?.capabilities())
 }
 
-/// A product in each of its configurations that are asked for, here or on its own cluster.
-fn product_specs(product: &Product, args: &RunArgs) -> Result<Vec<EngineSpec>> {
+/// A product in each of its configurations that are asked for, here, on one emulated node or on its own cluster.
+fn product_specs(product: &Product, args: &RunArgs, clusters: &[ClusterSpec]) -> Result<Vec<EngineSpec>> {
     let name = product.name.as_str();
-    let cluster = product_cluster(product, args)?;
+    let cluster = product_cluster(product, args, clusters)?;
     let can = Products::capabilities(product);
     let is_set = args.resources.settings_for(name).any(|(key, _)| key == CONFIG[0].name);
     if is_set || args.products.configs.is_empty() {
@@ -103,16 +103,18 @@ fn product_specs(product: &Product, args: &RunArgs) -> Result<Vec<EngineSpec>> {
 /// # Errors
 /// An address that is not one of its clusters', or options that would reach nobody there: a time must not be filed under settings
 /// that it was not measured with.
-fn product_cluster(product: &Product, args: &RunArgs) -> Result<ClusterSpec> {
+fn product_cluster(product: &Product, args: &RunArgs, clusters: &[ClusterSpec]) -> Result<ClusterSpec> {
     let name = product.name.as_str();
     let mut attached = args.products.attach.iter().filter(|a| a.engine == name);
     let address = match (attached.next(), attached.next()) {
-        (None, _) => match args.clusters.cluster.as_ref().filter(|kind| **kind != ClusterKind::Local) {
-            Some(_) => bail!(
-                "--cluster is for the engine styles: `{name}` runs as one process group on this machine, or on a cluster of \
-                 its own that runs already; give --attach {name}=ADDRESS, or measure it in a run without --cluster"
+        (None, _) => match args.clusters.cluster.as_ref() {
+            None | Some(ClusterKind::Local) => return Ok(ClusterSpec::Local),
+            Some(ClusterKind::Emulated) => return product_node(name, args, clusters),
+            Some(ClusterKind::Processes | ClusterKind::Hosts(_)) => bail!(
+                "such nodes are for the engine styles: `{name}` runs as one process group on this machine, under the limits of one \
+                 node with --cluster emulated, or on a cluster of its own that runs already; give --attach {name}=ADDRESS, or measure \
+                 it in a run without --cluster"
             ),
-            None => return Ok(ClusterSpec::Local),
         },
         (Some(_), Some(_)) => bail!("--attach {name}=...: one cluster per run"),
         (Some(a), None) if product.can_attach(&a.address) => a.address.clone(),
@@ -132,10 +134,33 @@ fn product_cluster(product: &Product, args: &RunArgs) -> Result<ClusterSpec> {
     Ok(ClusterSpec::Attached { address, nodes })
 }
 
+/// The one emulated node that all of a product's processes are on.
+///
+/// # Errors
+/// There is no single node, or what is asked of it is for nodes of the styles.
+fn product_node(name: &str, args: &RunArgs, clusters: &[ClusterSpec]) -> Result<ClusterSpec> {
+    if !args.clusters.faults.is_empty() {
+        bail!("--faults hurts nodes of the engine styles; measure `{name}` in a run without");
+    }
+    match clusters.iter().find(|cluster| cluster.nodes() == 1) {
+        None => bail!(
+            "`{name}` and all that it starts are one emulated node: add 1 to --nodes, or measure it in another run"
+        ),
+        Some(ClusterSpec::Emulated { limits, .. }) if limits.rate_mbit.is_some() => {
+            bail!(
+                "a link is between nodes, and `{name}` is one: leave out link= of --node-limits, or measure it in another run"
+            )
+        }
+        Some(cluster) => Ok(cluster.clone()),
+    }
+}
+
 /// A product where it runs. A cluster that runs already has the slots that it is said to have, and its times are not repetitions of
 /// another one's: its address is part of the variant, as a fingerprint.
 fn on_product_cluster(spec: EngineSpec, cluster: ClusterSpec, args: &RunArgs) -> EngineSpec {
-    let ClusterSpec::Attached { address, .. } = &cluster else { return EngineSpec { cluster, ..spec } };
+    let ClusterSpec::Attached { address, .. } = &cluster else {
+        return EngineSpec { variant: limited(&spec.variant, &cluster), cluster, ..spec };
+    };
     let fingerprint = format!("attached={:08x}", XxHash3_64::oneshot(address.as_bytes()) >> 32);
     let variant = match spec.variant.as_str() {
         Case::DEFAULT_VARIANT => fingerprint,

@@ -10,6 +10,11 @@ use std::process::{Child, Command, Output, Stdio};
 use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
+/// Where `engines/external` is.
+pub(crate) fn external() -> String {
+    format!("{}/../../engines/external", env!("CARGO_MANIFEST_DIR"))
+}
+
 /// A place to run `bench` in.
 pub(crate) struct Program {
     folder: tempfile::TempDir,
@@ -204,6 +209,20 @@ impl Program {
     pub(crate) fn scratch_folders(&self) -> usize {
         let entries = fs::read_dir(&self.data).unwrap();
         entries.filter_map(|e| e.ok()?.file_name().into_string().ok()).filter(|n| n.starts_with(".scratch-")).count()
+    }
+
+    /// A folder of engines with one of its own, `tiny`, the example driver.
+    pub(crate) fn engines(&self) -> String {
+        let folder = self.file("engines");
+        fs::create_dir_all(&folder).unwrap();
+        let (driver, python) =
+            (format!("{}/tests/drivers/tiny/driver.py", external()), format!("{}/python", external()));
+        let text = format!(
+            "[[engine]]\nname = \"tiny\"\nabout = \"Counts rows.\"\nfamilies = [\"sql\"]\ncommand = [\"python3\", \"{driver}\"]\n\
+             environment = {{ PYTHONPATH = \"{python}\", PYTHONDONTWRITEBYTECODE = \"1\" }}\n"
+        );
+        fs::write(folder.join("engines.toml"), text).unwrap();
+        folder.display().to_string()
     }
 
     /// A family of one query named `mine` over a table `t` of two rows, with an expected answer.

@@ -25,7 +25,7 @@ enum Hierarchy {
 
 /// The groups of one node. Dropping it removes them; the node's process must have ended by then.
 #[derive(Debug)]
-pub(super) struct NodeGroup {
+pub(crate) struct NodeGroup {
     hierarchy: Hierarchy,
 }
 
@@ -34,7 +34,7 @@ impl NodeGroup {
     ///
     /// # Errors
     /// The machine has no control groups, or this user may not make any.
-    pub(super) fn make(node: &str, limits: &NodeLimits) -> Result<Option<Self>, String> {
+    pub(crate) fn make(node: &str, limits: &NodeLimits) -> Result<Option<Self>, String> {
         if limits.cpu_milli.is_none() && limits.memory.is_none() {
             return Ok(None);
         }
@@ -84,7 +84,7 @@ impl NodeGroup {
     }
 
     /// Arranges that a child is under the limits before it becomes the program.
-    pub(super) fn enter_with(&self, command: &mut Command) {
+    pub(crate) fn enter_with(&self, command: &mut Command) {
         // A path with a zero byte cannot have been made.
         let file = |folder: &Path| CString::new(folder.join("cgroup.procs").as_os_str().as_bytes()).unwrap_or_default();
         let files: Vec<CString> = self.folders().into_iter().map(file).collect();
@@ -104,6 +104,16 @@ impl NodeGroup {
                 Ok(())
             });
         }
+    }
+
+    /// How many of its processes the kernel has killed because they needed more memory than the limit; none if it does not say.
+    pub(crate) fn killed_for_memory(&self) -> Option<u64> {
+        let file = match &self.hierarchy {
+            Hierarchy::V1 { memory, .. } => memory.join("memory.oom_control"),
+            Hierarchy::V2(folder) => folder.join("memory.events"),
+        };
+        let counts = fs::read_to_string(file).ok()?;
+        counts.lines().find_map(|line| line.strip_prefix("oom_kill ")?.trim().parse().ok())
     }
 
     /// Limits CPU time to so many thousandths of a core, at least [`NodeLimits::CPU_MILLI_MIN`].

@@ -41,6 +41,7 @@ mod signals;
 mod ssh;
 
 pub use abilities::ClusterAbilities;
+pub(crate) use groups::NodeGroup;
 pub use hosts_file::{Hosts, HostsError};
 pub(crate) use network::SWITCH;
 pub use ready::{Holds, ReadyHost, TableFiles, make_ready};

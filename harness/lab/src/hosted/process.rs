@@ -2,13 +2,14 @@
 
 use super::session::{HostedEngine, Origin};
 use super::wire::MAX_MESSAGE_BYTES;
+use crate::cluster::NodeGroup;
 use crate::offspring::{Isolation, die_with_parent, kill_below, run_on};
 use std::collections::VecDeque;
 use std::io::{self, Read, Write};
 use std::os::fd::{AsRawFd, RawFd};
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::process::{Child, ChildStderr, ChildStdin, ChildStdout, Command, ExitStatus, Stdio};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 /// How long engines keep memory they have freed, in milliseconds, if this is their allocator: that of this build, and that of some products'
@@ -54,6 +55,10 @@ pub(super) struct Process {
     /// How much of `received` is known to hold no newline.
     scanned: usize,
     stderr_tail: VecDeque<u8>,
+    /// What it and all that it starts may take; removed when they have ended.
+    group: Option<NodeGroup>,
+    /// How many processes of the group are known to have been killed for their memory.
+    killed: u64,
 }
 
 /// What came of an exchange.
@@ -72,7 +77,7 @@ pub(super) enum Heard {
 }
 
 impl Process {
-    /// Starts an engine's command line with a scrubbed environment plus its own, on its share of the CPUs.
+    /// Starts an engine's command line with a scrubbed environment plus its own, on its share of the CPUs and within its limits.
     pub(super) fn spawn(engine: &HostedEngine) -> io::Result<Self> {
         let (program, arguments) = engine
             .argv
@@ -92,6 +97,10 @@ impl Process {
         if let Some(cpus) = engine.cpus {
             run_on(&mut command, cpus)?;
         }
+        let group = group(engine).map_err(io::Error::other)?;
+        if let Some(group) = &group {
+            group.enter_with(&mut command);
+        }
         let mut child = command.spawn()?;
         let (stdin, stdout, stderr) = (child.stdin.take(), child.stdout.take(), child.stderr.take());
         let missing = || io::Error::other("a pipe of the child is missing");
@@ -105,12 +114,21 @@ impl Process {
             received: Vec::new(),
             scanned: 0,
             stderr_tail: VecDeque::new(),
+            group,
+            killed: 0,
         };
         let fds = [Some(process.stdout.as_raw_fd()), process.stdin_fd(), process.stderr_fd()];
         for fd in fds.into_iter().flatten() {
             set_nonblocking(fd)?;
         }
         Ok(process)
+    }
+
+    /// How many of its processes the kernel has killed since this was asked last because all together needed more memory than
+    /// their limit.
+    pub(super) fn killed_for_memory(&mut self) -> u64 {
+        let all = self.group.as_ref().and_then(NodeGroup::killed_for_memory).unwrap_or(self.killed);
+        all.saturating_sub(std::mem::replace(&mut self.killed, all))
     }
 
     pub(super) fn pid(&self) -> u32 {
@@ -333,6 +351,12 @@ impl Drop for Process {
     fn drop(&mut self) {
         self.kill();
     }
+}
+
+/// The control group of an engine with limits, of a name of its own.
+fn group(engine: &HostedEngine) -> Result<Option<NodeGroup>, String> {
+    static MADE: AtomicU64 = AtomicU64::new(0);
+    NodeGroup::make(&format!("engine-{}", MADE.fetch_add(1, Ordering::Relaxed)), &engine.limits)
 }
 
 struct Ready {

@@ -4,7 +4,9 @@ use super::session::{HostedEngine, HostedSession, Origin};
 use super::sockets::SocketFolder;
 use crate::cluster::remove_leftovers;
 use crate::live::{Digested, EngineProvider, EngineSpec, Failure, Keep, Limits, LiveEngine, Measured, Probed};
-use bench_model::{Bytes, Check, ClusterSpec, Dataset, EngineSetup, FaultOutcome, FaultPlan, Probe, Workload};
+use bench_model::{
+    Bytes, Check, ClusterSpec, Dataset, EngineSetup, FaultOutcome, FaultPlan, NodeLimits, Probe, Workload,
+};
 use std::ffi::OsString;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -86,7 +88,16 @@ impl EngineProvider for HostedProvider {
             ClusterSpec::Processes { nodes } => Some(engine.slots.saturating_mul(nodes)),
             _ => None,
         };
-        let host = HostedEngine { name, argv, environment: Vec::new(), origin: self.origin, cpus, stands_still: false };
+        let host = HostedEngine {
+            name,
+            argv,
+            environment: Vec::new(),
+            origin: self.origin,
+            cpus,
+            stands_still: false,
+            // Its nodes have them.
+            limits: NodeLimits::default(),
+        };
         self.start_as(engine, |_| Ok(host), stop)
     }
 }

@@ -11,7 +11,8 @@ use crate::live::{Digested, Failure, Keep, Limits, Measured, Probed};
 use crate::machine::Cgroup;
 use crate::offspring::{continue_below, stop_below};
 use bench_model::{
-    Bytes, Check, ClusterSpec, Dataset, EngineSetup, FaultOutcome, FaultPlan, Nanos, Probe, SpanReport, Workload,
+    Bytes, Check, ClusterSpec, Dataset, EngineSetup, FaultOutcome, FaultPlan, Nanos, NodeLimits, Probe, SpanReport,
+    Workload,
 };
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -60,6 +61,8 @@ pub struct HostedEngine {
     pub cpus: Option<u32>,
     /// Whether what is below its process is stopped while it waits for its turn.
     pub stands_still: bool,
+    /// What it and all that it starts may take together, as one emulated node. Of a link nothing is known: it has none.
+    pub limits: NodeLimits,
 }
 
 /// A started engine process. Use it from the thread that started it.
@@ -504,6 +507,9 @@ impl HostedSession {
                 Heard::End => {
                     self.dead = true;
                     let how = self.process.epitaph();
+                    if let Some(why) = self.starved() {
+                        return Err(Failure::OutOfMemory(format!("the engine process {how} during `{name}`: {why}")));
+                    }
                     return Err(Failure::Died { how, request: name, stderr: self.process.stderr_tail() });
                 }
             }
@@ -513,6 +519,10 @@ impl HostedSession {
     fn accept(&mut self, name: &'static str, reply: Reply) -> Result<Reply, Failure> {
         let Reply::Failed { kind, message, faults } = reply else { return Ok(reply) };
         self.struck = faults;
+        let (kind, message) = match self.starved() {
+            Some(why) => (FailureKind::OutOfMemory, format!("{why} ({message})")),
+            None => (kind, message),
+        };
         let failure = match (self.origin, kind) {
             (Origin::Foreign, FailureKind::Harness) => self.not_kept(name, message),
             _ => failure(kind, message, name),
@@ -524,6 +534,15 @@ impl HostedSession {
             self.bury();
         }
         Err(failure)
+    }
+
+    /// Whether the kernel has killed any of its processes because they reached their limit of memory, in words.
+    fn starved(&mut self) -> Option<String> {
+        match self.process.killed_for_memory() {
+            0 => None,
+            1 => Some("the kernel killed a process of it at the node's limit of memory".to_owned()),
+            n => Some(format!("the kernel killed {n} processes of it at the node's limit of memory")),
+        }
     }
 
     /// What it means that an engine of somebody else's blames the harness: only what the harness sees itself stops a run.

@@ -9,3 +9,4 @@ pub use cgroup::Cgroup;
 pub use disk::{DiskSpace, drop_page_cache, free_bytes, may_drop_page_cache};
 pub use doctor::{Doctor, Limit};
 pub use probe::memory_available_bytes;
+pub(crate) use probe::memory_total_bytes;

@@ -43,6 +43,11 @@ pub(super) fn meminfo(name: &str) -> Option<u64> {
     rest.split_ascii_whitespace().next()?.parse::<u64>().ok().map(|kib| kib * 1024)
 }
 
+/// All memory of the machine.
+pub(crate) fn memory_total_bytes() -> Option<u64> {
+    meminfo("MemTotal:")
+}
+
 /// Memory that can be taken without swapping.
 #[must_use]
 pub fn memory_available_bytes() -> Option<u64> {

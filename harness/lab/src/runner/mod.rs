@@ -6,6 +6,7 @@
 //! | `order` | who runs when: mirrored pairs, so that drift hits every engine alike |
 //! | `standing` | what is already recorded, and what that leaves to do |
 //! | `seat` | one engine in one arm: started, loaded and warmed as the protocol says |
+//! | `room` | room in memory for whoever has its turn |
 //! | `reference` | the answer that trials are held to |
 //! | `sink` | where trials are recorded |
 //! | `run` | the loop |
@@ -15,6 +16,7 @@ mod event;
 mod order;
 mod plan;
 mod reference;
+mod room;
 mod run;
 mod seat;
 mod sink;

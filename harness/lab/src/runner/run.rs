@@ -6,11 +6,12 @@ use super::event::{RunEvent, RunSummary};
 use super::order::round;
 use super::plan::{Plan, PlanError};
 use super::reference::Reference;
+use super::room;
 use super::seat::Seat;
 use super::sink::Sink;
 use super::standing::Standings;
 use crate::live::{EngineProvider, Failure, Keep, Measured};
-use crate::machine::{free_bytes, memory_available_bytes};
+use crate::machine::{free_bytes, memory_available_bytes, memory_total_bytes};
 use bench_model::{Bytes, Workload};
 use bench_record::{Arm, Case, CaseKey, Observation, Outcome, RecordError, Timestamp};
 use std::collections::HashSet;
@@ -25,6 +26,10 @@ const MEMORY_FLOOR_BYTES: u64 = 256 << 20;
 /// Said of a trial whose engine cannot wait for its turn.
 const STARTED_ANEW: &str =
     "its process was started and warmed for this trial: only one of it can run at a time, and this run has several";
+
+/// Said of a trial whose engine held memory that others needed.
+const MADE_ROOM: &str =
+    "its process was ended so that others had its memory in their turns, and started and warmed for this trial";
 
 /// What went wrong with the harness. Engines that fail are recorded, never an error.
 #[derive(Debug, thiserror::Error)]
@@ -87,6 +92,7 @@ pub fn run(
         trials_done: 0,
         traced: HashSet::new(),
         warned_of_memory: false,
+        told_of_room: false,
     };
     runner.trials_done = runner.count_done();
     (runner.report)(RunEvent::Planned {
@@ -120,6 +126,7 @@ struct Runner<'a, 'r> {
     /// Cases that were run once more to be traced.
     traced: HashSet<CaseKey>,
     warned_of_memory: bool,
+    told_of_room: bool,
 }
 
 impl Runner<'_, '_> {
@@ -218,7 +225,7 @@ impl Runner<'_, '_> {
         let path = folder.map(|folder| folder.join(format!("{}.json", case.key()))).filter(|path| !path.exists());
         let Some(path) = path.filter(|_| self.traced.insert(case.key())) else { return Ok(true) };
         (self.report)(RunEvent::Tracing { case });
-        self.make_way(at);
+        self.make_way(at, workload);
         let prepared = self.prepare(at, case, workload);
         let Some(seat) = self.seats.get_mut(at) else { return Ok(true) };
         let check = reference.check(&workload.check);
@@ -238,9 +245,41 @@ impl Runner<'_, '_> {
         Ok(!self.stop.load(Ordering::Relaxed))
     }
 
-    /// Ends whatever cannot be there beside a seat's engine: another one of it, if only one can be started at a time. What is to be said of
-    /// a trial whose engine is started for it because of that.
-    fn make_way(&mut self, at: usize) -> Option<&'static str> {
+    /// Ends whatever cannot be there beside a seat's engine. What is to be said of a trial whose engine is started for it because of that.
+    fn make_way(&mut self, at: usize, workload: &Workload) -> Option<&'static str> {
+        let alone = self.be_the_only_one(at);
+        self.make_room(at, workload);
+        let made_room = self.seats.get_mut(at).is_some_and(Seat::has_made_room);
+        alone.or_else(|| made_room.then_some(MADE_ROOM))
+    }
+
+    /// Ends engines that wait while there is less memory left than this one may need.
+    fn make_room(&mut self, at: usize, workload: &Workload) {
+        let Some(seat) = self.seats.get(at) else { return };
+        let held_bytes = seat.held().map_or(0, Bytes::get);
+        let peak_bytes = seat.peak_bytes(workload);
+        let Some(wanted) = memory_total_bytes().map(|memory| room::wanted(memory, peak_bytes, held_bytes)) else {
+            return;
+        };
+        while let Some(available) = memory_available_bytes() {
+            let others = self.seats.iter().enumerate().filter(|(seat, _)| *seat != at);
+            let waiting = others.filter_map(|(number, seat)| seat.waiting(number));
+            let Some(seat) = room::next_to_leave(waiting, available, wanted).and_then(|n| self.seats.get_mut(n)) else {
+                return;
+            };
+            seat.make_room();
+            if !std::mem::replace(&mut self.told_of_room, true) {
+                (self.report)(RunEvent::Warning(
+                    "engines that wait hold more memory than this machine has room for: some are ended, and started and warmed anew for \
+                     their next turn; their trials say so. --memory or fewer --engines leave more room"
+                        .to_owned(),
+                ));
+            }
+        }
+    }
+
+    /// Ends another one of a seat's engine, if only one can be started at a time.
+    fn be_the_only_one(&mut self, at: usize) -> Option<&'static str> {
         let name = self.seats.get(at).map(|seat| seat.engine.name.as_str())?;
         let is_of_it = |seat: &Seat<'_>| seat.engine.name == name;
         if !self.plan.one_at_a_time.contains(name) || self.seats.iter().filter(|s| is_of_it(s)).count() < 2 {
@@ -270,7 +309,7 @@ impl Runner<'_, '_> {
     ) -> Result<Option<Observation>, RunError> {
         let Some(arm) = self.seats.get(at).map(|seat| seat.arm) else { return Ok(None) };
         let result = keep_path(self.plan, &*self.sink, case, arm)?;
-        let anew = self.make_way(at);
+        let anew = self.make_way(at, workload);
         let others_rss_bytes = self.others_rss_bytes(at);
         let prepared = self.prepare(at, case, workload);
         let Some(seat) = self.seats.get_mut(at) else { return Ok(None) };

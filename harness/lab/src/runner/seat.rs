@@ -1,11 +1,13 @@
 //! One engine in one arm: a process that is started, loaded and warmed as the protocol says, and replaced when it dies.
 
 use super::plan::{Participant, Plan};
+use super::room::Waiting;
 use crate::live::{EngineProvider, EngineSpec, Failure, Limits, LiveEngine, Measured};
 use crate::machine::drop_page_cache;
 use bench_model::{Bytes, FaultOutcome, FaultPlan, Workload};
 use bench_record::{Arm, Protocol};
 use std::sync::atomic::AtomicBool;
+use std::time::{Duration, Instant};
 
 /// An engine's place at the table.
 pub(super) struct Seat<'a> {
@@ -21,6 +23,12 @@ pub(super) struct Seat<'a> {
     warm_for: Option<String>,
     /// Whether the engine that was started last can leave what its tasks did.
     leaves_traces: bool,
+    /// How long the live engine took to start and to load.
+    started_in: Duration,
+    /// The workload of its last timed run, and the most memory that it was seen to hold in one of that.
+    peak: Option<(String, u64)>,
+    /// Whether it was ended to make room for somebody else, and has not had a turn since.
+    made_room: bool,
 }
 
 impl<'a> Seat<'a> {
@@ -36,6 +44,9 @@ impl<'a> Seat<'a> {
             loaded: None,
             warm_for: None,
             leaves_traces: false,
+            started_in: Duration::ZERO,
+            peak: None,
+            made_room: false,
         })
     }
 
@@ -54,6 +65,8 @@ impl<'a> Seat<'a> {
         if !matches!(plan.protocol, Protocol::Warm(_)) || self.live.as_mut().is_some_and(|live| !live.is_alive()) {
             self.leave();
         }
+        let begun = Instant::now();
+        let is_fresh = self.live.is_none();
         let live = match &mut self.live {
             Some(live) => live,
             empty => empty.insert(provider.start(self.engine, stop)?),
@@ -64,6 +77,9 @@ impl<'a> Seat<'a> {
             self.loaded = None;
             live.load(std::slice::from_ref(dataset), stop)?;
             self.loaded = Some(dataset.name.clone());
+        }
+        if is_fresh {
+            self.started_in = begun.elapsed();
         }
         match plan.protocol {
             Protocol::Warm(times) if self.warm_for.as_ref() != Some(&workload.name) => {
@@ -107,6 +123,28 @@ impl<'a> Seat<'a> {
         self.held
     }
 
+    /// The most memory that it was seen to hold in a timed run of a workload.
+    pub(super) fn peak_bytes(&self, workload: &Workload) -> Option<u64> {
+        self.peak.as_ref().filter(|(name, _)| *name == workload.name).map(|(_, bytes)| *bytes)
+    }
+
+    /// As one who could leave for somebody else's sake, if there is an engine in it.
+    pub(super) fn waiting(&self, seat: usize) -> Option<Waiting> {
+        let held_bytes = self.held.filter(|_| self.is_started())?.get();
+        Some(Waiting { seat, held_bytes, started_in: self.started_in })
+    }
+
+    /// Ends the process so that somebody else has its memory.
+    pub(super) fn make_room(&mut self) {
+        self.leave();
+        self.made_room = true;
+    }
+
+    /// Whether it was ended for somebody else's sake since its last turn; asked for its next one.
+    pub(super) fn has_made_room(&mut self) -> bool {
+        std::mem::take(&mut self.made_room)
+    }
+
     /// It is somebody else's turn. Only a warm engine waits, standing still if it would work, and what it holds meanwhile is looked at once.
     /// Any other ends, so that the next one has the machine to itself.
     pub(super) fn wait_for_turn(&mut self, plan: &Plan) {
@@ -135,7 +173,11 @@ impl<'a> Seat<'a> {
         if let Some(faults) = plan.faults_of(number) {
             live.arm(&faults, stop)?;
         }
-        live.run(workload, &Limits { timeout: plan.timeout, grace: plan.grace, stop, trace: false })
+        let measured = live.run(workload, &Limits { timeout: plan.timeout, grace: plan.grace, stop, trace: false });
+        let peak = measured.as_ref().ok().and_then(|m| m.usage.as_ref()?.rss_bytes_peak);
+        let known = self.peak_bytes(workload);
+        self.peak = peak.max(known).map(|bytes| (workload.name.clone(), bytes));
+        measured
     }
 
     /// An untimed run whose tasks are traced.

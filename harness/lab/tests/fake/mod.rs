@@ -3,6 +3,7 @@
 #![allow(dead_code, reason = "each test program uses its own part")]
 
 use arrow::array::{ArrayRef, Int64Array, RecordBatch};
+use bench_lab::counters::Usage;
 use bench_lab::live::{Digested, EngineProvider, EngineSpec, Failure, Keep, Limits, LiveEngine, Measured, Probed};
 use bench_lab::oracle;
 use bench_lab::runner::{OracleEngine, Plan, Twins};
@@ -18,8 +19,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-/// What every engine holds.
+/// What every engine holds, but for `laden`, who holds a gigabyte, and `bare`, of whom nobody knows.
 pub(crate) const HELD: u64 = 64 << 20;
+/// What `huge` needs while it runs: more than any machine has.
+const PEAK_OF_HUGE: u64 = 1 << 60;
 
 /// What one run does.
 #[derive(Clone, Debug)]
@@ -131,9 +134,11 @@ impl LiveEngine for FakeLive {
                 next
             },
         );
+        let is_huge = self.engine == "huge";
         let measured = |ms: u64, reasons: Vec<String>| Measured {
             wall_ns: ms * 1_000_000,
             rows: 1,
+            usage: is_huge.then(|| Usage { rss_bytes_peak: Some(PEAK_OF_HUGE), ..Usage::default() }),
             contamination: Some(Contamination { reasons, ..Contamination::default() }),
             ..Measured::default()
         };
@@ -221,7 +226,11 @@ impl LiveEngine for FakeLive {
     }
 
     fn memory(&self) -> Option<Bytes> {
-        (self.engine != "bare").then(|| Bytes::new(HELD))
+        match self.engine.as_str() {
+            "bare" => None,
+            "laden" => Some(Bytes::new(1 << 30)),
+            _ => Some(Bytes::new(HELD)),
+        }
     }
 
     fn is_alive(&mut self) -> bool {

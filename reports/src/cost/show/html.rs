@@ -2,17 +2,19 @@
 
 use super::picture::{self, DrawError};
 use super::words;
+use crate::comparison::Comparison;
 use crate::cost::model::Deployment;
 use crate::cost::offer::Offer;
 use crate::cost::pricing::{FamilyPricing, Pricing, Repriced};
 use crate::plain::plain;
+use crate::render::observations_of;
 use std::fmt::Write;
 
 const STYLE: &str = include_str!("page.css");
 
 /// A page of its own.
 pub(super) fn page(pricings: &[Pricing], repriced: &[Repriced]) -> Result<String, DrawError> {
-    let body = fragment(pricings, repriced)?;
+    let body = fragment(pricings, repriced, None)?;
     Ok(format!(
         "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n<meta name=\"viewport\" content=\"width=device-width, \
          initial-scale=1\">\n<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src \
@@ -22,15 +24,20 @@ pub(super) fn page(pricings: &[Pricing], repriced: &[Repriced]) -> Result<String
 }
 
 /// The inside of a section: headings from the third level on, tables, pictures with text alternatives. Classes begin with
-/// `cost-`; without a style sheet it reads as well.
+/// `cost-`; without a style sheet it reads as well. On a page of `comparison`, which is what was priced, numbers lead to the trials
+/// that they rest on.
 ///
 /// # Errors
 /// Only the drawing library's.
-pub fn fragment(pricings: &[Pricing], repriced: &[Repriced]) -> Result<String, DrawError> {
+pub fn fragment(
+    pricings: &[Pricing],
+    repriced: &[Repriced],
+    comparison: Option<&Comparison>,
+) -> Result<String, DrawError> {
     let mut out = String::new();
     for pricing in pricings {
         for family in &pricing.families {
-            family_html(&mut out, pricing, family)?;
+            family_html(&mut out, pricing, family, comparison)?;
         }
         let items = words::rests_on(pricing).into_iter().chain(pricing.notes.iter().cloned());
         // Writing to a string cannot fail, here and below.
@@ -53,7 +60,7 @@ pub fn fragment(pricings: &[Pricing], repriced: &[Repriced]) -> Result<String, D
             let name = |s: &str| Cell::Name(s.to_owned());
             let [a, b] = [r.first.0, r.second.0].map(|a| Cell::Number(words::amount(a)));
             let of = [name(r.family.name()), name(&r.contestant), name(&r.way), name(&r.time)];
-            of.into_iter().chain([a, name(&r.first.1), b, name(&r.second.1)]).collect()
+            TableRow::of(of.into_iter().chain([a, name(&r.first.1), b, name(&r.second.1)]).collect())
         });
         table(&mut out, &format!("{} a month, base of each range", first.currency), &head, rows);
     }
@@ -68,7 +75,35 @@ enum Cell {
     Number(String),
 }
 
-fn family_html(out: &mut String, pricing: &Pricing, family: &FamilyPricing) -> Result<(), DrawError> {
+struct TableRow {
+    cells: Vec<Cell>,
+    /// Where the trials are that its numbers rest on.
+    place: Option<String>,
+}
+
+impl TableRow {
+    const fn of(cells: Vec<Cell>) -> Self {
+        Self { cells, place: None }
+    }
+
+    fn at(self, place: Option<String>) -> Self {
+        Self { place, ..self }
+    }
+}
+
+/// Where the page of a comparison lists the trials of a contestant of the family.
+fn place_of(comparison: Option<&Comparison>, family: &FamilyPricing, contestant: &str) -> Option<String> {
+    let usage = family.usages.iter().find(|u| u.contestant.label == contestant)?;
+    observations_of(comparison?, usage.at, family.family, contestant)
+}
+
+fn family_html(
+    out: &mut String,
+    pricing: &Pricing,
+    family: &FamilyPricing,
+    comparison: Option<&Comparison>,
+) -> Result<(), DrawError> {
+    let place = |contestant: &str| place_of(comparison, family, contestant);
     let _ = writeln!(out, "<h3>Cost of {}: {}</h3>", text(family.family.name()), text(&family.table));
     let told =
         [words::scenario(pricing), words::workloads(family)].into_iter().chain(words::data_lines(pricing, family));
@@ -81,7 +116,7 @@ fn family_html(out: &mut String, pricing: &Pricing, family: &FamilyPricing) -> R
         out,
         &format!("Every offer, {}", pricing.currency),
         &head,
-        family.offers.iter().map(|o| offer_row(pricing, family, o)),
+        family.offers.iter().map(|o| TableRow::of(offer_row(pricing, family, o)).at(place(&o.contestant))),
     );
     let none = family.usages.iter().filter(|u| u.completed == 0 || u.busy_per_tb.is_none());
     for usage in none {
@@ -105,10 +140,10 @@ fn family_html(out: &mut String, pricing: &Pricing, family: &FamilyPricing) -> R
     }
     for deployment in [Deployment::SelfHosted, Deployment::Managed, Deployment::Serverless] {
         if let Some(offer) = family.cheapest(Some(deployment)).and_then(|i| family.offers.get(i)) {
-            bill(out, pricing, offer);
+            bill(out, pricing, offer, place(&offer.contestant).as_deref());
         }
     }
-    sizing(out, pricing, family);
+    sizing(out, pricing, family, place);
     Ok(())
 }
 
@@ -130,33 +165,29 @@ fn offer_row(pricing: &Pricing, family: &FamilyPricing, offer: &Offer) -> Vec<Ce
     ]
 }
 
-fn bill(out: &mut String, pricing: &Pricing, offer: &Offer) {
+fn bill(out: &mut String, pricing: &Pricing, offer: &Offer, place: Option<&str>) {
     let _ = writeln!(out, "<details><summary>A month, line by line: {}</summary>", text(&words::offer(offer)));
     let head = ["line", "low", "base", "high", "computed as"];
     let rows = offer.bill.lines.iter().map(|line| {
         let three = line.amount.as_ref().map(|r| [r.low, r.base, r.high].map(words::amount));
         let [low, base, high] = three.unwrap_or_else(|_| ["-".into(), "unknown".into(), "-".into()]);
         let formula = Cell::Name(line.line.formula().to_owned());
-        vec![
-            Cell::Name(line.line.title().to_owned()),
-            Cell::Number(low),
-            Cell::Number(base),
-            Cell::Number(high),
-            formula,
-        ]
+        let title = Cell::Name(line.line.title().to_owned());
+        TableRow::of(vec![title, Cell::Number(low), Cell::Number(base), Cell::Number(high), formula])
+            .at(place.map(str::to_owned))
     });
     table(out, &format!("{} a month", pricing.currency), &head, rows);
     out.push_str("</details>\n");
 }
 
-fn sizing(out: &mut String, pricing: &Pricing, family: &FamilyPricing) {
+fn sizing(out: &mut String, pricing: &Pricing, family: &FamilyPricing, place: impl Fn(&str) -> Option<String>) {
     let sizing = &family.sizing;
     let Some(hourly) = sizing.hourly else { return };
     let title = format!("Equal dollars beside equal nodes: {} {} an hour", words::amount(hourly), pricing.currency);
     let head = ["contestant", "instances", "per hour", "time", "h per TB", "for equal dollars", "h per TB there"];
     let rows = sizing.contestants.iter().map(|c| {
         let hours = |r| words::hours(r).unwrap_or_else(|| "not measured".to_owned());
-        vec![
+        let cells = vec![
             Cell::Name(c.contestant.clone()),
             Cell::Name(format!("{} x {}", c.instances, c.instance)),
             Cell::Number(words::amount(c.hourly)),
@@ -164,7 +195,8 @@ fn sizing(out: &mut String, pricing: &Pricing, family: &FamilyPricing) {
             Cell::Number(hours(c.hours_per_tb)),
             Cell::Number(c.instances_for_budget.to_string()),
             Cell::Number(hours(c.hours_per_tb_for_budget)),
-        ]
+        ];
+        TableRow::of(cells).at(place(&c.contestant))
     });
     table(out, &title, &head, rows);
 }
@@ -180,7 +212,7 @@ fn list(out: &mut String, items: &[String]) {
     out.push_str("</ul>\n");
 }
 
-fn table(out: &mut String, caption: &str, head: &[&str], rows: impl Iterator<Item = Vec<Cell>>) {
+fn table(out: &mut String, caption: &str, head: &[&str], rows: impl Iterator<Item = TableRow>) {
     let caption = text(caption);
     let _ = write!(
         out,
@@ -193,14 +225,26 @@ fn table(out: &mut String, caption: &str, head: &[&str], rows: impl Iterator<Ite
     out.push_str("</tr></thead>\n<tbody>\n");
     for row in rows {
         out.push_str("<tr>");
-        for (i, cell) in row.iter().enumerate() {
+        for (i, cell) in row.cells.iter().enumerate() {
             let _ = match cell {
-                Cell::Name(name) if i == 0 => write!(out, "<th scope=\"row\">{}</th>", text(name)),
+                Cell::Name(name) if i == 0 => match &row.place {
+                    Some(id) => write!(out, "<th scope=\"row\"><a class=\"o\" href=\"#{id}\">{}</a></th>", text(name)),
+                    None => write!(out, "<th scope=\"row\">{}</th>", text(name)),
+                },
                 Cell::Name(name) if name.chars().count() > A_FEW_WORDS => {
                     write!(out, "<td class=\"cost-words\">{}</td>", text(name))
                 }
                 Cell::Name(name) => write!(out, "<td>{}</td>", text(name)),
-                Cell::Number(number) => write!(out, "<td class=\"cost-number\">{}</td>", text(number)),
+                Cell::Number(number) => match &row.place {
+                    Some(id) if number != "-" => {
+                        let number = text(number);
+                        write!(
+                            out,
+                            "<td class=\"cost-number\"><a class=\"o\" href=\"#{id}\" tabindex=\"-1\">{number}</a></td>"
+                        )
+                    }
+                    _ => write!(out, "<td class=\"cost-number\">{}</td>", text(number)),
+                },
             };
         }
         out.push_str("</tr>\n");

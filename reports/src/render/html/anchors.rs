@@ -1,7 +1,7 @@
 //! Where on the page a number's observations are.
 
 use crate::compare::Source;
-use crate::comparison::Table;
+use crate::comparison::{Comparison, Table};
 use bench_record::Family;
 use std::collections::BTreeMap;
 
@@ -27,7 +27,7 @@ impl<'a> Anchors<'a> {
 
     /// An id of this table's own.
     pub(super) fn id(&self, name: &str) -> String {
-        format!("t{}-{name}", self.table)
+        id(self.table, name)
     }
 
     /// All trials of a contestant in a family.
@@ -37,7 +37,7 @@ impl<'a> Anchors<'a> {
     }
 
     pub(super) fn group_of(&self, family: Family, contestant: usize) -> String {
-        self.id(&format!("{}-c{contestant}", family.name()))
+        group_id(self.table, family, contestant)
     }
 
     /// All trials of a contestant on a workload.
@@ -55,6 +55,25 @@ impl<'a> Anchors<'a> {
     pub(super) fn number(&self, source: &Source<'a>) -> usize {
         self.cases.get(&case_of(source)).copied().unwrap_or_default()
     }
+}
+
+fn id(table: usize, name: &str) -> String {
+    format!("t{table}-{name}")
+}
+
+fn group_id(table: usize, family: Family, contestant: usize) -> String {
+    id(table, &format!("{}-c{contestant}", family.name()))
+}
+
+/// The id of where a page lists all trials of a contestant of the table of that number in a family.
+pub(crate) fn observations_of(
+    comparison: &Comparison,
+    table: usize,
+    family: Family,
+    contestant: &str,
+) -> Option<String> {
+    let contestants = &comparison.tables.get(table)?.contestants;
+    Some(group_id(table, family, contestants.iter().position(|c| c.label == contestant)?))
 }
 
 pub(super) fn case_of<'a>(source: &Source<'a>) -> CaseOf<'a> {

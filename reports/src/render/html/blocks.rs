@@ -1,22 +1,13 @@
 //! The sheets of the other formats as HTML. Names of contestants lead to their observations.
 
-use super::Section;
-use super::anchors::Anchors;
 use super::markup::{Grid, Head, Td, heading, link, list, paragraph};
 use crate::plain::html as escape;
 use crate::render::layout::{Block, Kind, Sheet, Tone};
-use bench_record::Family;
 
-/// Where the observations of contestants are.
-type Places<'p, 'a> = Option<(&'p Anchors<'a>, Family)>;
+/// The id of where the observations of whoever has this name are.
+type Places<'p> = &'p dyn Fn(&str) -> Option<String>;
 
-/// A section of these blocks; none of none.
-pub(super) fn section(id: &str, title: &str, blocks: &[Block]) -> Option<Section> {
-    let section = || Section { id: id.to_owned(), title: title.to_owned(), body_html: body(blocks, None) };
-    (!blocks.is_empty()).then(section)
-}
-
-pub(super) fn body(blocks: &[Block], places: Places<'_, '_>) -> String {
+pub(super) fn body(blocks: &[Block], places: Places<'_>) -> String {
     let (mut out, mut items, mut title) = (String::new(), Vec::new(), String::new());
     for block in blocks {
         if !matches!(block, Block::Item(_)) {
@@ -42,7 +33,7 @@ fn is_ratio(words: &str) -> bool {
     number.is_some_and(|number| number.parse::<f64>().is_ok()) || words.starts_with("indistinguishable")
 }
 
-fn grid(sheet: &Sheet, caption: &str, places: Places<'_, '_>) -> Grid {
+fn grid(sheet: &Sheet, caption: &str, places: Places<'_>) -> Grid {
     let heads = sheet.columns.iter().map(|c| Head { title: c.title.clone(), is_number: c.kind == Kind::Number });
     let rows = sheet.rows.iter().map(|row| {
         let class = match row.tone {
@@ -52,16 +43,14 @@ fn grid(sheet: &Sheet, caption: &str, places: Places<'_, '_>) -> Grid {
         };
         let own = row.cells.iter().zip(&sheet.columns).filter(|(_, column)| column.kind == Kind::Name);
         let mut who = row.about.iter().chain(own.map(|(text, _)| text));
-        let named = places.and_then(|(anchors, family)| who.find_map(|label| anchors.group(family, label)));
+        let named = who.find_map(|label| places(label));
         let cells = row.cells.iter().zip(&sheet.columns).map(|(text, column)| {
-            let place = places.and_then(|(anchors, family)| anchors.group(family, text));
             let is_number = column.kind == Kind::Number;
-            let of_column = || places.and_then(|(anchors, family)| anchors.group(family, &column.title));
             let value = is_number.then(|| text.parse::<f64>().ok()).flatten();
             let text = match column.kind {
-                Kind::Name => link(place.as_deref(), text, true),
+                Kind::Name => link(places(text).as_deref(), text, true),
                 Kind::Number if text == "-" || text.is_empty() => escape(text),
-                Kind::Number => link(named.clone().or_else(of_column).as_deref(), text, false),
+                Kind::Number => link(named.clone().or_else(|| places(&column.title)).as_deref(), text, false),
                 Kind::Words if is_ratio(text) => link(named.as_deref(), text, false),
                 Kind::Words => escape(text),
             };

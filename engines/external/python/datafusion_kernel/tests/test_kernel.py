@@ -17,7 +17,8 @@ from bench_driver import ProgramError
 from bench_driver.data import Dataset
 from bench_driver.steps import parse_steps
 from datafusion import SessionConfig, SessionContext
-from datafusion_kernel import plan, run_task
+from datafusion_kernel import Task, plan, run_task
+from datafusion_kernel.graph import Files, HashCut
 from datafusion_kernel.text import call, named, partition_by, used
 
 SEED = 7
@@ -132,6 +133,18 @@ class Cutting(unittest.TestCase):
             [{"scan": "left"}, {"pivot": {"by": ["g"], "column": "t", "values": ["'a'", "'b'"], "value": "sum(k)"}}],
             "SELECT g, sum(CASE WHEN t = 'a' THEN k END) AS a, sum(CASE WHEN t = 'b' THEN k END) AS b FROM left GROUP BY g",
         )
+
+    def test_a_piece_has_no_more_in_its_buffers_than_its_rows(self):
+        """Several batches of 8,192 groups, which DataFusion cuts from one array."""
+        path = str(Path(self.folder.name) / "many.parquet")
+        pq.write_table(pa.table({"k": pa.array(range(100_000)), "t": pa.array(map(str, range(100_000)))}), path)
+        files = Files((path,), "parquet", pq.read_schema(path))
+        for cut in (None, HashCut(("k",), 3)):
+            with self.subTest(cut=cut):
+                for piece in run_task(Task(0, "SELECT k, max(t) AS t FROM m GROUP BY k", (("m", files),), cut)):
+                    chunks = [chunk for column in piece.columns for chunk in column.iterchunks()]
+                    held = sum(buffer.size for chunk in chunks for buffer in chunk.buffers() if buffer)
+                    self.assertLess(held, 2 * piece.nbytes)
 
     def test_a_program_that_does_not_fit_its_tables_is_wrong_and_says_so(self):
         with self.assertRaisesRegex(ProgramError, "there is no table `nowhere`; tables: left, right"):

@@ -2,7 +2,8 @@
 
 It answers `SELECT count(*) AS NAME FROM TABLE` and `SELECT NUMBER AS NAME`. For tests it also takes `SELECT sleep AS ...` (until
 it is cancelled), `hang` (whatever it is told), `crash`, `print` (on standard output, as libraries do), `daemon` (leaves a process
-behind that has detached itself) and `burn` (a detached process that uses half a second of CPU time). With `TINY_PORT` it listens on
+behind that has detached itself), `burn` (a detached process that uses half a second of CPU time) and `devour` (a child that needs
+half a gigabyte of memory). With `TINY_PORT` it listens on
 that port, as products do of which a machine can run one at a time.
 """
 
@@ -78,6 +79,8 @@ class Tiny(Engine):
             script = f"import os, time\nif os.fork() == 0:\n os.setsid()\n exec({work!r})\nos._exit(0)"
             subprocess.run([sys.executable, "-c", script], check=True)
             time.sleep(0.8 if how == "burn" else 0)
+        elif how == "devour":
+            subprocess.run([sys.executable, "-c", "bytearray(b'x') * (1 << 29)"], check=True)
         elif how in ("sleep", "hang"):
             while how == "hang" or not self.is_cancelled():
                 time.sleep(0.01)

@@ -1,0 +1,74 @@
+//! Room in memory for the engine whose turn it is.
+//!
+//! Engines that wait keep what they hold, and many of them can hold more than the machine has: the one at work would then be slowed down
+//! by memory that is of no use to anybody, or killed. So whoever is back soonest is ended, and started and warmed anew for its own next
+//! turn. A virtual machine that has become fast over many runs is the last to go.
+
+use std::time::Duration;
+
+/// So much of the machine's memory, as one part of so many, is to be available to an engine of which nothing is known yet.
+const SHARE: u64 = 4;
+/// Whoever holds less is not worth ending.
+const WORTHWHILE_BYTES: u64 = 256 << 20;
+
+/// An engine that waits for its turn.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Waiting {
+    /// Its seat's number.
+    pub(super) seat: usize,
+    /// What it holds.
+    pub(super) held_bytes: u64,
+    /// How long it took to start and to load.
+    pub(super) started_in: Duration,
+}
+
+/// How much must be available to an engine that has been seen to need so much on this workload, of which it holds a part already.
+pub(super) fn wanted(memory_bytes: u64, peak_bytes: Option<u64>, held_bytes: u64) -> u64 {
+    (memory_bytes / SHARE).max(peak_bytes.unwrap_or_default()).saturating_sub(held_bytes)
+}
+
+/// Who has to be ended next, if anybody: whoever of those worth it was started in the least time.
+pub(super) fn next_to_leave(
+    waiting: impl Iterator<Item = Waiting>,
+    available_bytes: u64,
+    wanted_bytes: u64,
+) -> Option<usize> {
+    if available_bytes >= wanted_bytes {
+        return None;
+    }
+    let worth_it = waiting.filter(|w| w.held_bytes >= WORTHWHILE_BYTES);
+    worth_it.min_by_key(|w| (w.started_in, w.seat)).map(|w| w.seat)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const GIB: u64 = 1 << 30;
+
+    fn waiting(seat: usize, held_gib: u64, started_in_ms: u64) -> Waiting {
+        Waiting { seat, held_bytes: held_gib * GIB, started_in: Duration::from_millis(started_in_ms) }
+    }
+
+    #[test]
+    fn nobody_leaves_while_there_is_room() {
+        let all = || [waiting(0, 9, 5000), waiting(1, 3, 10)].into_iter();
+        assert_eq!(next_to_leave(all(), 6 * GIB, wanted(24 * GIB, None, 0)), None);
+        assert_eq!(next_to_leave(all(), 5 * GIB, wanted(24 * GIB, None, 0)), Some(1));
+    }
+
+    #[test]
+    fn whoever_is_back_soonest_leaves_first_unless_it_holds_next_to_nothing() {
+        let all = [waiting(0, 9, 5000), waiting(1, 3, 30), waiting(2, 0, 1), waiting(3, 4, 20), waiting(4, 4, 20)];
+        assert_eq!(next_to_leave(all.into_iter(), 0, 1), Some(3));
+        assert_eq!(next_to_leave(all.into_iter().filter(|w| w.seat == 2), 0, 1), None);
+        assert_eq!(next_to_leave(all.into_iter().filter(|w| w.seat == 0), 0, 1), Some(0));
+    }
+
+    #[test]
+    fn what_is_wanted_is_the_known_need_less_what_the_engine_has_already() {
+        assert_eq!(wanted(24 * GIB, Some(9 * GIB), 2 * GIB), 7 * GIB);
+        assert_eq!(wanted(24 * GIB, Some(GIB), 2 * GIB), 4 * GIB);
+        assert_eq!(wanted(24 * GIB, Some(GIB), 9 * GIB), 0);
+    }
+}

@@ -1,0 +1,26 @@
+//! Weak scaling: one engine on several node counts over data that grow with them.
+
+use super::anchors::observations_of;
+use super::{Section, blocks};
+use crate::comparison::{Comparison, WeakScaling};
+use crate::render::weak;
+
+/// All of it; none of none.
+pub(super) fn section(comparison: &Comparison) -> Option<Section> {
+    let all = &comparison.weak_scaling;
+    let body = |of: &WeakScaling| {
+        // Each point has a table of its own, and as many nodes as its data are times the suite's: so a name is one point's.
+        let places = |label: &str| {
+            let mut points = of.series.iter().flat_map(|s| &s.points);
+            let point = points.find(|p| p.contestant == label)?;
+            observations_of(comparison, point.table, of.family, label)
+        };
+        blocks::body(&weak::blocks(std::slice::from_ref(of)), &places)
+    };
+    let section = || Section {
+        id: "weak-scaling".to_owned(),
+        title: "Weak scaling".to_owned(),
+        body_html: all.iter().map(body).collect(),
+    };
+    (!all.is_empty()).then(section)
+}
