@@ -63,12 +63,13 @@ impl Products {
         let argv = keeper.into_iter().chain(command.argv).collect();
         // A driver of one's own may take part under several names.
         let name = (product.source == Source::BuiltIn).then(|| product.name.clone());
-        let cpus = (!attached).then_some(spec.slots);
         let stands_still = product.stands_still && !attached;
         let limits = match &spec.cluster {
             ClusterSpec::Emulated { limits, .. } => *limits,
             _ => NodeLimits::default(),
         };
+        // A node's quota takes the place of its slots' CPUs, for styles and products alike.
+        let cpus = (!attached && limits.cpu_milli.is_none()).then_some(spec.slots);
         let (environment, origin) = (command.environment, Origin::Foreign);
         Ok(HostedEngine { name, argv, environment, origin, cpus, stands_still, limits })
     }

@@ -220,6 +220,7 @@ fn what_cannot_be_is_refused_with_the_next_step() {
     let emulated = |more: &[&'static str]| [&with(&["duckdb", "--cluster", "emulated"])[..], more].concat();
     refused(&with(&["duckdb", "--cluster", "processes"]), &["under the limits of one node with --cluster emulated"]);
     refused(&emulated(&["--nodes", "2"]), &["add 1 to --nodes"]);
+    refused(&emulated(&["--nodes", "1"]), &["without --node-limits"]);
     refused(&emulated(&["--nodes", "1", "--node-limits", "link=100"]), &["leave out link="]);
     refused(&emulated(&["--nodes", "1", "--faults", "kill@50%"]), &["`duckdb` in a run without"]);
     refused(&with(&["sparkle"]), &["unknown engine `sparkle`", "spark"]);

@@ -42,7 +42,7 @@ pub(super) enum Kind {
 
 /// A row of a table.
 pub(super) struct Row {
-    /// The contestant whose trials its numbers are of, where no name in the row tells: a part or a ratio.
+    /// Whose trials its numbers are of, where no name in the row tells: those of a part, a ratio or a point.
     pub(super) about: Option<String>,
     pub(super) cells: Vec<String>,
     pub(super) tone: Tone,

@@ -4,7 +4,7 @@ use super::layout::{Block, Kind, Row, Sheet, Tone};
 use super::scale::{Scale, ratio};
 use super::scaling::{line, shared_lines};
 use super::wording::{column, interval_column, or_dash, range, ratio_text};
-use crate::comparison::{WeakScaling, WeakSeries};
+use crate::comparison::{WeakPoint, WeakScaling, WeakSeries};
 
 pub(super) fn blocks(all: &[WeakScaling]) -> Vec<Block> {
     let mut blocks = Vec::new();
@@ -30,6 +30,11 @@ pub(super) fn blocks(all: &[WeakScaling]) -> Vec<Block> {
     blocks
 }
 
+/// Whose trials a point is made of, unlike any other: the table and the name there.
+pub(super) fn about(point: &WeakPoint) -> String {
+    format!("{} in table {}", point.contestant, point.table)
+}
+
 fn sheet(all: &[WeakSeries]) -> Sheet {
     let points = || all.iter().flat_map(|s| s.points.iter().map(move |p| (s, p)));
     let ends = points().filter_map(|(_, p)| p.wall_ns_interval).flat_map(|i| [i.low, i.high]);
@@ -39,7 +44,7 @@ fn sheet(all: &[WeakSeries]) -> Sheet {
         let no_ratio = if is_first && p.wall_ns_total.is_some() { "1" } else { "-" };
         let interval = p.efficiency_interval.map_or_else(String::new, |i| format!(" {}", range(i, ratio)));
         Row {
-            about: Some(p.contestant.clone()),
+            about: Some(about(p)),
             tone: Tone::Plain,
             cells: vec![
                 s.engine.clone(),

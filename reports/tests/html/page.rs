@@ -300,9 +300,14 @@ fn numbers_of_weak_scaling_lead_to_the_trials_of_their_scale() {
     let page = page_of(&[runs::grown(&[1, 2, 4])]);
     let links = links(&page, "weak-scaling");
     assert!(links.len() >= 2 * 3 * 4, "{links:?}");
-    for (table, who) in [("t0-", "stagedag"), ("t1-", "stagedag/2"), ("t2-", "stagedag/4")] {
-        let own: Vec<_> = links.iter().filter(|(_, id)| summary(&page, id).contains(&format!("{who}:"))).collect();
-        assert!(own.len() >= 4 && own.iter().all(|(_, id)| id.starts_with(table)), "{who}: {links:?}");
+    // Each row's name and four numbers.
+    for who in ["stagedag", "actor"] {
+        let own = links.iter().filter(|(_, id)| summary(&page, id).contains(&format!(" · {who}:")));
+        let tables: Vec<&str> = own.map(|(_, id)| &id[..3]).collect();
+        for table in ["t0-", "t1-", "t2-"] {
+            let of_table = tables.iter().filter(|t| **t == table).count();
+            assert!((4..=6).contains(&of_table), "{who} in {table}: {links:?}");
+        }
     }
 }
 
@@ -313,7 +318,7 @@ fn numbers_of_overhead_lead_to_the_trials_of_their_engine() {
     let page = html(&comparison, &sources, &[]).unwrap();
     let links = links(&page, "overhead-0");
     for (engine, id) in [("ray", "overhead-0-e0"), ("dask", "overhead-0-e1")] {
-        assert_eq!(summary(&page, id), format!("{engine}: 12 trials"));
+        assert_eq!(summary(&page, id), format!("{engine}: 12 values"));
         // Its name, and two figures with their intervals.
         assert_eq!(links.iter().filter(|(_, target)| *target == id).count(), 5, "{links:?}");
     }

@@ -146,6 +146,11 @@ fn product_node(name: &str, args: &RunArgs, clusters: &[ClusterSpec]) -> Result<
         None => bail!(
             "`{name}` and all that it starts are one emulated node: add 1 to --nodes, or measure it in another run"
         ),
+        Some(ClusterSpec::Emulated { limits, .. }) if *limits == NodeLimits::default() => {
+            bail!(
+                "without --node-limits an emulated node of `{name}` would differ from no node in name only: add them, or leave out --cluster"
+            )
+        }
         Some(ClusterSpec::Emulated { limits, .. }) if limits.rate_mbit.is_some() => {
             bail!(
                 "a link is between nodes, and `{name}` is one: leave out link= of --node-limits, or measure it in another run"

@@ -8,11 +8,15 @@ use std::os::unix::ffi::OsStrExt;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::{Duration, Instant};
 
 /// How the names of all groups begin; the number of the process that made them follows.
 const PREFIX: &str = "bench-";
 /// How often a quota is refilled. The kernel's default of 100 ms lets a node with a quarter of a core freeze for 76 ms.
 const PERIOD_US: u64 = 20_000;
+
+/// How long the last threads of a group may take to be gone.
+const EMPTY_PATIENCE: Duration = Duration::from_millis(500);
 
 /// Where groups can be made.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -147,9 +151,14 @@ impl NodeGroup {
 
 impl Drop for NodeGroup {
     fn drop(&mut self) {
+        let by = Instant::now() + EMPTY_PATIENCE;
         for folder in self.folders() {
-            // A group whose process is still on its way out is removed by the next cluster.
-            let _ = fs::remove_dir(folder);
+            // Threads of a killed process may still be on their way out. What even then is not empty is removed by whoever comes after this
+            // process.
+            while fs::remove_dir(folder).is_err_and(|e| e.kind() == io::ErrorKind::ResourceBusy) && Instant::now() < by
+            {
+                std::thread::sleep(Duration::from_millis(2));
+            }
         }
     }
 }

@@ -4,6 +4,7 @@ use super::session::{HostedEngine, Origin};
 use super::wire::MAX_MESSAGE_BYTES;
 use crate::cluster::NodeGroup;
 use crate::offspring::{Isolation, die_with_parent, kill_below, run_on};
+use bench_model::Bytes;
 use std::collections::VecDeque;
 use std::io::{self, Read, Write};
 use std::os::fd::{AsRawFd, RawFd};
@@ -57,7 +58,9 @@ pub(super) struct Process {
     stderr_tail: VecDeque<u8>,
     /// What it and all that it starts may take; removed when they have ended.
     group: Option<NodeGroup>,
-    /// How many processes of the group are known to have been killed for their memory.
+    /// What they may hold together.
+    memory: Option<Bytes>,
+    /// How many of them are known to have been killed for want of memory.
     killed: u64,
 }
 
@@ -115,6 +118,7 @@ impl Process {
             scanned: 0,
             stderr_tail: VecDeque::new(),
             group,
+            memory: engine.limits.memory,
             killed: 0,
         };
         let fds = [Some(process.stdout.as_raw_fd()), process.stdin_fd(), process.stderr_fd()];
@@ -124,11 +128,12 @@ impl Process {
         Ok(process)
     }
 
-    /// How many of its processes the kernel has killed since this was asked last because all together needed more memory than
-    /// their limit.
-    pub(super) fn killed_for_memory(&mut self) -> u64 {
-        let all = self.group.as_ref().and_then(NodeGroup::killed_for_memory).unwrap_or(self.killed);
-        all.saturating_sub(std::mem::replace(&mut self.killed, all))
+    /// How many of its processes the kernel has killed for want of memory since this was asked last, with the memory that they have together;
+    /// none of an engine without such a limit.
+    pub(super) fn killed_for_memory(&mut self) -> Option<(u64, Bytes)> {
+        let all = self.group.as_ref()?.killed_for_memory()?;
+        let fresh = all.saturating_sub(std::mem::replace(&mut self.killed, all));
+        self.memory.filter(|_| fresh > 0).map(|memory| (fresh, memory))
     }
 
     pub(super) fn pid(&self) -> u32 {

@@ -55,18 +55,20 @@ impl HostedProvider {
     ) -> Result<Box<dyn LiveEngine>, Failure> {
         let number = self.started.fetch_add(1, Ordering::Relaxed);
         let scratch = Scratch::create(self.scratch.join(format!("{}-{}-{number}", engine.name, std::process::id())))?;
+        // Before the engine starts: one that is killed while it starts its nodes leaves something too.
+        let has_nodes = !matches!(engine.cluster, ClusterSpec::Local | ClusterSpec::Attached { .. });
+        let traces = has_nodes.then_some(Traces);
+        let mut host = host(&scratch.0)?;
+        // A product that is one emulated node works on this machine as far as it knows.
+        let is_node = host.origin == Origin::Foreign && matches!(engine.cluster, ClusterSpec::Emulated { .. });
         let setup = EngineSetup {
             slots: engine.slots,
             memory: engine.memory,
             scratch: scratch.0.clone(),
             tuning: engine.tuning.clone(),
             spans: engine.spans,
-            cluster: engine.cluster.clone(),
+            cluster: if is_node { ClusterSpec::Local } else { engine.cluster.clone() },
         };
-        // Before the engine starts: one that is killed while it starts its nodes leaves something too.
-        let has_nodes = !matches!(engine.cluster, ClusterSpec::Local | ClusterSpec::Attached { .. });
-        let traces = has_nodes.then_some(Traces);
-        let mut host = host(&scratch.0)?;
         let sockets = (host.origin == Origin::Foreign).then(SocketFolder::create).transpose();
         let sockets = sockets.map_err(|e| Failure::Harness(format!("cannot make a folder for sockets: {e}")))?;
         if let Some(sockets) = &sockets {

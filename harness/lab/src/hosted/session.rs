@@ -203,6 +203,8 @@ impl HostedSession {
         let trace = limits.trace && self.origin == Origin::ThisBuild;
         let request = Request::Run { workload: Box::new(untold(workload)), trace };
         let (id, message) = self.encode(request)?;
+        // Whoever was killed before is not this run's.
+        self.starved();
         let open = if self.is_alone { Window::open } else { Window::open_for_many };
         let window = open(self.process.pid(), &self.cgroup);
         let started = Instant::now();
@@ -226,6 +228,8 @@ impl HostedSession {
                     _ => elapsed_ns,
                 };
                 self.held = Some(Held { rows: ran.rows, wall: Nanos::new(wall_ns), cpu_ns: usage.cpu_ns });
+                // It went on without them, or started others.
+                let notes = ran.notes.into_iter().chain(self.starved()).collect();
                 Ok(Measured {
                     wall_ns,
                     rows: ran.rows,
@@ -233,7 +237,7 @@ impl HostedSession {
                     usage: (!self.is_elsewhere).then_some(usage),
                     contamination: Some(interference.record()),
                     spans: ran.spans,
-                    notes: ran.notes,
+                    notes,
                     faults: ran.faults,
                     spilled_bytes: ran.spilled_bytes,
                 })
@@ -507,10 +511,9 @@ impl HostedSession {
                 Heard::End => {
                     self.dead = true;
                     let how = self.process.epitaph();
-                    if let Some(why) = self.starved() {
-                        return Err(Failure::OutOfMemory(format!("the engine process {how} during `{name}`: {why}")));
-                    }
-                    return Err(Failure::Died { how, request: name, stderr: self.process.stderr_tail() });
+                    let died = Failure::Died { how, request: name, stderr: self.process.stderr_tail() };
+                    let starved = self.starved().map(|why| Failure::OutOfMemory(format!("{why} ({died})")));
+                    return Err(starved.unwrap_or(died));
                 }
             }
         }
@@ -519,7 +522,8 @@ impl HostedSession {
     fn accept(&mut self, name: &'static str, reply: Reply) -> Result<Reply, Failure> {
         let Reply::Failed { kind, message, faults } = reply else { return Ok(reply) };
         self.struck = faults;
-        let (kind, message) = match self.starved() {
+        let says_why = matches!(kind, FailureKind::Unsupported | FailureKind::Program | FailureKind::Data);
+        let (kind, message) = match self.starved().filter(|_| !says_why) {
             Some(why) => (FailureKind::OutOfMemory, format!("{why} ({message})")),
             None => (kind, message),
         };
@@ -536,13 +540,11 @@ impl HostedSession {
         Err(failure)
     }
 
-    /// Whether the kernel has killed any of its processes because they reached their limit of memory, in words.
+    /// Whether the kernel has killed any of its processes for want of memory since this was asked last, in words.
     fn starved(&mut self) -> Option<String> {
-        match self.process.killed_for_memory() {
-            0 => None,
-            1 => Some("the kernel killed a process of it at the node's limit of memory".to_owned()),
-            n => Some(format!("the kernel killed {n} processes of it at the node's limit of memory")),
-        }
+        let (killed, memory) = self.process.killed_for_memory()?;
+        let processes = if killed == 1 { "a process".to_owned() } else { format!("{killed} processes") };
+        Some(format!("the kernel killed {processes} of it for want of memory: its node has {} bytes", memory.get()))
     }
 
     /// What it means that an engine of somebody else's blames the harness: only what the harness sees itself stops a run.

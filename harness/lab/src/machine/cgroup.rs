@@ -59,6 +59,22 @@ impl Cgroup {
         limits.filter(|limit| *limit < 1 << 60).min()
     }
 
+    /// How many bytes the group may still take, if it has a limit; what it keeps of files can be dropped and does not count as taken.
+    #[must_use]
+    pub fn memory_available_bytes(&self) -> Option<u64> {
+        let (limit, usage) = match self.v2 {
+            true => ("memory.max", "memory.current"),
+            false => ("memory.limit_in_bytes", "memory.usage_in_bytes"),
+        };
+        let left = self.memory.iter().filter_map(|folder| {
+            let limit = number(&folder.join(limit)).filter(|limit| *limit < 1 << 60)?;
+            let stat = fs::read_to_string(folder.join("memory.stat")).unwrap_or_default();
+            let taken = number(&folder.join(usage))?.saturating_sub(of_files(&stat, self.v2));
+            Some(limit.saturating_sub(taken))
+        });
+        left.min()
+    }
+
     /// The folder whose files tell how long the group's tasks have stalled. Version 1 has none, nor has a kernel without
     /// pressure stall information. The root of all groups is none either: its files are about the whole machine.
     #[must_use]
@@ -128,9 +144,27 @@ fn quota_v2(folder: &Path) -> Option<f64> {
     (period > 0.0).then(|| quota / period)
 }
 
+/// What a group and those below it keep of files.
+fn of_files(stat: &str, v2: bool) -> u64 {
+    let fields = if v2 { ["active_file", "inactive_file"] } else { ["total_active_file", "total_inactive_file"] };
+    let field =
+        |name: &str| stat.lines().find_map(|l| l.strip_prefix(name)?.strip_prefix(' ')?.trim().parse::<u64>().ok());
+    fields.into_iter().filter_map(field).sum()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_kept_of_files_is_that_of_the_group_and_those_below_it() {
+        assert_eq!(
+            of_files("cache 9\nactive_file 1\ninactive_file 2\ntotal_active_file 30\ntotal_inactive_file 12\n", false),
+            42
+        );
+        assert_eq!(of_files("anon 5\nactive_file 1\ninactive_file 2\n", true), 3);
+        assert_eq!(of_files("", true), 0);
+    }
 
     #[test]
     fn groups_are_found_below_their_mounts_and_limits_bind_from_above() {

@@ -43,15 +43,20 @@ pub(super) fn meminfo(name: &str) -> Option<u64> {
     rest.split_ascii_whitespace().next()?.parse::<u64>().ok().map(|kib| kib * 1024)
 }
 
-/// All memory of the machine.
+/// All memory of the machine, or of the control group that this process may not leave.
 pub(crate) fn memory_total_bytes() -> Option<u64> {
-    meminfo("MemTotal:")
+    at_most(meminfo("MemTotal:"), Cgroup::of_self().memory_limit_bytes())
 }
 
-/// Memory that can be taken without swapping.
+/// Memory that can be taken without swapping, here and in this process's control group.
 #[must_use]
 pub fn memory_available_bytes() -> Option<u64> {
-    meminfo("MemAvailable:")
+    at_most(meminfo("MemAvailable:"), Cgroup::of_self().memory_available_bytes())
+}
+
+/// The smaller of what is known.
+fn at_most(machine: Option<u64>, group: Option<u64>) -> Option<u64> {
+    machine.into_iter().chain(group).min()
 }
 
 /// Cores this process may be scheduled on, its control group's quota included.

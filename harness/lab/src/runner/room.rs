@@ -22,9 +22,23 @@ pub(super) struct Waiting {
     pub(super) started_in: Duration,
 }
 
-/// How much must be available to an engine that has been seen to need so much on this workload, of which it holds a part already.
-pub(super) fn wanted(memory_bytes: u64, peak_bytes: Option<u64>, held_bytes: u64) -> u64 {
-    (memory_bytes / SHARE).max(peak_bytes.unwrap_or_default()).saturating_sub(held_bytes)
+/// What an engine may need of the machine's memory.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Need {
+    /// The most that it was seen to hold on this workload.
+    pub(super) peak_bytes: Option<u64>,
+    /// What it holds already.
+    pub(super) held_bytes: u64,
+    /// What it was told to hold at most. What a runtime needs beside that comes on top.
+    pub(super) told_bytes: Option<u64>,
+}
+
+impl Need {
+    /// How much must be available to it on a machine with so much.
+    pub(super) fn wanted(self, memory_bytes: u64) -> u64 {
+        let unseen = self.told_bytes.map_or(u64::MAX, |told| told.saturating_mul(2)).min(memory_bytes / SHARE);
+        unseen.max(self.peak_bytes.unwrap_or_default()).saturating_sub(self.held_bytes)
+    }
 }
 
 /// Who has to be ended next, if anybody: whoever of those worth it was started in the least time.
@@ -53,8 +67,9 @@ mod tests {
     #[test]
     fn nobody_leaves_while_there_is_room() {
         let all = || [waiting(0, 9, 5000), waiting(1, 3, 10)].into_iter();
-        assert_eq!(next_to_leave(all(), 6 * GIB, wanted(24 * GIB, None, 0)), None);
-        assert_eq!(next_to_leave(all(), 5 * GIB, wanted(24 * GIB, None, 0)), Some(1));
+        let wanted = Need::default().wanted(24 * GIB);
+        assert_eq!(next_to_leave(all(), 6 * GIB, wanted), None);
+        assert_eq!(next_to_leave(all(), 5 * GIB, wanted), Some(1));
     }
 
     #[test]
@@ -67,8 +82,11 @@ mod tests {
 
     #[test]
     fn what_is_wanted_is_the_known_need_less_what_the_engine_has_already() {
-        assert_eq!(wanted(24 * GIB, Some(9 * GIB), 2 * GIB), 7 * GIB);
-        assert_eq!(wanted(24 * GIB, Some(GIB), 2 * GIB), 4 * GIB);
-        assert_eq!(wanted(24 * GIB, Some(GIB), 9 * GIB), 0);
+        let wanted = |peak_gib: u64, held_gib: u64, told_gib: Option<u64>| {
+            let told_bytes = told_gib.map(|gib| gib * GIB);
+            Need { peak_bytes: Some(peak_gib * GIB), held_bytes: held_gib * GIB, told_bytes }.wanted(24 * GIB) / GIB
+        };
+        assert_eq!([wanted(9, 2, None), wanted(1, 2, None), wanted(1, 9, None)], [7, 4, 0]);
+        assert_eq!([wanted(0, 0, Some(1)), wanted(5, 0, Some(1)), wanted(0, 0, Some(20))], [2, 5, 6]);
     }
 }

@@ -6,7 +6,7 @@ use super::event::{RunEvent, RunSummary};
 use super::order::round;
 use super::plan::{Plan, PlanError};
 use super::reference::Reference;
-use super::room;
+use super::room::{self, Need};
 use super::seat::Seat;
 use super::sink::Sink;
 use super::standing::Standings;
@@ -154,6 +154,9 @@ impl Runner<'_, '_> {
 
     /// The workload's reference; `None` if interrupted while asking.
     fn find_reference(&mut self, workload: &Workload) -> Result<Option<Reference>, RunError> {
+        if workload.check.expected.is_none() && self.plan.oracle.is_some() {
+            self.make_room(None, Need::default());
+        }
         let found = Reference::find(self.plan, workload, self.provider, self.stop, self.report);
         let mut reference = match found {
             Ok(reference) => reference,
@@ -248,21 +251,17 @@ impl Runner<'_, '_> {
     /// Ends whatever cannot be there beside a seat's engine. What is to be said of a trial whose engine is started for it because of that.
     fn make_way(&mut self, at: usize, workload: &Workload) -> Option<&'static str> {
         let alone = self.be_the_only_one(at);
-        self.make_room(at, workload);
+        let need = self.seats.get(at).map(|seat| seat.need(workload)).unwrap_or_default();
+        self.make_room(Some(at), need);
         let made_room = self.seats.get_mut(at).is_some_and(Seat::has_made_room);
         alone.or_else(|| made_room.then_some(MADE_ROOM))
     }
 
-    /// Ends engines that wait while there is less memory left than this one may need.
-    fn make_room(&mut self, at: usize, workload: &Workload) {
-        let Some(seat) = self.seats.get(at) else { return };
-        let held_bytes = seat.held().map_or(0, Bytes::get);
-        let peak_bytes = seat.peak_bytes(workload);
-        let Some(wanted) = memory_total_bytes().map(|memory| room::wanted(memory, peak_bytes, held_bytes)) else {
-            return;
-        };
+    /// Ends engines that wait while there is less memory left than whoever is next may need: a seat's engine, or an oracle.
+    fn make_room(&mut self, at: Option<usize>, need: Need) {
+        let Some(wanted) = memory_total_bytes().map(|memory| need.wanted(memory)) else { return };
         while let Some(available) = memory_available_bytes() {
-            let others = self.seats.iter().enumerate().filter(|(seat, _)| *seat != at);
+            let others = self.seats.iter().enumerate().filter(|(seat, _)| Some(*seat) != at);
             let waiting = others.filter_map(|(number, seat)| seat.waiting(number));
             let Some(seat) = room::next_to_leave(waiting, available, wanted).and_then(|n| self.seats.get_mut(n)) else {
                 return;
@@ -294,8 +293,10 @@ impl Runner<'_, '_> {
     fn prepare(&mut self, at: usize, case: &Case, workload: &Workload) -> Result<(), Failure> {
         let Some(seat) = self.seats.get_mut(at) else { return Ok(()) };
         let (arm, report) = (seat.arm, &mut *self.report);
+        // Whoever was ended for want of room is warmed right before its next timed run; so is everybody else then.
+        let refresh = self.plan.refresh || self.told_of_room;
         let mut warming = || report(RunEvent::WarmingUp { case, arm });
-        seat.prepare(self.plan, workload, self.provider, self.stop, &mut warming)
+        seat.prepare(self.plan, workload, self.provider, refresh, self.stop, &mut warming)
     }
 
     /// Prepares, times, checks: one observation, or `None` if interrupted.
@@ -318,6 +319,7 @@ impl Runner<'_, '_> {
         let measured = prepared.and_then(|()| seat.run(self.plan, workload, number, self.stop));
         let mut observation = Observation::new(case.clone(), arm, number, Outcome::Failed, started_at);
         observation.others_rss_bytes = others_rss_bytes;
+        observation.notes.extend(anew.map(str::to_owned));
         let result = measured.and_then(|measured| {
             fill(&mut observation, &measured);
             let check = reference.check(&workload.check);
@@ -328,7 +330,6 @@ impl Runner<'_, '_> {
             // Of an engine that tells only when its run is over.
             observation.spans = digested.spans.or(observation.spans.take());
             observation.notes.extend(digested.notes);
-            observation.notes.extend(anew.map(str::to_owned));
             Ok((measured.wall_ns, digested.digest))
         });
         match result {
@@ -341,7 +342,7 @@ impl Runner<'_, '_> {
                     observation.reason = Some(failure.to_string());
                     // Of a run that gave no answer: one that did has filled its own in.
                     observation.faults.extend(seat.struck());
-                    seat.cool();
+                    seat.cool(workload);
                 }
             },
         }
@@ -437,7 +438,7 @@ fn fill(observation: &mut Observation, measured: &Measured) {
     observation.network = usage.network;
     observation.spilled_bytes = measured.spilled_bytes;
     observation.spans.clone_from(&measured.spans);
-    observation.notes.clone_from(&measured.notes);
+    observation.notes.extend(measured.notes.iter().cloned());
     observation.faults.clone_from(&measured.faults);
     observation.contaminated = measured.contamination.as_ref().is_some_and(|c| !c.reasons.is_empty());
     observation.contamination.clone_from(&measured.contamination);

@@ -1,7 +1,7 @@
 //! One engine in one arm: a process that is started, loaded and warmed as the protocol says, and replaced when it dies.
 
 use super::plan::{Participant, Plan};
-use super::room::Waiting;
+use super::room::{Need, Waiting};
 use crate::live::{EngineProvider, EngineSpec, Failure, Limits, LiveEngine, Measured};
 use crate::machine::drop_page_cache;
 use bench_model::{Bytes, FaultOutcome, FaultPlan, Workload};
@@ -25,7 +25,7 @@ pub(super) struct Seat<'a> {
     leaves_traces: bool,
     /// How long the live engine took to start and to load.
     started_in: Duration,
-    /// The workload of its last timed run, and the most memory that it was seen to hold in one of that.
+    /// The workload of its last run, and the most memory that it was seen to hold in one of that.
     peak: Option<(String, u64)>,
     /// Whether it was ended to make room for somebody else, and has not had a turn since.
     made_room: bool,
@@ -50,7 +50,8 @@ impl<'a> Seat<'a> {
         })
     }
 
-    /// Makes everything ready so that only the timed run is left: process, data, warm-ups or cold caches.
+    /// Makes everything ready so that only the timed run is left: process, data, warm-ups or cold caches. With `refresh` one that is warm
+    /// and comes back has an untimed run too.
     ///
     /// # Errors
     /// Whatever fails on the way fails the trial.
@@ -59,6 +60,7 @@ impl<'a> Seat<'a> {
         plan: &Plan,
         workload: &Workload,
         provider: &dyn EngineProvider,
+        refresh: bool,
         stop: &AtomicBool,
         warming: &mut dyn FnMut(),
     ) -> Result<(), Failure> {
@@ -91,13 +93,15 @@ impl<'a> Seat<'a> {
                 }
                 for _ in 0..times {
                     warming();
-                    warm_up(live.as_mut(), plan, workload, stop)?;
+                    let peak = warm_up(live.as_mut(), plan, workload, stop)?;
+                    note_peak(&mut self.peak, workload, peak);
                 }
                 self.warm_for = Some(workload.name.clone());
             }
-            Protocol::Warm(1..) if plan.refresh => {
+            Protocol::Warm(1..) if refresh => {
                 warming();
-                warm_up(live.as_mut(), plan, workload, stop)?;
+                let peak = warm_up(live.as_mut(), plan, workload, stop)?;
+                note_peak(&mut self.peak, workload, peak);
             }
             Protocol::ColdCache => {
                 let files = dataset.into_iter().flat_map(|d| &d.tables).flat_map(|t| &t.files);
@@ -123,9 +127,13 @@ impl<'a> Seat<'a> {
         self.held
     }
 
-    /// The most memory that it was seen to hold in a timed run of a workload.
-    pub(super) fn peak_bytes(&self, workload: &Workload) -> Option<u64> {
-        self.peak.as_ref().filter(|(name, _)| *name == workload.name).map(|(_, bytes)| *bytes)
+    /// What it may need for a run of a workload.
+    pub(super) fn need(&self, workload: &Workload) -> Need {
+        Need {
+            peak_bytes: self.peak.as_ref().filter(|(name, _)| *name == workload.name).map(|(_, bytes)| *bytes),
+            held_bytes: self.held.map_or(0, Bytes::get),
+            told_bytes: self.engine.memory.map(Bytes::get),
+        }
     }
 
     /// As one who could leave for somebody else's sake, if there is an engine in it.
@@ -174,9 +182,7 @@ impl<'a> Seat<'a> {
             live.arm(&faults, stop)?;
         }
         let measured = live.run(workload, &Limits { timeout: plan.timeout, grace: plan.grace, stop, trace: false });
-        let peak = measured.as_ref().ok().and_then(|m| m.usage.as_ref()?.rss_bytes_peak);
-        let known = self.peak_bytes(workload);
-        self.peak = peak.max(known).map(|bytes| (workload.name.clone(), bytes));
+        note_peak(&mut self.peak, workload, measured.as_ref().ok().and_then(peak_of));
         measured
     }
 
@@ -199,9 +205,13 @@ impl<'a> Seat<'a> {
         self.live.as_mut().ok_or_else(|| Failure::Harness(format!("engine {} is not started", self.engine.name)))
     }
 
-    /// Whatever it was warmed with before a failure has to be done again: what is left of that nobody knows.
-    pub(super) fn cool(&mut self) {
+    /// Whatever it was warmed with before a failure has to be done again: what is left of that nobody knows. Whether an engine that has
+    /// ended lacked memory nobody knows either: next time it has all there is.
+    pub(super) fn cool(&mut self, workload: &Workload) {
         self.warm_for = None;
+        if self.live.as_mut().is_some_and(|live| !live.is_alive()) {
+            note_peak(&mut self.peak, workload, Some(u64::MAX));
+        }
     }
 
     /// Ends the process, if there is one.
@@ -215,8 +225,26 @@ impl<'a> Seat<'a> {
     }
 }
 
-/// A run that is neither timed nor checked. Held any longer, its answer would count as memory and CPU time of the timed run.
-fn warm_up(live: &mut dyn LiveEngine, plan: &Plan, workload: &Workload, stop: &AtomicBool) -> Result<(), Failure> {
-    live.run(workload, &Limits { timeout: plan.timeout, grace: plan.grace, stop, trace: false })?;
-    live.discard(stop)
+/// A run that is neither timed nor checked; the most memory that was seen to be held. Held any longer, its answer would count as memory
+/// and CPU time of the timed run.
+fn warm_up(
+    live: &mut dyn LiveEngine,
+    plan: &Plan,
+    workload: &Workload,
+    stop: &AtomicBool,
+) -> Result<Option<u64>, Failure> {
+    let limits = Limits { timeout: plan.timeout, grace: plan.grace, stop, trace: false };
+    let peak = peak_of(&live.run(workload, &limits)?);
+    live.discard(stop)?;
+    Ok(peak)
+}
+
+fn peak_of(measured: &Measured) -> Option<u64> {
+    measured.usage.as_ref()?.rss_bytes_peak
+}
+
+/// Keeps the largest peak of a workload, and nothing of an earlier one.
+fn note_peak(known: &mut Option<(String, u64)>, workload: &Workload, peak: Option<u64>) {
+    let of_it = known.take().filter(|(name, _)| *name == workload.name).map(|(_, bytes)| bytes);
+    *known = peak.max(of_it).map(|bytes| (workload.name.clone(), bytes));
 }

@@ -44,11 +44,15 @@ fn grid(sheet: &Sheet, caption: &str, places: Places<'_>) -> Grid {
         let own = row.cells.iter().zip(&sheet.columns).filter(|(_, column)| column.kind == Kind::Name);
         let mut who = row.about.iter().chain(own.map(|(text, _)| text));
         let named = who.find_map(|label| places(label));
-        let cells = row.cells.iter().zip(&sheet.columns).map(|(text, column)| {
+        let cells = row.cells.iter().zip(&sheet.columns).enumerate().map(|(at, (text, column))| {
             let is_number = column.kind == Kind::Number;
             let value = is_number.then(|| text.parse::<f64>().ok()).flatten();
             let text = match column.kind {
-                Kind::Name => link(places(text).as_deref(), text, true),
+                Kind::Name => {
+                    // A row is about somebody even where its first name is of a part, or of several.
+                    let about = || named.clone().filter(|_| at == 0 && row.about.is_some());
+                    link(places(text).or_else(about).as_deref(), text, true)
+                }
                 Kind::Number if text == "-" || text.is_empty() => escape(text),
                 Kind::Number => link(named.clone().or_else(|| places(&column.title)).as_deref(), text, false),
                 Kind::Words if is_ratio(text) => link(named.as_deref(), text, false),

@@ -158,6 +158,7 @@ fn remarks(s: &Source<'_>) -> String {
         format!("fault {}{void}", f.fault)
     });
     all.extend(faults);
+    all.extend(o.notes.iter().cloned());
     all.join("; ")
 }
 

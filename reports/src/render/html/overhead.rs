@@ -25,15 +25,15 @@ fn trials(at: usize, report: &OverheadReport) -> String {
     let mut out = paragraph(
         "note",
         &format!(
-            "Every trial of every engine: what its lines in <code>{SAMPLES_FILE}</code> of that folder come to, which have each \
-             single sample."
+            "Every trial of every engine: what its lines in <code>{SAMPLES_FILE}</code> come to, in the folder of this record, which \
+             have each single sample."
         ),
     );
     for (number, engine) in report.engines.iter().enumerate() {
         // Writing to a string cannot fail.
         let _ = write!(
             out,
-            "<details class=\"obs\"><summary>{}: {} trials</summary><div id=\"{}\">{}</div></details>",
+            "<details class=\"obs\"><summary>{}: {} values</summary><div id=\"{}\">{}</div></details>",
             escape(&engine.label),
             engine.figures.iter().map(|cell| cell.measured.len()).sum::<usize>(),
             id(at, number),

@@ -9,11 +9,10 @@ use crate::render::weak;
 pub(super) fn section(comparison: &Comparison) -> Option<Section> {
     let all = &comparison.weak_scaling;
     let body = |of: &WeakScaling| {
-        // Each point has a table of its own, and as many nodes as its data are times the suite's: so a name is one point's.
-        let places = |label: &str| {
+        let places = |about: &str| {
             let mut points = of.series.iter().flat_map(|s| &s.points);
-            let point = points.find(|p| p.contestant == label)?;
-            observations_of(comparison, point.table, of.family, label)
+            let point = points.find(|p| weak::about(p) == about)?;
+            observations_of(comparison, point.table, of.family, &point.contestant)
         };
         blocks::body(&weak::blocks(std::slice::from_ref(of)), &places)
     };
