@@ -156,7 +156,8 @@ fn whoever_waits_leaves_its_memory_to_an_engine_that_was_seen_to_need_more_than_
     assert!((1..=3).contains(&noted.len()) && noted.iter().all(|o| o.case.engine == "laden"), "{observations:#?}");
     assert_eq!(fake.count("start laden"), 1 + noted.len());
     assert_eq!((fake.count("start huge"), fake.count("start b")), (1, 1));
-    assert_eq!(fake.count("run laden q"), 3 + 1 + noted.len(), "it is warmed once it is started");
+    let again = fake.count("run laden q") - (3 + 1 + 2 * noted.len());
+    assert!(again <= 2, "it is warmed twice where it comes back, and whoever stays once more from then on");
     let last = observations.iter().rfind(|o| o.case.engine == "huge").unwrap();
     assert!(last.others_rss_bytes <= Some(fake::HELD), "what was ended holds nothing");
 }

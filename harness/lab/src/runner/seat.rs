@@ -29,6 +29,8 @@ pub(super) struct Seat<'a> {
     peak: Option<(String, u64)>,
     /// Whether it was ended to make room for somebody else, and has not had a turn since.
     made_room: bool,
+    /// Whether its engine is to be warmed as one that comes back: it was ended to make room.
+    comes_back: bool,
 }
 
 impl<'a> Seat<'a> {
@@ -47,6 +49,7 @@ impl<'a> Seat<'a> {
             started_in: Duration::ZERO,
             peak: None,
             made_room: false,
+            comes_back: false,
         })
     }
 
@@ -91,7 +94,9 @@ impl<'a> Seat<'a> {
                     live.arm(&faults, stop)?;
                     live.arm(&FaultPlan::default(), stop)?;
                 }
-                for _ in 0..times {
+                // Whoever was not ended has had one more by its next turn.
+                let again = u32::from(refresh && std::mem::take(&mut self.comes_back));
+                for _ in 0..times.saturating_add(again) {
                     warming();
                     let peak = warm_up(live.as_mut(), plan, workload, stop)?;
                     note_peak(&mut self.peak, workload, peak);
@@ -145,7 +150,7 @@ impl<'a> Seat<'a> {
     /// Ends the process so that somebody else has its memory.
     pub(super) fn make_room(&mut self) {
         self.leave();
-        self.made_room = true;
+        (self.made_room, self.comes_back) = (true, true);
     }
 
     /// Whether it was ended for somebody else's sake since its last turn; asked for its next one.

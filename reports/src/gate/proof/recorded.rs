@@ -112,23 +112,31 @@ impl Recorded {
         format!("{}[\n{}\n]}}\n", head.trim_end_matches("[]}"), cases.join(",\n"))
     }
 
-    /// Runs in a row as turns of two equal builds, A B B A, each run in one experiment only.
+    /// Runs in a row as so many turns of two equal builds, by numbers of turns that there are enough runs for; all counted at the same
+    /// time.
     pub(super) fn counts(&self) -> Vec<Count> {
-        let counts = TURNS.into_iter().filter(|turns| 2 * turns <= self.runs).map(|turns| {
-            let mut count = Count::new(format!("recorded, {} runs", self.runs), turns, self.trials);
-            count.is_recorded = true;
-            let all: Vec<usize> = (0..self.runs).collect();
-            for (experiment, window) in all.chunks_exact(2 * turns).enumerate() {
-                let side = |of: [usize; 2]| {
-                    let chosen =
-                        window.iter().enumerate().filter(|(at, _)| of.contains(&(at % 4))).map(|(_, run)| *run);
-                    self.side(&chosen.collect::<Vec<_>>())
-                };
-                count.judge(&side([0, 3]), &side([1, 2]), experiment);
-            }
-            count
-        });
-        counts.collect()
+        std::thread::scope(|scope| {
+            let enough = TURNS.into_iter().filter(|turns| 2 * turns <= self.runs);
+            let counting: Vec<_> = enough.map(|turns| scope.spawn(move || self.count(turns))).collect();
+            let joined =
+                counting.into_iter().map(|counted| counted.join().unwrap_or_else(|e| std::panic::resume_unwind(e)));
+            joined.collect()
+        })
+    }
+
+    /// Turns A B B A, each run in one experiment only.
+    fn count(&self, turns: usize) -> Count {
+        let mut count = Count::new(format!("recorded, {} runs", self.runs), turns, self.trials);
+        count.is_recorded = true;
+        let all: Vec<usize> = (0..self.runs).collect();
+        for (experiment, window) in all.chunks_exact(2 * turns).enumerate() {
+            let side = |of: [usize; 2]| {
+                let chosen = window.iter().enumerate().filter(|(at, _)| of.contains(&(at % 4))).map(|(_, run)| *run);
+                self.side(&chosen.collect::<Vec<_>>())
+            };
+            count.judge(&side([0, 3]), &side([1, 2]), experiment);
+        }
+        count
     }
 
     /// The times of some runs together.
