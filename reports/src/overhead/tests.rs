@@ -143,6 +143,29 @@ fn the_markdown_and_the_json_say_the_same() {
         "high": 500000.0,
         "low": 499500.4995004995
       },
+      "measured": [
+        {
+          "contaminated": false,
+          "counts": true,
+          "reason": null,
+          "trial": 0,
+          "value": 500000.0
+        },
+        {
+          "contaminated": false,
+          "counts": true,
+          "reason": null,
+          "trial": 1,
+          "value": 499750.1249375313
+        },
+        {
+          "contaminated": false,
+          "counts": true,
+          "reason": null,
+          "trial": 2,
+          "value": 499500.4995004995
+        }
+      ],
       "median": 499750.1249375313,
       "outcome": "completed",
       "reason": null,
