@@ -62,11 +62,8 @@ impl Cgroup {
     /// How many bytes the group may still take, if it has a limit; what it keeps of files can be dropped and does not count as taken.
     #[must_use]
     pub fn memory_available_bytes(&self) -> Option<u64> {
-        let (limit, usage) = if self.v2 {
-            ("memory.max", "memory.current")
-        } else {
-            ("memory.limit_in_bytes", "memory.usage_in_bytes")
-        };
+        let (limit, usage) =
+            if self.v2 { ("memory.max", "memory.current") } else { ("memory.limit_in_bytes", "memory.usage_in_bytes") };
         let left = self.memory.iter().filter_map(|folder| {
             let limit = number(&folder.join(limit)).filter(|limit| *limit < 1 << 60)?;
             let stat = fs::read_to_string(folder.join("memory.stat")).unwrap_or_default();

@@ -112,16 +112,9 @@ impl Recorded {
         format!("{}[\n{}\n]}}\n", head.trim_end_matches("[]}"), cases.join(",\n"))
     }
 
-    /// Runs in a row as so many turns of two equal builds, by numbers of turns that there are enough runs for; all counted at the same
-    /// time.
+    /// Runs in a row as so many turns of two equal builds, by numbers of turns that there are enough runs for.
     pub(super) fn counts(&self) -> Vec<Count> {
-        std::thread::scope(|scope| {
-            let enough = TURNS.into_iter().filter(|turns| 2 * turns <= self.runs);
-            let counting: Vec<_> = enough.map(|turns| scope.spawn(move || self.count(turns))).collect();
-            let joined =
-                counting.into_iter().map(|counted| counted.join().unwrap_or_else(|e| std::panic::resume_unwind(e)));
-            joined.collect()
-        })
+        TURNS.into_iter().filter(|turns| 2 * turns <= self.runs).map(|turns| self.count(turns)).collect()
     }
 
     /// Turns A B B A, each run in one experiment only.
