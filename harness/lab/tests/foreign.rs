@@ -8,7 +8,7 @@ mod limits;
 use arrow::array::{ArrayRef, Int64Array, RecordBatch};
 use bench_lab::hosted::{HostedEngine, HostedProvider, HostedSession, Origin};
 use bench_lab::live::{Digested, Failure, Keep, Limits};
-use bench_model::{Check, EngineSetup, NodeLimits, SpanKind, Tuning, Workload};
+use bench_model::{Check, EngineSetup, Form, NodeLimits, SpanKind, Tuning, Workload};
 use fake::{engine, unanswered};
 use parquet::arrow::ArrowWriter;
 use std::fs::File;
@@ -99,6 +99,24 @@ fn write_answer(path: &Path) {
     let mut writer = ArrowWriter::try_new(File::create(path).unwrap(), batch.schema(), None).unwrap();
     writer.write(&batch).unwrap();
     writer.close().unwrap();
+}
+
+#[test]
+fn a_driver_says_at_hello_which_programs_it_runs_none_of() {
+    let scratch = tempfile::tempdir().unwrap();
+    let hello = |refuses: &str| {
+        let hello = HELLO.replace(r#""version""#, &format!(r#""refuses":{refuses},"version""#));
+        start(
+            None,
+            scratch.path(),
+            &format!("read -r a; echo '{hello}'; read -r a; echo '{STARTED}'; cat >/dev/null"),
+            &NEVER,
+        )
+    };
+    let session = hello(r#"{"sql":"it has none"}"#).unwrap();
+    assert_eq!(session.refuses(), &[(Form::Sql, "it has none".to_owned())].into());
+    let unknown = hello(r#"{"prose":"it has none"}"#).unwrap_err();
+    assert!(matches!(&unknown, Failure::Protocol { request: "hello", .. }), "{unknown}");
 }
 
 #[test]

@@ -7,7 +7,7 @@ mod fake;
 
 use bench_lab::live::Failure;
 use bench_lab::runner::{Plan, RunError, RunEvent, RunSummary, Sink, Twins, run};
-use bench_model::{Family, Workload};
+use bench_model::{Family, Program, Query, Workload};
 use bench_record::{Arm, Observation, Outcome, Protocol, RecordError};
 use fake::{Act, Fake, plan, right, unanswered, workload};
 use proptest::prelude::*;
@@ -252,6 +252,26 @@ fn failures_that_cannot_change_are_recorded_once_and_others_twice() {
         assert_eq!(outcomes(&observations), expected);
         assert!(observations.iter().all(|o| o.reason.is_some()));
     }
+}
+
+#[test]
+fn an_engine_that_refuses_a_form_of_programs_is_not_asked_nor_loaded_for_it() {
+    let frames = Workload { program: Program::Query(Query::Frame(vec![])), ..workload("frames") };
+    let fake = Fake::default();
+    let (observations, _) = check(&plan(vec![workload("q1"), workload("q2"), frames], &["sqlless"], 2), &fake);
+    assert_eq!(outcomes(&observations), ["unsupported", "unsupported", "completed", "completed"]);
+    assert_eq!(observations[0].reason.as_deref(), Some("it has no SQL"));
+    let until_loaded: Vec<_> = fake.log().into_iter().take_while(|line| !line.starts_with("run")).collect();
+    assert_eq!(until_loaded, ["start sqlless", "load sqlless d"]);
+    // Where every trial has a process of its own, nobody starts one to hear it again.
+    let cold = Plan {
+        protocol: Protocol::ColdProcess,
+        ..plan(vec![workload("q1"), workload("q2"), workload("q3")], &["sqlless"], 2)
+    };
+    let fake = Fake::default();
+    let (observations, _) = check(&cold, &fake);
+    assert_eq!(outcomes(&observations), ["unsupported"; 3]);
+    assert_eq!(fake.count("start sqlless"), 1);
 }
 
 #[test]

@@ -56,7 +56,7 @@ pub use machine::{
 };
 pub use planner::{PLANNER_SWITCHES, REPLANNER_SWITCHES, joined};
 pub use probe::Probe;
-pub use program::{Aggregate, Check, Family, JoinKind, Program, Query, SortKey, Step, Workload};
+pub use program::{Aggregate, Check, Family, Form, JoinKind, Program, Query, SortKey, Step, Workload};
 pub use span::{SpanKind, SpanReport};
 pub use trace::{Blocking, Copied, JobTrace, Replanning, TRACE_SCHEMA, TaskTrace};
 pub use tuning::{Default as SwitchDefault, Switch, Tuning, TuningError, Value, parse_bytes};

@@ -60,6 +60,40 @@ pub enum Program {
     Graph(Graph),
 }
 
+/// The form that a program is written in: what an engine may lack as a whole.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Form {
+    /// SQL text.
+    Sql,
+    /// Dataframe steps.
+    Frame,
+    /// A graph of kernel calls.
+    Graph,
+}
+
+impl Program {
+    /// The form it is written in.
+    #[must_use]
+    pub const fn form(&self) -> Form {
+        match self {
+            Self::Query(query) => query.form(),
+            Self::Graph(_) => Form::Graph,
+        }
+    }
+}
+
+impl Query {
+    /// The form it is written in.
+    #[must_use]
+    pub const fn form(&self) -> Form {
+        match self {
+            Self::Sql(_) => Form::Sql,
+            Self::Frame(_) => Form::Frame,
+        }
+    }
+}
+
 /// A query over tables.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import ballista
 from ballista import BallistaExecutor, BallistaScheduler, BallistaSessionContext
-from bench_driver import DataError, Dataset, DriverError, Engine, ProgramError, Setup, Table, Unsupported, Workload, serve
+from bench_driver import DataError, Dataset, DriverError, Engine, ProgramError, Setup, Table, Workload, serve
 from bench_driver.ports import LOOPBACK, free_port, holder_of
 
 READY_S = 30.0
@@ -21,6 +21,7 @@ class Ballista(Engine):
     """Scheduler and executor as the package starts them. The answer is what the client collected, batches in order."""
 
     name = "ballista"
+    refuses = {"frame": "this driver runs SQL text on Ballista and no dataframe programs"}
 
     def __init__(self) -> None:
         self.scheduler = None
@@ -77,8 +78,6 @@ class Ballista(Engine):
         return sum(batch.num_rows for batch in self.answer)
 
     def plan(self, workload: Workload):
-        if workload.steps is not None:
-            raise Unsupported("this driver runs SQL text on Ballista and no dataframe programs")
         return self.context_of(workload).sql(self.sql(workload))
 
     def context_of(self, workload: Workload) -> BallistaSessionContext:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from .failures import ProtocolError, Unsupported
+from .failures import ProtocolError
 from .steps import Step, parse_steps
 
 
@@ -93,6 +93,11 @@ class Workload:
     check: dict
 
     @property
+    def form(self) -> str:
+        """What the program is written in: `sql`, `frame` or `graph`."""
+        return next(iter(self.program.get("query", self.program)))
+
+    @property
     def sql(self) -> str | None:
         """The text of a SQL program, as the suite has it; see `Engine.sql` for overrides."""
         query = self.program.get("query")
@@ -125,8 +130,3 @@ class Workload:
         if "query" in program and (not isinstance(program["query"], dict) or set(program["query"]) not in ({"sql"}, {"frame"})):
             raise ProtocolError(f"workload `{given['name']}` has an unknown kind of query")
         return Workload(**{"dataset": None, **given})
-
-    def require_query(self) -> None:
-        """Task graphs are made of this repository's kernels: no product runs them."""
-        if "graph" in self.program:
-            raise Unsupported(f"{self.name} is a graph of this repository's kernels, not a query")

@@ -78,6 +78,8 @@ class Engine:
     """A product. `serve` calls the verbs one at a time on the main thread, all but `interrupt`."""
 
     name = ""
+    refuses: dict[str, str] = {}
+    """Forms of programs, `sql` and `frame`, that the product runs none of, and why. Told at `hello`, so that nobody asks."""
 
     def version(self) -> str:
         """The product's version, read from the product."""
@@ -155,7 +157,6 @@ class Engine:
         """The text to run for a SQL workload; an override of this dialect is noted in the record."""
         text = workload.sql
         if text is None:
-            workload.require_query()
             raise Unsupported(f"{workload.name} is no SQL text")
         found = override_of(self.folder(), workload.name, text)
         if found is None:

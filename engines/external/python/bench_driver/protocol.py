@@ -250,7 +250,18 @@ class _Server:
         spoken = fields(body, "hello", {"protocol": int})["protocol"]
         if spoken != PROTOCOL:
             raise ProtocolError(f"this driver speaks protocol {PROTOCOL}, not {spoken}")
-        return {"hello": {"protocol": PROTOCOL, "engine": self.engine.name, "version": self.engine.version()}}
+        known = {"protocol": PROTOCOL, "engine": self.engine.name, "version": self.engine.version()}
+        return {"hello": {**known, "refuses": self.refuses()}}
+
+    def refuse(self, workload: Workload) -> None:
+        """Raises `Unsupported` if the workload is written in a form that the engine runs none of."""
+        why = self.refuses().get(workload.form)
+        if why is not None:
+            raise Unsupported(why)
+
+    def refuses(self) -> dict[str, str]:
+        """The forms of programs that the engine runs none of, and why."""
+        return {"graph": "task graphs are made of this repository's kernels, which no product runs", **self.engine.refuses}
 
     def start(self, number: int, body: Any) -> Any:
         if self.started:
@@ -279,7 +290,7 @@ class _Server:
     def run(self, number: int, body: Any) -> Any:
         body = fields(body, "run", {"workload": dict}, {"trace": bool})
         workload = Workload.parse(body["workload"])
-        workload.require_query()
+        self.refuse(workload)
         self.drop()
         self.engine._notes = []
         with self.lock:
@@ -348,7 +359,7 @@ class _Server:
     def explain(self, number: int, body: Any) -> Any:
         body = fields(body, "explain", {"workload": dict, "analyze": bool})
         workload = Workload.parse(body["workload"])
-        workload.require_query()
+        self.refuse(workload)
         self.drop()
         self.engine._notes = []
         return {"explained": {"text": self.engine.explain(workload, body["analyze"])}}

@@ -20,6 +20,7 @@ PYTHON = Path(__file__).resolve().parent.parent
 
 class DaskDataFusion(Engine):
     name = "dask-datafusion"
+    refuses = {"sql": "there is no distributed SQL planner around this kernel in Python; engines with it and SQL: datafusion, ballista"}
 
     def version(self) -> str:
         return f"{version('distributed')}, datafusion {version('datafusion')}"
@@ -40,8 +41,6 @@ class DaskDataFusion(Engine):
         self.loaded = {dataset.name: dataset for dataset in datasets}
 
     def graph(self, workload: Workload) -> Graph:
-        if workload.steps is None:
-            raise Unsupported("there is no distributed SQL planner around this kernel in Python; engines with it and SQL: datafusion, ballista")
         if workload.dataset not in self.loaded:
             raise ProgramError(f"{workload.name} reads the dataset {workload.dataset}, which is not loaded")
         return plan(workload.steps, self.loaded[workload.dataset], self.partitions, self.task_bytes)

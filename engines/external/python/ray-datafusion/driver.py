@@ -10,6 +10,7 @@ from bench_driver.spans import Spans, Window
 
 class RayDataFusion(Engine):
     name = "ray-datafusion"
+    refuses = {"sql": "there is no distributed SQL planner around this kernel in Python; engines with it and SQL: datafusion, ballista"}
 
     def __init__(self) -> None:
         self.cluster = None
@@ -41,8 +42,6 @@ class RayDataFusion(Engine):
     def graph(self, workload: Workload):
         from datafusion_kernel import plan
 
-        if workload.sql is not None:
-            raise Unsupported("there is no distributed SQL planner around this kernel in Python; engines with it and SQL: datafusion, ballista")
         return plan(workload.steps, self.by_name[workload.dataset], self.partitions, self.task_memory)
 
     def run(self, workload: Workload) -> Ran:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from bench_driver import Cancelled, Dataset, Engine, Ran, Setup, Unsupported, Workload, serve
+from bench_driver import Cancelled, Dataset, Engine, Ran, Setup, Workload, serve
 from bench_driver.spans import Spans, Window
 
 
 class RayData(Engine):
     name = "ray"
+    refuses = {"sql": "Ray Data has no SQL"}
 
     def __init__(self) -> None:
         self.cluster = None
@@ -47,8 +48,6 @@ class RayData(Engine):
     def frame(self, workload: Workload):
         from frame import Translator
 
-        if workload.sql is not None:
-            raise Unsupported("Ray Data has no SQL")
         dataset = self.by_name[workload.dataset]
         ordered = bool(workload.order_by)
         # Tasks that are done early hand their blocks on early; order costs waiting, so only who asked for it pays.

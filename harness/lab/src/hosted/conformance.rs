@@ -9,6 +9,7 @@ use super::session::HostedEngine;
 use super::spans::WireSpans;
 use super::wire::{Envelope, FailureKind, PROTOCOL, Reply, Request, WireDataset, WireSetup};
 use crate::counters::tree_cpu_ns;
+use crate::live::Refusals;
 use crate::oracle::digest_parquet;
 use arrow::array::{Int64Array, RecordBatch};
 use arrow::datatypes::{DataType, Field, Schema};
@@ -121,15 +122,16 @@ impl<'a> Judge<'a> {
     /// A query that it can run, if it came that far.
     fn whole_conversation(&mut self) -> io::Result<Option<Query>> {
         let mut talk = self.open()?;
-        let hello = talk.expect(Request::Hello { protocol: PROTOCOL }, START, |reply| match reply {
+        let hello = talk.ask(Request::Hello { protocol: PROTOCOL }, START).and_then(|reply| match reply {
             Reply::Hello(hello)
                 if hello.protocol == PROTOCOL && !hello.engine.is_empty() && !hello.version.is_empty() =>
             {
-                Ok(())
+                Ok(hello.refuses)
             }
-            _ => Err("a hello with protocol, engine and version was expected".to_owned()),
+            other => Err(format!("a hello with protocol, engine and version was expected: {}", shown(&other))),
         });
-        if !self.rule("`hello` is answered with protocol, name and version", hello) {
+        let refuses = hello.clone().unwrap_or_default();
+        if !self.rule("`hello` is answered with protocol, name and version", hello.map(drop)) {
             return Ok(None);
         }
         let early = talk.refused(run(Query::Sql("SELECT 1 AS n".to_owned())), FailureKind::Protocol);
@@ -144,7 +146,7 @@ impl<'a> Judge<'a> {
         if !self.rule("`load` makes a Parquet table known", loaded) {
             return Ok(None);
         }
-        let Some(query) = self.answer(&mut talk) else { return Ok(None) };
+        let Some(query) = self.answer(&mut talk, &refuses) else { return Ok(None) };
         let twice = talk.refused(digest_request(), FailureKind::Protocol);
         self.rule("an answer is digested once: then it is gone", twice);
         let dropped = talk.expect(run(query.clone()), ANSWER, is_ran).and_then(|()| {
@@ -224,7 +226,7 @@ impl<'a> Judge<'a> {
     }
 
     /// Runs and digests the first kind of query that it has; none if it has none.
-    fn answer(&mut self, talk: &mut Talk<'_>) -> Option<Query> {
+    fn answer(&mut self, talk: &mut Talk<'_>, refuses: &Refusals) -> Option<Query> {
         let mut reasons = Vec::new();
         for query in [count_sql("FROM numbers"), count_frame()] {
             let (ran, rows) = match talk.ask(run(query.clone()), ANSWER) {
@@ -235,6 +237,10 @@ impl<'a> Judge<'a> {
                 }
                 other => (Err(described(other)), 0),
             };
+            let ran = ran.and_then(|()| match refuses.get(&query.form()) {
+                Some(_) => Err("its `hello` says that it runs no such program".to_owned()),
+                None => Ok(()),
+            });
             let ran = ran.and_then(|()| fits(rows == 1).map_err(|_| format!("it says {rows} rows, not 1")));
             if !self.rule("`run` computes an answer and tells its rows", ran) {
                 return None;

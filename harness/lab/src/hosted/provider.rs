@@ -3,7 +3,9 @@
 use super::session::{HostedEngine, HostedSession, Origin};
 use super::sockets::SocketFolder;
 use crate::cluster::remove_leftovers;
-use crate::live::{Digested, EngineProvider, EngineSpec, Failure, Keep, Limits, LiveEngine, Measured, Probed};
+use crate::live::{
+    Digested, EngineProvider, EngineSpec, Failure, Keep, Limits, LiveEngine, Measured, Probed, Refusals,
+};
 use bench_model::{
     Bytes, Check, ClusterSpec, Dataset, EngineSetup, FaultOutcome, FaultPlan, NodeLimits, Probe, Workload,
 };
@@ -142,6 +144,10 @@ struct Hosted {
 impl LiveEngine for Hosted {
     fn version(&self) -> &str {
         self.session.version()
+    }
+
+    fn refuses(&self) -> Refusals {
+        self.session.refuses().clone()
     }
 
     fn load(&mut self, data: &[Arc<Dataset>], stop: &AtomicBool) -> Result<(), Failure> {

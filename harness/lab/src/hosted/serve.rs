@@ -1,6 +1,7 @@
 //! The child's side: an engine of this repository behind standard input and output.
 
 use super::wire::{Envelope, FailureKind, Hello, MAX_MESSAGE_BYTES, PROTOCOL, Ran, Reply, Request};
+use crate::live::Refusals;
 use crate::oracle;
 use bench_model::{Answer, Check, Engine, EngineError, EngineSetup, JobTrace, Session, Workload};
 use parquet::arrow::ArrowWriter;
@@ -122,6 +123,7 @@ impl Server<'_> {
                 protocol: PROTOCOL,
                 engine: self.engine.name().to_owned(),
                 version: self.version.to_owned(),
+                refuses: Refusals::new(),
             })),
             Request::Hello { protocol } => {
                 Err(failed(FailureKind::Protocol, format!("this engine speaks protocol {PROTOCOL}, not {protocol}")))

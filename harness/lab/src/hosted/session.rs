@@ -7,7 +7,7 @@ use super::result::{ResultFile, doubt, no_room};
 use super::spans::{Unbelievable, WireSpans};
 use super::wire::{Envelope, FailureKind, PROTOCOL, Ran, Reply, Request, WireDataset, WireSetup};
 use crate::counters::{Window, held_by, tree_cpu_ns};
-use crate::live::{Digested, Failure, Keep, Limits, Measured, Probed};
+use crate::live::{Digested, Failure, Keep, Limits, Measured, Probed, Refusals};
 use crate::machine::Cgroup;
 use crate::offspring::{continue_below, stop_below};
 use bench_model::{
@@ -72,6 +72,7 @@ pub struct HostedSession {
     cgroup: Cgroup,
     origin: Origin,
     version: String,
+    refuses: Refusals,
     next_id: u64,
     dead: bool,
     /// Its own folder: where an answer may lie.
@@ -117,6 +118,7 @@ impl HostedEngine {
             cgroup: Cgroup::of_self(),
             origin: self.origin,
             version: String::new(),
+            refuses: Refusals::new(),
             next_id: 1,
             dead: false,
             scratch: setup.scratch.clone(),
@@ -135,7 +137,7 @@ impl HostedEngine {
                 if let Some(name) = self.name.as_ref().filter(|name| **name != hello.engine) {
                     return Err(session.broken("hello", format!("it is `{}`, not `{name}`", hello.engine)));
                 }
-                session.version = hello.version;
+                (session.version, session.refuses) = (hello.version, hello.refuses);
             }
             Reply::Hello(hello) => {
                 return Err(session.broken("hello", format!("it speaks protocol {}, not {PROTOCOL}", hello.protocol)));
@@ -155,6 +157,12 @@ impl HostedSession {
     #[must_use]
     pub fn version(&self) -> &str {
         &self.version
+    }
+
+    /// Forms of programs that it runs none of, and why.
+    #[must_use]
+    pub fn refuses(&self) -> &Refusals {
+        &self.refuses
     }
 
     /// The process at the root of the engine's tree.

@@ -3,6 +3,7 @@
 //! Long because: the whole protocol, which docs/engine-protocol.md describes, is this file.
 
 use super::spans::WireSpans;
+use crate::live::Refusals;
 use arrow::datatypes::{Schema, SchemaRef};
 use arrow::ipc::reader::StreamReader;
 use arrow::ipc::writer::StreamWriter;
@@ -156,6 +157,9 @@ pub struct Hello {
     pub engine: String,
     /// The engine's own version, read from the live engine.
     pub version: String,
+    /// Forms of programs that it runs none of, and why.
+    #[serde(default, skip_serializing_if = "Refusals::is_empty")]
+    pub refuses: Refusals,
 }
 
 /// A run that came to its end.

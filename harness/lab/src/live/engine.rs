@@ -3,9 +3,11 @@
 use super::failure::Failure;
 use crate::counters::Usage;
 use bench_model::{
-    Bytes, Check, ClusterSpec, Dataset, Digest, FaultOutcome, FaultPlan, Nanos, Probe, SpanReport, Tuning, Workload,
+    Bytes, Check, ClusterSpec, Dataset, Digest, FaultOutcome, FaultPlan, Form, Nanos, Probe, SpanReport, Tuning,
+    Workload,
 };
 use bench_record::Contamination;
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -119,10 +121,17 @@ pub trait EngineProvider {
     }
 }
 
+/// Forms of programs that an engine runs none of, each with the reason.
+pub type Refusals = BTreeMap<Form, String>;
+
 /// A started engine. Dropping it ends it by force.
 pub trait LiveEngine {
     /// What the live engine says its version is.
     fn version(&self) -> &str;
+    /// Forms of programs that it runs none of, and why: nobody need ask it to.
+    fn refuses(&self) -> Refusals {
+        Refusals::new()
+    }
     /// Makes datasets known; replaces those of an earlier call.
     ///
     /// # Errors

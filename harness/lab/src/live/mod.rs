@@ -3,5 +3,5 @@
 mod engine;
 mod failure;
 
-pub use engine::{Digested, EngineProvider, EngineSpec, Keep, Limits, LiveEngine, Measured, Probed};
+pub use engine::{Digested, EngineProvider, EngineSpec, Keep, Limits, LiveEngine, Measured, Probed, Refusals};
 pub use failure::Failure;

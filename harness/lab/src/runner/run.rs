@@ -250,6 +250,7 @@ impl Runner<'_, '_> {
 
     /// Ends whatever cannot be there beside a seat's engine. What is to be said of a trial whose engine is started for it because of that.
     fn make_way(&mut self, at: usize, workload: &Workload) -> Option<&'static str> {
+        self.seats.get(at)?.may_run(workload).ok()?;
         let alone = self.be_the_only_one(at);
         let need = self.seats.get(at).map(|seat| seat.need(workload)).unwrap_or_default();
         self.make_room(Some(at), need);

@@ -2,7 +2,7 @@
 
 use super::plan::{Participant, Plan};
 use super::room::{Need, Waiting};
-use crate::live::{EngineProvider, EngineSpec, Failure, Limits, LiveEngine, Measured};
+use crate::live::{EngineProvider, EngineSpec, Failure, Limits, LiveEngine, Measured, Refusals};
 use crate::machine::drop_page_cache;
 use bench_model::{Bytes, FaultOutcome, FaultPlan, Workload};
 use bench_record::{Arm, Protocol};
@@ -23,6 +23,8 @@ pub(super) struct Seat<'a> {
     warm_for: Option<String>,
     /// Whether the engine that was started last can leave what its tasks did.
     leaves_traces: bool,
+    /// What the engine that was started last runs none of.
+    refuses: Refusals,
     /// How long the live engine took to start and to load.
     started_in: Duration,
     /// The workload of its last run, and the most memory that it was seen to hold in one of that.
@@ -46,6 +48,7 @@ impl<'a> Seat<'a> {
             loaded: None,
             warm_for: None,
             leaves_traces: false,
+            refuses: Refusals::new(),
             started_in: Duration::ZERO,
             peak: None,
             made_room: false,
@@ -67,16 +70,19 @@ impl<'a> Seat<'a> {
         stop: &AtomicBool,
         warming: &mut dyn FnMut(),
     ) -> Result<(), Failure> {
+        self.may_run(workload)?;
         if !matches!(plan.protocol, Protocol::Warm(_)) || self.live.as_mut().is_some_and(|live| !live.is_alive()) {
             self.leave();
         }
         let begun = Instant::now();
         let is_fresh = self.live.is_none();
-        let live = match &mut self.live {
-            Some(live) => live,
-            empty => empty.insert(provider.start(self.engine, stop)?),
-        };
-        self.leaves_traces = live.leaves_traces();
+        if is_fresh {
+            let live = provider.start(self.engine, stop)?;
+            (self.leaves_traces, self.refuses) = (live.leaves_traces(), live.refuses());
+            self.live = Some(live);
+            self.may_run(workload)?;
+        }
+        let live = self.live.as_mut().ok_or_else(|| not_started(self.engine))?;
         let dataset = workload.dataset.as_ref().and_then(|name| plan.dataset(name));
         if let Some(dataset) = dataset.filter(|d| self.loaded.as_ref() != Some(&d.name)) {
             self.loaded = None;
@@ -115,6 +121,13 @@ impl<'a> Seat<'a> {
             Protocol::Warm(_) | Protocol::ColdProcess => {}
         }
         Ok(())
+    }
+
+    /// An engine that has said what it runs none of is not asked, started or woken for that: a distributed one that goes on for an instant
+    /// between two stops, time and again, comes to think that its own processes are dead.
+    pub(super) fn may_run(&self, workload: &Workload) -> Result<(), Failure> {
+        let refused = self.refuses.get(&workload.program.form());
+        refused.map_or(Ok(()), |why| Err(Failure::Unsupported(why.clone())))
     }
 
     /// Whether what the tasks of its engine did can be asked for, as the one that was started last says.
@@ -207,7 +220,7 @@ impl<'a> Seat<'a> {
 
     /// The engine that [`Self::prepare`] left here.
     pub(super) fn live(&mut self) -> Result<&mut Box<dyn LiveEngine>, Failure> {
-        self.live.as_mut().ok_or_else(|| Failure::Harness(format!("engine {} is not started", self.engine.name)))
+        self.live.as_mut().ok_or_else(|| not_started(self.engine))
     }
 
     /// Whatever it was warmed with before a failure has to be done again: what is left of that nobody knows. Whether an engine that has
@@ -228,6 +241,10 @@ impl<'a> Seat<'a> {
             live.stop();
         }
     }
+}
+
+fn not_started(engine: &EngineSpec) -> Failure {
+    Failure::Harness(format!("engine {} is not started", engine.name))
 }
 
 /// A run that is neither timed nor checked; the most memory that was seen to be held. Held any longer, its answer would count as memory

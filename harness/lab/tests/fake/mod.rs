@@ -4,12 +4,14 @@
 
 use arrow::array::{ArrayRef, Int64Array, RecordBatch};
 use bench_lab::counters::Usage;
-use bench_lab::live::{Digested, EngineProvider, EngineSpec, Failure, Keep, Limits, LiveEngine, Measured, Probed};
+use bench_lab::live::{
+    Digested, EngineProvider, EngineSpec, Failure, Keep, Limits, LiveEngine, Measured, Probed, Refusals,
+};
 use bench_lab::oracle;
 use bench_lab::runner::{OracleEngine, Plan, Twins};
 use bench_model::{
-    Bytes, Check, Dataset, Digest, Family, FaultOutcome, FaultPlan, Nanos, Probe, Program, Query, SpanReport, Tuning,
-    Workload,
+    Bytes, Check, Dataset, Digest, Family, FaultOutcome, FaultPlan, Form, Nanos, Probe, Program, Query, SpanReport,
+    Tuning, Workload,
 };
 use bench_record::{Contamination, Protocol};
 use std::cell::{Cell, RefCell};
@@ -177,6 +179,12 @@ impl LiveEngine for FakeLive {
 
     fn struck(&mut self) -> Vec<FaultOutcome> {
         std::mem::take(&mut self.struck)
+    }
+
+    /// `sqlless` runs no SQL.
+    fn refuses(&self) -> Refusals {
+        let refuses = (self.engine == "sqlless").then(|| (Form::Sql, "it has no SQL".to_owned()));
+        refuses.into_iter().collect()
     }
 
     /// One engine is somebody else's: it tells of spans with its digest, and leaves no traces.
