@@ -2,6 +2,7 @@
 
 use crate::check::{Check, Findings, Ground};
 use anyhow::{Context, Result};
+use std::path::PathBuf;
 use std::process::Command;
 
 /// Formatting.
@@ -38,6 +39,35 @@ pub(crate) const TESTS: Check = Check {
     ensures: "every test passes, in the profile that runs use",
     run: |ground| cargo(ground, &["test", "--release", "--locked", "--workspace"], &[]),
 };
+
+/// The real products: made only where it is named, because they come from the network.
+pub(crate) const PRODUCTS: Check = Check {
+    name: "products",
+    ensures: "every product installs, keeps to the protocol, and is an outcome when one of its processes is killed",
+    run: |ground| {
+        let folder = products_folder(ground)?;
+        let variables = [(PRODUCTS_FOLDER, folder.as_str())];
+        let install = ["run", "--release", "--locked", "--package", "bench", "--", "engines", "install", "all"];
+        let mut found = cargo(ground, &install, &variables)?;
+        if found.problems.is_empty() {
+            let tests = ["--test", "python", "--test", "products", "--", "--include-ignored"];
+            found =
+                cargo(ground, &[&["test", "--release", "--locked", "--workspace"], &tests[..]].concat(), &variables)?;
+        }
+        Ok(Findings { looked_at: format!("the products in {folder}"), ..found })
+    },
+};
+
+/// Names the folder that products are installed in.
+const PRODUCTS_FOLDER: &str = "BENCH_ENGINES";
+
+/// Where products are, or will be: beside what is built, unless somebody says where.
+fn products_folder(ground: &Ground) -> Result<String> {
+    let told = std::env::var_os(PRODUCTS_FOLDER).map(PathBuf::from);
+    let built = || std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| ground.root.join("target"), PathBuf::from);
+    let folder = std::path::absolute(told.unwrap_or_else(|| built().join("products")))?;
+    folder.into_os_string().into_string().map_err(|path| anyhow::anyhow!("{} is no UTF-8", path.display()))
+}
 
 fn cargo(ground: &Ground, arguments: &[&str], variables: &[(&str, &str)]) -> Result<Findings> {
     let mut command = cargo_command();

@@ -29,13 +29,16 @@ use std::process::ExitCode;
 const CHECKS: &[Check] =
     &[cargo::FMT, layers::LAYERS, licences::LICENCES, tidy::TIDY, cargo::TESTS, cargo::CLIPPY, cargo::DOCS];
 
-/// Runs this repository's checks [default: all] and says at the end which failed.
+/// Checks that are made only where they are named.
+const ON_REQUEST: &[Check] = &[cargo::PRODUCTS];
+
+/// Runs this repository's checks [default: all but products] and says at the end which failed.
 ///
 /// Run it before every change is handed over. Exit code 0 means that all passed, 1 that one failed.
 #[derive(Debug, Parser)]
 #[command(name = "cargo ci", bin_name = "cargo ci", max_term_width = 100)]
 struct Arguments {
-    /// Runs these checks only: fmt, layers, licences, tidy, tests, clippy, docs.
+    /// Runs these checks only: fmt, layers, licences, tidy, tests, clippy, docs, products.
     #[arg(value_name = "CHECK", value_parser = check_names())]
     checks: Vec<String>,
     /// The same, separated by commas. For scripts.
@@ -50,14 +53,18 @@ struct Arguments {
 }
 
 fn check_names() -> clap::builder::PossibleValuesParser {
-    clap::builder::PossibleValuesParser::new(CHECKS.iter().map(|check| check.name))
+    clap::builder::PossibleValuesParser::new(CHECKS.iter().chain(ON_REQUEST).map(|check| check.name))
 }
 
 impl Arguments {
-    fn wants(&self, name: &str) -> bool {
-        let named = |list: &[String]| list.iter().any(|one| one == name);
+    /// The checks to make, in order.
+    fn wanted(&self) -> Vec<&'static Check> {
+        let named = |list: &[String], check: &Check| list.iter().any(|one| one == check.name);
+        let asked = |check: &Check| named(&self.checks, check) || named(&self.only, check);
         let all = self.checks.is_empty() && self.only.is_empty();
-        (all || named(&self.checks) || named(&self.only)) && !named(&self.skip)
+        let wanted =
+            CHECKS.iter().filter(|check| all || asked(check)).chain(ON_REQUEST.iter().filter(|check| asked(check)));
+        wanted.filter(|check| !named(&self.skip, check)).collect()
     }
 }
 
@@ -66,8 +73,7 @@ fn main() -> ExitCode {
     let root = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("..");
     let root = root.canonicalize().unwrap_or(root);
     let ground = Ground { root, fix: arguments.fix };
-    let wanted: Vec<&Check> = CHECKS.iter().filter(|check| arguments.wants(check.name)).collect();
-    if check::run_all(&wanted, &ground) { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+    if check::run_all(&arguments.wanted(), &ground) { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
 #[cfg(test)]
@@ -76,7 +82,7 @@ mod tests {
 
     fn check(line: &str, expected: &[&str]) {
         let arguments = Arguments::try_parse_from(line.split_whitespace()).unwrap();
-        let wanted: Vec<_> = CHECKS.iter().map(|c| c.name).filter(|name| arguments.wants(name)).collect();
+        let wanted: Vec<_> = arguments.wanted().into_iter().map(|check| check.name).collect();
         assert_eq!(wanted, expected, "{line}");
     }
 
@@ -86,6 +92,7 @@ mod tests {
         check("ci --skip tests,clippy,docs", &["fmt", "layers", "licences", "tidy"]);
         check("ci tidy --fix", &["tidy"]);
         check("ci --only fmt,docs --skip docs", &["fmt"]);
+        check("ci products tidy", &["tidy", "products"]);
         assert!(Arguments::try_parse_from(["ci", "everything"]).is_err());
     }
 }

@@ -171,10 +171,6 @@ fn nothing_is_left_behind_whether_a_run_succeeds_fails_or_is_interrupted() {
     check_nothing_is_left(&folder, &before);
 }
 
-macro_rules! claims {
-    ($($name:ident,)*) => { &[$((stringify!($name), $name as fn())),*] };
-}
-
 fn a_product_and_all_that_it_starts_are_under_the_limits_of_one_node() {
     let p = Program::new();
     let (folder, w) = (p.engines(), p.user_workload("select devour as n", "n\n1\n"));
@@ -195,6 +191,10 @@ fn a_product_and_all_that_it_starts_are_under_the_limits_of_one_node() {
     assert_eq!(starved["outcome"], "failed", "{starved}");
     let reason = starved["reason"].as_str().unwrap();
     assert!(reason.contains("out of memory: the kernel killed a process of it"), "{reason}");
+}
+
+macro_rules! claims {
+    ($($name:ident,)*) => { &[$((stringify!($name), $name as fn())),*] };
 }
 
 const CLAIMS: &[(&str, fn())] = claims! {

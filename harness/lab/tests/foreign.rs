@@ -8,7 +8,7 @@ mod limits;
 use arrow::array::{ArrayRef, Int64Array, RecordBatch};
 use bench_lab::hosted::{HostedEngine, HostedProvider, HostedSession, Origin};
 use bench_lab::live::{Digested, Failure, Keep, Limits};
-use bench_model::{Check, EngineSetup, Form, NodeLimits, SpanKind, Tuning, Workload};
+use bench_model::{Check, EngineSetup, Form, SpanKind, Tuning, Workload};
 use fake::{engine, unanswered};
 use parquet::arrow::ArrowWriter;
 use std::fs::File;
@@ -46,16 +46,7 @@ fn start_with(
 
 /// A driver that is a shell script.
 fn shell(text: &str) -> HostedEngine {
-    let argv = vec!["/bin/sh".into(), "-c".into(), text.into()];
-    HostedEngine {
-        name: None,
-        argv,
-        origin: Origin::Foreign,
-        environment: vec![],
-        cpus: None,
-        stands_still: false,
-        limits: NodeLimits::default(),
-    }
+    HostedEngine::new(vec!["/bin/sh".into(), "-c".into(), text.into()], Origin::Foreign)
 }
 
 fn setup(scratch: &Path, spans: bool) -> EngineSetup {

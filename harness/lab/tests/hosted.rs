@@ -12,8 +12,8 @@ use bench_lab::live::{EngineProvider, EngineSpec, Failure, Keep, Limits};
 use bench_lab::oracle::{compare, digest, digest_parquet};
 use bench_model::{
     Answer, Capabilities, Check, ClusterSpec, Dataset, Digest, Engine, EngineError, EngineSetup, Explanation, Family,
-    Fault, FaultOutcome, FaultPlan, Format, Nanos, NodeId, NodeLimits, Probe, Program, Query, Session, SortKey, Table,
-    Tuning, Workload,
+    Fault, FaultOutcome, FaultPlan, Format, Nanos, NodeId, Probe, Program, Query, Session, SortKey, Table, Tuning,
+    Workload,
 };
 use std::ffi::OsString;
 use std::io::{BufRead, Write};
@@ -214,21 +214,16 @@ fn host() -> Vec<OsString> {
     vec![std::env::current_exe().unwrap().into(), "engine-host".into()]
 }
 
-fn hosted(argv: Vec<OsString>, origin: Origin) -> HostedEngine {
-    let limits = NodeLimits::default();
-    HostedEngine { name: None, argv, origin, environment: vec![], cpus: None, stands_still: false, limits }
-}
-
 fn started(name: &str) -> HostedSession {
     let mut argv = host();
     argv.push(name.into());
-    hosted(argv, Origin::ThisBuild).start(&setup(), &NEVER).unwrap()
+    HostedEngine::new(argv, Origin::ThisBuild).start(&setup(), &NEVER).unwrap()
 }
 
 /// A process that is no engine: a shell script.
 fn script(text: &str) -> Result<HostedSession, Failure> {
     let argv = vec!["/bin/sh".into(), "-c".into(), text.into()];
-    hosted(argv, Origin::Foreign).start(&setup(), &NEVER)
+    HostedEngine::new(argv, Origin::Foreign).start(&setup(), &NEVER)
 }
 
 fn is_gone(pid: u32) -> bool {
@@ -283,7 +278,7 @@ fn what_the_driver_used_is_not_taken_for_what_nodes_on_other_machines_used() {
     let mut argv = host();
     argv.push("burns".into());
     let elsewhere = EngineSetup { cluster: ClusterSpec::Hosts { hosts: vec![], tls: None }, ..setup() };
-    let engine = hosted(argv, Origin::ThisBuild);
+    let engine = HostedEngine::new(argv, Origin::ThisBuild);
     let measured = engine.start(&elsewhere, &NEVER).unwrap().run(&workload(), &limits(PATIENT, 0)).unwrap();
     assert_eq!(measured.usage, None);
     assert_eq!(measured.spilled_bytes, Some(4096), "what the engine counts is its own");
@@ -470,7 +465,7 @@ fn an_engine_that_never_starts_can_be_interrupted() {
     let stop = Arc::new(AtomicBool::new(false));
     let raised = Arc::clone(&stop);
     let waiter = std::thread::spawn(move || raised.store(true, Ordering::Relaxed));
-    let result = hosted(argv, Origin::ThisBuild).start(&setup(), &stop);
+    let result = HostedEngine::new(argv, Origin::ThisBuild).start(&setup(), &stop);
     waiter.join().unwrap();
     assert_eq!(result.err(), Some(Failure::Interrupted));
 }
@@ -486,7 +481,7 @@ fn processes_that_are_no_engines_are_refused_with_what_they_said() {
     assert!(foreign.contains("it speaks protocol 99, not 1"), "{foreign}");
     let early = said(r#"read line; echo '{"id":5,"body":"started"}'; cat"#);
     assert!(early.contains("a reply to request 5"), "{early}");
-    let missing = hosted(vec!["/nonexistent/engine".into()], Origin::Foreign);
+    let missing = HostedEngine::new(vec!["/nonexistent/engine".into()], Origin::Foreign);
     let missing = missing.start(&setup(), &NEVER).err().map(|e| e.to_string()).unwrap_or_default();
     assert!(missing.starts_with("cannot start `/nonexistent/engine`: "), "{missing}");
 }

@@ -9,7 +9,6 @@ use crate::progress::tell;
 use anyhow::{Context, Result, bail};
 use bench_external::{ExternalError, Product, Source, State};
 use bench_lab::hosted::{Finding, HostedEngine, Origin, Verdict, check};
-use bench_model::NodeLimits;
 use bench_suite::DataStore;
 use serde::Serialize;
 use std::ffi::OsString;
@@ -64,8 +63,7 @@ pub(super) fn engines(args: &EnginesArgs) -> Result<u8> {
 }
 
 fn foreign(argv: Vec<OsString>, environment: Vec<(OsString, OsString)>) -> HostedEngine {
-    let limits = NodeLimits::default();
-    HostedEngine { name: None, argv, environment, origin: Origin::Foreign, cpus: None, stands_still: false, limits }
+    HostedEngine { environment, ..HostedEngine::new(argv, Origin::Foreign) }
 }
 
 /// The products asked for; `all` are those that can be installed.

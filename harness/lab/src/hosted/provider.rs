@@ -6,9 +6,7 @@ use crate::cluster::remove_leftovers;
 use crate::live::{
     Digested, EngineProvider, EngineSpec, Failure, Keep, Limits, LiveEngine, Measured, Probed, Refusals,
 };
-use bench_model::{
-    Bytes, Check, ClusterSpec, Dataset, EngineSetup, FaultOutcome, FaultPlan, NodeLimits, Probe, Workload,
-};
+use bench_model::{Bytes, Check, ClusterSpec, Dataset, EngineSetup, FaultOutcome, FaultPlan, Probe, Workload};
 use std::ffi::OsString;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -92,16 +90,8 @@ impl EngineProvider for HostedProvider {
             ClusterSpec::Processes { nodes } => Some(engine.slots.saturating_mul(nodes)),
             _ => None,
         };
-        let host = HostedEngine {
-            name,
-            argv,
-            environment: Vec::new(),
-            origin: self.origin,
-            cpus,
-            stands_still: false,
-            // Its nodes have them.
-            limits: NodeLimits::default(),
-        };
+        // Its nodes have the limits.
+        let host = HostedEngine { name, cpus, ..HostedEngine::new(argv, self.origin) };
         self.start_as(engine, |_| Ok(host), stop)
     }
 }

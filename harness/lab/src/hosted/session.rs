@@ -104,6 +104,13 @@ struct Held {
 }
 
 impl HostedEngine {
+    /// Whoever answers this command line, with nothing beside: no variables, no limits, and at work whenever it likes.
+    #[must_use]
+    pub fn new(argv: Vec<OsString>, origin: Origin) -> Self {
+        let limits = NodeLimits::default();
+        Self { name: None, argv, origin, environment: vec![], cpus: None, stands_still: false, limits }
+    }
+
     /// Spawns the process, says hello and starts the engine.
     ///
     /// # Errors

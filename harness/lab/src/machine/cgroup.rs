@@ -53,19 +53,21 @@ impl Cgroup {
     /// How many bytes the group may hold; unlimited if absent.
     #[must_use]
     pub fn memory_limit_bytes(&self) -> Option<u64> {
-        let file = if self.v2 { "memory.max" } else { "memory.limit_in_bytes" };
-        let limits = self.memory.iter().filter_map(|folder| number(&folder.join(file)));
+        self.memory.iter().filter_map(|folder| self.memory_limit_of(folder)).min()
+    }
+
+    fn memory_limit_of(&self, folder: &Path) -> Option<u64> {
+        let limit = number(&folder.join(if self.v2 { "memory.max" } else { "memory.limit_in_bytes" }));
         // v1 writes "unlimited" as the largest page-aligned number.
-        limits.filter(|limit| *limit < 1 << 60).min()
+        limit.filter(|bytes| *bytes < 1 << 60)
     }
 
     /// How many bytes the group may still take, if it has a limit; what it keeps of files can be dropped and does not count as taken.
     #[must_use]
     pub fn memory_available_bytes(&self) -> Option<u64> {
-        let (limit, usage) =
-            if self.v2 { ("memory.max", "memory.current") } else { ("memory.limit_in_bytes", "memory.usage_in_bytes") };
+        let usage = if self.v2 { "memory.current" } else { "memory.usage_in_bytes" };
         let left = self.memory.iter().filter_map(|folder| {
-            let limit = number(&folder.join(limit)).filter(|limit| *limit < 1 << 60)?;
+            let limit = self.memory_limit_of(folder)?;
             let stat = fs::read_to_string(folder.join("memory.stat")).unwrap_or_default();
             let taken = number(&folder.join(usage))?.saturating_sub(of_files(&stat, self.v2));
             Some(limit.saturating_sub(taken))
