@@ -16,6 +16,7 @@
 //! | `command` | the commands that would decide a test |
 //! | `examine` | recorded cases against one relation: who took part, and what is missing |
 //! | `relate` | comparisons: ratios and values with their intervals |
+//! | `range` | whether a value is shown to lie in a range, or outside it |
 //! | `complete` | whether answers are right |
 //! | `price` | what recorded work costs, against a claim on cost |
 //! | `verdict` | from comparisons to a verdict, all comparisons of a report together |
@@ -34,6 +35,7 @@ mod glob;
 mod html;
 mod metric;
 mod price;
+mod range;
 mod raw;
 mod relate;
 mod report;

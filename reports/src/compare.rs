@@ -1,6 +1,7 @@
 //! Recorded runs to a [`Comparison`].
 
 mod ablation;
+mod answers;
 mod blocking;
 mod contamination;
 mod cost;
@@ -203,6 +204,7 @@ fn table<'a>(group: &Group<'a>, options: &Options, names: &RunNames) -> (Table, 
         resamples: measured.values().chain(hurt.values()).map(|m| m.draw.resamples).next().unwrap_or(RESAMPLES),
         noise: floors.table.clone(),
         contamination: contamination::count(&field),
+        answers: answers::checks(&field),
         families,
         incidents: incidents(&field, names),
         warnings: group.warnings(),
@@ -240,8 +242,9 @@ fn incidents(field: &Field<'_>, names: &RunNames) -> Vec<Incident> {
             contestant: field.label(trial.contestant).to_owned(),
             arm: o.arm,
             outcome: o.outcome,
-            reason: o.reason.clone().unwrap_or_default(),
+            reason: answers::reason(o),
             trials: 0,
+            checked: o.is_checked(),
         });
         incident.trials += 1;
     }

@@ -6,6 +6,7 @@
 //! | module | idea |
 //! |---|---|
 //! | `contestant` | who takes part |
+//! | `answers` | who held the answers to account |
 //! | `scaling` | one engine on several node counts |
 //! | `weak` | one engine on several node counts over data that grow with them |
 //! | `faults` | what faults did to an engine, and what it took to recover |
@@ -15,6 +16,7 @@
 //! | `decomposition` | where a product's time goes, and how its style compares with it |
 
 mod ablation;
+mod answers;
 mod blocking;
 mod contestant;
 mod decomposition;
@@ -24,6 +26,7 @@ mod spans;
 mod weak;
 
 pub use ablation::{Ablation, AblationEntry, WorkloadEffect};
+pub use answers::AnswerChecks;
 pub use blocking::{BlockingCase, BlockingReport};
 pub use contestant::Contestant;
 pub(crate) use contestant::{ATTACHED, has_own_machines};
@@ -69,6 +72,17 @@ impl Comparison {
         !self.wrong_answers.is_empty()
     }
 
+    /// What the list of wrong answers is called: where nobody knew the right one, they differ, and that is all.
+    #[must_use]
+    pub fn wrong_answers_title(&self) -> String {
+        let differing = self.wrong_answers.iter().filter(|i| !i.checked).count();
+        match self.wrong_answers.len() - differing.min(self.wrong_answers.len()) {
+            0 => format!("Answers that differ: {differing}"),
+            wrong if differing == 0 => format!("Wrong answers: {wrong}"),
+            wrong => format!("Wrong answers: {wrong}, and answers that differ: {differing}"),
+        }
+    }
+
     /// Whether the spans of any case fail to account for its slots' time within 1 %.
     #[must_use]
     pub fn has_span_violations(&self) -> bool {
@@ -102,6 +116,8 @@ pub struct Incident {
     pub reason: String,
     /// How many trials ended so.
     pub trials: usize,
+    /// Whether somebody else knew the answer: a wrong one that nobody else knew differs, and that is all.
+    pub checked: bool,
 }
 
 /// Times that may be compared.
@@ -143,6 +159,8 @@ pub struct Table {
     pub noise: NoiseFloor,
     /// What else the machine did.
     pub contamination: Contamination,
+    /// Who held the answers to account.
+    pub answers: AnswerChecks,
     /// The families measured.
     pub families: Vec<FamilyReport>,
     /// Cases that did not complete.
@@ -270,8 +288,10 @@ pub struct Cell {
     pub wall_cv: Option<f64>,
     /// Median CPU time.
     pub cpu_ns_median: Option<f64>,
-    /// Largest memory peak.
+    /// Largest memory peak. Of several processes it is the most that was seen at once, and may have been more.
     pub rss_bytes_peak: Option<u64>,
+    /// No more than this was held in any of these trials; absent unless all of them tell, as those of one process do not.
+    pub rss_bytes_bound: Option<u64>,
     /// Median bytes read from storage.
     pub read_bytes_median: Option<f64>,
     /// Median bytes written to storage.
@@ -353,8 +373,8 @@ pub struct Ratio {
     pub verdict: Verdict,
     /// The rank test on the same times, which a difference must pass at 5 %; absent for totals.
     pub mann_whitney: Option<MannWhitney>,
-    /// The probability of the stratified permutation test that takes its place for totals with cases of fewer than six
-    /// trials.
+    /// The probability of the stratified permutation test that takes its place for totals; 1 where the times lean the other way than
+    /// the medians.
     pub stratified_p: Option<f64>,
 }
 
@@ -405,6 +425,8 @@ pub struct CostReport {
 pub struct CostEntry {
     /// The engine, and its variant if it has one.
     pub engine: String,
+    /// The label of its contestant with the most cores; of several with as many, the fastest. Wins and total are that one's.
+    pub contestant: String,
     /// Core counts measured, ascending.
     pub tried: Vec<u32>,
     /// At the largest of them: workloads distinguishably faster than the single thread.

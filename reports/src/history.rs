@@ -18,4 +18,4 @@ mod student;
 pub use crate::render::history::{HistoryFormat, svg as history_svg, write as write_history};
 pub use divisive::{ChangePoint, Sensitivity, change_points};
 pub use entry::{ENTRY_SCHEMA, Entry, EntryCase, EntryError, EntryId};
-pub use series::{Change, HISTORY_SCHEMA, History, Point, Series, history};
+pub use series::{Change, FailedRun, HISTORY_SCHEMA, History, Point, Series, history};

@@ -39,11 +39,11 @@ mod shortened;
 
 pub use compare::{CompareError, Options, Source, Sources, compare, compare_all, compare_with_sources};
 pub use comparison::{
-    Ablation, AblationEntry, Anchor, AnchorCause, AnchorUse, BlockingCase, BlockingReport, Cell, Comparison,
-    Contamination, Contestant, CostAnswer, CostEntry, CostReport, Decomposition, FamilyReport, FaultCase, FaultEffect,
-    FaultReport, Incident, KernelAnchor, KernelAnchorCause, Law, NoiseFloor, REPORT_SCHEMA, Ratio, ScalingPoint,
-    ScalingSeries, SpanBreakdown, Table, TimePart, Total, TotalRatio, Verdict, WeakPoint, WeakScaling, WeakSeries,
-    WorkloadEffect, WorkloadReport,
+    Ablation, AblationEntry, Anchor, AnchorCause, AnchorUse, AnswerChecks, BlockingCase, BlockingReport, Cell,
+    Comparison, Contamination, Contestant, CostAnswer, CostEntry, CostReport, Decomposition, FamilyReport, FaultCase,
+    FaultEffect, FaultReport, Incident, KernelAnchor, KernelAnchorCause, Law, NoiseFloor, REPORT_SCHEMA, Ratio,
+    ScalingPoint, ScalingSeries, SpanBreakdown, Table, TimePart, Total, TotalRatio, Verdict, WeakPoint, WeakScaling,
+    WeakSeries, WorkloadEffect, WorkloadReport,
 };
 pub use plain::plain;
 pub use render::{Format, FormatError, Ink, Section, WIDTH, escape, html, html_by, render};

@@ -8,10 +8,12 @@ mod moderation;
 mod random;
 mod scalability;
 mod shift;
+mod sign;
 mod stratified;
 mod student;
 
 pub use bootstrap::{Bootstrap, MANY_MEDIANS, RESAMPLES, RESAMPLES_OF_MANY, resamples_of};
+pub(crate) use distinguish::lone_variation;
 pub use distinguish::{Evidence, P_MAX, Sample, effect, judge};
 pub use holm::holm;
 pub use mann_whitney::{MannWhitney, least_p, mann_whitney};
@@ -19,8 +21,9 @@ pub(crate) use moderation::Moderation;
 pub use random::SplitMix;
 pub(crate) use random::fnv1a;
 pub(crate) use scalability::fit as usl_fit;
-pub use scalability::{POINTS_MIN, Point, Scalability, scalability};
+pub use scalability::{POINTS_MIN, Peak, Point, Scalability, scalability};
 pub use shift::ratio_interval;
+pub use sign::{least_sign_p, sign_test};
 pub use stratified::{Stratified, Stratum, stratified};
 pub use student::{share_bounds, student_quantile, student_tails};
 

@@ -4,9 +4,9 @@
 
 mod fixture;
 
-use bench_record::{Arm, Family, Run, Timestamp};
+use bench_record::{Arm, Family, Outcome, Run, Timestamp};
 use bench_reports::history::{
-    Entry, EntryError, HistoryFormat, Sensitivity, change_points, history, history_svg, write_history,
+    Entry, EntryError, History, HistoryFormat, Sensitivity, change_points, history, history_svg, write_history,
 };
 use bench_reports::{Ink, WIDTH};
 
@@ -86,6 +86,8 @@ fn a_change_is_reported_with_the_first_run_after_it_in_every_format() {
     workload  engine    first run after it         before ms  after  change        p
     --------------------------------------------------------------------------------
     tpch-q01  stagedag  2026-11-30 19:04 commit 8       50.2   54.1   +7.9%  1.0e-16
+
+    Completed: 16 of 16 runs of a case.
     "#);
     insta::assert_snapshot!(write_history(&found, HistoryFormat::Markdown, Ink::Plain), @r#"
     # Machine 048219d77a3e3fb3: 1 series
@@ -93,6 +95,8 @@ fn a_change_is_reported_with_the_first_run_after_it_in_every_format() {
     | workload | engine | first run after it | before ms | after | change | p |
     |---|---|---|---:|---:|---:|---:|
     | tpch-q01 | stagedag | 2026-11-30 19:04 commit 8 | 50.2 | 54.1 | +7.9% | 1.0e-16 |
+
+    Completed: 16 of 16 runs of a case.
     "#);
     let json: serde_json::Value =
         serde_json::from_str(&write_history(&found, HistoryFormat::Json, Ink::Plain)).unwrap();
@@ -108,13 +112,113 @@ fn series_without_a_search_show_first_and_last_times() {
     Machine 048219d77a3e3fb3: 1 series
     ==================================
 
-    workload  engine    runs  first ms  last  least  most  last run
-    ---------------------------------------------------------------
-    tpch-q01  stagedag    16      50.1  54.2   49.9  54.4  2026-12-07 19:04 commit 15
+    workload  engine    completed  disturbed  first ms  last  least  most  last timed run
+    -------------------------------------------------------------------------------------
+    tpch-q01  stagedag   16 of 16          0      50.1  54.2   49.9  54.4  2026-12-07 19:04 commit 15
+
+    Completed: 16 of 16 runs of a case.
     "#);
     let none = history(&entries(), &|_, _| false, None);
     assert_eq!(write_history(&none, HistoryFormat::Table, Ink::Plain), "No series match.\n");
     assert!(history_svg(&none).is_err());
+}
+
+/// A run in which that case ended in another way than by completing, as it is kept.
+fn ended(day: u64, outcome: Outcome) -> Entry {
+    let mut run = run(day, 50.0);
+    for o in &mut run.observations {
+        *o = fixture::ended(&o.case, o.trial, outcome, "why");
+    }
+    Entry::of(&run, Some(&format!("commit {day}"))).unwrap()
+}
+
+/// The series and the changes of a store as they are read, lines joined, and what the picture says.
+fn told(all: &[Entry]) -> [String; 5] {
+    let (shown, searched) =
+        (history(all, &|_, _| true, None), history(all, &|_, _| true, Some(&Sensitivity::default())));
+    let words = |h: &History, format| {
+        let text = write_history(h, format, Ink::Plain);
+        assert!(format == HistoryFormat::Markdown || text.lines().all(|l| l.chars().count() <= WIDTH), "{text}");
+        text.split_whitespace().collect::<Vec<_>>().join(" ")
+    };
+    let both = |format| [words(&shown, format), words(&searched, format)];
+    let ([a, b], [c, d]) = (both(HistoryFormat::Table), both(HistoryFormat::Markdown));
+    [a, b, c, d, history_svg(&searched).unwrap()]
+}
+
+#[test]
+fn runs_that_failed_after_the_last_completed_one_are_told_in_every_format() {
+    let mut all = entries();
+    all.extend((16..20).map(|day| ended(day, Outcome::Failed)));
+    all.push(ended(20, Outcome::TimedOut));
+    let said = "16 of 21 runs completed, 4 failed, 1 timed out; the last 5 runs, since 2026-12-08 19:04 commit 16, \
+                did not complete";
+    for text in told(&all) {
+        assert!(text.contains(said), "{text}");
+    }
+    let found = history(&all, &|_, _| true, Some(&Sensitivity::default()));
+    let json: serde_json::Value =
+        serde_json::from_str(&write_history(&found, HistoryFormat::Json, Ink::Plain)).unwrap();
+    let series = &json["series"][0];
+    let counts = ["runs", "completed", "failing", "disturbed"].map(|name| series[name].as_u64());
+    assert_eq!(counts, [Some(21), Some(16), Some(5), Some(0)]);
+    assert_eq!(series["failed"].as_array().map(Vec::len), Some(5));
+    assert_eq!(series["failed"][4]["outcome"], "timed_out");
+    assert_eq!(series["failed"][4]["label"], "commit 20");
+    // Times are judged as if the others had not been.
+    let completed = history(&entries(), &|_, _| true, Some(&Sensitivity::default()));
+    assert_eq!(
+        (&found.series[0].points, &found.series[0].changes),
+        (&completed.series[0].points, &completed.series[0].changes)
+    );
+}
+
+#[test]
+fn failures_before_the_last_completed_run_are_counted_and_are_no_standing_failure() {
+    let mut all = entries();
+    all[3] = ended(3, Outcome::WrongAnswer);
+    for text in told(&all) {
+        assert!(text.contains("15 of 16 runs completed, 1 wrong answer"), "{text}");
+        assert!(!text.contains("did not complete"), "{text}");
+    }
+    all.push(ended(16, Outcome::Failed));
+    for text in told(&all) {
+        assert!(text.contains("; the last run, 2026-12-08 19:04 commit 16, did not complete"), "{text}");
+    }
+}
+
+#[test]
+fn a_case_that_never_completed_is_listed() {
+    let [shown, searched, _, _, picture] = told(&[ended(0, Outcome::Failed), ended(1, Outcome::TimedOut)]);
+    assert!(shown.contains("0 of 2") && shown.contains("none (1 failed, 1 timed out)"), "{shown}");
+    for text in [&shown, &searched] {
+        assert!(text.contains("- tpch-q01 on stagedag: 0 of 2 runs completed, 1 failed, 1 timed out"), "{text}");
+    }
+    assert!(picture.contains("tpch-q01 on stagedag") && picture.contains("0 of 2 runs completed"), "{picture}");
+}
+
+#[test]
+fn a_case_that_is_always_unsupported_is_in_the_table_and_only_counted_beside_changes() {
+    let [shown, searched, ..] = told(&[ended(0, Outcome::Unsupported), ended(1, Outcome::Unsupported)]);
+    assert!(shown.contains("none (2 unsupported)"), "{shown}");
+    for text in [&shown, &searched] {
+        assert!(text.contains("1 series is unsupported in all of its runs."), "{text}");
+        assert!(!text.contains("tpch-q01 on stagedag"), "{text}");
+    }
+}
+
+#[test]
+fn disturbed_runs_are_counted_in_words() {
+    let mut busy = run(16, 90.0);
+    busy.observations.iter_mut().for_each(|o| o.contaminated = true);
+    let mut all = entries();
+    all.push(Entry::of(&busy, None).unwrap());
+    let [shown, searched, _, _, picture] = told(&all);
+    assert!(shown.contains("17 of 17 1 50.1"), "{shown}");
+    for text in [&shown, &searched] {
+        assert!(text.contains("Completed: 17 of 17 runs of a case, 1 of them disturbed"), "{text}");
+    }
+    assert!(picture.contains("17 of 17 runs completed (1 of them disturbed)"), "{picture}");
 }
 
 #[test]
@@ -165,4 +269,6 @@ fn runs_that_say_nothing_about_the_machine_as_it_is_are_not_kept() {
     let mut empty = run(0, 50.0);
     empty.observations.clear();
     assert_eq!(Entry::of(&empty, None), Err(EntryError::Empty));
+    // One that completed nothing says a lot.
+    assert_eq!(ended(0, Outcome::Failed).cases[0].outcome, Outcome::Failed);
 }

@@ -103,6 +103,7 @@ fn the_table_format_says_everything_within_its_width() {
     - contaminated: 2 of 77 trials; 2 left out, for they were repeated or 2 clean ones of the same case
       and arm remain
     - contaminated and left out: groupby-q01 on stagedag (2)
+    - the answers of all 70 trials were checked outside the timer, in 0.0 s altogether: duckdb 1.4.1
     - warning: the CPU governor is unknown; pin it to `performance` for steadier times
     - machine 048219d77a3e3fb3: Example CPU @ 2.0 GHz, 2 cores, 24.0 GiB, Linux 6.18.0, disk vda ext4,
       tcp bbr
@@ -115,13 +116,13 @@ fn the_table_format_says_everything_within_its_width() {
     - data tpch-sf1: 8661245 rows, 350 MiB, checksum 9e3779b9
     - 10 cases have n < 6: ranges of the times are shown, not 95 % intervals, and none for n < 2; use
       --trials 10
-    - times are medians of n trials, whose answers were checked outside the timer; 95 % intervals of
-      times are pairs of them (order statistics, at least 95 %), those of ratios and totals percentile
-      bootstrap intervals (2000 resamples, fixed seed)
+    - times are medians of n trials; 95 % intervals of times are pairs of them (order statistics, at
+      least 95 %), those of ratios and totals percentile bootstrap intervals (2000 resamples, fixed
+      seed)
     - "indistinguishable": the interval of the ratio holds 1, or the difference is below the A/A floor
       (the larger of the workload's own and what 95 % of all stay within; for totals the latter) or the
       variation of either sample, or chance alone gives one as large in more than 5 % of cases (rank
-      test; for totals of few trials a permutation test)
+      test; for totals a permutation test)
     - totals are sums of medians; a case that did not complete adds a penalty (pen.) of 2 x max(300 s,
       time limit, slowest median of that workload); ratios are over the cases that both completed
     - derived from TPC-H, not comparable with published TPC results
@@ -234,6 +235,7 @@ fn the_markdown_format_says_the_same() {
     - A/A noise floor: the same engine measured twice differs by 1.0 % in the middle, 95 % of 2 cases by no more than 1.0 %
     - contaminated: 2 of 77 trials; 2 left out, for they were repeated or 2 clean ones of the same case and arm remain
     - contaminated and left out: groupby-q01 on stagedag (2)
+    - the answers of all 70 trials were checked outside the timer, in 0.0 s altogether: duckdb 1.4.1
     - warning: the CPU governor is unknown; pin it to \`performance\` for steadier times
     - machine 048219d77a3e3fb3: Example CPU @ 2.0 GHz, 2 cores, 24.0 GiB, Linux 6.18.0, disk vda ext4, tcp bbr
     - suite 1gb, protocol warm-1 (one engine process, 1 untimed run of the case before), 5 trials asked for, from 2026-11-22T19:04:05.123Z
@@ -243,8 +245,8 @@ fn the_markdown_format_says_the_same() {
     - datafusion-1t: datafusion-1t 55.2.0, default settings, local, 1 x 1 slots
     - data tpch-sf1: 8661245 rows, 350 MiB, checksum 9e3779b9
     - 10 cases have n \< 6: ranges of the times are shown, not 95 % intervals, and none for n \< 2; use --trials 10
-    - times are medians of n trials, whose answers were checked outside the timer; 95 % intervals of times are pairs of them (order statistics, at least 95 %), those of ratios and totals percentile bootstrap intervals (2000 resamples, fixed seed)
-    - "indistinguishable": the interval of the ratio holds 1, or the difference is below the A/A floor (the larger of the workload's own and what 95 % of all stay within; for totals the latter) or the variation of either sample, or chance alone gives one as large in more than 5 % of cases (rank test; for totals of few trials a permutation test)
+    - times are medians of n trials; 95 % intervals of times are pairs of them (order statistics, at least 95 %), those of ratios and totals percentile bootstrap intervals (2000 resamples, fixed seed)
+    - "indistinguishable": the interval of the ratio holds 1, or the difference is below the A/A floor (the larger of the workload's own and what 95 % of all stay within; for totals the latter) or the variation of either sample, or chance alone gives one as large in more than 5 % of cases (rank test; for totals a permutation test)
     - totals are sums of medians; a case that did not complete adds a penalty (pen.) of 2 x max(300 s, time limit, slowest median of that workload); ratios are over the cases that both completed
     - derived from TPC-H, not comparable with published TPC results
     "#);
@@ -259,6 +261,14 @@ fn the_json_format_is_stable() {
     head.as_object_mut().unwrap().retain(|k, _| !["families", "incidents", "contestants"].contains(&k.as_str()));
     insta::assert_snapshot!(serde_json::to_string_pretty(&head).unwrap(), @r#"
     {
+      "answers": {
+        "check_ns": 0,
+        "checked": 70,
+        "oracles": [
+          "duckdb 1.4.1"
+        ],
+        "trials": 70
+      },
       "baseline": "datafusion",
       "builds": [
         "0.1.0 (5f1c9a)"
@@ -338,6 +348,7 @@ fn the_json_format_is_stable() {
           "outcome": "completed",
           "read_bytes_median": null,
           "reason": null,
+          "rss_bytes_bound": null,
           "rss_bytes_peak": 293601284,
           "spilled_bytes_median": null,
           "trials": 5,
@@ -360,6 +371,7 @@ fn the_json_format_is_stable() {
           "outcome": "completed",
           "read_bytes_median": null,
           "reason": null,
+          "rss_bytes_bound": null,
           "rss_bytes_peak": 293601284,
           "spilled_bytes_median": null,
           "trials": 5,
@@ -408,6 +420,7 @@ fn the_json_format_is_stable() {
           "outcome": "completed",
           "read_bytes_median": null,
           "reason": null,
+          "rss_bytes_bound": null,
           "rss_bytes_peak": 251658244,
           "spilled_bytes_median": null,
           "trials": 5,

@@ -59,6 +59,41 @@ fn a_wrong_answer_has_no_time_and_comes_first() {
 }
 
 #[test]
+fn an_answer_that_nobody_else_knew_differs_and_is_not_called_wrong() {
+    let held_to = |oracle: Option<&str>| {
+        let (first, second) = (sql("q", "datafusion"), sql("q", "stagedag"));
+        let mut observations = times(&first, Arm::Main, &[10.0, 11.0]);
+        observations.iter_mut().for_each(|o| o.oracle = None);
+        let mut differs = fixture::ended(&second, 0, Outcome::WrongAnswer, "5 rows, not 4");
+        differs.oracle = oracle.map(str::to_owned);
+        observations.push(differs);
+        compared(&[run_with(observations)])
+    };
+    let unknown = held_to(Some("first answer, of datafusion (no oracle)"));
+    assert_eq!(unknown.wrong_answers_title(), "Answers that differ: 1");
+    let incident = &unknown.wrong_answers[0];
+    assert_eq!(
+        (incident.checked, incident.reason.as_str()),
+        (
+            false,
+            "5 rows, not 4; held to: first answer, of datafusion (no oracle); nobody knows which of the two is right"
+        )
+    );
+    let answers = &unknown.tables[0].answers;
+    assert_eq!((answers.trials, answers.checked, answers.oracles.len()), (3, 0, 0));
+    let known = held_to(Some("duckdb 2.0.1, answers.py"));
+    assert_eq!(known.wrong_answers_title(), "Wrong answers: 1");
+    assert_eq!(known.wrong_answers[0].reason, "5 rows, not 4");
+    assert_eq!(known.tables[0].answers.oracles, ["duckdb 2.0.1, answers.py"]);
+    for (comparison, words) in
+        [(&unknown, "the answers of 3 trials were compared"), (&known, "the answers of 1 of 3 trials were checked")]
+    {
+        let text = render(comparison, Format::Table, Ink::Plain);
+        assert!(text.replace("\n  ", " ").contains(words), "{text}");
+    }
+}
+
+#[test]
 fn one_wrong_answer_takes_away_the_times_of_the_right_ones() {
     let case = sql("q", "datafusion");
     let mut observations = times(&case, Arm::Main, &[10.0, 11.0, 12.0]);
@@ -457,6 +492,7 @@ fn cost_is_the_cores_that_were_shown_to_beat_one_thread() {
     assert_eq!(shown.single_thread, ["datafusion-1t"]);
     let entry = &shown.entries[0];
     assert_eq!((entry.tried.clone(), entry.wins, entry.of, entry.covered), (vec![2, 4], 1, 1, 1));
+    assert_eq!(entry.contestant, "stagedag 4 slots", "its wins and its total are of that one");
     assert_eq!(entry.answer, CostAnswer::Between { above: 2, at_most: 4 });
     assert_eq!(cost(120.0).entries[0].answer, CostAnswer::NotShown { up_to: 4 });
     assert_eq!(cost(160.0).entries[0].answer, CostAnswer::Never { up_to: 4 });

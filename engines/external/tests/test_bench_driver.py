@@ -90,7 +90,9 @@ class Conversation(unittest.TestCase):
 
     def test_a_whole_conversation(self) -> None:
         driver = self.driver
-        self.assertEqual(driver.ask({"hello": {"protocol": 1}}), {"hello": {"protocol": 1, "engine": "tiny", "version": "1.0"}})
+        hello = driver.ask({"hello": {"protocol": 1}})["hello"]
+        self.assertEqual((hello["protocol"], hello["engine"], hello["version"]), (1, "tiny", "1.0"))
+        self.assertEqual(list(hello["refuses"]), ["graph"])
         setup = {"slots": 2, "memory_bytes": 1 << 30, "scratch": driver.scratch, "tuning": {"config": "tuned"}, "spans": False}
         self.assertEqual(driver.ask({"start": setup}), "started")
         self.assertEqual(driver.load(), "loaded")

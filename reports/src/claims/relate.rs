@@ -2,11 +2,12 @@
 
 use super::examine::Member;
 use super::file::{Relation, Test, Tier};
+use super::range::{Spread, within};
 use super::select::Selection;
 use super::verdict::Lean;
 use crate::compare::evidence::{Pairing, Reading, pairing};
 use crate::comparison::{Ratio, Verdict};
-use crate::stats::{Bootstrap, INTERVAL_TRIALS, Interval, RESAMPLES, Sample, effect};
+use crate::stats::{Bootstrap, INTERVAL_TRIALS, Interval, Sample, effect, least_p, least_sign_p, lone_variation};
 
 /// One comparison, not yet one of many.
 pub(super) struct DraftCompared {
@@ -105,7 +106,18 @@ fn floor(test: &Test, selection: &Selection<'_, '_>, members: &[&Member<'_, '_>]
         _ => None,
     };
     let floor = selection.table.floor(reading, &test.family, only)?;
-    Some((1.0 + floor) * (1.0 + error(test, members, reading)) - 1.0)
+    Some(on_top(floor, error(test, members, reading)))
+}
+
+/// An error on top of a noise: neither makes the other smaller.
+fn on_top(noise: f64, error: f64) -> f64 {
+    (1.0 + noise) * (1.0 + error) - 1.0
+}
+
+/// What a value has to be away from an end of a range: the noise, or the variation of a case that is compared alone. Where
+/// nobody knows the noise nothing is decided anyway.
+fn distance(noise: Option<f64>, variation: &[Option<f64>], error: f64) -> f64 {
+    variation.iter().flatten().map(|cv| on_top(*cv, error)).fold(noise.unwrap_or(0.0), f64::max)
 }
 
 /// By how much the numbers of members may be understated at most: 0.4 where what was read as 100 may have been 140.
@@ -175,11 +187,15 @@ fn ratio_within(
     bounds: (f64, f64),
 ) -> Option<DraftCompared> {
     let Measured { pairs, noise, ratio, apart, .. } = measure(test, selection, (a, b), reading)?;
-    let draws = draws(&pairs, test.metric.is_time());
-    let few = pairs.iter().any(|(a, b)| a.ascending.len().min(b.ascending.len()) < INTERVAL_TRIALS);
+    let sizes = || pairs.iter().map(|(a, b)| (a.ascending.len(), b.ascending.len()));
+    let least_p = sizes().map(|(n, m)| least_p(n, m)).fold(0.0, f64::max);
+    let spread = draws(&pairs, test.metric.is_time()).map(|draws| Spread::Resamples { draws, least_p });
+    let few = sizes().any(|(n, m)| n.min(m) < INTERVAL_TRIALS);
     let contaminated = ratio.verdict == Verdict::Contaminated;
     let error = error(test, &[a, b], reading);
-    let (p, lean) = within(ratio.value, draws.as_ref(), bounds, (noise, error), few, contaminated);
+    let variation = [lone_variation(pairs.iter().map(|p| &p.0)), lone_variation(pairs.iter().map(|p| &p.1))];
+    let away = (distance(noise, &variation, error), error);
+    let (p, lean) = within(ratio.value, spread.as_ref(), bounds, away, few, contaminated);
     Some(DraftCompared {
         what: format!("{} / {}", a.name, b.name),
         workloads: pairs.len(),
@@ -207,7 +223,8 @@ fn draws(pairs: &[(Sample, Sample)], totals: bool) -> Option<Bootstrap> {
     Some(Bootstrap::sum(logs.iter())?.map(|sum| (sum / both.len() as f64).exp()))
 }
 
-/// Whether a value lies in a range: the sum over workloads for times, the largest for everything else.
+/// Whether a value lies in a range: the sum over workloads for times, the largest for everything else. The value of one
+/// workload is a median, whose interval and test need no resamples.
 fn value_within(
     test: &Test,
     selection: &Selection<'_, '_>,
@@ -219,17 +236,24 @@ fn value_within(
     let samples: Vec<Sample> = m.cases.iter().filter_map(|c| c.sample(reading)).collect();
     let together = |a: f64, b: f64| if test.metric.is_time() { a + b } else { a.max(b) };
     let value = samples.iter().map(|s| s.median).reduce(together)?;
-    let resampled: Option<Vec<&Bootstrap>> = samples.iter().map(|s| s.bootstrap.as_ref()).collect();
-    let draws = resampled.and_then(|all| {
+    let fewest = samples.iter().map(|s| s.ascending.len()).min()?;
+    let resampled = || {
+        let all: Option<Vec<&Bootstrap>> = samples.iter().map(|s| s.bootstrap.as_ref()).collect();
+        let all = all?;
         let (first, rest) = all.split_first()?;
         Some(rest.iter().fold((*first).clone(), |sum, next| sum.combine(next, together)))
-    });
-    let few = samples.iter().any(|s| s.ascending.len() < INTERVAL_TRIALS);
+    };
+    let spread = match samples.as_slice() {
+        [one] => Some(Spread::Trials(&one.ascending)),
+        _ => resampled().map(|draws| Spread::Resamples { draws, least_p: least_sign_p(fewest) }),
+    };
     let contaminated = samples.iter().any(|s| s.contaminated);
     let error = error(test, &[m], reading);
-    let interval = draws.as_ref().map(|draws| widened(draws.interval(), error));
+    let interval = spread.as_ref().and_then(Spread::interval).map(|interval| widened(interval, error));
     let noise = floor(test, selection, &[m], reading);
-    let (p, lean) = within(value, draws.as_ref(), bounds, (noise, error), few, contaminated);
+    let away = (distance(noise, &[lone_variation(samples.iter())], error), error);
+    let few = fewest < INTERVAL_TRIALS;
+    let (p, lean) = within(value, spread.as_ref(), bounds, away, few, contaminated);
     let (workloads, what) = (samples.len(), m.name.clone());
     Some(DraftCompared {
         what,
@@ -244,86 +268,4 @@ fn value_within(
         apart: None,
         lean,
     })
-}
-
-/// Whether a value is shown to lie in a range, or outside it. Shown is what the whole 95 % interval bears out, farther from
-/// the nearest end than the noise. The probability is twice the share of resamples beyond that end (Efron and
-/// Tibshirani 1993, section 15.4).
-fn within(
-    value: f64,
-    draws: Option<&Bootstrap>,
-    (low, high): (f64, f64),
-    (noise, error): (Option<f64>, f64),
-    few: bool,
-    contaminated: bool,
-) -> (f64, Lean) {
-    let open = |why: &str| (1.0, Lean::Open(why.to_owned()));
-    let Some(draws) = draws.filter(|_| !few) else { return open("too few trials for an interval") };
-    if contaminated {
-        return open("contaminated trials had to be counted");
-    }
-    let share = |of: &dyn Fn(f64) -> bool| {
-        let beyond = (0..RESAMPLES).filter_map(|i| draws.draw(i)).filter(|x| of(*x)).count();
-        (2.0 * (beyond + 1) as f64 / (RESAMPLES + 1) as f64).min(1.0)
-    };
-    let interval = widened(draws.interval(), error);
-    let clear = |end: f64| effect(value / end) > noise.unwrap_or(0.0);
-    let between = low < interval.low && interval.high < high;
-    let apart = interval.high < low || high < interval.low;
-    match (between, apart) {
-        (true, _) if clear(low) && clear(high) => (share(&|x| x < low).max(share(&|x| x > high)), Lean::Agrees),
-        (_, true) if value < low && clear(low) => (share(&|x| x >= low), Lean::Disagrees),
-        (_, true) if value > high && clear(high) => (share(&|x| x <= high), Lean::Disagrees),
-        (false, false) => open("the interval holds an end of the range"),
-        _ => open("nearer to an end of the range than the noise"),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::stats::sorted;
-    use proptest::prelude::*;
-
-    fn boot(values: &[f64]) -> Bootstrap {
-        Bootstrap::of_median(&sorted(values.iter().copied()), 7).unwrap()
-    }
-
-    proptest! {
-        #[test]
-        fn a_range_is_decided_only_if_the_interval_holds_neither_end(
-            values in prop::collection::vec(10.0f64..20.0, 6..14), low in 1.0f64..20.0, width in 0.1f64..20.0,
-            noise in prop::option::of(0.0f64..0.3),
-        ) {
-            let draws = boot(&values);
-            let value = crate::stats::median(&sorted(values.iter().copied())).unwrap();
-            let interval = draws.interval();
-            let high = low + width;
-            let (p, lean) = within(value, Some(&draws), (low, high), (noise, 0.0), false, false);
-            prop_assert!((0.0..=1.0).contains(&p));
-            match lean {
-                Lean::Agrees => prop_assert!(low < interval.low && interval.high < high && p <= 0.0501),
-                Lean::Disagrees => prop_assert!((interval.high < low || high < interval.low) && p <= 0.0501),
-                Lean::Open(_) => {}
-            }
-            if interval.contains(low) || interval.contains(high) {
-                prop_assert!(matches!(lean, Lean::Open(_)));
-            }
-            for (few, contaminated) in [(true, false), (false, true)] {
-                let open = within(value, Some(&draws), (low, high), (noise, 0.0), few, contaminated).1;
-                prop_assert!(matches!(open, Lean::Open(_)));
-            }
-        }
-    }
-
-    #[test]
-    fn the_verdict_on_a_range_turns_with_the_interval() {
-        let draws = boot(&[10.0, 10.1, 10.2, 10.3, 10.4, 10.5, 10.6]);
-        let lean = |low, high| within(10.3, Some(&draws), (low, high), (Some(0.01), 0.0), false, false).1;
-        assert_eq!(lean(9.0, 12.0), Lean::Agrees);
-        assert_eq!(lean(12.0, 14.0), Lean::Disagrees);
-        assert_eq!(lean(5.0, 9.0), Lean::Disagrees);
-        assert!(matches!(lean(10.3, 12.0), Lean::Open(_)));
-        assert!(matches!(within(10.3, None, (9.0, 12.0), (None, 0.0), false, false).1, Lean::Open(_)));
-    }
 }

@@ -12,6 +12,8 @@ use std::collections::BTreeMap;
 
 /// One configuration against the single thread.
 struct Attempt<'m, 'a> {
+    /// The contestant.
+    who: usize,
     cores: u32,
     /// Its times, of those workloads that the single thread completed.
     samples: BTreeMap<&'a str, Timed<'m, 'a>>,
@@ -40,7 +42,7 @@ pub(super) fn report(
         let cores = |who: &usize| field.contestants.get(*who).map(|c| (*who, c.cores_begun()));
         let sizes = kind.members.iter().filter_map(cores);
         let attempts = sizes.map(|(who, cores)| attempt(who, cores, cases, &marks, floors, family)).collect();
-        entry(kind.name, attempts, marks.len(), floors.whole())
+        entry(kind.name, attempts, marks.len(), floors.whole(), |who| field.label(who).to_owned())
     });
     let entries = entries.collect();
     let single_thread = single.iter().map(|i| field.label(*i).to_owned()).collect();
@@ -80,10 +82,16 @@ fn attempt<'m, 'a>(
         samples.insert(*workload, timed);
     }
     let total = total_ratio(&pairs, floors.whole()).map(|t| t.total);
-    Attempt { cores, wins, complete: samples.len() == marks.len(), samples, total, over_fewer: None }
+    Attempt { who, cores, wins, complete: samples.len() == marks.len(), samples, total, over_fewer: None }
 }
 
-fn entry(engine: String, mut attempts: Vec<Attempt<'_, '_>>, marks: usize, ground: Ground) -> Option<CostEntry> {
+fn entry(
+    engine: String,
+    mut attempts: Vec<Attempt<'_, '_>>,
+    marks: usize,
+    ground: Ground,
+    label: impl Fn(usize) -> String,
+) -> Option<CostEntry> {
     // Nodes and slots can make use of the same cores in several ways; the fastest is the one to judge by.
     let time = |a: &Attempt<'_, '_>| a.total.map_or(f64::INFINITY, |t| t.value);
     attempts.sort_by(|a, b| (a.cores, !a.complete).cmp(&(b.cores, !b.complete)).then(time(a).total_cmp(&time(b))));
@@ -95,6 +103,7 @@ fn entry(engine: String, mut attempts: Vec<Attempt<'_, '_>>, marks: usize, groun
     let last = attempts.last()?;
     Some(CostEntry {
         engine,
+        contestant: label(last.who),
         tried: attempts.iter().map(|a| a.cores).collect(),
         wins: last.wins,
         of: marks,
@@ -152,7 +161,7 @@ mod tests {
 
     fn tried(cores: u32, value: f64) -> Attempt<'static, 'static> {
         let total = Some(ratio_of(value));
-        Attempt { cores, samples: BTreeMap::new(), wins: 0, complete: true, total, over_fewer: None }
+        Attempt { who: 0, cores, samples: BTreeMap::new(), wins: 0, complete: true, total, over_fewer: None }
     }
 
     /// The same, with its time over that of the attempt before.

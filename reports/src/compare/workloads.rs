@@ -93,6 +93,15 @@ fn cell(label: &str, m: &Measured<'_>) -> Cell {
         wall_ns_interval: m.sample.as_ref().and_then(Sample::interval),
         wall_cv: m.sample.as_ref().and_then(|s| s.cv),
         cpu_ns_median: middle(|o| o.cpu_ns),
+        rss_bytes_bound: if completed {
+            m.trials
+                .iter()
+                .map(|o| o.rss_bytes_bound)
+                .collect::<Option<Vec<u64>>>()
+                .and_then(|all| all.into_iter().max())
+        } else {
+            None
+        },
         rss_bytes_peak: if completed { m.trials.iter().filter_map(|o| o.rss_bytes_peak).max() } else { None },
         read_bytes_median: middle(|o| o.read_bytes),
         write_bytes_median: middle(|o| o.write_bytes),

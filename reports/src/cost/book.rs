@@ -191,7 +191,7 @@ pub(super) struct Salary {
 
 /// A price book that was read and checked.
 ///
-/// Invariants: every price is finite and not negative, low to high ascend, names are unique, and types of one series cost the
+/// Invariants: every price is finite, not negative and at most 10^12, low to high ascend, names are unique, and types of one series cost the
 /// same per vCPU.
 #[derive(Clone, Debug, PartialEq)]
 pub struct PriceBook {

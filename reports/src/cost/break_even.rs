@@ -60,15 +60,15 @@ impl At {
     }
 }
 
-/// All crossings between offers that have a total and times of one kind, in the order of the offers: a predicted time is never ranked with
-/// a measured one. Instances on the spot market and committed ones are
-/// left out: they are the same curve at another price.
+/// All crossings between offers that have a total and may be ranked with each other, in the order of the offers: a predicted time is never
+/// ranked with a measured one, and a sum never with one from which other lines are missing. Instances on the spot market and committed
+/// ones are left out: they are the same curve at another price.
 pub(super) fn crossings(offers: &[Offer], scenario: &Scenario) -> Vec<Crossing> {
     let mut found = Vec::new();
     let on_demand = |o: &Offer| o.bill.total.is_some() && o.purchase.is_none_or(|p| p == Purchase::OnDemand);
     let priced: Vec<(usize, &Offer)> = offers.iter().enumerate().filter(|(_, o)| on_demand(o)).collect();
     for (at, (i, a)) in priced.iter().enumerate() {
-        for (j, b) in priced.iter().skip(at + 1).filter(|(_, b)| a.basis.footing() == b.basis.footing()) {
+        for (j, b) in priced.iter().skip(at + 1).filter(|(_, b)| a.footing() == b.footing()) {
             for axis in [Axis::Data, Axis::Jobs] {
                 let difference = |x: f64| Some(cost(a, axis, x, scenario)? - cost(b, axis, x, scenario)?);
                 for (x, falls) in roots(axis, difference) {

@@ -321,6 +321,16 @@ pub struct Bill {
     pub unknown: Vec<Unknown>,
 }
 
+impl Bill {
+    /// The lines that are missing from what running comes to, in the order of a bill. Only sums that lack the same lines say which is
+    /// the smaller one.
+    #[must_use]
+    pub fn missing(&self) -> Vec<Line> {
+        let missing = self.lines.iter().filter(|l| l.amount.is_err() && !l.line.is_of_data());
+        missing.map(|l| l.line).collect()
+    }
+}
+
 /// The bill of an offer.
 #[must_use]
 pub fn bill(deployment: Deployment, inputs: &Inputs) -> Bill {

@@ -2,7 +2,7 @@
 
 use super::book::{Entry, Instance, Managed, Needs, PriceBook, Provenance, Purchase, Serverless};
 use super::input::{Inputs, Key};
-use super::model::{Bill, Deployment, bill};
+use super::model::{Bill, Deployment, Line, bill};
 use super::predict::Basis;
 use super::pricing::Scenario;
 use super::unit::{Amount, Count, DAYS_PER_MONTH, Gigabytes, Range, Unit};
@@ -62,6 +62,13 @@ impl Offer {
             (None, Some(purchase)) => format!("{}, {}", self.deployment.name(), purchase.name()),
             (None, None) => self.deployment.name().to_owned(),
         }
+    }
+
+    /// What may be ranked with each other: times of one kind, and sums from which the same lines are missing. The least is the offer of
+    /// which most is known.
+    pub(super) fn footing(&self) -> ((u8, u32), usize, Vec<Line>) {
+        let missing = self.bill.missing();
+        (self.basis.footing(), missing.len(), missing)
     }
 
     /// The instances that are rented, such as `4 x m6i.xlarge`.

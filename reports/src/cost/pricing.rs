@@ -127,18 +127,18 @@ pub struct FamilyPricing {
 }
 
 impl FamilyPricing {
-    /// The offer that costs least at the base of every range, of those with a total and the best known times: a predicted time is never
-    /// ranked with a measured one.
+    /// The offer that costs least at the base of every range, of those of which most is known: a predicted time is never ranked with a
+    /// measured one, and a sum never with one from which other lines are missing.
     #[must_use]
     pub fn cheapest(&self, deployment: Option<Deployment>) -> Option<usize> {
-        cheapest(&self.offers, deployment)
+        cheapest(self.offers.iter().enumerate().filter(|(_, o)| deployment.is_none_or(|d| d == o.deployment)))
     }
 }
 
-fn cheapest(offers: &[Offer], deployment: Option<Deployment>) -> Option<usize> {
-    let of = offers.iter().enumerate().filter(|(_, o)| deployment.is_none_or(|d| d == o.deployment));
-    let priced = of.filter_map(|(i, o)| Some((i, o.basis.footing(), o.bill.total?.base)));
-    priced.min_by(|(_, f, a), (_, g, b)| f.cmp(g).then(a.get().total_cmp(&b.get()))).map(|(i, ..)| i)
+/// The same of some offers, each with what it is called.
+pub(super) fn cheapest<'a, T>(offers: impl Iterator<Item = (T, &'a Offer)>) -> Option<T> {
+    let priced = offers.filter_map(|(name, o)| Some((name, o.footing(), o.bill.total?.base)));
+    priced.min_by(|(_, f, a), (_, g, b)| f.cmp(g).then(a.get().total_cmp(&b.get()))).map(|(name, ..)| name)
 }
 
 /// Prices everything that was compared. The same runs and book give the same result; nothing is run again.
@@ -229,7 +229,7 @@ fn family_pricing(
         own.iter().for_each(|offer| undated(offer, book, notes));
         all.extend(own);
     }
-    let tornado = cheapest(&all, None).and_then(|i| Some((i, tornado(all.get(i)?))));
+    let tornado = cheapest(all.iter().enumerate()).and_then(|i| Some((i, tornado(all.get(i)?))));
     Ok(FamilyPricing {
         machine: usages.first().map(|u| u.machine.clone()).unwrap_or_default(),
         crossings: crossings(&all, scenario),

@@ -90,7 +90,8 @@ pub struct Place {
     pub arch: String,
     /// Cores of each that the contestant could keep busy.
     pub vcpus: Count,
-    /// Memory of each in GiB: what the engine held at most, or, of nodes on other machines, what these have.
+    /// Memory of each in GiB: what the engine held at most (of several processes the most that they may have held, where that is known), or,
+    /// of nodes on other machines, what these have.
     pub memory_gib: Option<Count>,
 }
 
@@ -231,8 +232,9 @@ fn place(contestant: &Contestant, cells: &[(&str, &Cell)], runs: &[&Run]) -> (u3
         let least = nodes.filter_map(|m| m.memory_bytes).min();
         least.map(|bytes| Count::of(bytes as f64 / f64::from(1u32 << 30) * MEMORY_SHOWN))
     } else {
-        let peak = cells.iter().filter_map(|(_, c)| c.rss_bytes_peak).max();
-        peak.map(|bytes| Count::of(bytes as f64 / f64::from(1u32 << 30)))
+        // What was seen of several processes is the least that they held: a machine of that size may be too small.
+        let most = cells.iter().filter_map(|(_, c)| c.rss_bytes_bound.max(c.rss_bytes_peak)).max();
+        most.map(|bytes| Count::of(bytes as f64 / f64::from(1u32 << 30)))
     };
     let arch = runs.first().map(|r| r.context.machine.arch.clone()).unwrap_or_default();
     let vcpus = Count::of((contestant.cores / f64::from(machines.max(1))).ceil());

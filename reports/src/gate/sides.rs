@@ -38,6 +38,8 @@ impl Side {
 pub struct Missing {
     /// The case's key.
     pub key: CaseKey,
+    /// Which case.
+    pub case: Case,
     /// The case in words.
     pub label: String,
     /// The side that lacks it: `base` or `new`.
@@ -48,7 +50,7 @@ pub struct Missing {
 
 impl Missing {
     pub(super) fn new(case: &Case, from: &'static str, accepted: bool) -> Self {
-        Self { key: case.key(), label: label(case), from, accepted }
+        Self { key: case.key(), case: case.clone(), label: label(case), from, accepted }
     }
 
     /// Whether nothing can be said about a case that BASE has: whatever became of it would go unseen.

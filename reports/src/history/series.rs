@@ -1,8 +1,8 @@
-//! The times of one case, run after run.
+//! The times of one case, run after run, and the runs that have none.
 
 use super::divisive::{ChangePoint, Sensitivity, change_points};
 use super::entry::{Entry, EntryCase};
-use bench_record::{Case, CaseKey};
+use bench_record::{Case, CaseKey, Outcome};
 use serde::Serialize;
 use std::collections::BTreeMap;
 
@@ -20,7 +20,7 @@ pub struct History {
     pub searched: bool,
 }
 
-/// The times of one case on one machine.
+/// The times of one case on one machine, and what became of the runs without a time.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Series {
     /// The machine's key.
@@ -34,6 +34,14 @@ pub struct Series {
     /// By the time at which runs began; runs that did not complete the case have none, and neither have those of which only disturbed
     /// times are known: one busy night is no change.
     pub points: Vec<Point>,
+    /// How many runs had the case, whatever became of it.
+    pub runs: usize,
+    /// How many of them completed it, disturbed ones included; all others are in `failed`.
+    pub completed: usize,
+    /// Runs that did not complete it, by the time at which they began.
+    pub failed: Vec<FailedRun>,
+    /// How many of the last runs, without a completed one between them, did not complete it.
+    pub failing: usize,
     /// How many runs were left out because something else used the machine.
     pub disturbed: usize,
     /// At which of them it changed.
@@ -53,6 +61,19 @@ pub struct Point {
     pub trials: usize,
     /// Their median.
     pub wall_ns_median: f64,
+}
+
+/// A run that did not complete a case.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct FailedRun {
+    /// When the run began, RFC 3339.
+    pub started_at: String,
+    /// Its build.
+    pub build_id: String,
+    /// What was noted beside it.
+    pub label: Option<String>,
+    /// The worst outcome of its trials.
+    pub outcome: Outcome,
 }
 
 /// A change of a series.
@@ -83,41 +104,62 @@ pub fn history(entries: &[Entry], wanted: &dyn Fn(&str, &Case) -> bool, search: 
     type Id<'a> = (&'a str, &'a Case, Option<&'a str>);
     let mut ordered: Vec<&Entry> = entries.iter().collect();
     ordered.sort_by_key(|entry| entry.started_at);
-    let mut series: BTreeMap<Id<'_>, (Vec<Point>, usize)> = BTreeMap::new();
+    let mut series: BTreeMap<Id<'_>, Gathered> = BTreeMap::new();
     for entry in ordered {
         for case in entry.cases.iter().filter(|c| wanted(&entry.machine, &c.case)) {
             let id = (entry.machine.as_str(), &case.case, case.workload_checksum.as_deref());
-            let (points, disturbed) = series.entry(id).or_default();
-            match point(entry, case) {
-                Some(_) if case.contaminated => *disturbed += 1,
-                found => points.extend(found),
-            }
+            series.entry(id).or_default().take(entry, case);
         }
     }
-    let made = series.into_iter().filter(|(_, (points, _))| !points.is_empty()).map(
-        |((machine, case, checksum), (points, disturbed))| {
-            let times: Vec<f64> = points.iter().map(|p| p.wall_ns_median).collect();
-            let changes = search.map(|s| change_points(&times, s)).unwrap_or_default();
-            Series {
-                machine: machine.to_owned(),
-                key: case.key(),
-                case: case.clone(),
-                workload_checksum: checksum.map(str::to_owned),
-                points,
-                disturbed,
-                changes: changes.into_iter().map(Change::new).collect(),
-            }
-        },
-    );
+    let made = series.into_iter().map(|((machine, case, checksum), gathered)| {
+        let Gathered { points, runs, failed, failing, disturbed } = gathered;
+        let times: Vec<f64> = points.iter().map(|p| p.wall_ns_median).collect();
+        let changes = search.map(|s| change_points(&times, s)).unwrap_or_default();
+        Series {
+            machine: machine.to_owned(),
+            key: case.key(),
+            case: case.clone(),
+            workload_checksum: checksum.map(str::to_owned),
+            points,
+            runs,
+            completed: runs - failed.len(),
+            failed,
+            failing,
+            disturbed,
+            changes: changes.into_iter().map(Change::new).collect(),
+        }
+    });
     History { schema: HISTORY_SCHEMA, series: made.collect(), searched: search.is_some() }
 }
 
-fn point(entry: &Entry, case: &EntryCase) -> Option<Point> {
-    Some(Point {
-        started_at: entry.started_at.to_string(),
-        build_id: entry.bench.build_id.clone(),
-        label: entry.label.clone(),
-        trials: case.trials,
-        wall_ns_median: case.wall_ns_median?,
-    })
+/// What a series has so far.
+#[derive(Default)]
+struct Gathered {
+    points: Vec<Point>,
+    runs: usize,
+    failed: Vec<FailedRun>,
+    failing: usize,
+    disturbed: usize,
+}
+
+impl Gathered {
+    /// Takes the next run in.
+    fn take(&mut self, entry: &Entry, case: &EntryCase) {
+        let started_at = entry.started_at.to_string();
+        let (build_id, label) = (entry.bench.build_id.clone(), entry.label.clone());
+        self.runs += 1;
+        if case.outcome != Outcome::Completed {
+            self.failing += 1;
+            self.failed.push(FailedRun { started_at, build_id, label, outcome: case.outcome });
+            return;
+        }
+        self.failing = 0;
+        match case.wall_ns_median {
+            Some(_) if case.contaminated => self.disturbed += 1,
+            Some(wall_ns_median) => {
+                self.points.push(Point { started_at, build_id, label, trials: case.trials, wall_ns_median });
+            }
+            None => {}
+        }
+    }
 }

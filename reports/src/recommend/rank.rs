@@ -7,7 +7,7 @@ use super::{Hourly, Question};
 use crate::claims::holm;
 use crate::compare::evidence::TestedCase;
 use crate::comparison::Verdict;
-use crate::stats::{Bootstrap, Evidence, Interval, P_MAX, Sample, Stratum, judge, stratified};
+use crate::stats::{Bootstrap, Evidence, Interval, P_MAX, Sample, Stratum, judge, lone_variation, stratified};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Who has a place, best first, and who has none.
@@ -104,7 +104,8 @@ fn samples(arena: &Arena<'_, '_>, name: &str) -> Result<Vec<Sample>, String> {
     Err(format!("completed {} of {}; {why}", found.len(), arena.workloads.len()))
 }
 
-/// The noise that a ratio of two scores has to exceed: that of the families, weighted as they are; none if one has none.
+/// The noise that a ratio of two scores has to exceed: that of the families, weighted as they are; none if one has none. Of
+/// a family of one workload it is no less than that workload's own.
 ///
 /// # Errors
 /// Why the two cannot be compared.
@@ -117,7 +118,11 @@ fn noise(arenas: &[Arena<'_, '_>], covered: f64, one: &str, leader: &str) -> Res
         if let Some(why) = meeting.gap(one, leader) {
             return Err(why);
         }
-        let noise = meeting.noise(arena.table.floor(|o| o.wall_ns, &arena.family, None));
+        let only = match workloads.as_slice() {
+            [one] => Some(*one),
+            _ => None,
+        };
+        let noise = meeting.noise(arena.table.floor(|o| o.wall_ns, &arena.family, only));
         sum = sum.zip(noise).map(|(sum, noise)| sum + noise.ln_1p() * arena.share / covered);
     }
     Ok(sum.map(f64::exp_m1))
@@ -146,11 +151,12 @@ fn behind(one: &Placed, leader: &Placed, noise: Result<Option<f64>, String>) -> 
         .collect();
     let p = stratified(&strata).filter(|t| t.lean > 0.0).map_or(1.0, |t| t.p_two_sided);
     let contaminated = one.samples.iter().chain(&leader.samples).any(|(_, s)| s.contaminated);
+    let variation = |of: &Placed| lone_variation(of.samples.iter().map(|(_, s)| s));
     let verdict = match &noise {
         _ if contaminated => Verdict::Contaminated,
         // Nobody knows the noise, or what lies between their runs.
         Ok(None) | Err(_) => Verdict::Unresolved,
-        Ok(floor) => judge(ratio, interval, Evidence { p, least_p: 0.0 }, [*floor]),
+        Ok(floor) => judge(ratio, interval, Evidence { p, least_p: 0.0 }, [*floor, variation(one), variation(leader)]),
     };
     Behind { ratio, interval, p, verdict, resampled, apart: noise.err() }
 }

@@ -29,6 +29,9 @@ fn study(family: &FamilyReport, a: &Ablation) -> Vec<Block> {
     blocks.extend(rest(Verdict::Indistinguishable, "indistinguishable with and without"));
     blocks.extend(rest(Verdict::Unresolved, "too few trials to say"));
     blocks.extend(rest(Verdict::Contaminated, "too few clean trials to say"));
+    blocks.extend(rest(Verdict::NoFloor, "a difference, and no A/A arm to hold it against"));
+    blocks.extend(rest(Verdict::FloorContaminated, "a difference, and an A/A arm that other work disturbed"));
+    blocks.extend(rest(Verdict::NotInterleaved, "not measured in one run"));
     blocks
 }
 
@@ -42,7 +45,11 @@ fn brief(e: &AblationEntry) -> String {
 }
 
 fn sheet(entries: &[&AblationEntry], workloads: usize) -> Sheet {
-    let one = |e: &WorkloadEffect| format!("{} {}x", e.workload, ratio(e.ratio.value));
+    // The farthest of many ratios is far by chance too: it is named where it was shown by itself.
+    let one = |e: &WorkloadEffect| match e.ratio.verdict.is_shown() {
+        true => format!("{} {}x", e.workload, ratio(e.ratio.value)),
+        false => "none shown".to_owned(),
+    };
     let rows = entries.iter().map(|e| Row {
         about: None,
         tone: Tone::Plain,

@@ -113,7 +113,7 @@ pub(crate) fn foot(report: &ClaimsReport) -> Vec<String> {
             .to_owned(),
         format!(
             "Shown is a relation whose 95 % bootstrap interval ({RESAMPLES} resamples, fixed seed; of fewer than {INTERVAL_TRIALS} \
-             trials it is narrower than it says) excludes equality (or lies within the range, or outside it), whose effect is above the A/A noise floor of its family, and which chance alone gives in \
+             trials it is narrower than it says; the value of one workload has that of its median) excludes equality (or lies within the range, or outside it), whose effect is above the A/A noise floor of its family, and which chance alone gives in \
              less than 5 % of cases with all comparisons taken together (Holm): {} direct, {} at another scale, {} of \
              architectures, each kind by itself; p is adjusted for that.",
             count(Remove::Direct),

@@ -6,9 +6,13 @@ use crate::comparison::{Cell, Contestant, Table, Verdict};
 use crate::stats::INTERVAL_TRIALS;
 use bench_record::{Case, Protocol};
 
+/// From so many tests on it is said what chance alone would do to them.
+const TESTS_OF_MANY: usize = 20;
+
 pub(super) fn blocks(table: &Table) -> Vec<Block> {
     let mut items = vec![noise(table)];
     items.extend(contamination(table));
+    items.push(answers(table));
     items.extend(table.warnings.iter().map(|w| format!("warning: {w}")));
     items.push(format!("machine {}: {}", table.machine, table.machine_summary));
     let trials: Vec<String> = table.trials_requested.iter().map(u32::to_string).collect();
@@ -48,18 +52,20 @@ pub(super) fn meanings(table: &Table) -> Vec<String> {
     let mut items = Vec::new();
     items.extend(few_trials(table));
     items.push(format!(
-        "times are medians of n trials, whose answers were checked outside the timer; 95 % intervals of times are pairs \
-         of them (order statistics, at least 95 %), those of ratios and totals percentile bootstrap intervals \
+        "times are medians of n trials; 95 % intervals of times are pairs of them (order statistics, at least 95 %), \
+         those of ratios and totals percentile bootstrap intervals \
          ({} resamples, fixed seed)",
         table.resamples
     ));
     items.push(
         "\"indistinguishable\": the interval of the ratio holds 1, or the difference is below the A/A floor (the larger of \
          the workload's own and what 95 % of all stay within; for totals the latter) or the variation of either sample, or \
-         chance alone gives one as large in more than 5 % of cases (rank test; for totals of few trials a permutation test)"
+         chance alone gives one as large in more than 5 % of cases (rank test; for totals a permutation test)"
             .to_owned(),
     );
     items.extend(unclaimed(table));
+    items.extend(chance(table));
+    items.extend(memory(table));
     items.push(
         "totals are sums of medians; a case that did not complete adds a penalty (pen.) of 2 x max(300 s, time limit, \
          slowest median of that workload); ratios are over the cases that both completed"
@@ -69,6 +75,63 @@ pub(super) fn meanings(table: &Table) -> Vec<String> {
         items.push("derived from TPC-H, not comparable with published TPC results".to_owned());
     }
     items
+}
+
+/// Who held the answers to account, outside the timer.
+pub(super) fn answers(table: &Table) -> String {
+    let checks = &table.answers;
+    let took = format!("outside the timer, in {:.1} s altogether", checks.check_ns as f64 / 1e9);
+    let by = || checks.oracles.join(", ");
+    match (checks.checked, checks.trials - checks.checked.min(checks.trials)) {
+        (0, 0) => "no trial gave an answer".to_owned(),
+        (checked, 0) => format!("the answers of all {checked} trials were checked {took}: {}", by()),
+        (0, unknown) => format!(
+            "the answers of {unknown} trials were compared {took}, and not checked: nobody else knew them, and they were held to the              first one given, or to an earlier one of the same engine"
+        ),
+        (checked, unknown) => format!(
+            "the answers of {checked} of {} trials were checked {took}: {}; nobody else knew those of the other {unknown}, which were held to \
+             the first one given, or to an earlier one of the same engine",
+            checks.trials,
+            by()
+        ),
+    }
+}
+
+/// How many of the differences that are shown workload by workload may be none.
+fn chance(table: &Table) -> Option<String> {
+    let cells = || table.families.iter().flat_map(|f| &f.workloads).flat_map(|w| &w.cells);
+    let tested = cells().filter_map(|c| c.against_best).filter(|r| r.mann_whitney.is_some()).count();
+    (tested >= TESTS_OF_MANY).then(|| {
+        format!(
+            "each of the {tested} comparisons with the fastest of a workload is tested by itself at 5 %: if no two engines differed, up to \
+             {:.0} of them would be shown all the same. What is said of a family rests on its totals",
+            tested as f64 * 0.05
+        )
+    })
+}
+
+/// How far memory may have been above what was seen of engines of several processes.
+fn memory(table: &Table) -> Option<String> {
+    let cells = || table.families.iter().flat_map(|f| &f.workloads).flat_map(|w| &w.cells);
+    let mut most: Vec<(&str, f64)> = Vec::new();
+    for cell in cells() {
+        let Some((bound, peak)) = cell.rss_bytes_bound.zip(cell.rss_bytes_peak).filter(|(_, peak)| *peak > 0) else {
+            continue;
+        };
+        let excess = (bound as f64 / peak as f64 - 1.0).max(0.0);
+        match most.iter_mut().find(|(who, _)| *who == cell.contestant) {
+            Some((_, known)) => *known = known.max(excess),
+            None => most.push((&cell.contestant, excess)),
+        }
+    }
+    (!most.is_empty()).then(|| {
+        let each: Vec<String> = most.iter().map(|(who, excess)| format!("{who} {} %", percent(*excess))).collect();
+        format!(
+            "memory of one process is the peak that the kernel kept; of several it is the most that was seen at once, and short peaks \
+             may be missed. By no more than this, where it is known: {}",
+            each.join(", ")
+        )
+    })
 }
 
 /// Why nothing is claimed of some ratios here, for each reason that one has.

@@ -4,7 +4,7 @@
 //! |---|---|
 //! | `sheets` | as a document: a table for terminals, Markdown for a comment on a change |
 //! | `junit` | as JUnit XML: one test per case |
-//! | `sarif` | as SARIF 2.1.0: one result per case that deserves a look |
+//! | `sarif` | as SARIF 2.1.0: one result per case that deserves a look or is not there |
 //! | `annotations` | as commands that GitHub Actions shows beside a change |
 
 mod annotations;
@@ -14,6 +14,11 @@ mod sheets;
 
 use super::{Ink, layout};
 use crate::gate::Gate;
+
+/// The name of what is found where NEW lacks a case of BASE, in formats for programs.
+const MISSING: &str = "missing-case";
+/// A sentence on it.
+const MISSING_SAID: &str = "BASE has it and NEW does not: nobody can say what became of it";
 
 /// How a gate is written.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

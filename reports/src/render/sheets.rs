@@ -29,7 +29,7 @@ pub(super) fn aside(table: &Table) -> Aside<'_> {
 pub(super) fn document(comparison: &Comparison) -> Vec<Block> {
     let mut blocks = Vec::new();
     if comparison.has_wrong_answers() {
-        blocks.push(Block::Heading(1, format!("Wrong answers: {}", comparison.wrong_answers.len())));
+        blocks.push(Block::Heading(1, comparison.wrong_answers_title()));
         blocks.extend(comparison.wrong_answers.iter().map(|i| Block::Item(incident(i))));
     }
     for table in &comparison.tables {

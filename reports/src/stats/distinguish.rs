@@ -44,6 +44,12 @@ impl Sample {
     }
 }
 
+/// The variation that is noise of a number made of these samples: that of the only one. Of several it evens out.
+pub(crate) fn lone_variation<'s>(mut samples: impl Iterator<Item = &'s Sample>) -> Option<f64> {
+    let first = samples.next()?;
+    samples.next().map_or(first.cv, |_| None)
+}
+
 /// A difference is only claimed if chance alone would give one as large less often than this.
 pub const P_MAX: f64 = 0.05;
 
@@ -129,5 +135,12 @@ mod tests {
         let sample = Sample::new([3.0], 1).unwrap();
         assert_eq!((sample.median, sample.cv, sample.interval()), (3.0, None, None));
         assert!(Sample::new([], 1).is_none());
+    }
+
+    #[test]
+    fn the_variation_of_one_sample_counts_and_that_of_several_evens_out() {
+        let sample = Sample::new([1.0, 2.0], 1).unwrap();
+        assert_eq!(lone_variation([&sample].into_iter()), sample.cv);
+        assert_eq!([lone_variation([&sample, &sample].into_iter()), lone_variation(std::iter::empty())], [None, None]);
     }
 }

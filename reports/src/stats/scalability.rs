@@ -18,6 +18,8 @@ pub const POINTS_MIN: usize = 6;
 pub struct Scalability {
     /// Throughput of one node, in runs per second.
     pub lambda: f64,
+    /// Its 95 % interval.
+    pub lambda_interval: Interval,
     /// Contention, 0 for none.
     pub sigma: f64,
     /// Its 95 % interval.
@@ -26,8 +28,40 @@ pub struct Scalability {
     pub kappa: f64,
     /// Its 95 % interval.
     pub kappa_interval: Interval,
-    /// The node count of the highest throughput, at least 1; absent if throughput never falls.
+    /// The node count at which the law has its highest throughput, at least 1; absent if throughput never falls. Beyond the
+    /// counts that were measured it is no finding: see [`Scalability::shown_peak`].
     pub peak_nodes: Option<f64>,
+    /// Its 95 % interval; an infinite end, `null` in JSON, is throughput that never falls.
+    pub peak_nodes_interval: Interval,
+    /// The fewest nodes that it was fitted to.
+    pub nodes_min: u32,
+    /// The most.
+    pub nodes_max: u32,
+}
+
+/// Where measurements show the highest throughput to be.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Peak {
+    /// At so many nodes, and with 95 % confidence among the node counts measured.
+    At(f64),
+    /// At the fewest nodes measured, or below: each further one costs more than it brings.
+    Below,
+    /// Nowhere up to the most nodes measured, as far as they tell.
+    NotShown,
+}
+
+impl Scalability {
+    /// The peak as far as it was measured: a law says nothing of node counts beyond those that it was fitted to.
+    #[must_use]
+    pub fn shown_peak(&self) -> Peak {
+        let (least, most) = (f64::from(self.nodes_min), f64::from(self.nodes_max));
+        let Interval { low, high } = self.peak_nodes_interval;
+        match self.peak_nodes {
+            Some(nodes) if least <= low.min(nodes) && high.max(nodes) <= most => Peak::At(nodes),
+            Some(nodes) if high.max(nodes) <= least => Peak::Below,
+            _ => Peak::NotShown,
+        }
+    }
 }
 
 /// What one node count was measured to take.
@@ -49,6 +83,7 @@ pub fn scalability(points: &[Point]) -> Option<Scalability> {
     if counts.len() < POINTS_MIN {
         return None;
     }
+    let (nodes_min, nodes_max) = (*counts.first()?, *counts.last()?);
     let measured: Vec<(f64, f64)> = points.iter().map(|p| (f64::from(p.nodes), p.seconds)).collect();
     let (lambda, sigma, kappa) = fit(&measured)?;
     let drawn: Vec<(f64, f64, f64)> = (0..RESAMPLES)
@@ -63,8 +98,18 @@ pub fn scalability(points: &[Point]) -> Option<Scalability> {
         let at = |i: usize| ascending.get(i).copied().unwrap_or(f64::NAN);
         Interval { low: at(cut), high: at(ascending.len().saturating_sub(1 + cut)) }
     };
-    let (sigma_interval, kappa_interval) = (interval(|d| d.1), interval(|d| d.2));
-    Some(Scalability { lambda, sigma, sigma_interval, kappa, kappa_interval, peak_nodes: peak(sigma, kappa) })
+    Some(Scalability {
+        lambda,
+        lambda_interval: interval(|d| d.0),
+        sigma,
+        sigma_interval: interval(|d| d.1),
+        kappa,
+        kappa_interval: interval(|d| d.2),
+        peak_nodes: peak(sigma, kappa),
+        peak_nodes_interval: interval(|d| peak(d.1, d.2).unwrap_or(f64::INFINITY)),
+        nodes_min,
+        nodes_max,
+    })
 }
 
 /// Where the law's derivative is zero: `sqrt((1 - sigma) / kappa)`. One node is the least there is, and the best where each
@@ -175,6 +220,32 @@ mod tests {
     fn perfect_scaling_has_neither_contention_nor_coherency() {
         let fit = scalability(&points(2.0, 0.0, 0.0, &[1, 2, 3, 4, 6, 8])).unwrap();
         assert!(fit.sigma.abs() < 1e-9 && fit.kappa.abs() < 1e-9 && fit.peak_nodes.is_none(), "{fit:?}");
+        assert_eq!((fit.nodes_min, fit.nodes_max, fit.shown_peak()), (1, 8, Peak::NotShown));
+        assert!(fit.lambda_interval.contains(fit.lambda) && (fit.lambda - 2.0).abs() < 1e-9, "{fit:?}");
+        assert_eq!(fit.peak_nodes_interval.high, f64::INFINITY);
+    }
+
+    /// The law of points whose times vary by 1 % around what made them.
+    fn varied(sigma: f64, kappa: f64, counts: &[u32]) -> Scalability {
+        let vary = |p: &Point| point(p.nodes, [p.seconds * 0.99, p.seconds, p.seconds * 1.01]);
+        scalability(&points(1.0, sigma, kappa, counts).iter().map(vary).collect::<Vec<_>>()).unwrap()
+    }
+
+    #[test]
+    fn a_peak_is_shown_only_where_all_that_it_may_be_was_measured() {
+        let among = varied(0.05, 0.01, &[1, 2, 4, 8, 16, 32]);
+        let Peak::At(nodes) = among.shown_peak() else { panic!("{among:?}") };
+        assert!((nodes - 95f64.sqrt()).abs() < 0.5 && among.peak_nodes_interval.contains(nodes), "{among:?}");
+        // At 14 nodes by the law, and nobody measured more than six.
+        let beyond = varied(0.0, 0.005, &[1, 2, 3, 4, 5, 6]);
+        assert_eq!((beyond.shown_peak(), beyond.nodes_max), (Peak::NotShown, 6), "{beyond:?}");
+        assert!(beyond.peak_nodes.is_some_and(|nodes| nodes > 10.0), "{beyond:?}");
+        // Coherency may be none, so there may be no peak.
+        let open = varied(0.0, 1e-4, &[1, 2, 3, 4, 5, 6]);
+        assert!(open.kappa_interval.contains(0.0) && open.peak_nodes_interval.high == f64::INFINITY, "{open:?}");
+        assert_eq!(open.shown_peak(), Peak::NotShown);
+        assert_eq!(varied(1.5, 0.0, &[1, 2, 3, 4, 6, 8]).shown_peak(), Peak::At(1.0));
+        assert_eq!(varied(1.5, 0.0, &[2, 3, 4, 6, 8, 12]).shown_peak(), Peak::Below);
     }
 
     #[test]

@@ -87,6 +87,28 @@ fn a_value_nearer_to_the_end_of_its_range_than_the_noise_decides_nothing() {
 }
 
 #[test]
+fn a_ratio_of_one_workload_has_to_be_beyond_the_variation_of_its_times() {
+    // 1.25, and 14 % above the lower end; one trial in ten takes so many times as long.
+    let ratio = related(r#"ratio = { of = "ray", to = "dask", low = 1.1, high = 2 }"#);
+    let varied = |longer: f64| {
+        let mut all = as_claimed();
+        for o in all.iter_mut().filter(|o| o.trial == 3) {
+            o.wall_ns = o.wall_ns.map(|ns| (ns as f64 * longer) as u64);
+        }
+        all
+    };
+    let one = |longer: f64| {
+        let mut all = varied(longer);
+        all.retain(|o| o.case.workload == "tpch-q01");
+        only(&ratio.replace("cases = 2", "cases = 1"), &[run("a", all)])
+    };
+    check(&one(1.0), ClaimVerdict::Supported, &[]);
+    check(&one(2.0), ClaimVerdict::Inconclusive, &["than the noise or the variation of its trials"]);
+    // Of several workloads it evens out.
+    check(&only(&ratio, &[run("a", varied(2.0))]), ClaimVerdict::Supported, &[]);
+}
+
+#[test]
 fn the_noise_of_other_work_is_not_the_noise_of_this() {
     let mut all = as_claimed();
     all.iter_mut().filter(|o| o.arm == Arm::Twin).for_each(|o| {

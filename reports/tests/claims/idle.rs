@@ -81,6 +81,37 @@ fn the_noise_of_a_figure_is_how_far_every_second_trial_lies_from_those_between()
 }
 
 #[test]
+fn six_trials_within_a_range_are_no_more_certain_than_the_sign_test_says() {
+    let of = |engines: &[(&str, f64)], trials: u32| cited("startup", &[record(Measure::Startup, engines, trials, 1.0)]);
+    let claim = of(&PRODUCTS[..1], 6);
+    let alone = &claim.tests[0];
+    let p = alone.evidence[0].compared[0].p.unwrap();
+    assert!(alone.verdict == ClaimVerdict::Supported && (p - 1.0 / 32.0).abs() < 1e-12, "{p}: {}", alone.because);
+    check(
+        &of(&PRODUCTS, 6),
+        ClaimVerdict::Inconclusive,
+        &["not beyond chance with all 3 comparisons taken together (p 0.094)"],
+    );
+    check(&of(&PRODUCTS, 10), ClaimVerdict::Supported, &[]);
+}
+
+#[test]
+fn a_start_nearer_to_an_end_of_its_range_than_starts_vary_decides_nothing() {
+    // A tenth above the two seconds that are claimed; two in ten take so many times as long.
+    let ray = |longer: f64| {
+        let ns = |i: u32| 2.2e9 * (1.0 + f64::from(i) / 1000.0) * if i < 2 { longer } else { 1.0 };
+        let subject = probed::subject("ray");
+        let samples = (0..10).map(|i| probed::sample(&subject, i, Measure::Startup, &[ns(i) as u64]));
+        cited("startup", &[probed::record(10, samples.collect())]).tests.remove(0)
+    };
+    let (steady, varied) = (ray(1.0), ray(2.0));
+    assert_eq!(steady.verdict, ClaimVerdict::Supported, "{}", steady.because);
+    assert_eq!(varied.verdict, ClaimVerdict::Inconclusive, "{}", varied.because);
+    assert!(varied.because.contains("than the noise or the variation of its trials"), "{}", varied.because);
+    assert!(varied.evidence[0].compared[0].noise.unwrap() < 0.01, "{:?}", varied.evidence[0].compared);
+}
+
+#[test]
 fn runs_of_workloads_say_nothing_of_start_up_and_the_command_is_told() {
     let report = assess_all(&built_in().unwrap(), &[fixture::run()], &[], None).unwrap();
     let claim = report.groups.into_iter().flat_map(|g| g.claims).find(|c| c.id == "startup").unwrap();

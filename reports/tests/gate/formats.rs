@@ -221,6 +221,36 @@ fn sarif_has_a_result_per_case_that_deserves_a_look() {
 }
 
 #[test]
+fn a_case_that_new_lacks_is_an_error_of_junit_and_a_warning_of_sarif_unless_that_is_accepted() {
+    let gate = cut_short(&OPTIONS);
+    assert_eq!((gate.verdict, gate.exit_code), (Verdict::Inconclusive, 3));
+    let junit = write(&gate, GateFormat::Junit, Ink::Plain);
+    assert!(junit.contains("tests=\"32\" failures=\"0\" errors=\"2\" skipped=\"0\""), "{junit}");
+    assert_eq!((junit.matches("<testcase ").count(), junit.matches("<error type=\"missing-case\"").count()), (32, 2));
+    assert!(
+        junit.contains("<testcase classname=\"sql.stagedag\" name=\"sql tpch-q16 on stagedag\" time=\"0\">"),
+        "{junit}"
+    );
+    let sarif: serde_json::Value = serde_json::from_str(&write(&gate, GateFormat::Sarif, Ink::Plain)).unwrap();
+    let results = sarif["runs"][0]["results"].as_array().unwrap();
+    assert_eq!(results.len(), 2, "{sarif}");
+    for (result, key) in results.iter().zip(gate.missing.iter().map(|m| &m.key)) {
+        let rule = &sarif["runs"][0]["tool"]["driver"]["rules"][result["ruleIndex"].as_u64().unwrap() as usize];
+        assert_eq!(result["ruleId"], "missing-case");
+        assert_eq!(rule["id"], result["ruleId"]);
+        assert_eq!(result["level"], "warning");
+        assert_eq!(result["partialFingerprints"]["benchCase/v1"], key.as_str());
+        let place = &result["locations"][0]["logicalLocations"][0]["fullyQualifiedName"];
+        assert!(place.as_str().unwrap().starts_with("sql/tpch-q16/"), "{result}");
+    }
+    let accepted = cut_short(&GateOptions { may_lack: &|case| case.workload == "tpch-q16", ..OPTIONS });
+    assert_eq!(accepted.verdict, Verdict::Fine);
+    assert!(!write(&accepted, GateFormat::Junit, Ink::Plain).contains("<error"));
+    let sarif: serde_json::Value = serde_json::from_str(&write(&accepted, GateFormat::Sarif, Ink::Plain)).unwrap();
+    assert_eq!(sarif["runs"][0]["results"].as_array().map(Vec::len), Some(0));
+}
+
+#[test]
 fn names_from_results_are_text_in_every_format() {
     let hostile = "a<b>&\"'|`[x](y)`\u{1b}[2J\r\n::error::x,%0A\u{ffff}\u{202e}";
     let rename = |mut run: Run| {

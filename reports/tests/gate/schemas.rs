@@ -1,20 +1,21 @@
 //! SARIF and JUnit against the rules of their schemas. `sarif-2.1.0.json` has, as facts of the OASIS schema of SARIF 2.1.0, the properties,
 //! required ones and allowed values of the objects that are written; what the schema of Apache Ant's JUnit XML asks for is in [`ELEMENTS`].
 
-use crate::{fixture, judge, judged, mixed, same, side};
+use crate::{OPTIONS, cut_short, fixture, judge, judged, mixed, same, side};
 use bench_record::{Observation, Outcome};
 use bench_reports::Ink;
 use bench_reports::gate::{Gate, GateFormat, write};
 use serde_json::Value;
 
-/// A regression, an improvement and cases that are fine; a failure that is new, with text that has to be escaped; nothing to say.
+/// A regression, an improvement and cases that are fine; a failure that is new, with text that has to be escaped; nothing to say; cases
+/// that NEW lacks.
 fn gates() -> Vec<Gate> {
     let mut new = side(1, "new", same);
     for o in new.iter_mut().flat_map(|run| &mut run.observations).filter(|o| o.case.workload == "tpch-q02") {
         let reason = "<b>&\"'\u{1}\nsecond line";
         *o = Observation { arm: o.arm, ..fixture::ended(&o.case, o.trial, Outcome::Failed, reason) };
     }
-    vec![judged(mixed), judge(&side(0, "old", same), &new).unwrap(), judged(same)]
+    vec![judged(mixed), judge(&side(0, "old", same), &new).unwrap(), judged(same), cut_short(&OPTIONS)]
 }
 
 #[test]

@@ -105,7 +105,7 @@ fn a_family_has_its_times_cost_and_spans() {
     engine | submit | deserialize | compute | shuffle write | idle barrier | unknown | slot seconds | trials
     stagedag | 2.0 | 5.0 | 70.0 | 13.0 | 10.0 | 0.0 | 6.058 | 10
     Memory
-    Largest resident memory of all processes of the engine, a circle per workload; the line is the middle one. The table of times has the numbers.
+    Largest resident memory of all processes of the engine, a circle per workload; the line is the middle one. The table of times has the numbers. Of several processes it is what was seen at once: see how this was measured.
     "#);
 }
 

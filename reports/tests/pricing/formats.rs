@@ -2,7 +2,7 @@
 
 use crate::{book, fixture, priced, run, scenario, shown};
 use bench_reports::Ink;
-use bench_reports::cost::{CostFormat, Deployment, Line, reprice, show};
+use bench_reports::cost::{CostFormat, Count, Deployment, Gigabytes, Line, reprice, show};
 
 fn recorded(name: &str, text: &str) {
     let mut settings = insta::Settings::clone_current();
@@ -90,6 +90,47 @@ fn pictures_show_the_tornado_and_both_curves() {
 }
 
 #[test]
+fn a_curve_of_scaled_times_says_so_by_its_name_and_in_words() {
+    let pricing = [priced(&[run()], &book("aws"), &scenario()).unwrap()];
+    let svg = shown(&pricing, CostFormat::Svg);
+    assert!(svg.contains("datafusion (self-hosted, on demand), x8952 ±?"));
+    let scaled = "beyond the measured size a job is taken as so many runs one after the other, whose error is unknown";
+    assert!(svg.contains(scaled));
+    let page = shown(&pricing, CostFormat::Html);
+    let captions: Vec<&str> = page.split("<figcaption>").filter(|c| c.starts_with("Running cost")).collect();
+    assert!(!captions.is_empty() && captions.iter().all(|c| c.contains(scaled)), "{captions:?}");
+    let mut small = scenario();
+    small.volume = Gigabytes::new(5.0).unwrap();
+    let as_measured = shown(&[priced(&[run()], &book("aws"), &small).unwrap()], CostFormat::Svg);
+    assert!(as_measured.contains("datafusion (self-hosted, on demand)") && !as_measured.contains("on demand), x"));
+}
+
+#[test]
+fn numbers_are_sorted_by_their_values_and_not_by_how_they_are_written() {
+    // Where sums lack lines.
+    let page = shown(&[priced(&[run()], &book("gcp"), &scenario()).unwrap()], CostFormat::Html);
+    let (mut marked, mut unknown) = (0, 0);
+    for cell in page.split("<td class=\"cost-number\"").skip(1) {
+        let (attributes, rest) = cell.split_once('>').unwrap();
+        let (written, _) = rest.split_once("</td>").unwrap();
+        let value = attributes.strip_prefix(" data-v=\"").and_then(|v| v.strip_suffix('"'));
+        if matches!(written, "unknown" | "-" | "not measured") {
+            assert_eq!(value, None, "{cell}");
+            unknown += 1;
+            continue;
+        }
+        let value: f64 = value.unwrap().parse().unwrap();
+        marked += usize::from(written.starts_with('≥'));
+        // A range by its low end.
+        let number = written.trim_start_matches("≥ ").split('–').next().unwrap().replace(',', "");
+        if let Ok(number) = number.parse::<f64>() {
+            assert!((value - number).abs() <= 0.06 * number, "{value} is written {written}");
+        }
+    }
+    assert!(marked > 0 && unknown > 0, "{marked} {unknown}");
+}
+
+#[test]
 fn the_same_folders_give_the_same_bytes() {
     let once = || priced(&[run()], &book("gcp"), &scenario()).unwrap();
     for format in [CostFormat::Table, CostFormat::Json, CostFormat::Focus, CostFormat::Svg, CostFormat::Html] {
@@ -138,6 +179,22 @@ fn the_machines_of_a_product_s_own_cluster_are_all_paid_for_and_their_memory_is_
     assert_eq!((place.machines, place.driver_apart, place.vcpus.get(), place.memory_gib), (4, true, 16.0, None));
     assert!(pricing.notes.iter().any(|note| note.contains("nobody here saw the memory")), "{:?}", pricing.notes);
     assert!(!pricing.notes.iter().any(|note| note.contains("shared one machine")), "{:?}", pricing.notes);
+}
+
+#[test]
+fn a_machine_has_room_for_the_most_that_several_processes_may_have_held() {
+    let rented = |bound: Option<u64>| {
+        let mut run = run();
+        run.observations.iter_mut().filter(|o| o.case.engine == "stagedag").for_each(|o| o.rss_bytes_bound = bound);
+        let pricing = priced(&[run], &book("aws"), &scenario()).unwrap();
+        let sql = &pricing.families[0];
+        let instance = sql.offers.iter().find(|o| o.engine == "stagedag").and_then(|o| o.instance.clone());
+        (instance.unwrap(), sql.usages[0].place.memory_gib.map(Count::get).unwrap())
+    };
+    let (small, seen) = rented(None);
+    assert_eq!((small.as_str(), seen < 1.0), ("m6i.large", true));
+    assert_eq!(rented(Some(9 << 30)), ("m6i.xlarge".to_owned(), 9.0));
+    assert_eq!(rented(Some(1)), (small, seen), "what was seen was held");
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use crate::{book, fixture, priced, run, scenario, shown};
 use bench_record::{Family, Run};
-use bench_reports::cost::{CostFormat, PriceError};
+use bench_reports::cost::{BookError, CostFormat, Count, PriceBook, PriceError, Swing, built_in};
 
 const NAMES: [&str; 4] =
     ["<script>alert(1)</script>", "=HYPERLINK(\"http://x\")", "\u{1b}[2J\u{202e}", "../../etc/passwd"];
@@ -63,6 +63,43 @@ fn the_longest_times_there_are_stay_finite() {
     for format in [CostFormat::Table, CostFormat::Json, CostFormat::Focus, CostFormat::Html] {
         assert!(!shown(std::slice::from_ref(&pricing), format).contains("NaN"));
     }
+}
+
+/// What an hour of the cheapest type costs on the spot market.
+const SPOT: &str = "spot = { low = 0.029, high = 0.041,";
+
+/// The book for AWS with another price on the spot market, and more text after it.
+fn spot_at(price: &str, more: &str) -> Result<PriceBook, BookError> {
+    let text = built_in("aws").unwrap();
+    assert!(text.contains(SPOT));
+    PriceBook::parse(&format!("{}{more}", text.replacen(SPOT, &format!("spot = {{ {price},"), 1)))
+}
+
+#[test]
+fn numbers_above_the_limit_are_refused_with_their_key() {
+    let refused = |book: Result<PriceBook, BookError>| book.unwrap_err().to_string();
+    let said = |key: &str| format!("`{key}`: 1e308 is too large; give a number of at most 1e12");
+    let price = refused(spot_at("low = 1.0, base = 2.0, high = 1e308", ""));
+    assert_eq!(price, said("instance.m6i.large.spot"));
+    let idle = "\n[assumption.idle_s]\nlow = 0\nbase = 300\nhigh = 1e308\nwhat = \"waits\"\nsource = \"me\"\n";
+    assert_eq!(refused(spot_at("price = 0.03", idle)), said("assumption.idle_s"));
+    assert!(spot_at("low = 1.0, base = 2.0, high = 1e12", "").is_ok());
+}
+
+#[test]
+fn amounts_without_an_end_are_not_drawn() {
+    let mut often = scenario();
+    often.price_as.clear();
+    // So many jobs that there is no number for what they may cost.
+    often.jobs_per_day = Count::new(1e297).unwrap();
+    let book = spot_at("low = 0.029, base = 0.035, high = 1e12", "").unwrap();
+    let pricing = [priced(&[run()], &book, &often).unwrap()];
+    let is_endless = |(_, swings): &(usize, Vec<Swing>)| swings.iter().any(|s| s.at_high.get().is_infinite());
+    assert!(pricing[0].families.iter().all(|f| f.tornado.as_ref().is_some_and(is_endless)));
+    let svg = shown(&pricing, CostFormat::Svg);
+    assert!(!svg.contains("What matters most") && !svg.contains("cost per TB over data per month"));
+    assert!(svg.contains("cost per TB over jobs per day"));
+    assert!(shown(&pricing, CostFormat::Html).contains("</html>"));
 }
 
 #[test]

@@ -11,6 +11,7 @@ mod focus;
 mod formats;
 mod hostile;
 mod nodes;
+mod ranking;
 
 use bench_record::Run;
 use bench_reports::cost::{CostFormat, PriceBook, PriceError, Pricing, Scenario, built_in, price, show};

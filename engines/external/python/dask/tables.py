@@ -118,7 +118,9 @@ def read_part(part: Part, columns=None, schema=None, where=None, native=False, n
     """One partition. `run` only makes its name another one."""
     columns = schema.names if columns is None else list(columns)
     if part.format == "csv":
-        convert = pyarrow.csv.ConvertOptions(column_types=schema, strings_can_be_null=True, quoted_strings_can_be_null=False)
+        convert = pyarrow.csv.ConvertOptions(
+            column_types=schema, null_values=[""], strings_can_be_null=True, quoted_strings_can_be_null=False
+        )
         source = ds.dataset(part.path, schema, format=ds.CsvFileFormat(convert_options=convert))
     else:
         kind, local = ds.ParquetFileFormat(), pa.fs.LocalFileSystem()

@@ -54,11 +54,16 @@ class Cluster:
 
     def compute(self, value: Any) -> Any:
         """Computes a collection; ends early when the run is cancelled, and leaves nothing running then."""
-        return self.gather([self.client.compute(value)])[0]
+        # Some collections run tasks already while they are made ready: a sort looks for its divisions.
+        self.memory.reset()
+        return self.gathered([self.client.compute(value)])[0]
 
     def gather(self, futures: list[distributed.Future]) -> list[Any]:
         """The values, once all are there; the first failure is raised. Workers hold nothing of them afterwards."""
         self.memory.reset()
+        return self.gathered(futures)
+
+    def gathered(self, futures: list[distributed.Future]) -> list[Any]:
         before = self.workers()
         try:
             self.wait(list(futures))

@@ -87,7 +87,9 @@ class Translator:
         if table.format == "csv":
             from pyarrow import csv
 
-            convert = csv.ConvertOptions(column_types=schema, strings_can_be_null=True)
+            convert = csv.ConvertOptions(
+                column_types=schema, null_values=[""], strings_can_be_null=True, quoted_strings_can_be_null=False
+            )
             data = ray.data.read_csv(list(table.files), convert_options=convert)
         else:
             data = ray.data.read_parquet(list(table.files), schema=schema)
@@ -194,8 +196,8 @@ class Translator:
         )
         types = dict(frame.types)
         if step.how in ("inner", "left"):
-            same = {left for left, other in step.on if left == other}
-            added = {name: kind for name, kind in right.types.items() if name not in same}
+            # Ray keeps one column of each pair of keys, under the name of the left one.
+            added = {name: kind for name, kind in right.types.items() if name not in right_keys}
             if set(added) & set(types):
                 raise ProgramError(f"both sides of the join with `{step.table}` have a column of the same name")
             types |= added

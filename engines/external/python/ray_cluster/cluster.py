@@ -64,6 +64,18 @@ FOLDERS = "bench-ray-"
 """How the names of folders outside the scratch folder begin; the number of the process that made it follows."""
 
 
+STORE_SHARE, SHM_SHARE = 0.3, 0.95
+"""What Ray gives its object store of the memory that is free when it starts, and of `/dev/shm` at most."""
+
+
+def shares_of_machine() -> dict[str, int]:
+    """The sizes of a cluster without a limit: Ray's own shares, but of the machine. By itself Ray takes them of what is free at that moment, and
+    what other engines of a run hold then would decide how much it spills."""
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    store = min(int(memory * STORE_SHARE), int(shutil.disk_usage("/dev/shm").free * SHM_SHARE))
+    return {"object_store_memory": store, "_memory": int(memory * (1 - STORE_SHARE))}
+
+
 class Cluster:
     """Started when made. `settings` are those of `default.toml` or `tuned.toml`; `modules` are folders that its tasks import."""
 
@@ -96,6 +108,7 @@ class Cluster:
             _node_ip_address="127.0.0.1",
             _temp_dir=str(self.folder),
             object_spilling_directory=str(spill),
+            **(shares_of_machine() if setup.memory_bytes is None else {}),
             **{name: number(value) for name, value in given(settings, INIT).items()},
         )
 

@@ -8,6 +8,9 @@ use std::time::Duration;
 
 /// So much of the machine's memory, as one part of so many, is to be available to an engine of which nothing is known yet.
 const SHARE: u64 = 4;
+/// So much of the machine's memory is to stay free beside what an engine is known to need: with less than 5 % free Ray ends tasks of its own,
+/// whoever holds the rest.
+const FREE_SHARE: u64 = 16;
 /// Whoever holds less is not worth ending.
 const WORTHWHILE_BYTES: u64 = 256 << 20;
 
@@ -37,7 +40,8 @@ impl Need {
     /// How much must be available to it on a machine with so much.
     pub(super) fn wanted(self, memory_bytes: u64) -> u64 {
         let unseen = self.told_bytes.map_or(u64::MAX, |told| told.saturating_mul(2)).min(memory_bytes / SHARE);
-        unseen.max(self.peak_bytes.unwrap_or_default()).saturating_sub(self.held_bytes)
+        let seen = self.peak_bytes.map_or(0, |peak| peak.saturating_add(memory_bytes / FREE_SHARE));
+        unseen.max(seen).saturating_sub(self.held_bytes)
     }
 }
 
@@ -86,7 +90,8 @@ mod tests {
             let told_bytes = told_gib.map(|gib| gib * GIB);
             Need { peak_bytes: Some(peak_gib * GIB), held_bytes: held_gib * GIB, told_bytes }.wanted(24 * GIB) / GIB
         };
-        assert_eq!([wanted(9, 2, None), wanted(1, 2, None), wanted(1, 9, None)], [7, 4, 0]);
-        assert_eq!([wanted(0, 0, Some(1)), wanted(5, 0, Some(1)), wanted(0, 0, Some(20))], [2, 5, 6]);
+        // A sixteenth of the machine, 1.5 GiB here, stays free beside what is known to be needed.
+        assert_eq!([wanted(9, 2, None), wanted(1, 2, None), wanted(1, 9, None)], [8, 4, 0]);
+        assert_eq!([wanted(0, 0, Some(1)), wanted(5, 0, Some(1)), wanted(0, 0, Some(20))], [2, 6, 6]);
     }
 }

@@ -11,6 +11,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 /// The largest book that is read.
 pub const BOOK_BYTES_MAX: usize = 1 << 20;
+/// The largest number of a book: sums of such numbers stay finite.
+const NUMBER_MAX: f64 = 1e12;
 /// The version of the format.
 const SCHEMA: u32 = 1;
 /// Where nothing is written about the instruction set.
@@ -31,6 +33,14 @@ pub enum BookError {
     /// A number that cannot be a price.
     #[error("`{key}`: {value} is no price; give a finite number that is not negative")]
     NotAPrice {
+        /// Where.
+        key: String,
+        /// What was given.
+        value: f64,
+    },
+    /// A number above 10^12, which is no price in any currency.
+    #[error("`{key}`: {value:e} is too large; give a number of at most {NUMBER_MAX:e}")]
+    TooHigh {
         /// Where.
         key: String,
         /// What was given.
@@ -163,8 +173,10 @@ fn ascending(key: &str, values: [f64; 3]) -> Result<Range<f64>, BookError> {
 }
 
 fn checked(key: &str, value: f64) -> Result<f64, BookError> {
-    let is_price = value.is_finite() && value >= 0.0;
-    if is_price { Ok(value) } else { Err(BookError::NotAPrice { key: key.to_owned(), value }) }
+    if !value.is_finite() || value < 0.0 {
+        return Err(BookError::NotAPrice { key: key.to_owned(), value });
+    }
+    if value > NUMBER_MAX { Err(BookError::TooHigh { key: key.to_owned(), value }) } else { Ok(value) }
 }
 
 fn is_date(text: &str) -> bool {
@@ -215,6 +227,7 @@ impl Reader {
         if raw.vcpus == 0 || !(raw.memory_gib.is_finite() && raw.memory_gib > 0.0) {
             return Err(BookError::NoMachine(raw.name));
         }
+        let memory_gib = checked(&key("memory_gib"), raw.memory_gib)?;
         let local_disk_gb = checked(&key("local_disk_gb"), raw.local_disk_gb)?;
         let prices = [
             (Purchase::OnDemand, Some(raw.on_demand)),
@@ -229,7 +242,7 @@ impl Reader {
         }
         Ok(Instance {
             vcpus: raw.vcpus,
-            memory_gib: raw.memory_gib,
+            memory_gib,
             arch: raw.arch.unwrap_or_else(|| ARCH.to_owned()),
             gpus: raw.gpus,
             local_disk_gb,

@@ -6,6 +6,7 @@ use crate::comparison::Comparison;
 use crate::cost::model::Deployment;
 use crate::cost::offer::Offer;
 use crate::cost::pricing::{FamilyPricing, Pricing, Repriced};
+use crate::cost::unit::{Amount, Hours, Range};
 use crate::plain::plain;
 use crate::render::observations_of;
 use std::fmt::Write;
@@ -58,7 +59,7 @@ pub fn fragment(
         let head = ["family", "contestant", "deployment", "time", &first.book, "on", &second.book, "on"];
         let rows = repriced.iter().map(|r| {
             let name = |s: &str| Cell::Name(s.to_owned());
-            let [a, b] = [r.first.0, r.second.0].map(|a| Cell::Number(words::amount(a)));
+            let [a, b] = [r.first.0, r.second.0].map(|a| Cell::Number(words::amount(a), Some(a.get())));
             let of = [name(r.family.name()), name(&r.contestant), name(&r.way), name(&r.time)];
             TableRow::of(of.into_iter().chain([a, name(&r.first.1), b, name(&r.second.1)]).collect())
         });
@@ -72,7 +73,8 @@ const A_FEW_WORDS: usize = 40;
 
 enum Cell {
     Name(String),
-    Number(String),
+    /// As it is shown, and what it is sorted by; a number that is not known is sorted by nothing.
+    Number(String, Option<f64>),
 }
 
 struct TableRow {
@@ -149,17 +151,19 @@ fn family_html(
 
 fn offer_row(pricing: &Pricing, family: &FamilyPricing, offer: &Offer) -> Vec<Cell> {
     let per_tb = offer.running_per_tb(pricing.scenario.volume);
-    let shown = |of: Option<String>| of.map_or_else(|| "unknown".to_owned(), |t| words::at_least(offer, t));
+    let total = offer.bill.total.map(|r| r.base);
+    let unknown = || "unknown".to_owned();
     let usage = family.usages.iter().find(|u| u.contestant.label == offer.contestant);
     vec![
         Cell::Name(offer.contestant.clone()),
         Cell::Name(words::way(offer)),
         Cell::Name(offer.machines()),
         Cell::Number(
-            per_tb.map_or_else(|| "unknown".to_owned(), |r| words::at_least_running(offer, words::amount(r.base))),
+            per_tb.map_or_else(unknown, |r| words::at_least_running(offer, words::amount(r.base))),
+            per_tb.map(|r| r.base.get()),
         ),
-        Cell::Number(per_tb.map_or_else(|| "-".to_owned(), |r| words::ends(&r))),
-        Cell::Number(shown(offer.bill.total.map(|r| words::amount(r.base)))),
+        Cell::Number(per_tb.map_or_else(|| "-".to_owned(), |r| words::ends(&r)), per_tb.map(|r| r.low.get())),
+        Cell::Number(total.map_or_else(unknown, |a| words::at_least(offer, words::amount(a))), total.map(Amount::get)),
         Cell::Name(offer.rests_on()),
         Cell::Name(usage.map(|u| format!("{} of {}", u.completed, u.cases)).unwrap_or_default()),
     ]
@@ -169,12 +173,14 @@ fn bill(out: &mut String, pricing: &Pricing, offer: &Offer, place: Option<&str>)
     let _ = writeln!(out, "<details><summary>A month, line by line: {}</summary>", text(&words::offer(offer)));
     let head = ["line", "low", "base", "high", "computed as"];
     let rows = offer.bill.lines.iter().map(|line| {
-        let three = line.amount.as_ref().map(|r| [r.low, r.base, r.high].map(words::amount));
-        let [low, base, high] = three.unwrap_or_else(|_| ["-".into(), "unknown".into(), "-".into()]);
+        let three = line.amount.as_ref().map(|r| [r.low, r.base, r.high]);
+        let [low, base, high] = three.map_or_else(
+            |_| ["-", "unknown", "-"].map(|text| Cell::Number(text.to_owned(), None)),
+            |known| known.map(|a| Cell::Number(words::amount(a), Some(a.get()))),
+        );
         let formula = Cell::Name(line.line.formula().to_owned());
         let title = Cell::Name(line.line.title().to_owned());
-        TableRow::of(vec![title, Cell::Number(low), Cell::Number(base), Cell::Number(high), formula])
-            .at(place.map(str::to_owned))
+        TableRow::of(vec![title, low, base, high, formula]).at(place.map(str::to_owned))
     });
     table(out, &format!("{} a month", pricing.currency), &head, rows);
     out.push_str("</details>\n");
@@ -186,15 +192,18 @@ fn sizing(out: &mut String, pricing: &Pricing, family: &FamilyPricing, place: im
     let title = format!("Equal dollars beside equal nodes: {} {} an hour", words::amount(hourly), pricing.currency);
     let head = ["contestant", "instances", "per hour", "time", "h per TB", "for equal dollars", "h per TB there"];
     let rows = sizing.contestants.iter().map(|c| {
-        let hours = |r| words::hours(r).unwrap_or_else(|| "not measured".to_owned());
+        let hours = |r: Option<Range<Hours>>| {
+            let text = words::hours(r).unwrap_or_else(|| "not measured".to_owned());
+            Cell::Number(text, r.map(|r| r.base.get()))
+        };
         let cells = vec![
             Cell::Name(c.contestant.clone()),
             Cell::Name(format!("{} x {}", c.instances, c.instance)),
-            Cell::Number(words::amount(c.hourly)),
+            Cell::Number(words::amount(c.hourly), Some(c.hourly.get())),
             Cell::Name(words::basis_of(family, &c.contestant)),
-            Cell::Number(hours(c.hours_per_tb)),
-            Cell::Number(c.instances_for_budget.to_string()),
-            Cell::Number(hours(c.hours_per_tb_for_budget)),
+            hours(c.hours_per_tb),
+            Cell::Number(c.instances_for_budget.to_string(), Some(c.instances_for_budget.into())),
+            hours(c.hours_per_tb_for_budget),
         ];
         TableRow::of(cells).at(place(&c.contestant))
     });
@@ -235,21 +244,25 @@ fn table(out: &mut String, caption: &str, head: &[&str], rows: impl Iterator<Ite
                     write!(out, "<td class=\"cost-words\">{}</td>", text(name))
                 }
                 Cell::Name(name) => write!(out, "<td>{}</td>", text(name)),
-                Cell::Number(number) => match &row.place {
-                    Some(id) if number != "-" => {
-                        let number = text(number);
-                        write!(
-                            out,
-                            "<td class=\"cost-number\"><a class=\"o\" href=\"#{id}\" tabindex=\"-1\">{number}</a></td>"
-                        )
-                    }
-                    _ => write!(out, "<td class=\"cost-number\">{}</td>", text(number)),
-                },
+                Cell::Number(number, value) => {
+                    let number = match &row.place {
+                        Some(id) if number != "-" => {
+                            format!("<a class=\"o\" href=\"#{id}\" tabindex=\"-1\">{}</a>", text(number))
+                        }
+                        _ => text(number),
+                    };
+                    write!(out, "<td class=\"cost-number\"{}>{number}</td>", sorted_by(*value))
+                }
             };
         }
         out.push_str("</tr>\n");
     }
     out.push_str("</tbody></table></div>\n");
+}
+
+/// What the page's script sorts a cell by: with more digits than are shown, and fewer than rounding may change.
+fn sorted_by(value: Option<f64>) -> String {
+    value.filter(|v| v.is_finite()).map_or_else(String::new, |v| format!(" data-v=\"{v:.6e}\""))
 }
 
 /// Text that is neither markup nor the end of an attribute.

@@ -2,8 +2,9 @@
 
 use crate::cost::break_even::{At, Crossing};
 use crate::cost::input::Key;
+use crate::cost::model::Line;
 use crate::cost::offer::Offer;
-use crate::cost::pricing::{FamilyPricing, Pricing};
+use crate::cost::pricing::{self, FamilyPricing, Pricing};
 use crate::cost::unit::{Amount, Hours, Range, Unit, money_text};
 use crate::cost::usage::{Usage, WorkUsage};
 use crate::cost::{Deployment, Purchase};
@@ -53,7 +54,12 @@ pub(crate) fn data_lines(pricing: &Pricing, family: &FamilyPricing) -> Option<St
         base: less(all.base, running.base),
         high: less(all.high, running.high),
     };
-    let known = if added.high.get() > 0.0 { three(&added) } else { "unknown amounts".to_owned() };
+    let lacks = offer.bill.lines.iter().any(|l| l.amount.is_err() && l.line.is_of_data());
+    let known = match (lacks, added.high.get() > 0.0) {
+        (true, false) => "unknown amounts".to_owned(),
+        (true, true) => format!("≥ {}", three(&added)),
+        (false, _) => three(&added),
+    };
     Some(format!(
         "Running is what depends on the engine and the deployment. Storage, requests and egress add {known} {} per TB to every offer \
          alike and are in the totals only.",
@@ -87,8 +93,16 @@ pub(crate) fn at_least(offer: &Offer, text: String) -> String {
 
 /// The same for running alone.
 pub(crate) fn at_least_running(offer: &Offer, text: String) -> String {
-    let missing = offer.bill.lines.iter().any(|l| l.amount.is_err() && !l.line.is_of_data());
-    if missing { format!("≥ {text}") } else { text }
+    if offer.bill.missing().is_empty() { text } else { format!("≥ {text}") }
+}
+
+fn titles(lines: &[Line]) -> String {
+    lines.iter().map(|line| line.title()).collect::<Vec<_>>().join(", ")
+}
+
+/// What sums lack, behind what else is said of them; nothing where they lack nothing.
+pub(crate) fn without(missing: &[Line]) -> String {
+    if missing.is_empty() { String::new() } else { format!("; ≥, without {}", titles(missing)) }
 }
 
 /// An offer's way of running, with the engine whose platform it borrows.
@@ -99,7 +113,8 @@ pub(crate) fn way(offer: &Offer) -> String {
 
 /// An offer in full.
 pub(crate) fn offer(offer: &Offer) -> String {
-    format!("{} on {}, {} ({})", offer.contestant, offer.machines(), way(offer), offer.time())
+    let lacks = without(&offer.bill.missing());
+    format!("{} on {}, {} ({}{lacks})", offer.contestant, offer.machines(), way(offer), offer.time())
 }
 
 /// A number with three digits that count.
@@ -135,10 +150,9 @@ pub(crate) fn offers_of<'a>(family: &'a FamilyPricing, usage: &'a Usage) -> impl
     family.offers.iter().filter(|o| o.contestant == usage.contestant.label)
 }
 
-/// The one with the least total at the base.
+/// The one with the least total at the base, of those of which most is known.
 pub(crate) fn cheapest<'a>(offers: impl Iterator<Item = &'a Offer>) -> Option<&'a Offer> {
-    let priced = offers.filter_map(|o| Some((o, o.bill.total?.base.get())));
-    priced.min_by(|(_, a), (_, b)| a.total_cmp(b)).map(|(o, _)| o)
+    pricing::cheapest(offers.map(|o| (o, o)))
 }
 
 /// What an hour of a usage's instances costs on demand.
@@ -160,14 +174,32 @@ pub(crate) fn run_cost(family: &FamilyPricing, usage: &Usage, work: &WorkUsage) 
     })
 }
 
-/// What would have to be written in the book, each once, with how many offers want it.
+/// What would have to be written in the book, each once, with how many offers want it; and who is compared with no others until it is.
 pub(crate) fn unknown(offers: &[Offer]) -> Vec<String> {
     let mut wanted: BTreeMap<String, usize> = BTreeMap::new();
     for unknown in offers.iter().flat_map(|o| &o.bill.unknown) {
         *wanted.entry(unknown.to_string()).or_default() += 1;
     }
     let line = |(text, n): (String, usize)| if n == 1 { text } else { format!("{text}, for {n} offers") };
-    wanted.into_iter().map(line).collect()
+    wanted.into_iter().map(line).chain(not_compared(offers)).collect()
+}
+
+/// Who is not compared with all others, because sums lack different lines.
+fn not_compared(offers: &[Offer]) -> Vec<String> {
+    let mut alike: BTreeMap<Vec<Line>, BTreeSet<String>> = BTreeMap::new();
+    for offer in offers.iter().filter(|o| o.bill.total.is_some()) {
+        let who = format!("{} ({})", offer.contestant, offer.deployment.name());
+        alike.entry(offer.bill.missing()).or_default().insert(who);
+    }
+    if alike.len() < 2 {
+        return Vec::new();
+    }
+    let lacking = alike.into_iter().filter(|(missing, _)| !missing.is_empty());
+    let item = |(missing, who): (Vec<Line>, BTreeSet<String>)| {
+        let who = who.into_iter().collect::<Vec<_>>().join(", ");
+        format!("not compared with the others: the sums of {who} lack {}", titles(&missing))
+    };
+    lacking.map(item).collect()
 }
 
 /// What the times of a contestant rest on.
@@ -184,10 +216,12 @@ pub(crate) fn crossing(family: &FamilyPricing, crossing: &Crossing) -> Option<St
         At::Data(gb) => format!("{} a month", data(gb.get())),
         At::Jobs(jobs) => format!("{} jobs a day", number(jobs.get())),
     };
+    // Both lack the same lines.
+    let lacks = without(&family.offers.get(crossing.below)?.bill.missing());
     let of = |i: usize| family.offers.get(i).map(|o| o.basis.short());
     let bases: BTreeSet<String> = [crossing.below, crossing.above].into_iter().filter_map(of).collect();
     let bases = bases.into_iter().collect::<Vec<_>>().join(" and ");
-    Some(format!("{above} is cheaper than {below} above {at} (times {bases}, scaled ±?)"))
+    Some(format!("{above} is cheaper than {below} above {at} (times {bases}, scaled ±?{lacks})"))
 }
 
 /// Prices and assumptions that the shown offers use, each once, with date and source.

@@ -1,17 +1,21 @@
 //! A gate as JUnit XML: one test per case. A regression is a failure, an inconclusive case is skipped with its reason, one
-//! that fails on both sides is an error, and so is a suspect harness, as a test of its own. Valid by the schema of Apache Ant's JUnit
-//! task and by that of Jenkins.
+//! that fails on both sides is an error, and so are one that NEW lacks and a suspect harness, as a test of its own. Valid by the schema
+//! of Apache Ant's JUnit task and by that of Jenkins.
 
-use crate::gate::{Finding, Gate, Status, Verdict};
+use super::{MISSING, MISSING_SAID};
+use crate::gate::{Finding, Gate, Missing, Status, Verdict};
 use crate::plain::plain;
+use bench_record::Case;
 use std::fmt::Write;
 
 pub(super) fn document(gate: &Gate) -> String {
     let harness = gate.verdict == Verdict::HarnessSuspect;
     let failures = gate.findings.iter().filter(|f| f.counts()).count();
-    let errors = gate.findings.iter().filter(|f| f.fails_on_both()).count() + usize::from(harness);
+    let missing: Vec<&Missing> = gate.missing.iter().filter(|m| m.counts()).collect();
+    let failing = gate.findings.iter().filter(|f| f.fails_on_both()).count();
+    let errors = failing + missing.len() + usize::from(harness);
     let skipped = gate.findings.iter().filter(|f| is_skipped(f)).count();
-    let tests = gate.findings.len() + usize::from(harness);
+    let tests = gate.findings.len() + missing.len() + usize::from(harness);
     // The schema wants a time without fractions and without a zone.
     let timestamp: String = gate.new.started_at.chars().take(19).collect();
     let mut out = String::from("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites>\n");
@@ -41,8 +45,9 @@ pub(super) fn document(gate: &Gate) -> String {
             writeln!(out, "      <error type=\"harness-suspect\" message=\"{said}\">{said}</error>\n    </testcase>");
     }
     gate.findings.iter().for_each(|f| case(&mut out, f));
-    let missing: Vec<String> = gate.missing.iter().map(|m| format!("{} (not in {})", m.label, m.from)).collect();
-    let said = gate.reasons.iter().cloned().chain(missing).map(|line| text(&line)).collect::<Vec<_>>().join("\n");
+    missing.iter().for_each(|m| absent(&mut out, m));
+    let one_sided: Vec<String> = gate.missing.iter().map(|m| format!("{} (not in {})", m.label, m.from)).collect();
+    let said = gate.reasons.iter().cloned().chain(one_sided).map(|line| text(&line)).collect::<Vec<_>>().join("\n");
     let _ = writeln!(out, "    <system-out>{said}</system-out>\n    <system-err></system-err>");
     out.push_str("  </testsuite>\n</testsuites>\n");
     out
@@ -56,8 +61,22 @@ fn seconds(f: &Finding) -> f64 {
     f.new.wall_ns_median.map_or(0.0, |ns| ns / 1e9)
 }
 
+fn class(case: &Case) -> String {
+    text(&format!("{}.{}", case.family.name(), case.engine))
+}
+
+/// A case that NEW lacks. No time was measured, and the schema asks for one.
+fn absent(out: &mut String, m: &Missing) {
+    let (class, name) = (class(&m.case), text(&m.label));
+    let _ = writeln!(
+        out,
+        "    <testcase classname=\"{class}\" name=\"{name}\" time=\"0\">\n      \
+         <error type=\"{MISSING}\" message=\"{MISSING_SAID}\">{MISSING_SAID}</error>\n    </testcase>"
+    );
+}
+
 fn case(out: &mut String, f: &Finding) {
-    let class = text(&format!("{}.{}", f.case.family.name(), f.case.engine));
+    let class = class(&f.case);
     let name = text(&f.label());
     let _ = write!(out, "    <testcase classname=\"{class}\" name=\"{name}\" time=\"{:.6}\"", seconds(f));
     let said = text(&f.said);

@@ -1,8 +1,10 @@
-//! A gate as SARIF 2.1.0 (OASIS, 2020): one result per case that deserves a look. The physical location of a result is the
-//! journal that holds its trials, for viewers that show nothing without a file.
+//! A gate as SARIF 2.1.0 (OASIS, 2020): one result per case that deserves a look, and one per case that NEW lacks. The
+//! physical location of a result is the journal that holds its trials, for viewers that show nothing without a file.
 
-use crate::gate::{Finding, Gate, Status, Verdict};
+use super::{MISSING, MISSING_SAID};
+use crate::gate::{Finding, Gate, Missing, Status, Verdict};
 use crate::plain::plain;
+use bench_record::Case;
 use serde_json::{Map, Value, json};
 
 const SCHEMA: &str = "https://json.schemastore.org/sarif-2.1.0.json";
@@ -21,7 +23,9 @@ pub(super) fn document(gate: &Gate) -> Value {
     let rule = |id: &str, text: &str| json!({ "id": id, "shortDescription": { "text": text } });
     let mut rules: Vec<Value> = RULES.iter().map(|(status, text)| rule(status.id(), text)).collect();
     rules.push(rule(HARNESS, "Findings are one-sided in a way that a machine makes and a change seldom does."));
+    rules.push(rule(MISSING, "A case that BASE has is not in NEW."));
     let mut results: Vec<Value> = gate.findings.iter().filter_map(|f| result(gate, f)).collect();
+    results.extend(gate.missing.iter().filter(|m| m.counts()).map(|m| missing(gate, m)));
     if gate.verdict == Verdict::HarnessSuspect {
         let text = plain(&gate.reasons.first().cloned().unwrap_or_default());
         results.insert(
@@ -66,14 +70,7 @@ fn result(gate: &Gate, f: &Finding) -> Option<Value> {
     result.insert("ruleIndex".to_owned(), json!(index));
     result.insert("level".to_owned(), json!(level));
     result.insert("message".to_owned(), json!({ "text": format!("{label}: {}", plain(&f.said)) }));
-    let place = format!("{}/{}/{}", f.case.family.name(), f.case.workload, f.case.engine);
-    result.insert(
-        "locations".to_owned(),
-        json!([{
-            "physicalLocation": journal(gate),
-            "logicalLocations": [{ "name": plain(&f.case.workload), "fullyQualifiedName": plain(&place), "kind": "function" }],
-        }]),
-    );
+    result.insert("locations".to_owned(), json!([place(gate, &f.case)]));
     result.insert("partialFingerprints".to_owned(), json!({ "benchCase/v1": f.key.as_str() }));
     if let Some(why) = &f.allowed {
         let suppression = json!([{ "kind": "external", "status": "accepted", "justification": plain(why) }]);
@@ -85,6 +82,24 @@ fn result(gate: &Gate, f: &Finding) -> Option<Value> {
     });
     result.insert("properties".to_owned(), numbers);
     Some(Value::Object(result))
+}
+
+/// A case of BASE that NEW lacks. Without a result, a build that ends half-way would look clean.
+fn missing(gate: &Gate, m: &Missing) -> Value {
+    json!({
+        "ruleId": MISSING, "ruleIndex": RULES.len() + 1, "level": "warning",
+        "message": { "text": format!("{}: {MISSING_SAID}", plain(&m.label)) },
+        "locations": [place(gate, &m.case)],
+        "partialFingerprints": { "benchCase/v1": m.key.as_str() },
+    })
+}
+
+fn place(gate: &Gate, case: &Case) -> Value {
+    let name = format!("{}/{}/{}", case.family.name(), case.workload, case.engine);
+    json!({
+        "physicalLocation": journal(gate),
+        "logicalLocations": [{ "name": plain(&case.workload), "fullyQualifiedName": plain(&name), "kind": "function" }],
+    })
 }
 
 fn journal(gate: &Gate) -> Value {

@@ -27,10 +27,15 @@ pub(super) fn body(blocks: &[Block], places: Places<'_>) -> String {
     out
 }
 
-/// Whether words are a ratio with its interval or its verdict.
-fn is_ratio(words: &str) -> bool {
-    let number = words.split_once('x').map(|(number, _)| number);
-    number.is_some_and(|number| number.parse::<f64>().is_ok()) || words.starts_with("indistinguishable")
+/// What words sort by if they are a ratio with its interval or its verdict: `1.3x 1.1–1.5`, or the middle of `indistinguishable 0.9–1.1`.
+fn ratio_of(words: &str) -> Option<f64> {
+    if let Some(interval) = words.strip_prefix("indistinguishable") {
+        let ends = interval.split_once('–');
+        let ends =
+            ends.and_then(|(low, high)| Some((low.trim().parse::<f64>().ok()?, high.trim().parse::<f64>().ok()?)));
+        return Some(ends.map_or(1.0, |(low, high)| (low * high).sqrt()));
+    }
+    words.split_once('x').and_then(|(number, _)| number.parse().ok())
 }
 
 fn grid(sheet: &Sheet, caption: &str, places: Places<'_>) -> Grid {
@@ -45,8 +50,11 @@ fn grid(sheet: &Sheet, caption: &str, places: Places<'_>) -> Grid {
         let mut who = row.about.iter().chain(own.map(|(text, _)| text));
         let named = who.find_map(|label| places(label));
         let cells = row.cells.iter().zip(&sheet.columns).enumerate().map(|(at, (text, column))| {
-            let is_number = column.kind == Kind::Number;
-            let value = is_number.then(|| text.parse::<f64>().ok()).flatten();
+            let value = match column.kind {
+                Kind::Name => None,
+                Kind::Number => text.trim_end_matches('*').parse().ok(),
+                Kind::Words => ratio_of(text),
+            };
             let text = match column.kind {
                 Kind::Name => {
                     // A row is about somebody even where its first name is of a part, or of several.
@@ -55,7 +63,7 @@ fn grid(sheet: &Sheet, caption: &str, places: Places<'_>) -> Grid {
                 }
                 Kind::Number if text == "-" || text.is_empty() => escape(text),
                 Kind::Number => link(named.clone().or_else(|| places(&column.title)).as_deref(), text, false),
-                Kind::Words if is_ratio(text) => link(named.as_deref(), text, false),
+                Kind::Words if value.is_some() => link(named.as_deref(), text, false),
                 Kind::Words => escape(text),
             };
             Td::html(text).sorted_by(value).of_class(class)
@@ -63,4 +71,16 @@ fn grid(sheet: &Sheet, caption: &str, places: Places<'_>) -> Grid {
         cells.collect()
     });
     Grid { caption: caption.to_owned(), heads: heads.collect(), rows: rows.collect(), filtered: false }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ratios_sort_by_their_value_and_other_words_by_their_letters() {
+        let values =
+            ["1.25x 1.20–1.31", "0.85x, n < 2", "indistinguishable 0.80–1.25", "best", "6 of 21"].map(ratio_of);
+        assert_eq!(values, [Some(1.25), Some(0.85), Some(1.0), None, None]);
+    }
 }

@@ -2,11 +2,10 @@
 
 use super::View;
 use super::markup::{Grid, Td, heading, number, paragraph, ratio, words};
-use crate::comparison::{CostEntry, FamilyReport};
+use crate::comparison::FamilyReport;
 use crate::plain::html as escape;
 use crate::render::sheets::answer;
 use crate::render::wording::or_dash;
-use bench_record::Family;
 
 pub(super) fn body(view: &View<'_>, family: &FamilyReport) -> String {
     let Some(cost) = family.cost.as_ref().filter(|c| !c.entries.is_empty()) else {
@@ -16,7 +15,7 @@ pub(super) fn body(view: &View<'_>, family: &FamilyReport) -> String {
         return reason;
     };
     let rows = cost.entries.iter().map(|e| {
-        let target = target(view, family.family, e);
+        let target = view.anchors.group(family.family, &e.contestant);
         let failed = e.of - e.covered.min(e.of);
         let failed = if failed > 0 { format!(", {failed} not completed") } else { String::new() };
         let total = or_dash(e.total.as_ref(), |r| ratio(target.as_deref(), r, true));
@@ -45,20 +44,4 @@ pub(super) fn body(view: &View<'_>, family: &FamilyReport) -> String {
         escape(&cost.single_thread.join(" or "))
     );
     format!("{}{}{}", heading("COST"), grid.html(), paragraph("note", &note))
-}
-
-/// `/4`: what a label on four nodes ends with, and no more.
-fn is_nodes(rest: &str) -> bool {
-    rest.strip_prefix('/').is_some_and(|nodes| nodes.bytes().all(|b| b.is_ascii_digit()))
-}
-
-/// The trials of the engine with the most cores, of which the numbers are.
-fn target(view: &View<'_>, family: Family, entry: &CostEntry) -> Option<String> {
-    let compared = || view.table.contestants.iter().filter(|c| c.is_compared());
-    // As it is called on one node or several; else whoever is of that engine.
-    let is_it = |label: &str| label.strip_prefix(&entry.engine).is_some_and(|rest| rest.is_empty() || is_nodes(rest));
-    let largest = compared().filter(|c| is_it(&c.label)).max_by_key(|c| c.cores_begun());
-    let largest =
-        largest.or_else(|| compared().filter(|c| c.engine == entry.engine).max_by_key(|c| c.cores_begun()))?;
-    view.anchors.group(family, &largest.label)
 }

@@ -19,11 +19,13 @@ pub(super) fn wrong_answers(comparison: &Comparison, views: &[View<'_>]) -> Sect
     });
     let body = format!(
         "{}{}",
-        paragraph("caveat", "A wrong answer has no time: these cases are in no median and no total."),
+        paragraph(
+            "caveat",
+            "An answer that is wrong, or differs, has no time: these cases are in no median and no total."
+        ),
         super::markup::list(&items.collect::<Vec<_>>())
     );
-    let title = format!("Wrong answers: {}", comparison.wrong_answers.len());
-    Section { id: "wrong-answers".to_owned(), title, body_html: body }
+    Section { id: "wrong-answers".to_owned(), title: comparison.wrong_answers_title(), body_html: body }
 }
 
 /// Trials in which a planned fault did not fire, case by case, each leading to its observations.

@@ -30,6 +30,6 @@ pub(super) fn body(view: &View<'_>, family: &FamilyReport) -> Result<String, Plo
     );
     let svg = strips(&rows, show, &alt)?;
     let caption = "Largest resident memory of all processes of the engine, a circle per workload; the line is the middle one. \
-                   The table of times has the numbers.";
+                   The table of times has the numbers. Of several processes it is what was seen at once: see how this was measured.";
     Ok(format!("{}{}", heading("Memory"), figures([(String::new(), svg)], caption)))
 }

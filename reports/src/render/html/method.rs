@@ -19,6 +19,7 @@ pub(super) fn body(view: &View<'_>) -> String {
         ("began", escape(&table.started_at)),
         ("bench", escape(&table.builds.join(", "))),
         ("runs", escape(&table.runs.join(", "))),
+        ("answers", escape(&footer::answers(table))),
         ("emulated nodes", escape(table.emulated.as_deref().unwrap_or_default())),
     ]);
     let runs = runs(view);

@@ -60,12 +60,15 @@ fn curve(series: &ScalingSeries) -> Option<Line> {
         Some((f64::from(p.nodes), value, interval))
     });
     let points: Vec<SpeedupAt> = measured.collect();
-    let last = points.last()?.0;
+    if points.is_empty() {
+        return None;
+    }
     // Over slots the law has another axis than this figure.
     let law = match &series.law {
         Law::Fitted(law) if !series.slots_shared => {
+            let (least, most) = (f64::from(law.nodes_min), f64::from(law.nodes_max));
             let at = |i: u32| {
-                let n = 1.0 + (last - 1.0) * f64::from(i) / f64::from(LAW_POINTS);
+                let n = least + (most - least) * f64::from(i) / f64::from(LAW_POINTS);
                 let throughput = law.lambda * n / (1.0 + law.sigma * (n - 1.0) + law.kappa * n * (n - 1.0));
                 (n, throughput * start / 1e9)
             };

@@ -74,8 +74,8 @@ pub(super) fn tornado(pricing: &Pricing, family: &FamilyPricing) -> Vec<Block> {
         row(vec![
             s.name.to_owned(),
             format!("{}–{} {}", words::number(s.values.0), words::number(s.values.1), s.unit),
-            words::amount(s.at_low),
-            words::amount(s.at_high),
+            words::at_least_running(offer, words::amount(s.at_low)),
+            words::at_least_running(offer, words::amount(s.at_high)),
             "#".repeat(bar),
         ])
     });

@@ -111,7 +111,7 @@ class _Plan:
         if "median" in {function for which in functions.values() for function in which}:
             result = whole_groups(frame, keys, functions)
         else:
-            result = frame.groupby(keys, sort=False, dropna=False).agg(functions, split_out=True)
+            result = frame.groupby(keys, sort=False, dropna=False).agg(functions)
             result = result.reset_index()
             result.columns = flat(result._meta.columns)
         # A sum of nothing but NULLs is NULL.

@@ -122,6 +122,11 @@ class Cluster(unittest.TestCase):
         key = lambda row: str(row["k"])  # noqa: E731
         expected = [{"k": None, "s": None, "n": 1}, {"k": "a", "s": 4, "n": 2}, {"k": "b", "s": 2, "n": 1}]
         self.assertEqual(sorted(rows, key=key), sorted(expected, key=key))
+        # Ray keeps one column of two keys that are called differently.
+        other = {"join": {"table": "t", "on": [["k", "other_k"]], "steps": [{"select": ["k AS other_k", "v AS other_v"]}]}}
+        rows = self.driver.run({"frame": [{"scan": "t"}, other]})
+        found = sorted((row["k"], row["v"], row["other_v"]) for row in rows)
+        self.assertEqual(found, [("a", 1, 1), ("a", 1, 3), ("a", 3, 1), ("a", 3, 3), ("b", 2, 2)])
         self.assertEqual(self.driver.run({"sql": "SELECT 1"})["failed"]["kind"], "unsupported")
         self.driver.started += descendants(self.driver.process.pid)
         self.assertEqual(self.driver.ask("stop"), "stopped")

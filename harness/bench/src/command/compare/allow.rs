@@ -92,12 +92,19 @@ impl Allowances {
 
     /// Entries that no finding needs.
     pub(super) fn unused<'a>(&'a self, findings: &'a [Finding]) -> impl Iterator<Item = String> + 'a {
-        let idle = self.entries.iter().filter(|e| !findings.iter().any(|f| e.covers(&f.case, f.status)));
+        let idle = self.entries.iter().filter(|e| !findings.iter().any(|f| e.is_needed_by(f)));
         idle.map(|e| format!("{}: entry {}", self.file.display(), e.number))
     }
 }
 
 impl Allowance {
+    /// Whether it is what allows a finding, or would be if another entry did not. A slow-down that is allowed is so too where it can only
+    /// be suspected.
+    fn is_needed_by(&self, f: &Finding) -> bool {
+        let seen = if f.status == Status::Inconclusive { Status::Slower } else { f.status };
+        f.allowed.is_some() && self.covers(&f.case, seen)
+    }
+
     fn covers(&self, case: &Case, status: Status) -> bool {
         let kind = match status {
             Status::Slower => What::Slower,
@@ -146,6 +153,8 @@ fn day(text: &str) -> Option<Timestamp> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use bench_record::Outcome;
+    use bench_reports::gate::SideCase;
 
     fn read(text: &str, today: &str) -> Result<Allowances> {
         let folder = tempfile::tempdir().unwrap();
@@ -187,6 +196,53 @@ mod tests {
         let wrong = read(&format!("{ENTRY}what = ['wrong-answer']\n"), "2026-01-01").unwrap();
         assert!(wrong.reason(&case("tpch-q01", "stagedag"), Status::WrongAnswer).is_some());
         assert!(wrong.reason(&case("tpch-q01", "stagedag"), Status::Slower).is_none());
+    }
+
+    #[test]
+    fn an_entry_is_in_use_where_it_allows_a_slow_down_that_is_shown_or_only_suspected() {
+        let list = read(ENTRY, "2026-12-31").unwrap();
+        let unused = |workload, status, allowed| list.unused(&[finding(workload, status, allowed)]).count();
+        assert_eq!(unused("tpch-q01", Status::Slower, true), 0);
+        assert_eq!(unused("tpch-q01", Status::Inconclusive, true), 0);
+        // One that leans nowhere is not allowed anything, and neither is another entry's case.
+        assert_eq!(unused("tpch-q01", Status::Inconclusive, false), 1);
+        assert_eq!(unused("tpch-q11", Status::Inconclusive, true), 1);
+        let wrong = read(&format!("{ENTRY}what = ['wrong-answer']\n"), "2026-01-01").unwrap();
+        assert_eq!(wrong.unused(&[finding("tpch-q01", Status::Inconclusive, true)]).count(), 1);
+    }
+
+    fn finding(workload: &str, status: Status, is_allowed: bool) -> Finding {
+        let case = case(workload, "stagedag");
+        let side = SideCase {
+            outcome: Outcome::Completed,
+            reason: None,
+            trials: 10,
+            wall_ns_median: Some(5e7),
+            wall_cv: None,
+            contaminated: false,
+        };
+        Finding {
+            key: case.key(),
+            case,
+            status,
+            said: String::new(),
+            suspect: true,
+            allowed: is_allowed.then(|| "see #7".to_owned()),
+            budget: 0.05,
+            base: side.clone(),
+            new: side,
+            ratio: Some(1.3),
+            interval: None,
+            bounds: None,
+            visible: None,
+            floor: None,
+            turns: 1,
+            by_trials: None,
+            p: None,
+            p_adjusted: None,
+            uncertainty: None,
+            yearly: None,
+        }
     }
 
     #[test]
