@@ -446,6 +446,7 @@ fn the_json_format_is_stable() {
             "cores": 2,
             "is": "at_most"
           },
+          "contestant": "stagedag",
           "covered": 2,
           "engine": "stagedag",
           "of": 2,
@@ -469,6 +470,7 @@ fn the_json_format_is_stable() {
             "cores": 2,
             "is": "at_most"
           },
+          "contestant": "datafusion",
           "covered": 2,
           "engine": "datafusion",
           "of": 2,
@@ -497,6 +499,7 @@ fn the_json_format_is_stable() {
     [
       {
         "arm": "main",
+        "checked": true,
         "contestant": "stagedag",
         "family": "sql",
         "outcome": "wrong_answer",
