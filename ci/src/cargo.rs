@@ -50,7 +50,7 @@ pub(crate) const PRODUCTS: Check = Check {
         let install = ["run", "--release", "--locked", "--package", "bench", "--", "engines", "install", "all"];
         let mut found = cargo(ground, &install, &variables)?;
         if found.problems.is_empty() {
-            let tests = ["--test", "python", "--test", "products", "--", "--include-ignored"];
+            let tests = ["--no-fail-fast", "--test", "python", "--test", "products", "--", "--include-ignored"];
             found =
                 cargo(ground, &[&["test", "--release", "--locked", "--workspace"], &tests[..]].concat(), &variables)?;
         }

@@ -249,6 +249,7 @@ fn a_cluster_that_runs_already_is_another_case_of_its_own_size() {
 #[test]
 #[ignore = "needs installed products: BENCH_ENGINES"]
 fn every_installed_product_keeps_to_the_protocol() {
+    let _alone = killed::alone();
     let folder = std::env::var("BENCH_ENGINES").expect("set BENCH_ENGINES to a folder of installed products");
     let p = Program::new();
     let entries = std::fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap());
@@ -268,6 +269,7 @@ fn every_installed_product_keeps_to_the_protocol() {
 #[test]
 #[ignore = "installs products from the network and takes minutes"]
 fn installed_products_keep_to_the_protocol_and_answer_the_smoke_suite() {
+    let _alone = killed::alone();
     let p = Program::new();
     let folder = p.path("engines");
     let line = ["engines", "install", "duckdb", "polars", "datafusion-py", "--engines-dir", &folder];

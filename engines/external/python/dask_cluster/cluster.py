@@ -54,17 +54,20 @@ class Cluster:
 
     def compute(self, value: Any) -> Any:
         """Computes a collection; ends early when the run is cancelled, and leaves nothing running then."""
-        # Some collections run tasks already while they are made ready: a sort looks for its divisions.
-        self.memory.reset()
-        return self.gathered([self.client.compute(value)])[0]
+        # What happens to workers while the graph is made counts too: a sort runs tasks then, to look for its divisions.
+        before = self.begin()
+        return self.gathered([self.client.compute(value)], before)[0]
 
     def gather(self, futures: list[distributed.Future]) -> list[Any]:
         """The values, once all are there; the first failure is raised. Workers hold nothing of them afterwards."""
-        self.memory.reset()
-        return self.gathered(futures)
+        return self.gathered(futures, self.begin())
 
-    def gathered(self, futures: list[distributed.Future]) -> list[Any]:
-        before = self.workers()
+    def begin(self) -> set[str] | None:
+        """A run begins, with these workers."""
+        self.memory.reset()
+        return self.workers()
+
+    def gathered(self, futures: list[distributed.Future], before: set[str] | None) -> list[Any]:
         try:
             self.wait(list(futures))
             values = self.client.gather(futures)

@@ -68,7 +68,7 @@ struct Struck {
 }
 
 /// Such tests load the whole machine, and look at what all programs share: one at a time.
-fn alone() -> MutexGuard<'static, ()> {
+pub(crate) fn alone() -> MutexGuard<'static, ()> {
     static ALONE: Mutex<()> = Mutex::new(());
     ALONE.lock().unwrap_or_else(PoisonError::into_inner)
 }
@@ -178,7 +178,9 @@ fn left_of(p: &Program, bench: u32, shared_before: &BTreeSet<String>) -> Vec<Str
     let processes = entries("/proc").into_iter().filter(is_of_run).map(|pid| format!("process {pid}"));
     let sockets = entries("/tmp").into_iter().filter(|name| name.starts_with(&format!("bench-sockets-{bench}-")));
     let folders = entries(&p.data().display().to_string()).into_iter().filter(|name| name.starts_with(".scratch-"));
-    let shared = entries("/dev/shm").into_iter().filter(|name| !shared_before.contains(name));
+    // Blocks of this build's engines are of other tests: only a product takes part in these runs.
+    let of_others = |name: &String| shared_before.contains(name) || name.starts_with("bench-");
+    let shared = entries("/dev/shm").into_iter().filter(|name| !of_others(name));
     processes.chain(sockets).chain(folders).chain(shared).collect()
 }
 
