@@ -24,6 +24,8 @@ ROOT = Path(__file__).resolve().parent.parent
 FAMILIES = ROOT / "workloads/suite/families"
 SHARE_OF_MACHINE = 0.6
 """Of the machine's memory, for Spark's heap: what its driver takes without a limit."""
+RAY_STORE_SHARE = 0.3
+"""And for Ray's object store; the rest is what its tasks may ask for."""
 
 ATTEMPTS = 3
 OTHERS_AT_MOST = 0.1
@@ -132,9 +134,11 @@ def ray(data: Path, slots: int) -> Callable[[str], Run]:
     os.environ |= {"RAY_AUTH_MODE": "disabled", "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0"}
     import ray
 
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     ray.init(
         address="local", num_cpus=slots, num_gpus=0, include_dashboard=False, log_to_driver=False, logging_level="warning",
         _node_ip_address="127.0.0.1", _temp_dir=os.environ["TMPDIR"],
+        object_store_memory=int(memory * RAY_STORE_SHARE), _memory=int(memory * (1 - RAY_STORE_SHARE)),
     )
     import expressions
     import partitions

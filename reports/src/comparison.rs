@@ -75,11 +75,11 @@ impl Comparison {
     /// What the list of wrong answers is called: where nobody knew the right one, they differ, and that is all.
     #[must_use]
     pub fn wrong_answers_title(&self) -> String {
-        let differing = self.wrong_answers.iter().filter(|i| !i.checked).count();
-        match self.wrong_answers.len() - differing.min(self.wrong_answers.len()) {
-            0 => format!("Answers that differ: {differing}"),
-            wrong if differing == 0 => format!("Wrong answers: {wrong}"),
-            wrong => format!("Wrong answers: {wrong}, and answers that differ: {differing}"),
+        let (wrong, differing): (Vec<&Incident>, Vec<&Incident>) = self.wrong_answers.iter().partition(|i| i.checked);
+        match (wrong.len(), differing.len()) {
+            (0, differing) => format!("Answers that differ: {differing}"),
+            (wrong, 0) => format!("Wrong answers: {wrong}"),
+            (wrong, differing) => format!("Wrong answers: {wrong}, and answers that differ: {differing}"),
         }
     }
 

@@ -6,7 +6,7 @@ use super::measured::{Measured, Timed};
 use super::meeting::Meeting;
 use super::workloads::ByWorkload;
 use crate::comparison::{Ratio, Total, TotalRatio};
-use crate::stats::{Bootstrap, Evidence, Sample, Stratum, least_p, median, sorted, stratified};
+use crate::stats::{Bootstrap, Evidence, Sample, Stratum, least_p, lone_variation, median, sorted, stratified};
 use bench_record::Outcome;
 
 /// The least that a case which did not complete is taken to have needed, before doubling.
@@ -115,10 +115,7 @@ pub(super) fn ratio_of_samples(pairs: &[Pair<'_>], ground: Ground) -> Option<Tot
         Some(Bootstrap::sum(logs.iter())?.map(|sum| (sum / n).exp()))
     });
     let contaminated = pairs.iter().any(|(a, b)| a.contaminated || b.contaminated);
-    let variation = match pairs {
-        [(a, b)] => [a.cv, b.cv],
-        _ => [None, None],
-    };
+    let variation = [lone_variation(pairs.iter().map(|p| p.0)), lone_variation(pairs.iter().map(|p| p.1))];
     let ratio = |value: f64, resampled: Option<Bootstrap>, weight: fn(&[f64]) -> f64| {
         let interval = resampled.map(|r| r.interval());
         let evidence = evidence(pairs, value, weight);

@@ -74,6 +74,11 @@ fn compared<'c, 'm, 'a>(
     cases.iter().filter(|(who, _)| is_compared(field, *who))
 }
 
+/// What was held at most in any of these trials, if all of them tell.
+fn bound(trials: &[&Observation]) -> Option<u64> {
+    trials.iter().try_fold(None, |most, o| Some(most.max(Some(o.rss_bytes_bound?))))?
+}
+
 /// A cell without its ratios.
 fn cell(label: &str, m: &Measured<'_>) -> Cell {
     let completed = m.outcome == Outcome::Completed;
@@ -93,16 +98,8 @@ fn cell(label: &str, m: &Measured<'_>) -> Cell {
         wall_ns_interval: m.sample.as_ref().and_then(Sample::interval),
         wall_cv: m.sample.as_ref().and_then(|s| s.cv),
         cpu_ns_median: middle(|o| o.cpu_ns),
-        rss_bytes_bound: if completed {
-            m.trials
-                .iter()
-                .map(|o| o.rss_bytes_bound)
-                .collect::<Option<Vec<u64>>>()
-                .and_then(|all| all.into_iter().max())
-        } else {
-            None
-        },
         rss_bytes_peak: if completed { m.trials.iter().filter_map(|o| o.rss_bytes_peak).max() } else { None },
+        rss_bytes_bound: if completed { bound(&m.trials) } else { None },
         read_bytes_median: middle(|o| o.read_bytes),
         write_bytes_median: middle(|o| o.write_bytes),
         spilled_bytes_median: middle(|o| o.spilled_bytes),

@@ -77,16 +77,22 @@ pub(super) fn meanings(table: &Table) -> Vec<String> {
     items
 }
 
+/// Every contestant on every workload.
+fn cells(table: &Table) -> impl Iterator<Item = &Cell> {
+    table.families.iter().flat_map(|f| &f.workloads).flat_map(|w| &w.cells)
+}
+
 /// Who held the answers to account, outside the timer.
 pub(super) fn answers(table: &Table) -> String {
     let checks = &table.answers;
     let took = format!("outside the timer, in {:.1} s altogether", checks.check_ns as f64 / 1e9);
     let by = || checks.oracles.join(", ");
-    match (checks.checked, checks.trials - checks.checked.min(checks.trials)) {
+    match (checks.checked, checks.trials.saturating_sub(checks.checked)) {
         (0, 0) => "no trial gave an answer".to_owned(),
         (checked, 0) => format!("the answers of all {checked} trials were checked {took}: {}", by()),
         (0, unknown) => format!(
-            "the answers of {unknown} trials were compared {took}, and not checked: nobody else knew them, and they were held to the              first one given, or to an earlier one of the same engine"
+            "the answers of {unknown} trials were compared {took}, and not checked: nobody else knew them, and they were held to the \
+             first one given, or to an earlier one of the same engine"
         ),
         (checked, unknown) => format!(
             "the answers of {checked} of {} trials were checked {took}: {}; nobody else knew those of the other {unknown}, which were held to \
@@ -99,8 +105,7 @@ pub(super) fn answers(table: &Table) -> String {
 
 /// How many of the differences that are shown workload by workload may be none.
 fn chance(table: &Table) -> Option<String> {
-    let cells = || table.families.iter().flat_map(|f| &f.workloads).flat_map(|w| &w.cells);
-    let tested = cells().filter_map(|c| c.against_best).filter(|r| r.mann_whitney.is_some()).count();
+    let tested = cells(table).filter_map(|c| c.against_best).filter(|r| r.mann_whitney.is_some()).count();
     (tested >= TESTS_OF_MANY).then(|| {
         format!(
             "each of the {tested} comparisons with the fastest of a workload is tested by itself at 5 %: if no two engines differed, up to \
@@ -112,9 +117,8 @@ fn chance(table: &Table) -> Option<String> {
 
 /// How far memory may have been above what was seen of engines of several processes.
 fn memory(table: &Table) -> Option<String> {
-    let cells = || table.families.iter().flat_map(|f| &f.workloads).flat_map(|w| &w.cells);
     let mut most: Vec<(&str, f64)> = Vec::new();
-    for cell in cells() {
+    for cell in cells(table) {
         let Some((bound, peak)) = cell.rss_bytes_bound.zip(cell.rss_bytes_peak).filter(|(_, peak)| *peak > 0) else {
             continue;
         };
@@ -136,8 +140,7 @@ fn memory(table: &Table) -> Option<String> {
 
 /// Why nothing is claimed of some ratios here, for each reason that one has.
 fn unclaimed(table: &Table) -> Vec<String> {
-    let cells = || table.families.iter().flat_map(|f| &f.workloads).flat_map(|w| &w.cells);
-    let of_cells = cells().flat_map(|c| [c.against_best, c.against_baseline]).flatten();
+    let of_cells = cells(table).flat_map(|c| [c.against_best, c.against_baseline]).flatten();
     let totals = || table.families.iter().flat_map(|f| &f.totals);
     let of_totals = totals().flat_map(|t| [&t.against_best, &t.against_baseline]).flatten();
     let hurt = table.families.iter().flat_map(|f| &f.faults).filter_map(|f| f.against_whole.as_ref());
@@ -166,8 +169,7 @@ fn unclaimed(table: &Table) -> Vec<String> {
 
 /// What the reader of few trials has to know.
 fn few_trials(table: &Table) -> Option<String> {
-    let cells = table.families.iter().flat_map(|f| &f.workloads).flat_map(|w| &w.cells);
-    let few = cells.filter(|c| c.wall_ns_median.is_some() && c.trials < INTERVAL_TRIALS).count();
+    let few = cells(table).filter(|c| c.wall_ns_median.is_some() && c.trials < INTERVAL_TRIALS).count();
     let plural = if few == 1 { "case has" } else { "cases have" };
     (few > 0).then(|| {
         format!(

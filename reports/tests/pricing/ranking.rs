@@ -48,20 +48,18 @@ fn sums_that_lack_different_lines_do_not_cross_and_it_is_said_whose_they_are() {
 #[test]
 fn sums_that_lack_a_line_are_marked_wherever_they_are_shown() {
     let pricing = [priced(&[run()], &without_disks(), &scenario()).unwrap()];
-    let text = shown(&pricing, CostFormat::Markdown);
-    for words in [
+    let marked = [
         "is cheaper than datafusion-1t (self-hosted, on demand) above",
         "(times measured, scaled ±?; ≥, without shuffle disk)",
         "A month, line by line: datafusion on 1 x m6i.large, self-hosted, spot (x8952 ±?; ≥, without shuffle disk)",
-    ] {
-        assert!(text.contains(words), "{words}: {text}");
-    }
-    let svg = shown(&pricing, CostFormat::Svg);
-    for words in [
+    ];
+    let drawn = [
         "cost per TB over data per month (sql, aws)",
         "cost per TB over data per month (sql, aws; ≥, without shuffle disk)",
         "≥ stagedag (self-hosted, on demand), x8952 ±?",
-    ] {
-        assert!(svg.contains(words), "{words}");
+    ];
+    for (format, all) in [(CostFormat::Markdown, marked), (CostFormat::Svg, drawn)] {
+        let text = shown(&pricing, format);
+        all.iter().for_each(|words| assert!(text.contains(words), "{words}: {text}"));
     }
 }

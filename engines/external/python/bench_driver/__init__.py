@@ -6,6 +6,7 @@ A driver is `engines/external/python/NAME/driver.py`:
 
     class Duck(Engine):
         name = "duck"
+        refuses = {}                           # optional: forms of programs, "sql" or "frame", that it runs none of, and why
 
         def version(self): ...                 # of the live product, asked at `hello`
         def start(self, setup): ...            # setup.slots, .memory_bytes, .scratch, .tuning, .attach; self.settings()
@@ -40,7 +41,7 @@ Beside it lie `requirements.in`, `requirements.txt` (hash-locked), `default.toml
 | `ports` | which ports are free, and who listens on one that is not |
 """
 
-from .data import Dataset, Table, Workload
+from .data import Dataset, Table, Workload, csv_options
 from .engine import Engine, Ran, Setup
 from .failures import Cancelled, DataError, DriverError, OutOfMemory, ProgramError, Unsupported
 from .protocol import serve
@@ -58,5 +59,6 @@ __all__ = [
     "Table",
     "Unsupported",
     "Workload",
+    "csv_options",
     "serve",
 ]

@@ -68,6 +68,14 @@ class Table:
         return Table(**{**given, "files": tuple(given["files"])})
 
 
+def csv_options(schema):
+    """How pyarrow reads the fields of a CSV table, as DataFusion and DuckDB do: an empty one is NULL, quoted or not, and no other text is. Needs
+    pyarrow."""
+    from pyarrow import csv
+
+    return csv.ConvertOptions(column_types=schema, null_values=[""], strings_can_be_null=True)
+
+
 @dataclass(frozen=True)
 class Dataset:
     """The tables of one family at one scale."""

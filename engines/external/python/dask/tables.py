@@ -15,11 +15,10 @@ import dask.dataframe as dd
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.csv
 import pyarrow.dataset as ds
 import pyarrow.fs
 import pyarrow.parquet as pq
-from bench_driver import DataError, Dataset, ProgramError, Table
+from bench_driver import DataError, Dataset, ProgramError, Table, csv_options
 
 from numbers_of import cents_of
 
@@ -118,10 +117,7 @@ def read_part(part: Part, columns=None, schema=None, where=None, native=False, n
     """One partition. `run` only makes its name another one."""
     columns = schema.names if columns is None else list(columns)
     if part.format == "csv":
-        convert = pyarrow.csv.ConvertOptions(
-            column_types=schema, null_values=[""], strings_can_be_null=True, quoted_strings_can_be_null=False
-        )
-        source = ds.dataset(part.path, schema, format=ds.CsvFileFormat(convert_options=convert))
+        source = ds.dataset(part.path, schema, format=ds.CsvFileFormat(convert_options=csv_options(schema)))
     else:
         kind, local = ds.ParquetFileFormat(), pa.fs.LocalFileSystem()
         fragment = kind.make_fragment(part.path, local, row_groups=list(part.row_groups))

@@ -68,6 +68,7 @@ class Cluster:
         return self.workers()
 
     def gathered(self, futures: list[distributed.Future], before: set[str] | None) -> list[Any]:
+        """The same of a run that began with these workers."""
         try:
             self.wait(list(futures))
             values = self.client.gather(futures)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import pyarrow as pa
 import ray
-from bench_driver import Dataset, ProgramError, Unsupported
+from bench_driver import Dataset, ProgramError, Unsupported, csv_options
 from bench_driver.expressions import Call, Column, Expr, Literal, parse, parse_predicate
 from bench_driver.steps import Distinct, Filter, Group, Join, Limit, Pivot, Scan, Select, Sort, Step, Window
 from ray.data.aggregate import Count, Max, Mean, Min, Quantile, Std, Sum
@@ -85,12 +85,7 @@ class Translator:
         table = self.tables[step.table]
         schema = without_views(table.arrow_schema())
         if table.format == "csv":
-            from pyarrow import csv
-
-            convert = csv.ConvertOptions(
-                column_types=schema, null_values=[""], strings_can_be_null=True, quoted_strings_can_be_null=False
-            )
-            data = ray.data.read_csv(list(table.files), convert_options=convert)
+            data = ray.data.read_csv(list(table.files), convert_options=csv_options(schema))
         else:
             data = ray.data.read_parquet(list(table.files), schema=schema)
         return Frame(data, {field.name: field.type for field in schema})
