@@ -13,8 +13,13 @@ from pyspark.errors import (
     ParseException,
     UnsupportedOperationException,
 )
-from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import DataFrame
+from pyspark.sql.connect.client import DefaultChannelBuilder
+from pyspark.sql.connect.session import SparkSession
 from pyspark_frame import Tables, data_frame
+
+# Sail sends a batch of an answer as one message, however large; PySpark's client takes 128 MiB and refuses more.
+ANSWERS_OF_ANY_SIZE = ("grpc.max_receive_message_length", -1)
 
 
 class Sail(Engine):
@@ -33,7 +38,8 @@ class Sail(Engine):
 
     def start(self, setup: Setup) -> None:
         address = setup.attach or self.serve_here(setup)
-        self.session = SparkSession.builder.remote(address).getOrCreate()
+        channel = DefaultChannelBuilder(address, channelOptions=[ANSWERS_OF_ANY_SIZE])
+        self.session = SparkSession.builder.channelBuilder(channel).create()
         self.session.conf.set("spark.sql.session.timeZone", "UTC")
         self.tables = Tables(self.session)
 
