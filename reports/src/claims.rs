@@ -43,7 +43,7 @@ mod select;
 mod verdict;
 
 pub use assess::{AssessError, assess, assess_all};
-pub use built_in::{EXAMPLE, built_in};
+pub use built_in::{EXAMPLE, built_in, is_built_in};
 pub use file::{At, Claim, ClaimsFile, Kind, Relation, Rule, Source, Subject, Test, Tier};
 pub use html::{STYLE, fragment as html, page};
 pub use metric::{Metric, Unit};

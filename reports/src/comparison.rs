@@ -389,8 +389,10 @@ pub struct Total {
     pub cases: usize,
     /// Cases it was never asked.
     pub not_run: usize,
+    /// Cases it says it does not support.
+    pub unsupported: usize,
     /// Sum of medians, with a penalty of `2 x max(300 s, time limit, slowest median of that workload)` for every case
-    /// that did not complete; absent if some case was never asked.
+    /// that did not complete; absent if some case was never asked, and of one that does no such work.
     pub wall_ns_penalized: Option<f64>,
     /// How many penalties are in it.
     pub penalties: usize,
@@ -398,6 +400,31 @@ pub struct Total {
     pub against_baseline: Option<TotalRatio>,
     /// Against [`FamilyReport::best`]; absent for that one itself and without common cases.
     pub against_best: Option<TotalRatio>,
+}
+
+impl Total {
+    /// Whether it does no work of this family at all, and says so: neither slow nor broken, but not applicable.
+    #[must_use]
+    pub const fn is_not_applicable(&self) -> bool {
+        self.unsupported > 0 && self.unsupported + self.not_run == self.cases
+    }
+
+    /// `20 of 22`, and what became of the rest where nothing went wrong with it.
+    #[must_use]
+    pub fn completed_text(&self) -> String {
+        if self.is_not_applicable() {
+            return "n/a: supports none".to_owned();
+        }
+        let rest = [(self.unsupported, "unsupported"), (self.not_run, "not run")];
+        let rest = rest.into_iter().filter(|(count, _)| *count > 0).map(|(count, what)| format!(", {count} {what}"));
+        format!("{} of {}{}", self.completed, self.cases, rest.collect::<String>())
+    }
+
+    /// Cases that went wrong: asked, supported and without a time.
+    #[must_use]
+    pub const fn went_wrong(&self) -> usize {
+        self.cases.saturating_sub(self.completed + self.unsupported + self.not_run)
+    }
 }
 
 /// Two contestants over the cases that both completed.

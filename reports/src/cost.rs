@@ -40,7 +40,7 @@ pub use model::{Bill, Deployment, Line, LineCost, bill};
 pub use offer::Offer;
 pub(crate) use offer::short_number;
 pub use predict::{Basis, ERROR_MAX};
-pub use pricing::{FamilyPricing, PriceError, Pricing, Repriced, Scenario, known_books, price, reprice};
+pub use pricing::{FamilyPricing, Jobs, PriceError, Pricing, Repriced, Scenario, known_books, price, reprice};
 pub use show::{CostFormat, DrawError, fragment, show};
 pub use sizing::{SizedContestant, SizedType, Sizing};
 pub use slowdown::{YearlyChange, cost_of_slowdown};

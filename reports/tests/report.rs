@@ -46,11 +46,11 @@ fn the_table_format_says_everything_within_its_width() {
 
     sql totals, ratios to datafusion
 
-    engine         completed        s  pen.  total ratio      geometric mean   over
-    -------------------------------------------------------------------------------
-    stagedag       2 of 4     1200.61     2  1.20x 1.17–1.22  1.11x 1.09–1.13     2
-    datafusion     4 of 4        2.35     0  baseline         baseline            -
-    datafusion-1t  2 of 4     1200.92     2  1.82x 1.79–1.85  1.62x 1.60–1.65     2
+    engine         completed                    s  pen.  total ratio      geometric mean   over
+    -------------------------------------------------------------------------------------------
+    stagedag       2 of 4                 1200.61     2  1.20x 1.17–1.22  1.11x 1.09–1.13     2
+    datafusion     4 of 4                    2.35     0  baseline         baseline            -
+    datafusion-1t  2 of 4, 1 unsupported  1200.92     2  1.82x 1.79–1.85  1.62x 1.60–1.65     2
 
     sql COST: cores needed to beat one thread of datafusion-1t
 
@@ -187,7 +187,7 @@ fn the_markdown_format_says_the_same() {
     |---|---|---:|---:|---|---|---:|
     | stagedag | 2 of 4 | 1200.61 | 2 | 1.20x 1.17–1.22 | 1.11x 1.09–1.13 | 2 |
     | datafusion | 4 of 4 | 2.35 | 0 | baseline | baseline | - |
-    | datafusion-1t | 2 of 4 | 1200.92 | 2 | 1.82x 1.79–1.85 | 1.62x 1.60–1.65 | 2 |
+    | datafusion-1t | 2 of 4, 1 unsupported | 1200.92 | 2 | 1.82x 1.79–1.85 | 1.62x 1.60–1.65 | 2 |
 
     ### sql COST: cores needed to beat one thread of datafusion-1t
 

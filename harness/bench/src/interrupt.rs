@@ -1,4 +1,5 @@
-//! Ctrl-C as a flag. The first one asks long work to stop cleanly; the second one ends the process at once.
+//! Ctrl-C as a flag. The first one asks long work to stop cleanly; the second one ends the process at once. Ctrl-Z does nothing then:
+//! engines are in process groups of their own and would go on, while the clock that times them goes on too.
 
 use crate::cli::exit;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -21,7 +22,12 @@ fn install() {
         // both are allowed in a signal handler.
         unsafe { libc::signal(signal, handler) };
     }
+    let ignore = on_stop as extern "C" fn(libc::c_int) as libc::sighandler_t;
+    // SAFETY: the handler does nothing. A handler, unlike `SIG_IGN`, is not inherited by the programs that are started.
+    unsafe { libc::signal(libc::SIGTSTP, ignore) };
 }
+
+extern "C" fn on_stop(_: libc::c_int) {}
 
 #[expect(unsafe_code, reason = "leaving from a signal handler is a call into libc")]
 extern "C" fn on_signal(_: libc::c_int) {

@@ -33,7 +33,7 @@ fn main() -> ExitCode {
         Err(error) => {
             // Names and reasons in it come from files of others.
             let text = format!("error: {error:#}");
-            text.lines().for_each(|line| eprintln!("{}", bench_reports::plain(line)));
+            text.lines().for_each(|line| progress::complain(&bench_reports::plain(line)));
             ExitCode::from(cli::exit::ERROR)
         }
     }

@@ -2,6 +2,7 @@
 
 use bench_suite::{Event, Progress};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use std::io::Write;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
@@ -16,8 +17,13 @@ pub(crate) fn silence() {
 /// Tells people something on standard error, if talk is wanted. For what is not an error.
 pub(crate) fn tell(line: &str) {
     if !SILENT.load(Ordering::Relaxed) {
-        eprintln!("{line}");
+        complain(line);
     }
+}
+
+/// Says something on standard error, wanted or not. Where that leads may be gone, with the terminal of a long run: work goes on without it.
+pub(crate) fn complain(line: &str) {
+    let _ = writeln!(std::io::stderr(), "{line}");
 }
 
 /// A bar on stderr if that is a terminal and talk is wanted, hidden otherwise.

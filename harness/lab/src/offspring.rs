@@ -138,9 +138,10 @@ fn cleans_up(pid: u32) -> bool {
     command.split(|byte| *byte == 0).any(|word| word.starts_with(b"from multiprocessing.resource_tracker import main"))
 }
 
-/// Whether a process is there and has not ended: one that was not waited for yet has.
+/// Whether a process is there and has not ended: one that was not waited for yet has, unless only its first thread has and others go on.
 fn lives(pid: u32) -> bool {
-    state(pid).is_some_and(|state| !matches!(state, 'Z' | 'X'))
+    let others = || fs::read_dir(format!("/proc/{pid}/task")).map_or(0, |tasks| tasks.flatten().count()) > 1;
+    state(pid).is_some_and(|state| !matches!(state, 'Z' | 'X') || others())
 }
 
 /// Whether it lives and has not been stopped.

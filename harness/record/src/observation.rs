@@ -48,6 +48,21 @@ impl fmt::Display for Outcome {
     }
 }
 
+/// The most bytes of a reason or a note that are kept: what products say of themselves has no end.
+pub const TEXT_BYTES_MAX: usize = 4096;
+/// The most notes that are kept.
+pub const NOTES_MAX: usize = 64;
+
+/// Cuts a text to [`TEXT_BYTES_MAX`], and says so.
+pub fn shorten(text: &mut String) {
+    if text.len() > TEXT_BYTES_MAX {
+        let end = text.floor_char_boundary(TEXT_BYTES_MAX);
+        let left_out = text.len() - end;
+        text.truncate(end);
+        text.push_str(&format!("... ({left_out} more bytes)"));
+    }
+}
+
 /// One trial of one case. An absent field was not measured or does not apply; it is never 0 in disguise.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Observation {
@@ -209,6 +224,12 @@ pub enum Invalid {
 }
 
 impl Observation {
+    /// Cuts what engines say of themselves to what a record has room for.
+    pub fn shorten(&mut self) {
+        self.notes.truncate(NOTES_MAX);
+        self.notes.iter_mut().chain(&mut self.reason).for_each(shorten);
+    }
+
     /// A trial of which only its end is known; the caller fills in what was measured.
     #[must_use]
     pub fn new(case: Case, arm: Arm, trial: u32, outcome: Outcome, started_at: Timestamp) -> Self {

@@ -35,7 +35,7 @@ fn total(
     (who, baseline): (usize, Option<usize>),
     least_penalty: f64,
 ) -> Total {
-    let (mut sum, mut penalties, mut completed, mut not_run) = (0.0, 0, 0, 0);
+    let (mut sum, mut penalties, mut completed, mut not_run, mut unsupported) = (0.0, 0, 0, 0, 0);
     for cases in cases.values() {
         match of(cases, who) {
             None => not_run += 1,
@@ -43,23 +43,30 @@ fn total(
                 completed += 1;
                 sum += sample.median;
             }
-            Some(_) => {
+            Some(other) => {
                 penalties += 1;
                 sum += penalty(cases, least_penalty);
+                unsupported += usize::from(other.outcome == Outcome::Unsupported);
             }
         }
     }
     let pairs = baseline.filter(|b| *b != who).map(|b| common(cases, who, b)).unwrap_or_default();
-    Total {
+    let mut total = Total {
         contestant: field.label(who).to_owned(),
         completed,
         cases: cases.len(),
         not_run,
+        unsupported,
         wall_ns_penalized: (not_run == 0).then_some(sum),
         penalties,
         against_baseline: total_ratio(&pairs, floors.over(cases)),
         against_best: None,
+    };
+    // A sum of nothing but penalties would rank who does no such work among those who do.
+    if total.is_not_applicable() {
+        (total.wall_ns_penalized, total.penalties) = (None, 0);
     }
+    total
 }
 
 /// Whether somebody completed every workload that any of those who are compared completed: one who failed where another

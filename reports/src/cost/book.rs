@@ -177,6 +177,8 @@ pub(super) struct Serverless {
     pub(super) unit_hour: Option<Entry>,
     pub(super) units_per_vcpu: f64,
     pub(super) units_per_gb: f64,
+    /// Memory of a unit, where a unit is cores with memory.
+    pub(super) gb_per_unit: Option<f64>,
     pub(super) minimum_units: f64,
     pub(super) minimum_s: f64,
 }

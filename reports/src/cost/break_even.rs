@@ -1,6 +1,7 @@
 //! From which amount of data, and from how many jobs a day, one offer is cheaper than another: at the base of every range.
 
 use super::book::Purchase;
+use super::input::Key;
 use super::offer::Offer;
 use super::pricing::{Scenario, running_at};
 use super::unit::{Count, DAYS_PER_MONTH, Gigabytes, Unit};
@@ -89,9 +90,12 @@ pub(super) fn crossings(offers: &[Offer], scenario: &Scenario) -> Vec<Crossing> 
 
 /// A month of running an offer, at a place on an axis.
 pub(super) fn cost(offer: &Offer, axis: Axis, x: f64, scenario: &Scenario) -> Option<f64> {
-    let jobs = scenario.jobs_per_day.get() * DAYS_PER_MONTH;
     let total = match axis {
-        Axis::Data => running_at(offer, x, jobs),
+        Axis::Data => {
+            let base = |key| offer.inputs.range(key).map(|range| range.base);
+            let measured = || Some(Gigabytes::of(base(Key::Volume)? / base(Key::Jobs)?));
+            running_at(offer, x, scenario.jobs.per_month(x, measured()))
+        }
         Axis::Jobs => running_at(offer, scenario.volume.get(), x * DAYS_PER_MONTH),
     };
     total.map(super::unit::Amount::get)

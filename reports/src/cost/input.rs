@@ -70,6 +70,8 @@ keys! {
     UnitsPerVcpu: "units per vCPU", "units";
     /// Serverless: units that a gigabyte of memory takes.
     UnitsPerGb: "units per GB", "units";
+    /// Serverless: units without which a gigabyte of memory has no place, whatever the cores take.
+    UnitsToHoldGb: "units to hold a GB", "units";
     /// Serverless: the least units of a job.
     UnitsMin: "least units per job", "units";
     /// Paid time until a job starts.
@@ -78,6 +80,8 @@ keys! {
     Idle: "idle time after a job", "h";
     /// The least time that is billed for a job.
     BilledMin: "least billed time", "h";
+    /// How long an instance is paid for in a month, used or not.
+    Committed: "committed hours of a month", "h";
     /// How often a spot instance is taken away.
     Interruptions: "interruptions", "per instance and month";
     /// Work done again after that.

@@ -2,7 +2,8 @@
 //!
 //! `busy` is how long the cluster works in a month: time per TB x data. `paid` adds start-up and idle time per job, and what is
 //! missing to the least billed time. Every line grows with each of its numbers, so that the lows of all numbers give the low
-//! of the total and the highs its high.
+//! of the total and the highs its high; what is missing to a least time or to a commitment shrinks as work grows, and its sum with that
+//! work does not.
 
 use super::book::Unknown;
 use super::input::{At, Inputs, Key, Point};
@@ -72,6 +73,8 @@ lines! {
     Idle: "idle", "workers x jobs x idle x worker instance-hour";
     /// What is missing to the least billed time.
     MinimumBilling: "minimum billing", "workers x jobs x max(0, least billed time - paid per job) x worker instance-hour";
+    /// Hours of a commitment in which nothing runs.
+    Unused: "unused commitment", "(workers x worker + drivers x driver instance-hour) x max(0, hours of a month - paid)";
     /// What a platform adds to the instances.
     PlatformUplift: "platform uplift", "instances x paid x (uplift share x instance-hour + vCPUs x units per vCPU x unit-hour)";
     /// What a serverless platform bills.
@@ -81,7 +84,7 @@ lines! {
     Interruption: "interruption",
         "interruptions x workers x busy in months x share done again x busy per job x workers x worker instance-hour";
     /// Jobs run again because they failed.
-    Retries: "retries", "failed / (1 - failed) x (workers + driver while busy, or serverless)";
+    Retries: "retries", "failed / (1 - failed) x (workers + driver + platform uplift while busy, or serverless)";
     /// Disks for shuffles and spills.
     ShuffleDisk: "shuffle disk", "instances x GB x paid in months x disk per GB-month";
     /// Data at rest.
@@ -120,6 +123,7 @@ impl Line {
             Self::Workers | Self::Driver | Self::StartUp | Self::Idle | Self::MinimumBilling | Self::ShuffleDisk => {
                 !serverless
             }
+            Self::Unused => has(Key::Committed),
             Self::PlatformUplift => deployment == Deployment::Managed,
             Self::Serverless => serverless,
             Self::Interruption => spot && !serverless,
@@ -139,7 +143,8 @@ impl Line {
             Self::StartUp => month.per_job(at.get(Key::StartUp)?),
             Self::Idle => month.per_job(at.get(Key::Idle)?),
             Self::MinimumBilling => month.per_job(month.shortfall()?),
-            Self::PlatformUplift => month.uplift(),
+            Self::Unused => month.unused(),
+            Self::PlatformUplift => month.uplift(month.paid()?),
             Self::Serverless => month.serverless(),
             Self::Interruption => month.interruption(),
             Self::Retries => month.retries(),
@@ -217,20 +222,28 @@ impl Month<'_, '_> {
         Ok(self.at.rate::<Hours>(Key::WorkerHour)? * hours)
     }
 
-    fn uplift(&self) -> Result<Amount, Unknown> {
+    /// All instances for a time.
+    fn instances(&self, time: Hours) -> Result<Amount, Unknown> {
         let at = self.at;
-        let (workers, drivers): (Count, Count) = (at.get(Key::Workers)?, at.get(Key::Drivers)?);
-        let paid = self.paid()?;
+        let workers = at.rate::<Hours>(Key::WorkerHour)? * (time * at.get::<Count>(Key::Workers)?);
+        Ok(workers + at.rate::<Hours>(Key::DriverHour)? * (time * at.get::<Count>(Key::Drivers)?))
+    }
+
+    fn unused(&self) -> Result<Amount, Unknown> {
+        self.instances(self.paid()?.short_of(self.at.get(Key::Committed)?))
+    }
+
+    /// What the platform adds to instances that are paid for a time.
+    fn uplift(&self, time: Hours) -> Result<Amount, Unknown> {
+        let at = self.at;
         let mut sum = Amount::default();
         if at.has(Key::UpliftShare) {
-            let instances = at.rate::<Hours>(Key::WorkerHour)? * (paid * workers)
-                + at.rate::<Hours>(Key::DriverHour)? * (paid * drivers);
-            sum = sum + instances * at.get(Key::UpliftShare)?;
+            sum = sum + self.instances(time)? * at.get(Key::UpliftShare)?;
         }
         if at.has(Key::PlatformUnitHour) {
-            let vcpus = at.get::<Count>(Key::Vcpus)? * (workers + drivers);
-            let units = vcpus * at.get::<Count>(Key::PlatformUnitsPerVcpu)?;
-            sum = sum + at.rate::<Hours>(Key::PlatformUnitHour)? * (paid * units);
+            let instances: Count = at.get::<Count>(Key::Workers)? + at.get(Key::Drivers)?;
+            let units = at.get::<Count>(Key::Vcpus)? * instances * at.get::<Count>(Key::PlatformUnitsPerVcpu)?;
+            sum = sum + at.rate::<Hours>(Key::PlatformUnitHour)? * (time * units);
         }
         Ok(sum)
     }
@@ -250,8 +263,10 @@ impl Month<'_, '_> {
         }
         if at.has(Key::UnitHour) {
             let held = vcpus * at.get::<Count>(Key::UnitsPerVcpu)? + memory * at.get::<Count>(Key::UnitsPerGb)?;
+            // A unit is cores with memory: who needs more of one pays for the other too.
+            let to_hold = memory * at.get::<Count>(Key::UnitsToHoldGb)?;
             let least: Count = at.get(Key::UnitsMin)?;
-            let units = if held < least { least } else { held };
+            let units = [to_hold, least].into_iter().fold(held, |most, units| if most < units { units } else { most });
             sum = sum + at.rate::<Hours>(Key::UnitHour)? * (time * units);
         }
         Ok(sum)
@@ -270,8 +285,7 @@ impl Month<'_, '_> {
         let at = self.at;
         let failed = at.get::<Count>(Key::FailedShare)?.get().min(0.999);
         let once = if at.has(Key::WorkerHour) {
-            let driver = self.busy()? * at.get::<Count>(Key::Drivers)?;
-            self.workers()? + at.rate::<Hours>(Key::DriverHour)? * driver
+            self.instances(self.busy()?)? + self.uplift(self.busy()?)?
         } else {
             self.serverless()?
         };

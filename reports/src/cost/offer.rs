@@ -5,7 +5,7 @@ use super::input::{Inputs, Key};
 use super::model::{Bill, Deployment, Line, bill};
 use super::predict::Basis;
 use super::pricing::Scenario;
-use super::unit::{Amount, Count, DAYS_PER_MONTH, Gigabytes, Range, Unit};
+use super::unit::{Amount, Count, Gigabytes, HOURS_PER_MONTH, Range, Unit};
 use super::usage::Usage;
 
 /// Where a number stands that nobody measured and no source says, but the user.
@@ -32,9 +32,11 @@ pub struct Offer {
     pub instances: u32,
     /// What its time rests on.
     pub basis: Basis,
-    /// How many times the data measured a job processes, where that is more: its time is then so many times the measured one, and
-    /// nobody knows the error of that.
+    /// How many times the data measured a job processes, where that is more or less: its time is then so many times the measured one,
+    /// and nobody knows the error of that.
     pub scaled: Option<f64>,
+    /// An hour of one of its instances on demand, at the base of its range, where they are bought in another way and the book knows it.
+    pub on_demand: Option<f64>,
     /// What the model is fed.
     pub inputs: Inputs,
     /// A month of it.
@@ -96,6 +98,12 @@ impl Offer {
     pub fn rests_on(&self) -> String {
         match self.scaled {
             None => self.basis.to_string(),
+            Some(by) if by < 1.0 => format!(
+                "{}; a job processes {} times the data measured, taken as that part of a run, though what a run takes apart from its \
+                 data does not shrink; its error is unknown: measure with less data",
+                self.basis,
+                short_number(by)
+            ),
             Some(by) => format!(
                 "{}; a job processes {} times the data measured, taken as so many runs one after the other, whose error is \
                  unknown: measure with more data",
@@ -115,7 +123,9 @@ impl Offer {
 
 /// A number with two or three digits that count.
 pub(crate) fn short_number(x: f64) -> String {
-    if x < 10.0 {
+    if x < 0.1 {
+        format!("{x:.0e}")
+    } else if x < 10.0 {
         format!("{x:.1}")
     } else if x < 1e5 {
         format!("{x:.0}")
@@ -165,6 +175,9 @@ impl Maker<'_> {
 
     fn self_hosted(&self, instance: &Instance, purchase: Purchase) -> Offer {
         let mut inputs = self.on_instances(instance, purchase);
+        if purchase == Purchase::Committed {
+            inputs.fix(Key::Committed, HOURS_PER_MONTH.get(), "every hour of a month is paid, used or not");
+        }
         if purchase == Purchase::Spot {
             inputs.book(Key::Interruptions, &self.assumed("interruptions_per_month"), 1.0);
             match self.usage.wasted {
@@ -213,6 +226,7 @@ impl Maker<'_> {
         }
         inputs.fix(Key::UnitsPerVcpu, platform.units_per_vcpu, "the price book");
         inputs.fix(Key::UnitsPerGb, platform.units_per_gb, "the price book");
+        inputs.fix(Key::UnitsToHoldGb, platform.gb_per_unit.map_or(0.0, |gb| 1.0 / gb), "the price book");
         inputs.fix(Key::UnitsMin, platform.minimum_units, "the price book");
         inputs.fix(Key::BilledMin, platform.minimum_s / 3600.0, "the price book");
         self.offer(Deployment::Serverless, None, (Some(platform.name.clone()), None), inputs)
@@ -238,17 +252,29 @@ impl Maker<'_> {
             instances: self.usage.place.machines,
             basis: self.usage.basis.clone(),
             scaled: self.scaled(),
+            on_demand: purchase.filter(|p| *p != Purchase::OnDemand).and(instance).and_then(|i| {
+                let entry = i.entry(Purchase::OnDemand);
+                entry.range.map(|range| range.base)
+            }),
             bill: bill(deployment, &inputs),
             inputs,
         }
     }
 
-    /// How many times the data measured a job processes; none up to a twentieth more.
+    /// How many times the data measured a job processes; none up to a twentieth more or less.
     fn scaled(&self) -> Option<f64> {
-        let measured = self.usage.data.as_ref().map(|(data, _)| data.get()).filter(|gb| *gb > 0.0)?;
-        let jobs = self.scenario.jobs_per_day.get() * DAYS_PER_MONTH;
-        let by = self.scenario.volume.get() / jobs / measured;
-        (by.is_finite() && by > 1.05).then_some(by)
+        let measured = self.measured_data().map(Gigabytes::get).filter(|gb| *gb > 0.0)?;
+        let by = self.scenario.volume.get() / self.jobs_per_month() / measured;
+        (by.is_finite() && !(0.95..=1.05).contains(&by)).then_some(by)
+    }
+
+    /// What a workload that was measured reads.
+    fn measured_data(&self) -> Option<Gigabytes> {
+        self.usage.data.as_ref().map(|(data, _)| *data)
+    }
+
+    fn jobs_per_month(&self) -> f64 {
+        self.scenario.jobs.per_month(self.scenario.volume.get(), self.measured_data())
     }
 
     fn assumed(&self, name: &str) -> Entry {
@@ -270,7 +296,7 @@ impl Maker<'_> {
         let share = if trials == 0 { 0.0 } else { failed as f64 / trials as f64 };
         inputs.fix(Key::FailedShare, share, &format!("measured: {failed} of {trials} trials"));
         inputs.fix(Key::Volume, scenario.volume.get(), ASKED);
-        inputs.fix(Key::Jobs, scenario.jobs_per_day.get() * DAYS_PER_MONTH, ASKED);
+        inputs.fix(Key::Jobs, self.jobs_per_month(), ASKED);
         inputs.fix(Key::Workers, usage.place.machines.into(), &nodes);
         match usage.place.driver_apart {
             true => inputs.book(Key::Drivers, &self.assumed("drivers"), 1.0),

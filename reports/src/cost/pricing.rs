@@ -7,7 +7,7 @@ use super::model::{Deployment, LineCost, Part, total};
 use super::offer::{Offer, needs, offers};
 use super::sizing::{Sizing, sizing};
 use super::tornado::{Swing, tornado};
-use super::unit::{Amount, Count, Currency, Gigabytes};
+use super::unit::{Amount, Count, Currency, DAYS_PER_MONTH, Gigabytes};
 use super::usage::{Asked, Usage, usage};
 use crate::comparison::Comparison;
 use bench_record::{Family, Run};
@@ -18,8 +18,8 @@ use std::collections::{BTreeMap, BTreeSet};
 pub struct Scenario {
     /// Data processed in a month.
     pub volume: Gigabytes,
-    /// How often a cluster is started in a day; each job processes its share of the data.
-    pub jobs_per_day: Count,
+    /// In how many jobs the data come.
+    pub jobs: Jobs,
     /// The type to rent; by default the cheapest that holds what was measured.
     pub instance: Option<String>,
     /// Engines that are priced on the platforms of others.
@@ -30,6 +30,26 @@ pub struct Scenario {
     pub migration: Option<(Amount, u32)>,
     /// What is asked of the runs.
     pub asked: Asked,
+}
+
+/// How often a cluster is started.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Jobs {
+    /// So often in a day; each job processes its share of the data.
+    PerDay(Count),
+    /// As often as it takes where each job processes what was measured, so that no time is scaled.
+    AsMeasured,
+}
+
+impl Jobs {
+    /// Jobs in a month of so much data, in gigabytes, where a job that was measured processes `measured`.
+    pub(super) fn per_month(self, volume: f64, measured: Option<Gigabytes>) -> f64 {
+        match (self, measured.map(Gigabytes::get).filter(|gb| *gb > 0.0)) {
+            (Self::PerDay(jobs), _) => jobs.get() * DAYS_PER_MONTH,
+            (Self::AsMeasured, Some(measured)) => volume / measured,
+            (Self::AsMeasured, None) => DAYS_PER_MONTH,
+        }
+    }
 }
 
 /// Why there is no price.
@@ -221,10 +241,19 @@ fn family_pricing(
                     needs: needs.vcpus.get() as u32,
                 });
             }
+            // What it held does not fit: how it would do with less is not known, and others are priced all the same.
+            Some(instance) if needs.memory_gib.is_some_and(|gib| gib.get() > instance.memory_gib) => {
+                let (name, has) = (instance.name(), instance.memory_gib);
+                let held = needs.memory_gib.map_or(0.0, Count::get);
+                notes.insert(format!(
+                    "{who}: {name} has {has} GiB, and it held {held:.1} GiB: not priced on it; give a larger type"
+                ));
+                None
+            }
             Some(instance) => Some(instance),
             None => book.smallest(&needs),
         };
-        note(usage, instance, book, notes);
+        note(usage, instance, asked.is_some(), book, notes);
         let own = offers(usage, book, instance, scenario);
         own.iter().for_each(|offer| undated(offer, book, notes));
         all.extend(own);
@@ -244,13 +273,14 @@ fn family_pricing(
 }
 
 /// What a reader should know about a usage and the type it is priced on.
-fn note(usage: &Usage, instance: Option<&Instance>, book: &PriceBook, notes: &mut BTreeSet<String>) {
+fn note(usage: &Usage, instance: Option<&Instance>, is_asked: bool, book: &PriceBook, notes: &mut BTreeSet<String>) {
     let (who, family) = (&usage.contestant.label, usage.family.name());
     if usage.data.is_none() {
         let flag = format!("--data {family}=SIZE");
         notes.insert(format!("{family}: how much data its workloads read is not in the record; say it with {flag}"));
     }
     match instance {
+        None if is_asked => {}
         None => {
             let gib = usage.place.memory_gib.map(|m| format!(" and {:.1} GiB", m.get())).unwrap_or_default();
             notes.insert(format!(

@@ -7,8 +7,8 @@
 //! | `table` | the counts in words |
 //!
 //! An experiment is a comparison of two measurements of one build, judged as it is and with a slow-down of 5 % planted: in a few cases, in
-//! all cases of one engine, in all cases of all engines. Two things are counted. *False alarms*: families of which any case is called
-//! slower though nothing was planted. *Passed*: of each experiment and family, one case with a plant, chosen beforehand, is looked at;
+//! all cases of one engine, in all cases of all engines. Two things are counted. *False alarms*: experiments of which any case of
+//! any family is called slower though nothing was planted. *Passed*: of each experiment one case with a plant, chosen beforehand, is looked at;
 //! the budget is 5 %, and calling that case fine, within budget or faster is wrong. Cases of one experiment share its luck, so no more
 //! than one of them counts. A promise is shown if the upper bound of Clopper and Pearson keeps it, broken if the lower one does not.
 
@@ -104,7 +104,7 @@ pub struct Count {
     pub turns: usize,
     /// Trials of each run.
     pub trials: usize,
-    /// Families with a false alarm.
+    /// Experiments with a false alarm in any family.
     pub alarms: Share,
     /// Cases called fine of equal things.
     pub fine: Share,
@@ -136,27 +136,21 @@ impl Count {
     fn judge(&mut self, old: &Cases, fresh: &Cases, experiment: usize) {
         let (verdict, equal) = statuses(old, fresh);
         let families: BTreeSet<Family> = equal.keys().map(|case| case.family).collect();
-        for family in &families {
-            let of_family = || equal.iter().filter(|(case, _)| case.family == *family).map(|(_, status)| *status);
-            self.alarms.add(of_family().any(|status| status == Status::Slower));
-            of_family().for_each(|status| self.fine.add(passes(status)));
-        }
+        // Families of one experiment share its luck: an alarm in any of them is one, which bounds those of each from above.
+        self.alarms.add(equal.values().any(|status| *status == Status::Slower));
+        equal.values().for_each(|status| self.fine.add(passes(*status)));
         self.exit_zero.add(verdict == Verdict::Fine);
-        // One case of each family, another one in each experiment.
-        let looked_at: Vec<&Case> = families
-            .iter()
-            .filter_map(|family| {
-                let of_family: Vec<&Case> = equal.keys().filter(|case| case.family == *family).collect();
-                of_family.get((experiment * 7 + 3) % of_family.len().max(1)).copied()
-            })
-            .collect();
+        // One case in each experiment, of another family each time.
+        let family = families.iter().nth(experiment % families.len().max(1));
+        let of_family: Vec<&Case> = equal.keys().filter(|case| Some(&case.family) == family).collect();
+        let looked_at = of_family.get((experiment * 7 + 3) % of_family.len().max(1)).copied();
         for plant in PLANTS {
             let mut slowed = fresh.clone();
             let both = slowed.iter_mut().filter(|(case, _)| old.contains_key(*case)).enumerate();
             for (_, (_, trials)) in both.filter(|(at, (case, _))| {
-                let engine = || looked_at.iter().any(|l| (l.family, &l.engine) == (case.family, &case.engine));
+                let engine = || looked_at.is_some_and(|l| (l.family, &l.engine) == (case.family, &case.engine));
                 match plant {
-                    Plant::Few => looked_at.contains(case) || (at + experiment).is_multiple_of(FEW),
+                    Plant::Few => looked_at == Some(*case) || (at + experiment).is_multiple_of(FEW),
                     Plant::Engine => engine(),
                     Plant::All => true,
                 }
@@ -166,7 +160,7 @@ impl Count {
             }
             let (_, judged) = statuses(old, &slowed);
             let fate = self.planted.entry(plant).or_default();
-            for status in looked_at.iter().filter_map(|case| judged.get(*case)) {
+            if let Some(status) = looked_at.and_then(|case| judged.get(case)) {
                 fate.found.add(*status == Status::Slower);
                 fate.passed.add(passes(*status));
             }

@@ -54,9 +54,7 @@ pub(super) fn of(findings: &[Finding], measured: Measured<'_>) -> (Verdict, Vec<
     if untimed {
         reasons.push("no case has a time on both sides".to_owned());
     }
-    if slower == 0
-        && let Some(said) = one_sided(findings, measured.is_relative)
-    {
+    if let Some(said) = one_sided(findings, measured.is_relative) {
         reasons.insert(0, said);
         let verdict = if broken > 0 { Verdict::Regression } else { Verdict::HarnessSuspect };
         return (verdict, reasons);

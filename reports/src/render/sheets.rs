@@ -9,7 +9,7 @@ use crate::comparison::{
     WorkloadReport,
 };
 use crate::stats::INTERVAL_TRIALS;
-use bench_record::{Arm, Outcome, SpanKind};
+use bench_record::{Arm, Family, Outcome, SpanKind};
 use std::collections::BTreeSet;
 
 /// Contestants side by side in one table of spans, however long their names; more where they are short.
@@ -23,6 +23,20 @@ pub(super) type Aside<'a> = BTreeSet<&'a str>;
 /// Those of a table.
 pub(super) fn aside(table: &Table) -> Aside<'_> {
     table.contestants.iter().filter(|c| c.ablates.is_some()).map(|c| c.label.as_str()).collect()
+}
+
+/// Those of a family that support none of it: its totals name them, and their rows would say the same of every workload.
+pub(super) fn not_applicable(family: &FamilyReport) -> Aside<'_> {
+    family.totals.iter().filter(|t| t.is_not_applicable()).map(|t| t.contestant.as_str()).collect()
+}
+
+/// Whom the sheet of times leaves out because there is nothing to say of them case by case, in a sentence.
+pub(super) fn not_applicable_text(who: &Aside<'_>) -> Option<String> {
+    let names: Vec<&str> = who.iter().copied().collect();
+    let text = || {
+        format!("Left out here, for they support none of it: {}; reasons in \"Did not complete\".", names.join(", "))
+    };
+    (!names.is_empty()).then(text)
 }
 
 /// The whole report.
@@ -62,7 +76,7 @@ fn table_blocks(table: &Table) -> Vec<Block> {
     let others: Vec<&Incident> = table.incidents.iter().filter(|i| i.outcome != Outcome::WrongAnswer).collect();
     if !others.is_empty() {
         blocks.push(Block::Heading(2, "Did not complete".to_owned()));
-        blocks.extend(others.into_iter().map(|i| Block::Item(incident(i))));
+        blocks.extend(alike(&others).into_iter().map(Block::Item));
     }
     blocks.push(Block::Heading(2, "How this was measured".to_owned()));
     blocks.extend(footer::blocks(table));
@@ -79,7 +93,9 @@ fn family_blocks(family: &FamilyReport, baseline: &str, aside: &Aside<'_>, crowd
     };
     let mut blocks = vec![Block::Heading(2, title)];
     if count > 0 {
-        blocks.push(times(&family.workloads, aside));
+        let nothing_to_say = not_applicable(family);
+        blocks.push(times(&family.workloads, &aside.union(&nothing_to_say).copied().collect()));
+        blocks.extend(not_applicable_text(&nothing_to_say).map(Block::Text));
         if !aside.is_empty() {
             blocks.push(Block::Text(format!(
                 "Left out here: {} contestants with a mechanism switched off; the sheet of mechanisms sums them up, and the \
@@ -101,17 +117,43 @@ fn family_blocks(family: &FamilyReport, baseline: &str, aside: &Aside<'_>, crowd
 }
 
 fn incident(i: &Incident) -> String {
-    let arm = if i.arm == Arm::Twin { ", A/A arm" } else { "" };
     let trials = if i.trials == 1 { String::new() } else { format!(" ({} trials)", i.trials) };
-    format!(
-        "{} {} on {}{arm}: {}{trials}: {} [{}]",
-        i.family.name(),
-        i.workload,
-        i.contestant,
-        i.outcome,
-        i.reason,
-        i.run
-    )
+    ended_so(i, &i.workload, &trials)
+}
+
+/// What went `how` often on these workloads.
+fn ended_so(i: &Incident, workloads: &str, how: &str) -> String {
+    let arm = if i.arm == Arm::Twin { ", A/A arm" } else { "" };
+    format!("{} {workloads} on {}{arm}: {}{how}: {} [{}]", i.family.name(), i.contestant, i.outcome, i.reason, i.run)
+}
+
+/// So many workloads of one incident are named; the JSON report has them all.
+const ALIKE_NAMED: usize = 6;
+
+/// Incidents in the order in which each first occurred; those that differ in nothing but the workload and the count of trials are one.
+fn alike(incidents: &[&Incident]) -> Vec<String> {
+    fn key(i: &Incident) -> (Family, Arm, Outcome, [&str; 3]) {
+        (i.family, i.arm, i.outcome, [&i.contestant, &i.reason, &i.run])
+    }
+    let mut groups: Vec<Vec<&Incident>> = Vec::new();
+    for i in incidents {
+        match groups.iter_mut().find(|group| group.first().is_some_and(|first| key(first) == key(i))) {
+            Some(group) => group.push(i),
+            None => groups.push(vec![i]),
+        }
+    }
+    let words = |group: &Vec<&Incident>| match group.as_slice() {
+        [] => String::new(),
+        [one] => incident(one),
+        [first, ..] => {
+            let named = group.iter().take(ALIKE_NAMED).map(|i| i.workload.as_str()).collect::<Vec<_>>().join(", ");
+            let more = group.len().saturating_sub(ALIKE_NAMED);
+            let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+            let trials = group.iter().map(|i| i.trials).sum::<usize>();
+            ended_so(first, &format!("{named}{more}"), &format!(" ({} workloads, {trials} trials)", group.len()))
+        }
+    };
+    groups.iter().map(words).collect()
 }
 
 /// The outcome of a case that did not complete. Its reason has more room in the list of such cases.
@@ -203,15 +245,14 @@ fn totals(totals: &[Total], baseline: &str, aside: &Aside<'_>) -> Block {
             None if t.contestant == baseline => "baseline".to_owned(),
             None => "-".to_owned(),
         };
-        let not_run = if t.not_run > 0 { format!(", {} not run", t.not_run) } else { String::new() };
         Row {
             about: None,
-            tone: Tone::Plain,
+            tone: if t.is_not_applicable() { Tone::Faint } else { Tone::Plain },
             cells: vec![
                 t.contestant.clone(),
-                format!("{} of {}{not_run}", t.completed, t.cases),
+                t.completed_text(),
                 t.wall_ns_penalized.map_or_else(|| "-".to_owned(), |v| scale.show(v)),
-                t.penalties.to_string(),
+                if t.is_not_applicable() { "-".to_owned() } else { t.penalties.to_string() },
                 against(|r| &r.total),
                 against(|r| &r.geometric_mean),
                 t.against_baseline.as_ref().map_or_else(|| "-".to_owned(), |r| r.common.to_string()),
@@ -236,6 +277,8 @@ fn cost(family: &FamilyReport, crowds: &[String]) -> Vec<Block> {
     let Some(CostReport { single_thread, entries }) = &family.cost else {
         return Vec::new();
     };
+    let nothing_to_say = not_applicable(family);
+    let entries: Vec<_> = entries.iter().filter(|e| !nothing_to_say.contains(e.contestant.as_str())).collect();
     if entries.is_empty() {
         return Vec::new();
     }

@@ -110,11 +110,16 @@ fn spans<'r>(columns: Columns<'r, Row<'r>>) -> Columns<'r, Row<'r>> {
     let columns = columns
         .small("span_slots", |r| r.source.observation.spans.as_ref().map(|s| s.slots))
         .count("span_makespan_ns", |r| r.source.observation.spans.as_ref().map(|s| s.makespan_ns.get()));
-    // An absent kind of a trial that accounted for its time took none.
+    let columns = columns.count("span_unknown_ns", |r| {
+        let spans = r.source.observation.spans.as_ref();
+        spans.and_then(|s| s.unknown_ns).map(|ns| ns.get())
+    });
+    // An absent kind took none where all time is accounted for; where a part of it is unknown, nobody knows.
     SpanKind::ALL.iter().fold(columns, |columns, kind| {
         columns.count(&format!("span_{}_ns", kind.name()), |r| {
             let spans = r.source.observation.spans.as_ref();
-            spans.map(|s| s.by_kind_ns.get(kind).map_or(0, |ns| ns.get()))
+            let known = spans.and_then(|s| s.by_kind_ns.get(kind)).map(|ns| ns.get());
+            known.or_else(|| spans.filter(|s| s.unknown_ns.is_none()).map(|_| 0))
         })
     })
 }

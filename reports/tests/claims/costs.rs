@@ -5,17 +5,13 @@ use crate::scenario::scenario;
 use crate::{QUERIES, read};
 use bench_record::{Outcome, Run};
 use bench_reports::claims::{AssessedClaim, ClaimVerdict, Remove, assess_all, built_in};
-use bench_reports::cost::{self, Deployment, Gigabytes, PriceBook, Pricing, Scenario, price};
+use bench_reports::cost::{self, Deployment, Jobs, PriceBook, Pricing, Scenario, price};
 use bench_reports::recommend::{BookPrices, Pricing as _};
 use bench_reports::{Options, compare};
 
-/// At so much data a month that a job processes what was measured.
+/// In jobs that process what was measured, as `bench claims` prices them.
 fn priced(runs: &[Run]) -> Pricing {
-    let mut asked = scenario();
-    let scaled =
-        priced_as(runs, &asked).families.iter().flat_map(|f| &f.offers).find_map(|offer| offer.scaled).unwrap();
-    asked.volume = Gigabytes::new(asked.volume.get() / scaled).unwrap();
-    priced_as(runs, &asked)
+    priced_as(runs, &Scenario { jobs: Jobs::AsMeasured, ..scenario() })
 }
 
 fn priced_as(runs: &[Run], scenario: &Scenario) -> Pricing {

@@ -5,6 +5,7 @@
 //! | `page` | what the page says, and that it says the same every time |
 //! | `tables` | rows for notebooks |
 //! | `hostile` | folders that mean harm |
+//! | `refusals` | engines that do no work of a family |
 //! | `probes` | a record of `bench overhead` |
 //! | `samples` | the runs whose pages are looked at, here and in a browser (`tests/browser`) |
 
@@ -20,6 +21,7 @@ mod runs;
 mod hostile;
 mod page;
 mod probes;
+mod refusals;
 mod samples;
 mod tables;
 

@@ -35,7 +35,7 @@ fn the_verdicts_are_sentences_with_their_uncertainty() {
     SQL
     datafusion is fastest. The next, stagedag, takes 1.20 times as long (bootstrap range, n = 5: 1.17–1.22), on the 2 of 4 workloads that both completed.
     total time relative to datafusion; bars: bootstrap range, n = 5; band: what 95 % of A/A pairs stay within
-    Of 4 workloads: datafusion wins 1, 3 have no winner. Completed: stagedag 2 of 4, datafusion-1t 2 of 4.
+    Of 4 workloads: datafusion wins 1, 3 have no winner. Completed: stagedag 2 of 4; datafusion-1t 2 of 4, 1 unsupported.
     Dataframe
     datafusion is fastest. The next, stagedag, takes 1.15 times as long (bootstrap range, n = 4: 1.14–1.17).
     total time relative to datafusion; bars: bootstrap range, n = 4; band: what 95 % of A/A pairs stay within
@@ -59,7 +59,7 @@ fn the_matrix_has_a_winner_only_where_there_is_one() {
     stagedag/2 | 1.64 × | 1.64–1.65
     stagedag/4 | 1.20 s | fastest
     datafusion | 1.43 × | 1.42–1.43
-    Sums of median times over the workloads that both completed, relative to the engine with the least of those that completed the most; below that 95 % interval. An engine is called fastest only where every other one was shown to be slower.
+    Sums of median times over the workloads that both completed, relative to the engine with the least of those that completed the most; below that 95 % interval. An engine is called fastest only where every other one was shown to be slower; n/a: it supports no work of the family.
     "#);
 }
 
@@ -91,7 +91,7 @@ fn a_family_has_its_times_cost_and_spans() {
     engine | completed | total s | penalties | ratio of totals | geometric mean of ratios | over
     stagedag | 2 of 4 | 1200.61 | 2 | 1.20 × 1.17–1.22 | 1.11 × 1.09–1.13 | 2
     datafusion | 4 of 4 | 2.35 | 0 | baseline | baseline | -
-    datafusion-1t | 2 of 4 | 1200.92 | 2 | 1.82 × 1.79–1.85 | 1.62 × 1.60–1.65 | 2
+    datafusion-1t | 2 of 4, 1 unsupported | 1200.92 | 2 | 1.82 × 1.79–1.85 | 1.62 × 1.60–1.65 | 2
     COST
     sql COST: cores needed to beat one thread
     engine | COST | total time over the single thread's | faster on | cores tried

@@ -2,7 +2,7 @@
 //! `specification/columns` at the tag `v1.2` of the published specification.
 
 use crate::{book, priced, run, scenario, shown};
-use bench_reports::cost::{Amount, CostFormat, Count, Line};
+use bench_reports::cost::{Amount, CostFormat, Count, Line, PriceBook, built_in};
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -62,14 +62,21 @@ fn rules() -> Value {
     serde_json::from_str(include_str!("focus-1.2.json")).unwrap()
 }
 
+/// A book with a price for a commitment, which those that come with the program do not know.
+fn committed() -> PriceBook {
+    let price = "committed = { price = 0.06, as_of = \"2026\", source = \"karpenter\" }";
+    let type_of = "name = \"m6i.large\"\n";
+    PriceBook::parse(&built_in("aws").unwrap().replace(type_of, &format!("{type_of}{price}\n"))).unwrap()
+}
+
 /// Rows of every book, people included.
 fn rows() -> Vec<Row> {
     let mut asked = scenario();
     asked.operations_fte = Count::new(0.5);
     asked.migration = Amount::new(50_000.0).map(|amount| (amount, 12));
     let mut all = Vec::new();
-    for name in ["aws", "azure", "gcp"] {
-        let text = shown(&[priced(&[run()], &book(name), &asked).unwrap()], CostFormat::Focus);
+    for book in [book("aws"), book("azure"), book("gcp"), committed()] {
+        let text = shown(&[priced(&[run()], &book, &asked).unwrap()], CostFormat::Focus);
         let mut records = records(&text).into_iter();
         let head = records.next().unwrap();
         for record in records {
@@ -127,6 +134,24 @@ fn every_line_that_a_bill_of_one_node_can_have_is_among_the_rows_that_are_checke
 }
 
 #[test]
+fn list_prices_know_neither_spare_capacity_nor_commitments_and_rows_name_the_lines_that_are_missing() {
+    let of = |row: &Row, name: &str| row[name].parse::<f64>().unwrap();
+    let workers = |category: &str| {
+        let is = |row: &&Row| row["x_InstanceType"] == "m6i.large" && row["x_Line"] == "workers";
+        rows().iter().filter(is).find(|row| row["PricingCategory"] == category).cloned().unwrap()
+    };
+    let (spot, committed) = (workers("Dynamic"), workers("Other"));
+    assert!((of(&spot, "ListCost") / of(&spot, "BilledCost") - 0.096 / 0.035).abs() < 1e-6, "{spot:?}");
+    assert!((of(&committed, "ListCost") / of(&committed, "BilledCost") - 0.096 / 0.06).abs() < 1e-6, "{committed:?}");
+    assert_eq!((&spot["ContractedCost"], &committed["ContractedCost"]), (&spot["BilledCost"], &committed["ListCost"]));
+    let unused = rows().into_iter().find(|row| row["x_Line"] == "unused commitment").unwrap();
+    assert_eq!((unused["ListCost"].as_str(), of(&unused, "BilledCost") > 0.0), ("0", true));
+    let google = rows().into_iter().find(|row| row["ProviderName"] == "Google Cloud").unwrap();
+    assert!(google["x_LinesUnknown"].contains("storage"), "{google:?}");
+    assert_eq!(committed["x_LinesUnknown"], "");
+}
+
+#[test]
 fn every_value_has_the_type_and_the_form_of_its_column() {
     let rules = rules();
     for row in rows() {
@@ -167,8 +192,10 @@ fn columns_agree_with_each_other_as_the_specification_has_it() {
             assert_eq!(of(name).is_empty(), of(with).is_empty(), "{name} and {with}");
         }
         assert_ne!(of("PricingCategory"), "Committed", "that takes a CommitmentDiscountId");
-        for cost in ["ListCost", "ContractedCost", "EffectiveCost"] {
-            assert_eq!(of(cost), of("BilledCost"), "without unit prices {cost} is what is billed");
+        assert_eq!(of("EffectiveCost"), of("BilledCost"), "nothing is paid in advance");
+        for cost in ["ListCost", "ContractedCost"] {
+            let is_discounted = of("PricingCategory") != "Standard";
+            assert!(is_discounted || of(cost) == of("BilledCost"), "{cost} on demand is what is billed: {row:?}");
         }
         let currency = of("BillingCurrency");
         assert!(currency.len() == 3 && currency.bytes().all(|b| b.is_ascii_uppercase()), "{currency}");

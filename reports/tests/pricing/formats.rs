@@ -2,7 +2,7 @@
 
 use crate::{book, fixture, priced, run, scenario, shown};
 use bench_reports::Ink;
-use bench_reports::cost::{CostFormat, Count, Deployment, Gigabytes, Line, reprice, show};
+use bench_reports::cost::{CostFormat, Count, Deployment, Jobs, Line, reprice, show};
 
 fn recorded(name: &str, text: &str) {
     let mut settings = insta::Settings::clone_current();
@@ -100,7 +100,7 @@ fn a_curve_of_scaled_times_says_so_by_its_name_and_in_words() {
     let captions: Vec<&str> = page.split("<figcaption>").filter(|c| c.starts_with("Running cost")).collect();
     assert!(!captions.is_empty() && captions.iter().all(|c| c.contains(scaled)), "{captions:?}");
     let mut small = scenario();
-    small.volume = Gigabytes::new(5.0).unwrap();
+    small.jobs = Jobs::AsMeasured;
     let as_measured = shown(&[priced(&[run()], &book("aws"), &small).unwrap()], CostFormat::Svg);
     assert!(as_measured.contains("datafusion (self-hosted, on demand)") && !as_measured.contains("on demand), x"));
 }

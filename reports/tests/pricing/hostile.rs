@@ -2,7 +2,7 @@
 
 use crate::{book, fixture, priced, run, scenario, shown};
 use bench_record::{Family, Run};
-use bench_reports::cost::{BookError, CostFormat, Count, PriceBook, PriceError, Swing, built_in};
+use bench_reports::cost::{BookError, CostFormat, Count, Jobs, PriceBook, PriceError, Swing, built_in};
 
 const NAMES: [&str; 4] =
     ["<script>alert(1)</script>", "=HYPERLINK(\"http://x\")", "\u{1b}[2J\u{202e}", "../../etc/passwd"];
@@ -91,7 +91,7 @@ fn amounts_without_an_end_are_not_drawn() {
     let mut often = scenario();
     often.price_as.clear();
     // So many jobs that there is no number for what they may cost.
-    often.jobs_per_day = Count::new(1e297).unwrap();
+    often.jobs = Jobs::PerDay(Count::new(1e297).unwrap());
     let book = spot_at("low = 0.029, base = 0.035, high = 1e12", "").unwrap();
     let pricing = [priced(&[run()], &book, &often).unwrap()];
     let is_endless = |(_, swings): &(usize, Vec<Swing>)| swings.iter().any(|s| s.at_high.get().is_infinite());
@@ -139,7 +139,14 @@ fn a_cost_of_more_data_than_was_measured_says_so_in_its_line() {
     let mut small = crate::scenario();
     small.volume = bench_reports::cost::Gigabytes::new(5.0).unwrap();
     let pricing = crate::priced(&[crate::run()], &crate::book("aws"), &small).unwrap();
-    assert!(pricing.families[0].offers.iter().all(|o| o.scaled.is_none()));
+    for offer in pricing.families.iter().flat_map(|f| &f.offers) {
+        // Less data than was measured is no measurement either: some 0.16 GB a job.
+        assert!(offer.scaled.is_some_and(|by| by < 0.5), "{:?}", offer.scaled);
+        assert!(offer.time().ends_with("±?") && offer.rests_on().contains("error is unknown"), "{}", offer.rests_on());
+    }
+    small.jobs = Jobs::AsMeasured;
+    let pricing = crate::priced(&[crate::run()], &crate::book("aws"), &small).unwrap();
+    assert!(pricing.families.iter().flat_map(|f| &f.offers).all(|o| o.scaled.is_none()));
 }
 
 #[test]

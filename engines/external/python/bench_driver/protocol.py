@@ -227,7 +227,9 @@ class _Server:
                 kind = self.engine.classify(error)
             except Exception:
                 traceback.print_exc()
-        if self.has_been_cancelled(number):
+        # How a product ends a run that was cancelled is its own matter; but one that has lost a process, or a driver that says how else it
+        # failed, is not to be trusted with the next run.
+        if self.has_been_cancelled(number) and not isinstance(error, DriverError) and not self.casualty():
             kind = Cancelled.kind
         if not isinstance(error, DriverError):
             traceback.print_exception(error)

@@ -99,7 +99,10 @@ class Cluster:
             except (TimeoutError, distributed.TimeoutError):
                 pass
             if self.engine.is_cancelled():
-                self.abandon(waiting)
+                try:
+                    self.abandon(waiting)
+                except Exception as error:
+                    raise DriverError(f"cancelled, and its workers did not come back: {error}") from error
                 raise Cancelled("cancelled")
             for future in [one for one in waiting if one.done()]:
                 if future.status != "finished":
@@ -125,7 +128,9 @@ class Cluster:
             self.earlier_tasks = tasks_so_far(self.client)
 
     def classify(self, error: BaseException) -> str | None:
-        """A worker that dies again and again is out of memory if its nanny said so."""
+        """A worker that dies again and again is out of memory if its nanny said so; DataFusion's kernel in a task says it itself."""
+        if "Resources exhausted" in str(error):
+            return "out_of_memory"
         if isinstance(error, KilledWorker) and self.memory.heard.is_set():
             return "out_of_memory"
         return None

@@ -17,8 +17,11 @@ KINDS = {
     duckdb.BinderException: "program",
     duckdb.CatalogException: "program",
     duckdb.OutOfMemoryException: "out_of_memory",
+    duckdb.NotImplementedException: "unsupported",
     duckdb.IOException: "data",
 }
+# A disk that is full says nothing of the data.
+NO_SPACE = ("No space left", "failed to offload data block")
 
 
 class Duckdb(Engine):
@@ -120,6 +123,8 @@ class Duckdb(Engine):
         self.connection.close()
 
     def classify(self, error: BaseException) -> str | None:
+        if any(words in str(error) for words in NO_SPACE):
+            return None
         return next((kind for known, kind in KINDS.items() if isinstance(error, known)), None)
 
 

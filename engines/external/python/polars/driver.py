@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
+
+# Polars reads it when it is imported. By itself it would spill below /var/tmp, where nobody looks for what a run leaves.
+os.environ.setdefault("POLARS_OOC_SPILL_DIR", str(Path(os.environ.get("TMPDIR", "/tmp")) / "polars-spill"))
 
 import polars as pl
 import polars.exceptions as errors

@@ -217,6 +217,7 @@ def kind_of(error: BaseException) -> str | None:
     if isinstance(error, known.TaskCancelledError):
         return "cancelled"
     cause = getattr(error, "cause", None)
-    if isinstance(cause, MemoryError):
+    # The second is DataFusion's kernel in a task, at the end of its share of the memory.
+    if isinstance(cause, MemoryError) or "Resources exhausted" in str(error):
         return "out_of_memory"
     return None

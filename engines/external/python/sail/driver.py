@@ -18,8 +18,12 @@ from pyspark.sql.connect.client import DefaultChannelBuilder
 from pyspark.sql.connect.session import SparkSession
 from pyspark_frame import Tables, data_frame
 
-# Sail sends a batch of an answer as one message, however large; PySpark's client takes 128 MiB and refuses more.
-ANSWERS_OF_ANY_SIZE = ("grpc.max_receive_message_length", -1)
+CHANNEL = [
+    # Sail sends a batch of an answer as one message, however large; PySpark's client takes 128 MiB and refuses more.
+    ("grpc.max_receive_message_length", -1),
+    # Only bit 0, no compression: gRPC's client asks for gzip by itself, and Sail then compresses answers that never leave this machine.
+    ("grpc.compression_enabled_algorithms_bitset", 1),
+]
 
 
 class Sail(Engine):
@@ -38,7 +42,7 @@ class Sail(Engine):
 
     def start(self, setup: Setup) -> None:
         address = setup.attach or self.serve_here(setup)
-        channel = DefaultChannelBuilder(address, channelOptions=[ANSWERS_OF_ANY_SIZE])
+        channel = DefaultChannelBuilder(address, channelOptions=CHANNEL)
         self.session = SparkSession.builder.channelBuilder(channel).create()
         self.session.conf.set("spark.sql.session.timeZone", "UTC")
         self.tables = Tables(self.session)
@@ -47,7 +51,11 @@ class Sail(Engine):
         """Starts the server with this configuration and says where it listens."""
         # Its threads are not among Sail's settings: it leaves them to its runtime, which reads this.
         os.environ["TOKIO_WORKER_THREADS"] = str(setup.slots)
-        for key, value in self.settings().items():
+        settings = self.settings()
+        if setup.memory_bytes is None:
+            # A fair pool has to have a size, and Sail's own is 64 GiB; without a limit it has no pool.
+            settings.pop("runtime.memory_pool.type", None)
+        for key, value in settings.items():
             os.environ[variable(key)] = str(value).lower() if isinstance(value, bool) else str(value)
         from pysail.spark import SparkConnectServer
 

@@ -1,6 +1,7 @@
 //! `bench compare`.
 
 use super::cost::Positive;
+use super::engines::EnginesDir;
 use super::pattern::Pattern;
 use super::value::Trials;
 use bench_record::Case;
@@ -87,6 +88,8 @@ pub(crate) struct ConfirmArgs {
     /// Writes the runs of the second measurement below this new or empty folder [default: results/confirm-TIME].
     #[arg(long, value_name = "DIR", requires = "confirm")]
     pub(crate) confirm_out: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) engines: EnginesDir,
 }
 
 /// How a verdict is written.

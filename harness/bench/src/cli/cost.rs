@@ -27,9 +27,10 @@ pub(crate) struct CostArgs {
     /// Processes this much data in a month, in units of 10^12 bytes.
     #[arg(long, value_name = "TB", default_value = "100")]
     pub(crate) tb_per_month: Positive,
-    /// Starts a cluster so often in a day; each job processes its share of the data.
-    #[arg(long, value_name = "N", default_value = "1")]
-    pub(crate) jobs_per_day: Positive,
+    /// Starts a cluster so often in a day; each job processes its share of the data. With `measured`, as often as it takes where each
+    /// job processes what was measured, so that no time is scaled.
+    #[arg(long, value_name = "N|measured", default_value = "1")]
+    pub(crate) jobs_per_day: JobsPerDay,
     /// Rents this type of the price book [default: the cheapest that holds what was measured].
     #[arg(long, value_name = "TYPE")]
     pub(crate) instance: Option<String>,
@@ -104,6 +105,22 @@ impl FromStr for Positive {
     }
 }
 
+/// How often a cluster is started.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum JobsPerDay {
+    /// So often.
+    Number(Positive),
+    /// As often as jobs of the size measured need.
+    Measured,
+}
+
+impl FromStr for JobsPerDay {
+    type Err = CostValueError;
+    fn from_str(text: &str) -> Result<Self, CostValueError> {
+        if text == "measured" { Ok(Self::Measured) } else { text.parse().map(Self::Number) }
+    }
+}
+
 /// An engine that is priced as another.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct As {
@@ -154,6 +171,8 @@ mod tests {
             assert_eq!(text.parse::<Positive>(), Err(CostValueError::Positive), "{text}");
         }
         assert_eq!("0.5".parse::<Positive>().map(Positive::get), Ok(0.5));
+        assert_eq!("measured".parse::<JobsPerDay>(), Ok(JobsPerDay::Measured));
+        assert_eq!("0".parse::<JobsPerDay>(), Err(CostValueError::Positive));
     }
 
     #[test]

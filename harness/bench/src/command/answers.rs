@@ -4,6 +4,7 @@ use super::data;
 use super::selection::{Filter, Selection, select};
 use crate::cli::exit;
 use crate::cli::hidden::{AnswersArgs, AnswersWhat};
+use crate::progress::complain;
 use anyhow::{Context, Result, bail};
 use bench_lab::oracle;
 use bench_suite::{Answers, DataStore, DatasetSpec};
@@ -23,7 +24,7 @@ pub(super) fn answers(args: &AnswersArgs) -> Result<u8> {
             let store = DataStore::new(&data.path);
             for spec in selection.specs() {
                 let path = keep(&selection, &spec, &store, &results.join(spec.name()), origin)?.save(out)?;
-                eprintln!("wrote {}", path.display());
+                complain(&format!("wrote {}", path.display()));
             }
         }
     }

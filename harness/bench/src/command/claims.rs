@@ -8,6 +8,7 @@ use crate::cli::exit;
 use anyhow::{Context, Result, bail};
 use bench_record::Outcome;
 use bench_reports::claims::{self, ClaimsFile, EXAMPLE, assess_all, built_in};
+use bench_reports::cost::Jobs;
 use bench_reports::{Format as TextFormat, Ink, Options, compare};
 use std::fs::File;
 use std::io::Read;
@@ -26,7 +27,7 @@ pub(super) fn claims(args: &ClaimsArgs) -> Result<u8> {
     let prices = match &args.prices {
         None => None,
         Some(_) if runs.is_empty() => bail!("--prices prices what `bench run` recorded; no folder given holds that"),
-        Some(name) => Some(cost::priced(&runs, &compare(&runs, &Options::default())?, name)?),
+        Some(name) => Some(cost::priced(&runs, &compare(&runs, &Options::default())?, name, Jobs::AsMeasured)?),
     };
     let report = assess_all(&files, &runs, &overhead, prices.as_ref())?;
     let write = |format, ink| claims::render(&report, format, ink);
@@ -45,12 +46,17 @@ pub(super) fn section(folders: &Folders) -> Result<String> {
 pub(super) fn claim_files(args: &ClaimFiles) -> Result<Vec<ClaimsFile>> {
     let mut files = if args.no_built_in { Vec::new() } else { built_in()? };
     for path in &args.file {
-        files.push(read(path)?);
+        let (file, text) = read(path)?;
+        // One of those that are known already, by its folder: `--file reports/claims/*.toml`.
+        if args.no_built_in || !claims::is_built_in(&text) {
+            files.push(file);
+        }
     }
     Ok(files)
 }
 
-fn read(path: &Path) -> Result<ClaimsFile> {
+/// A file, and its text.
+fn read(path: &Path) -> Result<(ClaimsFile, String)> {
     let name = path.display().to_string();
     let file = File::open(path).with_context(|| format!("cannot open the claims file {name}"))?;
     let mut bytes = Vec::new();
@@ -61,7 +67,7 @@ fn read(path: &Path) -> Result<ClaimsFile> {
     let Ok(text) = String::from_utf8(bytes) else {
         bail!("{name}: not UTF-8 text; `bench claims --example` prints one that is")
     };
-    Ok(ClaimsFile::read(&name, &text)?)
+    Ok((ClaimsFile::read(&name, &text)?, text))
 }
 
 /// Writes to a file or to standard output.

@@ -3,13 +3,13 @@
 use super::folders::write_out;
 use super::report::ink;
 use super::say;
-use crate::cli::cost::{CostArgs, Format};
+use crate::cli::cost::{CostArgs, Format, JobsPerDay};
 use crate::cli::exit;
 use anyhow::{Context, Result, bail};
 use bench_record::{Run, Timestamp};
 use bench_reports::cost::{
-    Amount, Asked, BOOK_BYTES_MAX, CostFormat, Count, Gigabytes, PriceBook, Pricing, Scenario, built_in, fragment,
-    known_books, price, reprice, show,
+    Amount, Asked, BOOK_BYTES_MAX, CostFormat, Count, Gigabytes, Jobs, PriceBook, Pricing, Scenario, built_in,
+    fragment, known_books, price, reprice, show,
 };
 use bench_reports::{Comparison, Ink, Options, compare};
 use std::collections::BTreeMap;
@@ -52,14 +52,15 @@ pub(super) const SECTION_TB_PER_MONTH: u32 = 100;
 
 /// Runs at the prices of a book, for a page of somebody else's.
 pub(super) fn section(runs: &[Run], comparison: &Comparison, prices: &str) -> Result<String> {
-    Ok(fragment(&[priced(runs, comparison, prices)?], &[], Some(comparison))?)
+    let a_day = Jobs::PerDay(Count::new(1.0).context("not a count")?);
+    Ok(fragment(&[priced(runs, comparison, prices, a_day)?], &[], Some(comparison))?)
 }
 
 /// Runs at the prices of a book, for a month of [`SECTION_TB_PER_MONTH`].
-pub(super) fn priced(runs: &[Run], comparison: &Comparison, prices: &str) -> Result<Pricing> {
+pub(super) fn priced(runs: &[Run], comparison: &Comparison, prices: &str, jobs: Jobs) -> Result<Pricing> {
     let scenario = Scenario {
         volume: Gigabytes::new(f64::from(SECTION_TB_PER_MONTH) * 1000.0).context("not an amount of data")?,
-        jobs_per_day: Count::new(1.0).context("not a count")?,
+        jobs,
         instance: None,
         price_as: BTreeMap::new(),
         operations_fte: None,
@@ -88,7 +89,10 @@ fn scenario(args: &CostArgs) -> Result<Scenario> {
     let migration = args.migration.and_then(|m| Amount::new(m.get())).map(|amount| (amount, MIGRATION_MONTHS));
     Ok(Scenario {
         volume: Gigabytes::new(args.tb_per_month.get() * 1000.0).context("--tb-per-month is no amount of data")?,
-        jobs_per_day: count(args.jobs_per_day.get())?,
+        jobs: match args.jobs_per_day {
+            JobsPerDay::Number(jobs) => Jobs::PerDay(count(jobs.get())?),
+            JobsPerDay::Measured => Jobs::AsMeasured,
+        },
         instance: args.instance.clone(),
         price_as: args.price_as.iter().map(|a| (a.engine.clone(), a.other.clone())).collect(),
         operations_fte: args.operations_fte.map(|n| count(n.get())).transpose()?,

@@ -4,7 +4,7 @@ use super::{say, say_json};
 use crate::cli::data::{DataArgs, DataWhat, MakeArgs, Skew, Tables};
 use crate::cli::exit;
 use crate::interrupt;
-use crate::progress::{DataBar, Unit};
+use crate::progress::{DataBar, Unit, complain};
 use anyhow::{Context, Result, bail};
 use bench_model::Bytes;
 use bench_suite::{DataError, DataStore, DatasetSpec, Entry, Groupby, Manifest, State, Tpch};
@@ -31,7 +31,7 @@ pub(super) fn data(args: DataArgs) -> Result<u8> {
             let store = DataStore::new(data.path);
             for name in names {
                 store.rm(&name)?;
-                eprintln!("removed {name}");
+                complain(&format!("removed {name}"));
             }
             Ok(exit::FINE)
         }
@@ -60,16 +60,16 @@ fn make_all(args: &MakeArgs) -> Result<u8> {
         let started = Instant::now();
         let present = store.bytes_to_make(&spec) == 0;
         let Some(manifest) = make(&store, &spec, threads)? else {
-            eprintln!("interrupted; run the same command again to continue");
+            complain("interrupted; run the same command again to continue");
             return Ok(exit::INTERRUPTED);
         };
         let folder = store.folder(&manifest.name)?;
         let (rows, bytes) = (manifest.rows(), Bytes::new(manifest.bytes()));
         if present {
-            eprintln!("{} is there already: {rows} rows, {bytes} in {}", manifest.name, folder.display());
+            complain(&format!("{} is there already: {rows} rows, {bytes} in {}", manifest.name, folder.display()));
         } else {
             let took = started.elapsed().as_secs_f64();
-            eprintln!("made {}: {rows} rows, {bytes} in {} ({took:.1} s)", manifest.name, folder.display());
+            complain(&format!("made {}: {rows} rows, {bytes} in {} ({took:.1} s)", manifest.name, folder.display()));
         }
     }
     Ok(exit::FINE)
@@ -124,12 +124,16 @@ fn verify(store: &DataStore, names: Vec<String>, json: bool) -> Result<u8> {
     for name in names {
         match store.verify(&name, all_cores(), &DataBar::new(Unit::Bytes), &stop) {
             Ok(manifest) => {
-                eprintln!("{name}: {} in {} files match", Bytes::new(manifest.bytes()), manifest.files().count());
+                complain(&format!(
+                    "{name}: {} in {} files match",
+                    Bytes::new(manifest.bytes()),
+                    manifest.files().count()
+                ));
                 results.push(serde_json::json!({ "name": name, "verified": true }));
             }
             Err(DataError::Stopped) => return Ok(exit::INTERRUPTED),
             Err(error) => {
-                eprintln!("error: {error}");
+                complain(&format!("error: {error}"));
                 results.push(serde_json::json!({ "name": name, "verified": false, "problem": error.to_string() }));
                 code = exit::ERROR;
             }

@@ -5,7 +5,7 @@ use crate::cli::engines::{EnginesArgs, EnginesDir, EnginesWhat};
 use crate::cli::exit;
 use crate::interrupt;
 use crate::products::{ALL, Products, keeper};
-use crate::progress::tell;
+use crate::progress::{complain, tell};
 use anyhow::{Context, Result, bail};
 use bench_external::{ExternalError, Product, Source, State};
 use bench_lab::hosted::{Finding, HostedEngine, Origin, Verdict, check};
@@ -13,6 +13,7 @@ use bench_suite::DataStore;
 use serde::Serialize;
 use std::ffi::OsString;
 use std::path::Path;
+use std::sync::atomic::Ordering;
 
 pub(super) fn engines(args: &EnginesArgs) -> Result<u8> {
     match &args.what {
@@ -47,7 +48,12 @@ pub(super) fn engines(args: &EnginesArgs) -> Result<u8> {
                     foreign(command.argv, command.environment)
                 }
             };
-            let findings = check(&engine, scratch.path(), &interrupt::flag())?;
+            let stop = interrupt::flag();
+            let findings = check(&engine, scratch.path(), &stop)?;
+            if stop.load(Ordering::Relaxed) {
+                complain("interrupted; nothing is said of the driver");
+                return Ok(exit::INTERRUPTED);
+            }
             if output.json {
                 say_json(&findings)?
             } else {
@@ -86,11 +92,11 @@ fn install(names: &[String], folder: &EnginesDir) -> Result<u8> {
             Ok(true) => say(&format!("installed in {}", products.store.root().join(&product.name).display())),
             Ok(false) => say("is installed already"),
             Err(ExternalError::Interrupted) => {
-                eprintln!("interrupted; {} is not installed", product.name);
+                complain(&format!("interrupted; {} is not installed", product.name));
                 return Ok(exit::INTERRUPTED);
             }
             Err(error) => {
-                eprintln!("error: {error}");
+                complain(&format!("error: {error}"));
                 failed.push(product.name.as_str());
             }
         }

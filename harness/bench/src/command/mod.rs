@@ -23,6 +23,7 @@ mod run;
 mod selection;
 mod setup;
 mod sim;
+mod trust;
 mod workload;
 
 #[cfg(test)]

@@ -8,7 +8,7 @@ use crate::cli::place::Resources;
 use crate::engines;
 use crate::interrupt;
 use crate::products::{ALL, Products, Provider};
-use crate::progress::{bar, tell};
+use crate::progress::{bar, complain, tell};
 use anyhow::{Context, Result, bail};
 use bench_lab::live::EngineSpec;
 use bench_lab::machine::Doctor;
@@ -61,7 +61,7 @@ pub(super) fn measure_overhead(args: &OverheadArgs) -> Result<u8> {
     console.bar.finish_and_clear();
     let end = end.with_context(|| format!("measuring stopped; what is in {} is whole", folder.display()))?;
     if end == OverheadEnd::Interrupted {
-        eprintln!("interrupted; what was measured is in {0}: bench overhead --from {0}", folder.display());
+        complain(&format!("interrupted; what was measured is in {0}: bench overhead --from {0}", folder.display()));
         return Ok(exit::INTERRUPTED);
     }
     context.finished_at = Some(Timestamp::now());

@@ -8,6 +8,7 @@ use crate::engines;
 use anyhow::{Context, Result, bail};
 use bench_record::Run;
 use bench_reports::claims::page;
+use bench_reports::cost::Jobs;
 use bench_reports::recommend::{self, BookPrices, Hourly, Pricing, Question};
 use bench_reports::{Comparison, Contestant, Options, compare};
 use bench_suite::DatasetSpec;
@@ -64,7 +65,7 @@ fn text_bytes(dataset: &str) -> Option<u64> {
 }
 
 fn prices(comparison: &Comparison, runs: &[Run], name: &str) -> Result<BookPrices> {
-    let pricing = cost::priced(runs, comparison, name)?;
+    let pricing = cost::priced(runs, comparison, name, Jobs::AsMeasured)?;
     let currency = pricing.currency;
     BookPrices::new(pricing).with_context(|| format!("price book {name} is in {currency}; give one in USD"))
 }

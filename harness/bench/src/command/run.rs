@@ -18,11 +18,11 @@ mod needs;
 mod parts;
 mod verdict;
 
-use super::{compare, replay, report};
+use super::{compare, replay, report, trust};
 use crate::cli::run::RunArgs;
 use crate::cli::{Cli, Command, exit};
 use crate::interrupt;
-use crate::progress::tell;
+use crate::progress::{complain, tell};
 use anyhow::{Context, Result, bail};
 use bench_lab::machine::Doctor;
 use bench_lab::runner;
@@ -47,7 +47,7 @@ const REPEATS: u32 = 2;
 
 pub(super) fn run(args: RunArgs) -> Result<u8> {
     match args.resume.clone() {
-        Some(folder) => resume(&folder, args.json),
+        Some(folder) => resume(&folder, args.json, &args.products.folder.root),
         None => start(&args),
     }
 }
@@ -70,7 +70,7 @@ fn start(args: &RunArgs) -> Result<u8> {
     let stop = interrupt::flag();
     let Some(ready) = prepared.ready(args, &stop)? else { return Ok(exit::INTERRUPTED) };
     let Some(engines) = context::engines(&ready.plans, &ready.provider, &stop)? else {
-        eprintln!("interrupted while engines started; nothing was recorded");
+        complain("interrupted while engines started; nothing was recorded");
         return Ok(exit::INTERRUPTED);
     };
     let context = context::describe(&ready, command_line, engines, doctor)?;
@@ -78,7 +78,7 @@ fn start(args: &RunArgs) -> Result<u8> {
         compare::check_planned(base, &context)?;
     }
     let journal = Journal::create(&out, &context)?;
-    let carried = carry_out(&ready, Recorded { journal, context, observations: Vec::new() }, Shown::of(args));
+    let carried = carry_out(&ready, Recorded { journal, context, observations: Vec::new() }, args);
     ready.leave();
     judged(carried?, args, &out)
 }
@@ -91,8 +91,9 @@ fn judged(carried: u8, args: &RunArgs, out: &Path) -> Result<u8> {
     Ok(if code == exit::REGRESSION { code } else { if carried == exit::FINE { code } else { carried } })
 }
 
-/// Continues a run with the very command line it was started with, and only if everything it measures is the same.
-fn resume(folder: &Path, json: bool) -> Result<u8> {
+/// Continues a run with the very command line it was started with, and only if everything it measures is the same. Products are
+/// taken from where it says only if `own` is the same folder.
+fn resume(folder: &Path, json: bool, own: &Path) -> Result<u8> {
     command_line::refuse_folder_options()?;
     let resumed = Journal::resume(folder)?;
     if let Some(torn) = resumed.torn {
@@ -104,6 +105,7 @@ fn resume(folder: &Path, json: bool) -> Result<u8> {
     let Ok(Cli { command: Command::Run(args), .. }) = parsed else {
         bail!("{}: its command line is not one of this build, so it cannot be continued", folder.display());
     };
+    trust::refuse_products_of_others(&args.products.folder.root, own)?;
     let doctor = Doctor::examine(&args.data.path);
     if doctor.machine.key() != context.machine.key() {
         bail!(
@@ -122,7 +124,7 @@ fn resume(folder: &Path, json: bool) -> Result<u8> {
     resumed.journal.write_context(&context)?;
     let recorded = Recorded { journal: resumed.journal, context, observations: resumed.observations };
     let args = RunArgs { json: json || args.json, ..*args };
-    let carried = carry_out(&ready, recorded, Shown::of(&args));
+    let carried = carry_out(&ready, recorded, &args);
     ready.leave();
     judged(carried?, &args, folder)
 }
@@ -154,10 +156,12 @@ impl Shown {
 }
 
 /// Part by part; an interruption ends all of them.
-fn carry_out(ready: &Ready, mut run: Recorded, shown: Shown) -> Result<u8> {
+fn carry_out(ready: &Ready, mut run: Recorded, args: &RunArgs) -> Result<u8> {
+    let shown = Shown::of(args);
     let stop = interrupt::flag();
     let mut console = Console::new();
     let folder = run.journal.folder().to_owned();
+    let again = trust::resume_line(&folder, &args.products.folder.root);
     let engines = ready.machines.watch(&ready.provider);
     for plan in &ready.plans {
         let mut show = |event: runner::RunEvent<'_>| console.show(&event);
@@ -165,13 +169,12 @@ fn carry_out(ready: &Ready, mut run: Recorded, shown: Shown) -> Result<u8> {
             tell(&format!("data x {}:", plan.scale));
         }
         let summary = runner::run(plan, &engines, &run.observations, &mut run.journal, &stop, &mut show);
-        let summary = summary.with_context(|| {
-            format!("the run stopped; what is recorded is whole: bench run --resume {} continues it", folder.display())
-        });
+        let summary =
+            summary.with_context(|| format!("the run stopped; what is recorded is whole: {again} continues it"));
         let summary = summary.inspect_err(|_| console.finish())?;
         if summary.interrupted {
             console.finish();
-            eprintln!("interrupted; continue with: bench run --resume {}", folder.display());
+            complain(&format!("interrupted; continue with: {again}"));
             return Ok(exit::INTERRUPTED);
         }
     }
@@ -188,7 +191,7 @@ fn carry_out(ready: &Ready, mut run: Recorded, shown: Shown) -> Result<u8> {
     match complaint {
         None => Ok(exit::FINE),
         Some(complaint) => {
-            eprintln!("error: {complaint}");
+            complain(&format!("error: {complaint}"));
             Ok(exit::ERROR)
         }
     }

@@ -4,7 +4,7 @@ use super::{say, say_json};
 use crate::cli::exit;
 use crate::cli::sim::{SeedRow, SimArgs};
 use crate::interrupt;
-use crate::progress::{bar, tell};
+use crate::progress::{bar, complain, tell};
 use anyhow::{Context, Result, bail};
 use bench_actor::Actor;
 use bench_model::Style;
@@ -57,7 +57,7 @@ fn simulate<S: Style>(style: &S, args: &SimArgs) -> Result<u8> {
     if report.seeds < total && report.failures.is_empty() {
         let (next, last) = (seeds.start + report.seeds, seeds.end - 1);
         let instead = if args.seed.is_some() { " and without --seed" } else { "" };
-        eprintln!("interrupted; the same command with --seeds {next}..{last}{instead} runs the rest");
+        complain(&format!("interrupted; the same command with --seeds {next}..{last}{instead} runs the rest"));
         return Ok(exit::INTERRUPTED);
     }
     Ok(if report.failures.is_empty() { exit::FINE } else { exit::ERROR })

@@ -3,6 +3,7 @@
 use super::{say, say_json};
 use crate::cli::exit;
 use crate::cli::workload::{WorkloadArgs, WorkloadWhat};
+use crate::progress::complain;
 use anyhow::Result;
 use bench_model::Bytes;
 use std::path::Path;
@@ -11,9 +12,9 @@ pub(super) fn workload(args: &WorkloadArgs) -> Result<u8> {
     match &args.what {
         WorkloadWhat::Init { folder, from } => {
             for file in bench_suite::init(folder, from)? {
-                eprintln!("wrote {}", file.display());
+                complain(&format!("wrote {}", file.display()));
             }
-            eprintln!("edit them, then: bench run --workload-dir {}", folder.display());
+            complain(&format!("edit them, then: bench run --workload-dir {}", folder.display()));
         }
         WorkloadWhat::Check { folder, output } => check(folder, output.json)?,
     }

@@ -73,7 +73,8 @@ pub enum Verdict {
     },
 }
 
-/// Talks to a driver about a tiny table in `scratch` and judges every answer. Raising `stop` ends it early.
+/// Talks to a driver about a tiny table in `scratch` and judges every answer. Raising `stop` ends it early: what is judged then is the
+/// interruption and not the driver.
 ///
 /// # Errors
 /// Files that cannot be written below `scratch`.

@@ -26,6 +26,8 @@ const STDERR_CHUNKS: usize = 8;
 const INTERRUPT_LATENCY: Duration = Duration::from_millis(50);
 /// How long a process whose output ended may take to exit by itself, so that its own status is reported.
 const EXIT_PATIENCE: Duration = Duration::from_millis(500);
+/// The same of a keeper, which first ends what its driver left behind, and then as the driver did.
+const KEEPER_EXIT_PATIENCE: Duration = Duration::from_secs(4);
 /// How long it may take to kill what is below a child.
 const KILL_PATIENCE: Duration = Duration::from_secs(5);
 /// What of the parent's environment any child sees. Anything else may be a secret.
@@ -47,6 +49,8 @@ const OWN_ENVIRONMENT: [&str; 5] = [
 #[derive(Debug)]
 pub(super) struct Process {
     child: Child,
+    /// How long it may take to exit when its output has ended.
+    exit_patience: Duration,
     /// How it ended, once it was seen to: its number may be somebody else's from then on.
     ended: Option<ExitStatus>,
     stdin: Option<ChildStdin>,
@@ -110,6 +114,7 @@ impl Process {
         let (stdout, stderr) = (stdout.ok_or_else(missing)?, stderr.ok_or_else(missing)?);
         let process = Self {
             child,
+            exit_patience: if engine.origin == Origin::Foreign { KEEPER_EXIT_PATIENCE } else { EXIT_PATIENCE },
             ended: None,
             stdin,
             stdout,
@@ -315,7 +320,7 @@ impl Process {
     /// How a process whose output ended has ended, in words; killed if it hesitates.
     pub(super) fn epitaph(&mut self) -> String {
         self.stdin = None;
-        let deadline = Instant::now() + EXIT_PATIENCE;
+        let deadline = Instant::now() + self.exit_patience;
         while Instant::now() < deadline {
             // Whoever has much to say at the end could not exit before it is said.
             self.drain_stderr();

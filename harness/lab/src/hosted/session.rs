@@ -243,6 +243,9 @@ impl HostedSession {
                     _ => elapsed_ns,
                 };
                 self.held = Some(Held { rows: ran.rows, wall: Nanos::new(wall_ns), cpu_ns: usage.cpu_ns });
+                let mut contamination = interference.record();
+                let told = ran.wall_ns.filter(|_| self.origin == Origin::Foreign);
+                contamination.reasons.extend(told.and_then(|ns| clocks_disagree(elapsed_ns, ns)));
                 // It went on without them, or started others.
                 let notes = ran.notes.into_iter().chain(self.starved()).collect();
                 Ok(Measured {
@@ -250,7 +253,7 @@ impl HostedSession {
                     rows: ran.rows,
                     // What the driver used is not what the engine used.
                     usage: (!self.is_elsewhere).then_some(usage),
-                    contamination: Some(interference.record()),
+                    contamination: Some(contamination),
                     spans: ran.spans,
                     notes,
                     faults: ran.faults,
@@ -488,7 +491,14 @@ impl HostedSession {
                     self.bury();
                 }
             }
-            Ok(Some(Reply::Ran(Ran { faults, .. }))) => self.struck = faults,
+            Ok(Some(Reply::Ran(Ran { faults, .. }))) => {
+                self.struck = faults;
+                // Nobody wants it any more, and others need the memory. Whoever does not drop it is ended.
+                let dropped = self.ask("discard", Request::Discard, DISCARD_PATIENCE, limits.stop);
+                if dropped.is_err_and(|failure| failure == Failure::Interrupted) {
+                    return Err(Failure::Interrupted);
+                }
+            }
             Ok(Some(_)) => {}
             Err(Failure::Interrupted) => return Err(Failure::Interrupted),
             Ok(None) | Err(_) => self.bury(),
@@ -608,6 +618,19 @@ fn failure(kind: FailureKind, message: String, request: &'static str) -> Failure
         FailureKind::Protocol => Failure::Protocol { request, why: message, stderr: String::new() },
         FailureKind::Harness => Failure::Harness(message),
     }
+}
+
+/// So much may lie between the harness's clock around a run and the driver's own.
+const CLOCKS_APART: Duration = Duration::from_millis(100);
+
+/// What is wrong with a time that is longer than the engine itself says by more than a tenth: this program, and not the engine, stood still.
+fn clocks_disagree(elapsed_ns: u64, told_ns: u64) -> Option<String> {
+    let apart = elapsed_ns.saturating_sub(told_ns);
+    let much = u128::from(apart) > CLOCKS_APART.as_nanos() && apart > elapsed_ns / 10;
+    much.then(|| {
+        let [seen, told] = [elapsed_ns, told_ns].map(|ns| ns as f64 / 1e9);
+        format!("the run took {seen:.1} s on the harness's clock and {told:.1} s on the driver's own: the harness stood still")
+    })
 }
 
 /// The workload without the answer that is expected of it.

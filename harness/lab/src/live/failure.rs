@@ -74,12 +74,13 @@ fn last_words(stderr: &str) -> String {
 }
 
 impl Failure {
-    /// The outcome of a trial that ended this way; `None` if it says nothing about the engine.
+    /// The outcome of a trial that ended this way; `None` if it says nothing about the engine. Only work has a time limit: an engine that
+    /// is slow to start, or to do anything else that is not timed, has failed, and may do better the next time.
     #[must_use]
-    pub const fn outcome(&self) -> Option<Outcome> {
+    pub fn outcome(&self) -> Option<Outcome> {
         match self {
             Self::Unsupported(_) => Some(Outcome::Unsupported),
-            Self::TimedOut { .. } => Some(Outcome::TimedOut),
+            Self::TimedOut { request: "run" | "probe", .. } => Some(Outcome::TimedOut),
             Self::Interrupted | Self::Harness(_) => None,
             _ => Some(Outcome::Failed),
         }
@@ -118,5 +119,10 @@ mod tests {
         assert_eq!(is_final(&Failure::Unsupported("graphs".into())), Some(true));
         assert_eq!(is_final(&Failure::Panicked("index".into())), Some(false));
         assert_eq!(is_final(&Failure::Interrupted), None);
+        let late = |request| Failure::TimedOut { request, after: Duration::from_secs(120) };
+        assert_eq!(
+            ["run", "start", "load", "discard"].map(|r| is_final(&late(r))),
+            [true, false, false, false].map(Some)
+        );
     }
 }

@@ -92,7 +92,8 @@ pub fn run(
         trials_done: 0,
         traced: HashSet::new(),
         warned_of_memory: false,
-        told_of_room: false,
+        // A resumed run goes on as the interrupted one would have.
+        told_of_room: recorded.iter().any(|o| o.notes.iter().any(|note| note == MADE_ROOM)),
     };
     runner.trials_done = runner.count_done();
     (runner.report)(RunEvent::Planned {
@@ -348,6 +349,7 @@ impl Runner<'_, '_> {
             },
         }
         seat.wait_for_turn(self.plan);
+        observation.shorten();
         // Raised between two requests, where no failure tells of it.
         Ok((!self.stop.load(Ordering::Relaxed)).then_some(observation))
     }

@@ -172,15 +172,17 @@ impl<'a> Seat<'a> {
     }
 
     /// It is somebody else's turn. Only a warm engine waits, standing still if it would work, and what it holds meanwhile is looked at once.
-    /// Any other ends, so that the next one has the machine to itself.
+    /// Any other ends, so that the next one has the machine to itself, and so does one that is dead already: what it left on the disk
+    /// goes with it.
     pub(super) fn wait_for_turn(&mut self, plan: &Plan) {
-        if matches!(plan.protocol, Protocol::Warm(_)) {
-            self.held = self.live.as_ref().and_then(|live| live.memory());
-            if let Some(live) = &mut self.live {
+        let waits =
+            matches!(plan.protocol, Protocol::Warm(_)) && self.live.as_mut().is_some_and(|live| live.is_alive());
+        match &mut self.live {
+            Some(live) if waits => {
+                self.held = live.memory();
                 live.pause();
             }
-        } else {
-            self.leave();
+            _ => self.leave(),
         }
     }
 

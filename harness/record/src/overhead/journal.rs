@@ -3,6 +3,7 @@
 use super::{OVERHEAD_FILE, OverheadContext, OverheadSample, SAMPLES_FILE};
 use crate::error::RecordError;
 use crate::own_file::create_draft;
+use crate::reader::MAX_LINE_BYTES;
 use std::fs::{self, File, OpenOptions};
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -47,6 +48,10 @@ impl OverheadJournal {
         let line = serde_json::to_vec(sample);
         let mut line = line.map_err(|e| RecordError::io("encode a measurement for", &self.path)(e.into()))?;
         line.push(b'\n');
+        if line.len() > MAX_LINE_BYTES {
+            let message = format!("a measurement of {} bytes, and a line has {MAX_LINE_BYTES} at most", line.len());
+            return Err(RecordError::Overhead { path: self.path.clone(), message });
+        }
         let written = self.file.write_all(&line).and_then(|()| self.file.sync_data());
         written.map_err(RecordError::io("append to", &self.path))
     }
@@ -62,6 +67,8 @@ impl OverheadJournal {
         text.push(b'\n');
         let mut file = create_draft(&draft)?;
         file.write_all(&text).and_then(|()| file.sync_all()).map_err(RecordError::io("write", &draft))?;
-        fs::rename(&draft, &path).map_err(RecordError::io("put in place", &path))
+        fs::rename(&draft, &path).map_err(RecordError::io("put in place", &path))?;
+        let folder = File::open(&self.folder).and_then(|f| f.sync_all());
+        folder.map_err(RecordError::io("sync the folder", &self.folder))
     }
 }

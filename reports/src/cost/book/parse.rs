@@ -267,8 +267,10 @@ impl Reader {
         let key = |what: &str| format!("managed.{}.{what}", raw.name);
         let uplift = self.optional(key("uplift_share"), raw.uplift_share)?;
         let per_hour = self.optional(key("unit_hour"), raw.unit_hour)?;
-        let units = per_hour.zip(self.optional(key("units_per_vcpu"), raw.units_per_vcpu)?);
-        if uplift.is_none() && units.is_none() {
+        let per_vcpu = self.optional(key("units_per_vcpu"), raw.units_per_vcpu)?;
+        let is_half = per_hour.is_some() != per_vcpu.is_some();
+        let units = per_hour.zip(per_vcpu);
+        if is_half || uplift.is_none() && units.is_none() {
             let wanted = "`uplift_share`, or `unit_hour` with `units_per_vcpu`";
             return Err(BookError::NoPrice { kind: "managed", name: raw.name, wanted });
         }
@@ -283,6 +285,7 @@ impl Reader {
             unit_hour: self.optional(key("unit_hour"), raw.unit_hour)?,
             units_per_vcpu: checked(&key("units_per_vcpu"), raw.units_per_vcpu)?,
             units_per_gb: checked(&key("units_per_gb"), raw.units_per_gb)?,
+            gb_per_unit: raw.gb_per_unit.map(|gb| checked(&key("gb_per_unit"), gb)).transpose()?.filter(|gb| *gb > 0.0),
             minimum_units: checked(&key("minimum_units"), raw.minimum_units)?,
             minimum_s: checked(&key("minimum_s"), raw.minimum_s)?,
             engines: raw.engines,
@@ -290,6 +293,12 @@ impl Reader {
         };
         if made.vcpu_hour.is_none() && made.gb_hour.is_none() && made.unit_hour.is_none() {
             let wanted = "`vcpu_hour`, `gb_hour` or `unit_hour`";
+            return Err(BookError::NoPrice { kind: "serverless", name: raw.name, wanted });
+        }
+        // A price of units of which a job takes none would make a platform free.
+        let counts = [made.units_per_vcpu, made.units_per_gb, made.minimum_units];
+        if made.unit_hour.is_some() && counts.iter().all(|count| *count == 0.0) && made.gb_per_unit.is_none() {
+            let wanted = "with `unit_hour` also `units_per_vcpu`, `units_per_gb`, `gb_per_unit` or `minimum_units`";
             return Err(BookError::NoPrice { kind: "serverless", name: raw.name, wanted });
         }
         Ok(made)

@@ -106,6 +106,7 @@ pub(super) struct RawServerless {
     pub(super) units_per_vcpu: f64,
     #[serde(default)]
     pub(super) units_per_gb: f64,
+    pub(super) gb_per_unit: Option<f64>,
     #[serde(default)]
     pub(super) minimum_units: f64,
     #[serde(default)]

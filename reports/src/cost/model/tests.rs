@@ -62,6 +62,7 @@ fn full(scale: &[f64; 3]) -> Inputs {
         (Key::GbHour, 0.006),
         (Key::UnitHour, 0.06),
         (Key::UnitsPerVcpu, 0.6),
+        (Key::UnitsToHoldGb, 0.0),
         (Key::UnitsPerGb, 0.1),
         (Key::UnitsMin, 12.0),
         (Key::StartUp, 0.03),
@@ -152,7 +153,7 @@ fn lines_are_what_their_formulas_say() {
     near(own(Line::MinimumBilling, &inputs), 0.0);
     near(own(Line::MinimumBilling, &inputs.with(Key::BilledMin, 1.0)), 4.0 * (30.0 * (1.0 - 0.13) - 2.5) * 0.2);
     near(own(Line::Interruption, &inputs), 0.05 * 4.0 * (2.5 / 730.5) * 0.4 * (2.5 / 30.0) * 4.0 * 0.2);
-    near(own(Line::Retries, &inputs), 0.02 / 0.98 * (2.0 + 2.5 * 0.2));
+    near(own(Line::Retries, &inputs), 0.02 / 0.98 * 2.5 * 5.0 * (0.2 + 0.2 * 0.23 + 4.0 * 0.2 * 0.15));
     near(own(Line::ShuffleDisk, &inputs), 500.0 * paid / 730.5 * 0.08);
     // A gigabyte on a bill has 2^30 bytes.
     let gib = 1.073_741_824;
@@ -171,6 +172,24 @@ fn lines_are_what_their_formulas_say() {
     near(least, serverless / 2.5 * 30.0);
     let units = line(Deployment::Serverless, Line::Serverless, &inputs.with(Key::UnitsMin, 40.0));
     near(units, serverless + 2.5 * 20.0 * 0.06);
+    // 80 GB at 4 GB a unit have no room in fewer than 20 units; at 2 GB it takes 40, whatever the cores take.
+    let to_hold = |gb: f64| line(Deployment::Serverless, Line::Serverless, &inputs.with(Key::UnitsToHoldGb, 1.0 / gb));
+    near(to_hold(4.0), serverless);
+    near(to_hold(2.0), units);
+}
+
+#[test]
+fn a_commitment_is_paid_for_every_hour_of_a_month_and_no_more() {
+    let sum = |inputs: &Inputs| {
+        let bill = bill(Deployment::SelfHosted, inputs);
+        let of = |l: &&LineCost| matches!(l.line, Line::Workers | Line::Unused);
+        bill.lines.iter().filter(of).map(|l| l.amount.clone().unwrap().base.get()).sum::<f64>()
+    };
+    let near = |found: f64, wanted: f64| assert!((found - wanted).abs() < 1e-9, "{found} is not {wanted}");
+    let used = |hours: f64| bare(hours, 1.0, 2.0, 0.12);
+    near(sum(&used(15.0)), 15.0 * 2.0 * 0.12);
+    near(sum(&used(15.0).with(Key::Committed, 730.5)), 730.5 * 2.0 * 0.12);
+    near(sum(&used(800.0).with(Key::Committed, 730.5)), 800.0 * 2.0 * 0.12);
 }
 
 #[test]

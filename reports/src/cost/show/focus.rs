@@ -6,16 +6,17 @@
 //! provider can fill are left out, as the specification allows: price list numbers with their unit prices, commitments, and
 //! resources, for nothing has been provisioned.
 
-use crate::cost::Purchase;
+use crate::cost::input::{At, Key, Point};
 use crate::cost::model::{Line, LineCost};
 use crate::cost::offer::Offer;
 use crate::cost::pricing::{FamilyPricing, Pricing};
+use crate::cost::{Amount, Purchase};
 use crate::plain::plain;
 use crate::rows::csv::harmless;
 use crate::stats::fnv1a;
 
 /// Columns that the specification knows, in alphabetical order, then our own.
-const COLUMNS: [&str; 41] = [
+const COLUMNS: [&str; 42] = [
     "BilledCost",
     "BillingAccountId",
     "BillingAccountName",
@@ -57,6 +58,7 @@ const COLUMNS: [&str; 41] = [
     "x_Engine",
     "x_InstanceType",
     "x_Line",
+    "x_LinesUnknown",
 ];
 
 /// Every row is a line of one month: the specification wants a quantity and a unit of each usage.
@@ -94,6 +96,8 @@ fn row(
     let range = line.amount.as_ref().ok()?;
     let (start, end) = period(month);
     let cost = decimal(range.base.get());
+    let list = decimal(list_cost(offer, line.line, range.base).get());
+    let unknown = offer.bill.lines.iter().filter(|l| l.amount.is_err()).map(|l| l.line.title());
     let (category, subcategory, service_name) = service(line.line, offer);
     // People are in no region.
     let region = if is_people(line.line) { String::new() } else { pricing.region.clone() };
@@ -119,10 +123,10 @@ fn row(
         start,
         ONE.to_owned(),
         MONTH.to_owned(),
-        cost.clone(),
-        cost.clone(),
-        ESTIMATE.to_owned(),
+        if offer.purchase == Some(Purchase::Committed) { list.clone() } else { cost.clone() },
         cost,
+        ESTIMATE.to_owned(),
+        list,
         pricing_category(offer.purchase).to_owned(),
         ONE.to_owned(),
         MONTH.to_owned(),
@@ -145,7 +149,21 @@ fn row(
         offer.engine.clone(),
         offer.instance.clone().unwrap_or_default(),
         line.line.title().to_owned(),
+        unknown.collect::<Vec<_>>().join("; "),
     ])
+}
+
+/// What a line comes to on demand: a list price knows neither spare capacity nor commitments.
+fn list_cost(offer: &Offer, line: Line, cost: Amount) -> Amount {
+    match (line, offer.on_demand) {
+        // Nobody pays on demand for hours in which nothing runs.
+        (Line::Unused, _) => Amount::default(),
+        (_, Some(rate)) => {
+            let inputs = offer.inputs.with(Key::WorkerHour, rate).with(Key::DriverHour, rate);
+            line.amount(&Point::new(&inputs, At::Base)).unwrap_or(cost)
+        }
+        (_, None) => cost,
+    }
 }
 
 /// An offer's own sub-account: its number (FNV-1a of all that tells it apart) and its name.
@@ -193,6 +211,7 @@ fn service(line: Line, offer: &Offer) -> (&'static str, &'static str, String) {
         | Line::StartUp
         | Line::Idle
         | Line::MinimumBilling
+        | Line::Unused
         | Line::Interruption
         | Line::Retries => ("Compute", "Virtual Machines", "Virtual machines"),
         Line::PlatformUplift => ("Analytics", "Data Processing", "Data platform"),
@@ -236,7 +255,7 @@ mod tests {
         // Without regard to case: `x_CostHigh` follows `x_Contestant`.
         ascending.sort_unstable_by_key(|c| c.to_lowercase());
         assert_eq!(ascending, COLUMNS);
-        assert_eq!(COLUMNS.iter().filter(|c| c.starts_with("x_")).count(), 8);
+        assert_eq!(COLUMNS.iter().filter(|c| c.starts_with("x_")).count(), 9);
     }
 
     #[test]

@@ -5,7 +5,7 @@ use crate::cost::input::Key;
 use crate::cost::model::{Deployment, LineCost};
 use crate::cost::offer::Offer;
 use crate::cost::predict::Basis;
-use crate::cost::pricing::{FamilyPricing, Pricing, Repriced};
+use crate::cost::pricing::{FamilyPricing, Jobs, Pricing, Repriced};
 use crate::cost::sizing::Sizing;
 use crate::cost::tornado::Swing;
 use crate::cost::unit::{Amount, Count, Gigabytes, Hours, Range};
@@ -32,7 +32,7 @@ struct JsonPricing<'a> {
     region: &'a str,
     currency: String,
     data_gb_per_month: Gigabytes,
-    jobs_per_day: Count,
+    jobs_per_day: Option<Count>,
     families: Vec<JsonFamily<'a>>,
     notes: &'a [String],
 }
@@ -166,7 +166,10 @@ fn pricing(p: &Pricing) -> JsonPricing<'_> {
         region: &p.region,
         currency: p.currency.to_string(),
         data_gb_per_month: p.scenario.volume,
-        jobs_per_day: p.scenario.jobs_per_day,
+        jobs_per_day: match p.scenario.jobs {
+            Jobs::PerDay(jobs) => Some(jobs),
+            Jobs::AsMeasured => None,
+        },
         families: p.families.iter().map(|f| family(p, f)).collect(),
         notes: &p.notes,
     }

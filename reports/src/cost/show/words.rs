@@ -4,7 +4,7 @@ use crate::cost::break_even::{At, Crossing};
 use crate::cost::input::Key;
 use crate::cost::model::Line;
 use crate::cost::offer::Offer;
-use crate::cost::pricing::{self, FamilyPricing, Pricing};
+use crate::cost::pricing::{self, FamilyPricing, Jobs, Pricing};
 use crate::cost::unit::{Amount, Hours, Range, Unit, money_text};
 use crate::cost::usage::{Usage, WorkUsage};
 use crate::cost::{Deployment, Purchase};
@@ -17,10 +17,15 @@ pub(crate) const KNOWN_IN_BOTH: &str =
 /// What is to be done, and at whose prices.
 pub(crate) fn scenario(pricing: &Pricing) -> String {
     let s = &pricing.scenario;
-    let per_day = number(s.jobs_per_day.get());
-    let jobs = if per_day == "1" { "1 job".to_owned() } else { format!("{per_day} jobs") };
+    let jobs = match s.jobs {
+        Jobs::AsMeasured => "jobs of the size measured".to_owned(),
+        Jobs::PerDay(jobs) => match number(jobs.get()).as_str() {
+            "1" => "1 job a day".to_owned(),
+            per_day => format!("{per_day} jobs a day"),
+        },
+    };
     format!(
-        "{} a month in {jobs} a day, at the prices of {} in {} ({}). Ranges are low–high.",
+        "{} a month in {jobs}, at the prices of {} in {} ({}). Ranges are low–high.",
         data(s.volume.get()),
         pricing.provider,
         pricing.region,
@@ -37,8 +42,8 @@ pub(crate) fn workloads(family: &FamilyPricing) -> String {
     let who = if common == cases { "all" } else { "those that everybody completed who completed any" };
     format!(
         "Figures are over {common} of {cases} workloads, {who}{read}. A terabyte processed is 10^12 bytes read by a workload; more \
-         data than was measured is taken as so many runs of the measured size, one after the other: `xN ±?` is a time taken N \
-         times, with an unknown error. Times are those of {}.",
+         data than was measured is taken as so many runs of the measured size, one after the other, and less as that part of one: \
+         `xN ±?` is a time taken N times, with an unknown error. Times are those of {}.",
         family.machine
     )
 }

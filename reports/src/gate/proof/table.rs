@@ -6,7 +6,7 @@ use std::fmt::Write;
 
 pub(super) fn text(proof: &Proof) -> String {
     let mut out = String::from(
-        "Equal things compared: families with a false alarm (promised: at most 1 %), comparisons with exit code 0, cases called fine.\n\
+        "Equal things compared: experiments with a false alarm in any family (promised: at most 1 %), or with exit code 0, cases called fine.\n\
          A slow-down of 5 % planted, budget 5 %: one case of each experiment is called slower, inconclusive, or passes as fine (promised: at\n\
          most 5 %). `up to` is the upper bound of the true share with 95 % confidence (Clopper and Pearson).\n\n",
     );

@@ -4,7 +4,7 @@ use super::View;
 use super::markup::{Grid, Td, heading, number, paragraph, ratio, words};
 use crate::comparison::FamilyReport;
 use crate::plain::html as escape;
-use crate::render::sheets::answer;
+use crate::render::sheets::{answer, not_applicable};
 use crate::render::wording::or_dash;
 
 pub(super) fn body(view: &View<'_>, family: &FamilyReport) -> String {
@@ -14,7 +14,8 @@ pub(super) fn body(view: &View<'_>, family: &FamilyReport) -> String {
         let reason = if family.workloads.is_empty() { String::new() } else { paragraph("note", reason) };
         return reason;
     };
-    let rows = cost.entries.iter().map(|e| {
+    let nothing_to_say = not_applicable(family);
+    let rows = cost.entries.iter().filter(|e| !nothing_to_say.contains(e.contestant.as_str())).map(|e| {
         let target = view.anchors.group(family.family, &e.contestant);
         let failed = e.of - e.covered.min(e.of);
         let failed = if failed > 0 { format!(", {failed} not completed") } else { String::new() };

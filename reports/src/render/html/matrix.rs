@@ -24,7 +24,7 @@ pub(super) fn body(view: &View<'_>) -> String {
     };
     let note = format!(
         "Sums of median times over the workloads that both completed, relative to the engine with the least of those that \
-         completed the most; below that {}. An engine is called fastest only where every other one was shown to be slower.",
+         completed the most; below that {}. An engine is called fastest only where every other one was shown to be slower; n/a: it supports no work of the family.",
         interval_name(families.iter().filter_map(fewest_trials).min())
     );
     format!("{}{}", grid.html(), paragraph("note", &note))
@@ -38,6 +38,7 @@ fn cell(view: &View<'_>, family: &FamilyReport, label: &str) -> Td {
     let is_best = family.best.as_deref() == Some(label);
     let (main, detail, class) = match &total.against_best {
         _ if total.not_run == total.cases => return Td::html("<span class=\"faint\">not run</span>".to_owned()),
+        _ if total.is_not_applicable() => return Td::html("<span class=\"faint\">n/a</span>".to_owned()),
         _ if total.completed == 0 => ("–".to_owned(), "completed nothing".to_owned(), "bad"),
         _ if is_best => {
             let word = if family.winner.is_some() { "fastest" } else { "no winner" };
@@ -80,6 +81,6 @@ fn completed(total: &Total) -> String {
     if total.completed == total.cases {
         return String::new();
     }
-    let not_run = if total.not_run > 0 { format!(", {} not run", total.not_run) } else { String::new() };
-    format!("<br><span class=\"sub bad\">{} of {}{not_run}</span>", total.completed, total.cases)
+    let class = if total.went_wrong() > 0 { "sub bad" } else { "sub" };
+    format!("<br><span class=\"{class}\">{}</span>", total.completed_text())
 }

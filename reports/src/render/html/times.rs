@@ -7,7 +7,7 @@ use crate::comparison::{Cell, FamilyReport, Ratio, Total, TotalRatio, WorkloadRe
 use crate::plain::html as escape;
 use crate::plot::{ForestRow, Frame, PlotError, forest};
 use crate::render::scale::Scale;
-use crate::render::sheets::{Aside, aside, ended, interval_title};
+use crate::render::sheets::{Aside, aside, ended, interval_title, not_applicable, not_applicable_text};
 use crate::render::wording::{interval_name, or_dash, range};
 use bench_record::Outcome;
 
@@ -22,9 +22,13 @@ pub(super) fn body(view: &View<'_>, family: &FamilyReport) -> Result<String, Plo
         return Ok(String::new());
     }
     let aside = aside(view.table);
-    let mut out = ratios(view, family)?;
+    let nothing_to_say = not_applicable(family);
+    let mut out = ratios(view, family, &nothing_to_say)?;
     out.push_str(&heading("Times"));
-    out.push_str(&cases(view, family, &aside).html());
+    out.push_str(&cases(view, family, &aside.union(&nothing_to_say).copied().collect()).html());
+    if let Some(text) = not_applicable_text(&nothing_to_say) {
+        out.push_str(&paragraph("note", &escape(&text)));
+    }
     if !aside.is_empty() {
         let text = format!(
             "Left out here: {} contestants with a mechanism switched off; the table of mechanisms sums them up.",
@@ -38,9 +42,10 @@ pub(super) fn body(view: &View<'_>, family: &FamilyReport) -> Result<String, Plo
 }
 
 /// A figure per contestant: its time over the baseline's on every workload.
-fn ratios(view: &View<'_>, family: &FamilyReport) -> Result<String, PlotError> {
+fn ratios(view: &View<'_>, family: &FamilyReport, nothing_to_say: &Aside<'_>) -> Result<String, PlotError> {
     let Some(baseline) = &view.table.baseline else { return Ok(String::new()) };
     let others = view.table.contestants.iter().filter(|c| c.is_compared() && c.label != *baseline);
+    let others = others.filter(|c| !nothing_to_say.contains(c.label.as_str()));
     let cell = |w: &WorkloadReport, who: &str| w.cells.iter().find(|c| c.contestant == who).cloned();
     let compared = |c: &&Cell| view.table.contestants.iter().any(|o| o.label == c.contestant && o.is_compared());
     let ends = family
@@ -186,7 +191,7 @@ fn totals(view: &View<'_>, family: &FamilyReport, aside: &Aside<'_>) -> Grid {
             completed(t),
             Td::html(or_dash(t.wall_ns_penalized, |v| link(target.as_deref(), &scale.show(v), true)))
                 .sorted_by(t.wall_ns_penalized),
-            Td::text(&t.penalties.to_string()).sorted_by(Some(t.penalties as f64)),
+            penalties(t),
             against(|r| &r.total),
             against(|r| &r.geometric_mean),
             Td::text(&or_dash(t.against_baseline.as_ref(), |r| r.common.to_string())),
@@ -209,7 +214,17 @@ fn totals(view: &View<'_>, family: &FamilyReport, aside: &Aside<'_>) -> Grid {
 }
 
 fn completed(t: &Total) -> Td {
-    let not_run = if t.not_run > 0 { format!(", {} not run", t.not_run) } else { String::new() };
-    let class = if t.completed < t.cases { "bad" } else { "" };
-    Td::text(&format!("{} of {}{not_run}", t.completed, t.cases)).sorted_by(Some(t.completed as f64)).of_class(class)
+    let class = match t.went_wrong() {
+        0 if t.is_not_applicable() => "faint",
+        0 => "",
+        _ => "bad",
+    };
+    Td::text(&t.completed_text()).sorted_by(Some(t.completed as f64)).of_class(class)
+}
+
+fn penalties(t: &Total) -> Td {
+    if t.is_not_applicable() {
+        return Td::text("-");
+    }
+    Td::text(&t.penalties.to_string()).sorted_by(Some(t.penalties as f64))
 }

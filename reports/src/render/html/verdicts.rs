@@ -44,8 +44,12 @@ pub(super) fn body(view: &View<'_>) -> Result<String, PlotError> {
 /// Those who can win, but for the best.
 fn rivals<'f>(view: &View<'_>, family: &'f FamilyReport) -> Vec<&'f Total> {
     let compared = |label: &str| view.table.contestants.iter().any(|c| c.label == label && c.is_compared());
-    let is_rival =
-        |t: &&Total| t.not_run < t.cases && family.best.as_ref() != Some(&t.contestant) && compared(&t.contestant);
+    let is_rival = |t: &&Total| {
+        t.not_run < t.cases
+            && !t.is_not_applicable()
+            && family.best.as_ref() != Some(&t.contestant)
+            && compared(&t.contestant)
+    };
     let mut rivals: Vec<&Total> = family.totals.iter().filter(is_rival).collect();
     let value = |t: &Total| t.against_best.as_ref().map_or(f64::INFINITY, |r| r.total.value);
     rivals.sort_by(|a, b| value(a).total_cmp(&value(b)));
@@ -236,19 +240,17 @@ fn counts(view: &View<'_>, family: &FamilyReport) -> String {
         (false, _) => format!("Of {workloads}: {}.", parts.join(", ")),
     };
     let aside = crate::render::sheets::aside(view.table);
-    let incomplete = family
-        .totals
-        .iter()
-        .filter(|t| t.completed < t.cases && t.not_run < t.cases && !aside.contains(t.contestant.as_str()));
-    let incomplete: Vec<String> =
-        incomplete.map(|t| format!("{} {} of {}", t.contestant, t.completed, t.cases)).collect();
-    let not_run = family.totals.iter().filter(|t| t.not_run == t.cases && !aside.contains(t.contestant.as_str()));
-    let not_run: Vec<&str> = not_run.map(|t| t.contestant.as_str()).collect();
-    if !not_run.is_empty() {
-        let _ = write!(text, " Not run: {}.", not_run.join(", "));
-    }
-    if !incomplete.is_empty() {
-        let _ = write!(text, " Completed: {}.", incomplete.join(", "));
+    let shown = || family.totals.iter().filter(|t| !aside.contains(t.contestant.as_str()));
+    let is_partial = |t: &&Total| t.completed < t.cases && t.not_run < t.cases && !t.is_not_applicable();
+    let partial = shown().filter(is_partial).map(|t| format!("{} {}", t.contestant, t.completed_text()));
+    let names = |of: fn(&Total) -> bool| shown().filter(move |t| of(t)).map(|t| t.contestant.clone()).collect();
+    let lists: [(&str, &str, Vec<String>); 3] = [
+        ("Not run", ", ", names(|t| t.not_run == t.cases)),
+        ("Not applicable to", ", ", names(Total::is_not_applicable)),
+        ("Completed", "; ", partial.collect()),
+    ];
+    for (title, separator, whom) in lists.iter().filter(|(_, _, whom)| !whom.is_empty()) {
+        let _ = write!(text, " {title}: {}.", whom.join(separator));
     }
     text
 }

@@ -7,6 +7,7 @@
 use crate::build_id;
 use crate::cli::compare::ConfirmArgs;
 use crate::cli::{Cli, Command};
+use crate::command::trust;
 use crate::interrupt;
 use crate::progress::tell;
 use anyhow::{Context, Result, bail};
@@ -66,7 +67,7 @@ pub(super) fn confirm(gate: &Gate, base: &[Run], new: &[Run], args: &ConfirmArgs
     let trials = args.confirm_trials.map_or(TRIALS, |t| t.get());
     let lines = by_engine(&suspects)
         .into_iter()
-        .map(|(engine, of)| Ok((engine, Again::of(&first.context.command_line, engine, &of)?)))
+        .map(|(engine, of)| Ok((engine, Again::of(&first.context.command_line, engine, &of, &args.engines.root)?)))
         .collect::<Result<Vec<_>>>()?;
     tell(&format!("measuring {} suspects again into {}", suspects.len(), out.display()));
     let turns = TURNS.min(trials.div_ceil(2)).max(1);
@@ -129,6 +130,8 @@ const REPLACED: [&str; 10] = [
 ];
 /// Options about one engine, `ENGINE=..` or `ENGINE.key=..`, that concern no other.
 const OF_AN_ENGINE: [&str; 2] = ["--set", "--attach"];
+/// How many nodes there are: several counts, of which those of the suspects are measured.
+const NODES: &str = "--nodes";
 /// The same without a value.
 const DROPPED: [&str; 5] = ["--json", "--keep-results", "--quiet", "-q", "--force"];
 
@@ -136,8 +139,9 @@ impl Again {
     /// The command line with the suspects of one engine alone.
     ///
     /// # Errors
-    /// A run that cannot be repeated in part: one that was planned with faults, or of another version's command line.
-    fn of(command_line: &[String], engine: &str, suspects: &[&Finding]) -> Result<Self> {
+    /// A run that cannot be repeated in part: one that was planned with faults, of another version's command line, or with products
+    /// from elsewhere than `products`.
+    fn of(command_line: &[String], engine: &str, suspects: &[&Finding], products: &Path) -> Result<Self> {
         let parsed = Cli::try_parse_from(command_line);
         let Ok(Cli { command: Command::Run(args), .. }) = parsed else {
             bail!("the command line recorded with NEW is not one of this build, so --confirm cannot repeat it");
@@ -145,11 +149,17 @@ impl Again {
         if !args.clusters.faults.is_empty() {
             bail!("--confirm does not repeat runs with faults: a fault has no A/A arm to tell noise by");
         }
+        trust::refuse_products_of_others(&args.products.folder.root, products)?;
+        let nodes: BTreeSet<String> = suspects.iter().map(|f| f.case.nodes.to_string()).collect();
         let mut words = Vec::new();
         let mut rest = command_line.iter().skip(1);
         while let Some(word) = rest.next() {
             if REPLACED.contains(&word.as_str()) {
                 rest.next();
+            } else if word == NODES {
+                words.extend(rest.next().into_iter().flat_map(|counts| [word.clone(), those_of(counts, &nodes)]));
+            } else if let Some(counts) = assigned(word, NODES) {
+                words.push(format!("{NODES}={}", those_of(counts, &nodes)));
             } else if OF_AN_ENGINE.contains(&word.as_str()) {
                 let value = rest.next().filter(|value| concerns(value, engine));
                 words.extend(value.into_iter().flat_map(|value| [word.clone(), value.clone()]));
@@ -186,6 +196,12 @@ impl Again {
 /// Whether a run came to its end, whatever its exit code: a trial that failed is for the comparison to judge.
 fn is_finished(folder: &Path) -> bool {
     Run::load(folder).is_ok_and(|run| run.context.finished_at.is_some())
+}
+
+/// Of several counts those that suspects have; all of them if they have none of these, as who runs on no nodes has.
+fn those_of(counts: &str, wanted: &BTreeSet<String>) -> String {
+    let kept: Vec<&str> = counts.split(',').filter(|count| wanted.contains(count.trim())).collect();
+    if kept.is_empty() { counts.to_owned() } else { kept.join(",") }
 }
 
 /// What `--option=VALUE` gives.

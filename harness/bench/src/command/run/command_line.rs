@@ -25,12 +25,10 @@ pub(super) fn of_this_run(data: &Path, engines: &Path) -> Result<Vec<String>> {
 /// says would be ignored, and is refused instead.
 ///
 /// # Errors
-/// The command line names a folder of tables or products.
+/// The command line names a folder of tables.
 pub(super) fn refuse_folder_options() -> Result<()> {
-    for (option, what) in [(DATA, "tables"), (ENGINES, "products")] {
-        if std::env::args_os().any(|word| names(&word.to_string_lossy(), option)) {
-            bail!("{option} cannot be used with --resume: the run goes on with the {what} it was started with");
-        }
+    if std::env::args_os().any(|word| names(&word.to_string_lossy(), DATA)) {
+        bail!("{DATA} cannot be used with --resume: the run goes on with the tables it was started with");
     }
     Ok(())
 }

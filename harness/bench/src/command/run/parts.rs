@@ -10,7 +10,7 @@ use crate::cli::cluster::Scaling;
 use crate::cli::run::RunArgs;
 use crate::engines;
 use crate::products::{Products, Provider};
-use crate::progress::tell;
+use crate::progress::{complain, tell};
 use anyhow::{Result, bail};
 use bench_lab::hosted::ScratchRoot;
 use bench_lab::live::EngineSpec;
@@ -113,7 +113,7 @@ impl Prepared {
         let mut identity = Identity::default();
         for part in &mut self.parts {
             let Some((datasets, known)) = open(&mut part.selection, &self.store, stop)? else {
-                eprintln!("interrupted while making tables; run the same command again to continue");
+                complain("interrupted while making tables; run the same command again to continue");
                 return Ok(None);
             };
             identity.extend(known);
@@ -121,7 +121,7 @@ impl Prepared {
         }
         let slots = args.resources.slots.map(|slots| slots.get());
         let Some(machines) = Machines::make_ready(&mut self.parts, &opened.concat(), slots, stop)? else {
-            eprintln!("interrupted while machines were made ready; nothing was recorded");
+            complain("interrupted while machines were made ready; nothing was recorded");
             return Ok(None);
         };
         let plans =

@@ -1,0 +1,63 @@
+//! What a folder of results may not decide by itself: which programs are started.
+
+use crate::cli::engines::EnginesDir;
+use anyhow::{Result, bail};
+use clap::{Args, Command, FromArgMatches};
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// Refuses to take products from where a record says, unless whoever asks says the same: what lies there is started, and results may
+/// be somebody else's. From a folder that is not there nothing is.
+///
+/// # Errors
+/// Another folder than `own`.
+pub(super) fn refuse_products_of_others(recorded: &Path, own: &Path) -> Result<()> {
+    if is_anothers(recorded, own) {
+        bail!(
+            "this run took its products from {}, and what lies there would be started; if you trust it, add --engines-dir {}",
+            recorded.display(),
+            recorded.display()
+        );
+    }
+    Ok(())
+}
+
+/// The command that continues a run, with what [`refuse_products_of_others`] asks for where nobody said it in the environment.
+pub(super) fn resume_line(folder: &Path, recorded: &Path) -> String {
+    let line = format!("bench run --resume {}", folder.display());
+    let is_said = by_default().is_some_and(|own| !is_anothers(recorded, &own));
+    if is_said { line } else { format!("{line} --engines-dir {}", recorded.display()) }
+}
+
+fn is_anothers(recorded: &Path, own: &Path) -> bool {
+    let real = |path: &Path| fs::canonicalize(path).ok();
+    real(recorded).is_some_and(|there| real(own) != Some(there))
+}
+
+/// Where products are looked for when the command line does not say it.
+fn by_default() -> Option<PathBuf> {
+    let matches = EnginesDir::augment_args(Command::new("bench")).try_get_matches_from(["bench"]).ok()?;
+    EnginesDir::from_arg_matches(&matches).ok().map(|dir| dir.root)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn products_of_a_record_are_taken_from_there_only_if_the_user_names_the_same_folder() {
+        let root = tempfile::tempdir().unwrap();
+        let folder = |name: &str| {
+            let path = root.path().join(name);
+            fs::create_dir(&path).unwrap();
+            path
+        };
+        let (recorded, own) = (folder("recorded"), folder("own"));
+        let said = refuse_products_of_others(&recorded, &own).unwrap_err().to_string();
+        assert!(said.contains(&format!("add --engines-dir {}", recorded.display())), "{said}");
+        refuse_products_of_others(&recorded, &own.join("../recorded")).unwrap();
+        refuse_products_of_others(&root.path().join("missing"), &own).unwrap();
+        assert!(resume_line(Path::new("out"), &recorded).ends_with(&format!("--engines-dir {}", recorded.display())));
+        assert_eq!(resume_line(Path::new("out"), &root.path().join("missing")), "bench run --resume out");
+    }
+}
