@@ -403,17 +403,17 @@ pub struct Total {
 }
 
 impl Total {
-    /// Whether it does no work of this family at all, and says so: neither slow nor broken, but not applicable.
+    /// Whether it was asked for all of this family and does none of it, and says so: neither slow nor broken, but not applicable.
     #[must_use]
     pub const fn is_not_applicable(&self) -> bool {
-        self.unsupported > 0 && self.unsupported + self.not_run == self.cases
+        self.unsupported > 0 && self.unsupported == self.cases
     }
 
     /// `20 of 22`, and what became of the rest where nothing went wrong with it.
     #[must_use]
     pub fn completed_text(&self) -> String {
         if self.is_not_applicable() {
-            return "n/a: supports none".to_owned();
+            return "n/a".to_owned();
         }
         let rest = [(self.unsupported, "unsupported"), (self.not_run, "not run")];
         let rest = rest.into_iter().filter(|(count, _)| *count > 0).map(|(count, what)| format!(", {count} {what}"));

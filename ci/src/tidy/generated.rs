@@ -86,7 +86,9 @@ fn print(root: &Path, program: &Path, arguments: &str) -> Result<String> {
     let output = Command::new(program)
         .args(arguments.split_whitespace())
         .current_dir(root)
+        // What is installed here, and where tables lie, is nobody else's matter.
         .env_remove("BENCH_DATA")
+        .env_remove("BENCH_ENGINES")
         .output()
         .with_context(|| format!("cannot run {}", program.display()))?;
     if !output.status.success() {

@@ -34,6 +34,11 @@ pub(crate) fn by_name(name: &str) -> Result<Box<dyn Engine>> {
     }
 }
 
+/// Whether an engine is one of this build, and no product.
+pub(crate) fn is_of_this_build(name: &str) -> bool {
+    NAMES.contains(&name)
+}
+
 /// Every engine.
 pub(crate) fn all() -> Vec<Box<dyn Engine>> {
     NAMES.iter().filter_map(|name| by_name(name).ok()).collect()

@@ -11,6 +11,10 @@ use std::time::{Duration, Instant};
 const KILL_INTERVAL: Duration = Duration::from_millis(2);
 /// How often what was stopped is looked for again, at most.
 const STOP_ROUNDS: u32 = 50;
+/// Whoever holds less is seldom ended by the kernel, and may end by itself while it has nothing to do.
+const LARGE_BYTES: u64 = 256 << 20;
+/// What `statm` counts in on the machines that this runs on; a larger page only makes more processes large.
+const PAGE_BYTES: u64 = 4096;
 /// How long processes that remove what the killed left may take for it.
 const CLEANING_PATIENCE: Duration = Duration::from_secs(2);
 
@@ -116,6 +120,16 @@ pub(crate) fn stop_below(root: u32) {
     }
 }
 
+/// The processes below `root` that hold so much that the kernel might end them before others.
+pub(crate) fn large_below(root: u32) -> Vec<u32> {
+    let resident = |pid: &u32| -> Option<u64> {
+        let pages = fs::read_to_string(format!("/proc/{pid}/statm")).ok()?;
+        Some(pages.split(' ').nth(1)?.parse::<u64>().ok()? * PAGE_BYTES)
+    };
+    let below = process_tree(root).into_iter().skip(1);
+    below.filter(|pid| resident(pid).is_some_and(|bytes| bytes >= LARGE_BYTES)).collect()
+}
+
 /// Lets every process below `root` go on.
 pub(crate) fn continue_below(root: u32) {
     process_tree(root).into_iter().skip(1).for_each(|pid| send(pid, libc::SIGCONT));
@@ -139,14 +153,24 @@ fn cleans_up(pid: u32) -> bool {
 }
 
 /// Whether a process is there and has not ended: one that was not waited for yet has, unless only its first thread has and others go on.
-fn lives(pid: u32) -> bool {
-    let others = || fs::read_dir(format!("/proc/{pid}/task")).map_or(0, |tasks| tasks.flatten().count()) > 1;
+pub(crate) fn lives(pid: u32) -> bool {
+    let others = || states_of_tasks(pid).any(|state| !matches!(state, 'Z' | 'X'));
     state(pid).is_some_and(|state| !matches!(state, 'Z' | 'X') || others())
 }
 
 /// Whether it lives and has not been stopped.
 fn moves(pid: u32) -> bool {
-    lives(pid) && state(pid) != Some('T')
+    match state(pid) {
+        None | Some('T' | 'X') => false,
+        Some('Z') => states_of_tasks(pid).any(|state| !matches!(state, 'T' | 'Z' | 'X')),
+        Some(_) => true,
+    }
+}
+
+/// What the threads of a process do.
+fn states_of_tasks(pid: u32) -> impl Iterator<Item = char> {
+    let tasks = fs::read_dir(format!("/proc/{pid}/task")).into_iter().flatten().flatten();
+    tasks.filter_map(|task| fs::read_to_string(task.path().join("stat")).ok()?.rsplit_once(") ")?.1.chars().next())
 }
 
 /// What a process does, as the system has it; none of one that is gone.

@@ -220,7 +220,11 @@ impl Turn<'_> {
             Ok(got) => (Outcome::Completed, None, got),
             Err(Failure::Interrupted) => return Err(Stopped::Interrupted),
             Err(failure) => match failure.outcome() {
-                Some(outcome) => (outcome, Some(failure.to_string()), Got::default()),
+                Some(outcome) => {
+                    let mut reason = failure.to_string();
+                    bench_record::shorten(&mut reason);
+                    (outcome, Some(reason), Got::default())
+                }
                 None => {
                     let (engine, message) = (self.engine.name.clone(), failure.to_string());
                     return Err(Stopped::Error(OverheadError::Harness { engine, message }));

@@ -239,12 +239,13 @@ fn a_wrong_answer_has_no_time_and_is_tried_once_more() {
 fn failures_that_cannot_change_are_recorded_once_and_others_twice() {
     let unsupported = || Act::Fail(Failure::Unsupported("no windows".into()));
     let program = || Act::Fail(Failure::Program("no column x".into()));
-    let late = || Act::Fail(Failure::TimedOut { request: "run", after: Duration::from_secs(1) });
+    let late = |request| Act::Fail(Failure::TimedOut { request, after: Duration::from_secs(1) });
     let crash = || Act::Fail(Failure::Panicked("index out of bounds".into()));
     for (act, expected) in [
         (unsupported(), vec!["unsupported"]),
         (program(), vec!["failed"]),
-        (late(), vec!["timed_out"]),
+        (late("run"), vec!["timed_out"]),
+        (late("load"), vec!["failed", "failed"]),
         (crash(), vec!["failed", "failed"]),
     ] {
         let fake = Fake::default().script("a", "q", [act]);
@@ -362,6 +363,36 @@ fn a_dead_engine_is_replaced_and_warmed_again() {
     let (observations, _) = check(&plan(vec![workload("q"), workload("r")], &["a"], 3), &fake);
     assert_eq!(outcomes(&observations)[..3], ["failed", "completed", "completed"]);
     assert_eq!((fake.count("start a"), fake.count("load a"), fake.count("run a q")), (2, 2, 5));
+}
+
+#[test]
+fn a_dead_engine_is_put_away_before_the_next_one_has_its_turn() {
+    let crash = || Act::Fail(Failure::Panicked("always".into()));
+    let fake = Fake::default().script("a", "q", [crash()]);
+    check(&plan(vec![workload("q")], &["a", "b"], 3), &fake);
+    let log = fake.log();
+    let dies = log.iter().position(|line| line == "run a q").unwrap();
+    assert_eq!(log[dies + 1], "stop a", "what it left on the disk goes with it: {log:?}");
+}
+
+#[test]
+fn who_lost_a_process_while_it_waited_is_started_anew_and_has_not_failed() {
+    let fake = Fake::default();
+    let (observations, _) = check(&plan(vec![workload("q")], &["mortal", "b"], 3), &fake);
+    assert_eq!(outcomes(&observations), ["completed"; 6]);
+    let says_so = |o: &&Observation| o.notes.iter().any(|note| note.contains("ended while it waited"));
+    let noted: Vec<u32> = observations.iter().filter(says_so).map(|o| o.trial).collect();
+    assert!(observations.iter().filter(says_so).all(|o| o.case.engine == "mortal"), "{observations:#?}");
+    assert_eq!((noted, fake.count("start mortal"), fake.count("start b")), (vec![1, 2], 3, 1));
+}
+
+#[test]
+fn what_engines_say_of_themselves_is_cut_to_what_a_record_has_room_for() {
+    let endless = Act::Fail(Failure::Failed("e".repeat(3 << 20)));
+    let fake = Fake::default().script("a", "q", [endless]);
+    let (observations, _) = check(&plan(vec![workload("q")], &["a"], 1), &fake);
+    let reason = observations[0].reason.as_deref().unwrap();
+    assert!(reason.len() < 5_000 && reason.ends_with("more bytes)"), "{}", reason.len());
 }
 
 #[test]

@@ -45,9 +45,7 @@ pub use context::{Build, ClusterContext, DatasetContext, Difference, EngineConte
 pub use error::RecordError;
 pub use journal::{Journal, Resumed, Torn};
 pub use machine::{Machine, NodeMachine};
-pub use observation::{
-    Contamination, FIRST_ANSWER, Invalid, NOTES_MAX, Observation, Outcome, TEXT_BYTES_MAX, TrialId, shorten,
-};
+pub use observation::{Contamination, FIRST_ANSWER, Invalid, Observation, Outcome, TrialId, shorten};
 pub use overhead::{
     Measure, OVERHEAD_FILE, OVERHEAD_SCHEMA, OverheadContext, OverheadJournal, OverheadRun, OverheadSample,
     OverheadSubject, SAMPLES_FILE,

@@ -49,11 +49,11 @@ impl fmt::Display for Outcome {
 }
 
 /// The most bytes of a reason or a note that are kept: what products say of themselves has no end.
-pub const TEXT_BYTES_MAX: usize = 4096;
+const TEXT_BYTES_MAX: usize = 4096;
 /// The most notes that are kept.
-pub const NOTES_MAX: usize = 64;
+const NOTES_MAX: usize = 64;
 
-/// Cuts a text to [`TEXT_BYTES_MAX`], and says so.
+/// Cuts a text to 4 KiB, and says so.
 pub fn shorten(text: &mut String) {
     if text.len() > TEXT_BYTES_MAX {
         let end = text.floor_char_boundary(TEXT_BYTES_MAX);
@@ -153,6 +153,9 @@ pub struct Contamination {
     /// CPU time of processes that do not belong to the trial.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub other_cpu_ns: Option<u64>,
+    /// CPU time of the kernel's own threads, which work for everybody, the trial too; it contaminates nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kernel_cpu_ns: Option<u64>,
     /// Time the hypervisor gave to others.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub steal_ns: Option<u64>,
@@ -226,7 +229,11 @@ pub enum Invalid {
 impl Observation {
     /// Cuts what engines say of themselves to what a record has room for.
     pub fn shorten(&mut self) {
-        self.notes.truncate(NOTES_MAX);
+        let left_out = self.notes.len().saturating_sub(NOTES_MAX);
+        if left_out > 0 {
+            self.notes.truncate(NOTES_MAX);
+            self.notes.push(format!("{left_out} more notes"));
+        }
         self.notes.iter_mut().chain(&mut self.reason).for_each(shorten);
     }
 

@@ -44,6 +44,7 @@ fn a_completed_trial_is_written_thus() {
     o.notes = vec!["stage 2: 8 partitions became 2".into()];
     o.contamination = Some(Contamination {
         other_cpu_ns: Some(500_000),
+        kernel_cpu_ns: None,
         steal_ns: Some(0),
         throttled_ns: None,
         reasons: vec!["other processes used 25 % of the cores; limit 5 %".into()],

@@ -6,7 +6,7 @@ use super::file::{ClaimsFile, Relation, Subject, Test};
 use super::report::{ClaimVerdict, Compared, Configuration, Link, Remove};
 use super::select::{TUNED, meant, split};
 use crate::compare::evidence::{Tested, TestedCase};
-use crate::cost::{Basis, FamilyPricing, Offer, Pricing, Usage, short_number};
+use crate::cost::{Basis, FamilyPricing, Jobs, Offer, Pricing, Usage, short_number};
 use crate::stats::{INTERVAL_TRIALS, Interval};
 use bench_record::Case;
 use std::collections::BTreeSet;
@@ -81,12 +81,13 @@ impl Priced<'_, '_, '_> {
             remove: if is_meant { Remove::Direct } else { Remove::OtherScale },
             configuration,
             place: format!(
-                "{}; {} in {} ({}), {} TB a month; {}",
+                "{}; {} in {} ({}), {} TB a month{}; {}",
                 self.usage.table,
                 self.prices.provider,
                 self.prices.region,
                 self.prices.book,
                 self.prices.scenario.volume.terabytes(),
+                if self.prices.scenario.jobs == Jobs::AsMeasured { " in jobs of the size measured" } else { "" },
                 self.usage.basis
             ),
             who: vec![format!("{} for {}", contestant.label, self.name)],

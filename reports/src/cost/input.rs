@@ -70,8 +70,8 @@ keys! {
     UnitsPerVcpu: "units per vCPU", "units";
     /// Serverless: units that a gigabyte of memory takes.
     UnitsPerGb: "units per GB", "units";
-    /// Serverless: units without which a gigabyte of memory has no place, whatever the cores take.
-    UnitsToHoldGb: "units to hold a GB", "units";
+    /// Serverless: units without which what a worker holds has no place, whatever its cores take.
+    UnitsToHold: "units to hold what a worker held", "units";
     /// Serverless: the least units of a job.
     UnitsMin: "least units per job", "units";
     /// Paid time until a job starts.

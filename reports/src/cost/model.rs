@@ -4,6 +4,8 @@
 //! missing to the least billed time. Every line grows with each of its numbers, so that the lows of all numbers give the low
 //! of the total and the highs its high; what is missing to a least time or to a commitment shrinks as work grows, and its sum with that
 //! work does not.
+//!
+//! Long because: every line of a bill, its formula and what lines have in common are one model.
 
 use super::book::Unknown;
 use super::input::{At, Inputs, Key, Point};
@@ -74,7 +76,7 @@ lines! {
     /// What is missing to the least billed time.
     MinimumBilling: "minimum billing", "workers x jobs x max(0, least billed time - paid per job) x worker instance-hour";
     /// Hours of a commitment in which nothing runs.
-    Unused: "unused commitment", "(workers x worker + drivers x driver instance-hour) x max(0, hours of a month - paid)";
+    Unused: "unused commitment", "(workers x worker + drivers x driver instance-hour) x (hours of a month x clusters - paid - retried)";
     /// What a platform adds to the instances.
     PlatformUplift: "platform uplift", "instances x paid x (uplift share x instance-hour + vCPUs x units per vCPU x unit-hour)";
     /// What a serverless platform bills.
@@ -229,8 +231,18 @@ impl Month<'_, '_> {
         Ok(workers + at.rate::<Hours>(Key::DriverHour)? * (time * at.get::<Count>(Key::Drivers)?))
     }
 
+    /// What whole clusters are committed for beyond what is used of it, attempts that failed included.
     fn unused(&self) -> Result<Amount, Unknown> {
-        self.instances(self.paid()?.short_of(self.at.get(Key::Committed)?))
+        let (month, used): (Hours, Hours) =
+            (self.at.get(Key::Committed)?, self.paid()? + self.busy()? * self.attempts_lost()?);
+        let clusters = (used.get() / month.get()).ceil().max(1.0);
+        self.instances(used.short_of(month * part(if clusters.is_finite() { clusters } else { 1.0 })))
+    }
+
+    /// Attempts that failed for each that did not.
+    fn attempts_lost(&self) -> Result<Count, Unknown> {
+        let failed = self.at.get::<Count>(Key::FailedShare)?.get().min(0.999);
+        Ok(part(failed / (1.0 - failed)))
     }
 
     /// What the platform adds to instances that are paid for a time.
@@ -264,7 +276,7 @@ impl Month<'_, '_> {
         if at.has(Key::UnitHour) {
             let held = vcpus * at.get::<Count>(Key::UnitsPerVcpu)? + memory * at.get::<Count>(Key::UnitsPerGb)?;
             // A unit is cores with memory: who needs more of one pays for the other too.
-            let to_hold = memory * at.get::<Count>(Key::UnitsToHoldGb)?;
+            let to_hold = workers * at.get::<Count>(Key::UnitsToHold)?;
             let least: Count = at.get(Key::UnitsMin)?;
             let units = [to_hold, least].into_iter().fold(held, |most, units| if most < units { units } else { most });
             sum = sum + at.rate::<Hours>(Key::UnitHour)? * (time * units);
@@ -283,13 +295,12 @@ impl Month<'_, '_> {
 
     fn retries(&self) -> Result<Amount, Unknown> {
         let at = self.at;
-        let failed = at.get::<Count>(Key::FailedShare)?.get().min(0.999);
         let once = if at.has(Key::WorkerHour) {
             self.instances(self.busy()?)? + self.uplift(self.busy()?)?
         } else {
             self.serverless()?
         };
-        Ok(once * part(failed / (1.0 - failed)))
+        Ok(once * self.attempts_lost()?)
     }
 
     fn disk(&self) -> Result<Amount, Unknown> {

@@ -226,7 +226,11 @@ impl Maker<'_> {
         }
         inputs.fix(Key::UnitsPerVcpu, platform.units_per_vcpu, "the price book");
         inputs.fix(Key::UnitsPerGb, platform.units_per_gb, "the price book");
-        inputs.fix(Key::UnitsToHoldGb, platform.gb_per_unit.map_or(0.0, |gb| 1.0 / gb), "the price book");
+        inputs.fix(
+            Key::UnitsToHold,
+            platform.gb_per_unit.map_or(0.0, |gb| held / gb),
+            "the price book, and what was held",
+        );
         inputs.fix(Key::UnitsMin, platform.minimum_units, "the price book");
         inputs.fix(Key::BilledMin, platform.minimum_s / 3600.0, "the price book");
         self.offer(Deployment::Serverless, None, (Some(platform.name.clone()), None), inputs)

@@ -143,7 +143,8 @@ impl Count {
         // One case in each experiment, of another family each time.
         let family = families.iter().nth(experiment % families.len().max(1));
         let of_family: Vec<&Case> = equal.keys().filter(|case| Some(&case.family) == family).collect();
-        let looked_at = of_family.get((experiment * 7 + 3) % of_family.len().max(1)).copied();
+        let place = experiment / families.len().max(1) * 7 + 3;
+        let looked_at = of_family.get(place % of_family.len().max(1)).copied();
         for plant in PLANTS {
             let mut slowed = fresh.clone();
             let both = slowed.iter_mut().filter(|(case, _)| old.contains_key(*case)).enumerate();

@@ -90,6 +90,7 @@ fn counted<'r>(columns: Columns<'r, Row<'r>>) -> Columns<'r, Row<'r>> {
     };
     columns
         .count("other_cpu_ns", other(|c| c.other_cpu_ns))
+        .count("kernel_cpu_ns", other(|c| c.kernel_cpu_ns))
         .count("steal_ns", other(|c| c.steal_ns))
         .count("throttled_ns", other(|c| c.throttled_ns))
         .text("contamination_reasons", |r| r.source.observation.contamination.as_ref().and_then(|c| joined(&c.reasons)))
@@ -119,7 +120,8 @@ fn spans<'r>(columns: Columns<'r, Row<'r>>) -> Columns<'r, Row<'r>> {
         columns.count(&format!("span_{}_ns", kind.name()), |r| {
             let spans = r.source.observation.spans.as_ref();
             let known = spans.and_then(|s| s.by_kind_ns.get(kind)).map(|ns| ns.get());
-            known.or_else(|| spans.filter(|s| s.unknown_ns.is_none()).map(|_| 0))
+            let tells_all = |s: &&bench_record::SpanReport| s.unknown_ns.is_none_or(|ns| ns.get() == 0);
+            known.or_else(|| spans.filter(tells_all).map(|_| 0))
         })
     })
 }

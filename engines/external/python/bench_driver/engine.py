@@ -112,8 +112,8 @@ class Engine:
         raise NotImplementedError
 
     def interrupt(self) -> None:
-        """Makes the run that is going on end soon, from another thread; whatever `run` then raises or returns counts as
-        cancelled. Without it the process is killed after its grace."""
+        """Makes the run that is going on end soon, from another thread; whatever `run` then raises counts as
+        cancelled, unless it is a `DriverError` of another kind or a process was lost. Without it the process is killed after its grace."""
 
     def explain(self, workload: Workload, analyze: bool) -> str:
         """How it would run; with `analyze`, after running it."""

@@ -18,12 +18,10 @@ from pyspark.sql.connect.client import DefaultChannelBuilder
 from pyspark.sql.connect.session import SparkSession
 from pyspark_frame import Tables, data_frame
 
-CHANNEL = [
-    # Sail sends a batch of an answer as one message, however large; PySpark's client takes 128 MiB and refuses more.
-    ("grpc.max_receive_message_length", -1),
-    # Only bit 0, no compression: gRPC's client asks for gzip by itself, and Sail then compresses answers that never leave this machine.
-    ("grpc.compression_enabled_algorithms_bitset", 1),
-]
+# Sail sends a batch of an answer as one message, however large; PySpark's client takes 128 MiB and refuses more.
+ANSWERS_OF_ANY_SIZE = ("grpc.max_receive_message_length", -1)
+# Only bit 0, which is none: gRPC's client asks for gzip by itself, and Sail would then compress answers that never leave this machine.
+NO_COMPRESSION = ("grpc.compression_enabled_algorithms_bitset", 1)
 
 
 class Sail(Engine):
@@ -42,7 +40,8 @@ class Sail(Engine):
 
     def start(self, setup: Setup) -> None:
         address = setup.attach or self.serve_here(setup)
-        channel = DefaultChannelBuilder(address, channelOptions=CHANNEL)
+        options = [ANSWERS_OF_ANY_SIZE] if setup.attach else [ANSWERS_OF_ANY_SIZE, NO_COMPRESSION]
+        channel = DefaultChannelBuilder(address, channelOptions=options)
         self.session = SparkSession.builder.channelBuilder(channel).create()
         self.session.conf.set("spark.sql.session.timeZone", "UTC")
         self.tables = Tables(self.session)

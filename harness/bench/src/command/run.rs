@@ -105,7 +105,7 @@ fn resume(folder: &Path, json: bool, own: &Path) -> Result<u8> {
     let Ok(Cli { command: Command::Run(args), .. }) = parsed else {
         bail!("{}: its command line is not one of this build, so it cannot be continued", folder.display());
     };
-    trust::refuse_products_of_others(&args.products.folder.root, own)?;
+    trust::refuse_products_of_others(&args.engines, &args.products.folder.root, own)?;
     let doctor = Doctor::examine(&args.data.path);
     if doctor.machine.key() != context.machine.key() {
         bail!(
@@ -161,7 +161,7 @@ fn carry_out(ready: &Ready, mut run: Recorded, args: &RunArgs) -> Result<u8> {
     let stop = interrupt::flag();
     let mut console = Console::new();
     let folder = run.journal.folder().to_owned();
-    let again = trust::resume_line(&folder, &args.products.folder.root);
+    let again = trust::resume_line(&folder, &args.engines, &args.products.folder.root);
     let engines = ready.machines.watch(&ready.provider);
     for plan in &ready.plans {
         let mut show = |event: runner::RunEvent<'_>| console.show(&event);

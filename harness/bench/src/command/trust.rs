@@ -1,18 +1,19 @@
 //! What a folder of results may not decide by itself: which programs are started.
 
 use crate::cli::engines::EnginesDir;
+use crate::engines;
 use anyhow::{Result, bail};
 use clap::{Args, Command, FromArgMatches};
 use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Refuses to take products from where a record says, unless whoever asks says the same: what lies there is started, and results may
-/// be somebody else's. From a folder that is not there nothing is.
+/// be somebody else's. From a folder that is not there nothing is, and engines of this build need none.
 ///
 /// # Errors
 /// Another folder than `own`.
-pub(super) fn refuse_products_of_others(recorded: &Path, own: &Path) -> Result<()> {
-    if is_anothers(recorded, own) {
+pub(super) fn refuse_products_of_others(engines: &[String], recorded: &Path, own: &Path) -> Result<()> {
+    if has_product(engines) && is_anothers(recorded, own) {
         bail!(
             "this run took its products from {}, and what lies there would be started; if you trust it, add --engines-dir {}",
             recorded.display(),
@@ -23,10 +24,15 @@ pub(super) fn refuse_products_of_others(recorded: &Path, own: &Path) -> Result<(
 }
 
 /// The command that continues a run, with what [`refuse_products_of_others`] asks for where nobody said it in the environment.
-pub(super) fn resume_line(folder: &Path, recorded: &Path) -> String {
+pub(super) fn resume_line(folder: &Path, engines: &[String], recorded: &Path) -> String {
     let line = format!("bench run --resume {}", folder.display());
-    let is_said = by_default().is_some_and(|own| !is_anothers(recorded, &own));
+    let is_said = !has_product(engines) || by_default().is_some_and(|own| !is_anothers(recorded, &own));
     if is_said { line } else { format!("{line} --engines-dir {}", recorded.display()) }
+}
+
+/// Whether a product is among the engines asked for; nobody asked for is every engine of this build.
+fn has_product(engines: &[String]) -> bool {
+    engines.iter().any(|name| !engines::is_of_this_build(name))
 }
 
 fn is_anothers(recorded: &Path, own: &Path) -> bool {
@@ -53,11 +59,17 @@ mod tests {
             path
         };
         let (recorded, own) = (folder("recorded"), folder("own"));
-        let said = refuse_products_of_others(&recorded, &own).unwrap_err().to_string();
+        let asked = ["stagedag".to_owned(), "duckdb".to_owned()];
+        let refuse = |recorded: &Path, own: &Path| refuse_products_of_others(&asked, recorded, own);
+        let said = refuse(&recorded, &own).unwrap_err().to_string();
         assert!(said.contains(&format!("add --engines-dir {}", recorded.display())), "{said}");
-        refuse_products_of_others(&recorded, &own.join("../recorded")).unwrap();
-        refuse_products_of_others(&root.path().join("missing"), &own).unwrap();
-        assert!(resume_line(Path::new("out"), &recorded).ends_with(&format!("--engines-dir {}", recorded.display())));
-        assert_eq!(resume_line(Path::new("out"), &root.path().join("missing")), "bench run --resume out");
+        refuse(&recorded, &own.join("../recorded")).unwrap();
+        refuse(&root.path().join("missing"), &own).unwrap();
+        refuse_products_of_others(&asked[..1], &recorded, &own).unwrap();
+        refuse_products_of_others(&["all".to_owned()], &recorded, &own).unwrap_err();
+        let line = |engines: &[String], recorded: &Path| resume_line(Path::new("out"), engines, recorded);
+        assert!(line(&asked, &recorded).ends_with(&format!("--engines-dir {}", recorded.display())));
+        assert_eq!(line(&asked, &root.path().join("missing")), "bench run --resume out");
+        assert_eq!(line(&[], &recorded), "bench run --resume out");
     }
 }

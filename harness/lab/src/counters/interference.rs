@@ -25,6 +25,8 @@ pub struct Interference {
     pub other_cpu_ns: Option<u64>,
     /// The same as the sum over every process that could be seen: exact, but without those that are hidden or have ended.
     pub seen_cpu_ns: u64,
+    /// CPU time of the kernel's own threads: it may be the engine's doing and somebody else's, and contaminates nothing.
+    pub kernel_cpu_ns: Option<u64>,
     /// CPU time the hypervisor gave to others.
     pub steal_ns: Option<u64>,
     /// Time in which the CPU quota kept this control group from running.
@@ -60,6 +62,7 @@ impl Interference {
         Contamination {
             // Whichever saw more: neither can see what is not there, except for the rounding of ticks.
             other_cpu_ns: self.other_cpu_ns.map(|ns| ns.max(self.seen_cpu_ns)),
+            kernel_cpu_ns: self.kernel_cpu_ns,
             steal_ns: self.steal_ns,
             throttled_ns: self.throttled_ns,
             reasons: self.reasons(),
@@ -98,6 +101,7 @@ mod tests {
     const QUIET: Interference = Interference {
         other_cpu_ns: Some(0),
         seen_cpu_ns: 0,
+        kernel_cpu_ns: Some(0),
         steal_ns: Some(0),
         throttled_ns: Some(0),
         memory_stall_ns: Some(0),
@@ -120,6 +124,8 @@ mod tests {
             "the hypervisor took 3 % (60 ms), over the limit of 2 %",
         ];
         assert_eq!(busy.reasons(), said);
+        let kernel = Interference { kernel_cpu_ns: Some(500_000_000), ..QUIET };
+        assert!(kernel.reasons().is_empty(), "it may have worked for the engine");
         let throttled = Interference { throttled_ns: Some(30_000_000), ..QUIET };
         assert_eq!(throttled.record().reasons, ["the CPU quota withheld 3 % (30 ms), over the limit of 2 %"]);
     }

@@ -92,13 +92,17 @@ impl Window {
         }
         let own = if self.root == me { Some(0) } else { increase(self.own_cpu_ns, cpu_ns(me)) };
         ours.push(me);
+        let (processes, kernel) = (Processes::read(), foreign::kernel_threads());
+        let kernel_cpu_ns = (!kernel.is_empty()).then(|| self.processes.used(&processes, |pid| kernel.contains(&pid)));
         let busy = increase(before.busy_ns, system.busy_ns);
         let interference = Interference {
             other_cpu_ns: busy
                 .zip(usage.cpu_ns)
                 .zip(own)
-                .map(|((busy, tree), own)| busy.saturating_sub(tree).saturating_sub(own)),
-            seen_cpu_ns: self.processes.used_by_others(&Processes::read(), &ours),
+                .map(|((busy, tree), own)| busy.saturating_sub(tree).saturating_sub(own))
+                .map(|others| others.saturating_sub(kernel_cpu_ns.unwrap_or(0))),
+            seen_cpu_ns: self.processes.used(&processes, |pid| !ours.contains(&pid) && !kernel.contains(&pid)),
+            kernel_cpu_ns,
             steal_ns: increase(before.steal_ns, system.steal_ns),
             throttled_ns: increase(before.throttled_ns, system.throttled_ns),
             memory_stall_ns: increase(before.memory_stall_ns, system.memory_stall_ns),

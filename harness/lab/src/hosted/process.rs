@@ -26,7 +26,7 @@ const STDERR_CHUNKS: usize = 8;
 const INTERRUPT_LATENCY: Duration = Duration::from_millis(50);
 /// How long a process whose output ended may take to exit by itself, so that its own status is reported.
 const EXIT_PATIENCE: Duration = Duration::from_millis(500);
-/// The same of a keeper, which first ends what its driver left behind, and then as the driver did.
+/// The same of a keeper, which ends what its driver left behind first.
 const KEEPER_EXIT_PATIENCE: Duration = Duration::from_secs(4);
 /// How long it may take to kill what is below a child.
 const KILL_PATIENCE: Duration = Duration::from_secs(5);
@@ -49,7 +49,6 @@ const OWN_ENVIRONMENT: [&str; 5] = [
 #[derive(Debug)]
 pub(super) struct Process {
     child: Child,
-    /// How long it may take to exit when its output has ended.
     exit_patience: Duration,
     /// How it ended, once it was seen to: its number may be somebody else's from then on.
     ended: Option<ExitStatus>,
@@ -338,8 +337,7 @@ impl Process {
         self.epitaph();
     }
 
-    /// Kills everything below the child, wherever it went, and the whole group, and reaps the child. Only the first call does: afterwards the number of the group is free to
-    /// be somebody else's.
+    /// Kills everything below the child and its group, and reaps it. Only the first call does: then the group's number may be another's.
     pub(super) fn kill(&mut self) {
         if self.ended.is_some() {
             return;

@@ -9,7 +9,7 @@ use super::wire::{Envelope, FailureKind, PROTOCOL, Ran, Reply, Request, WireData
 use crate::counters::{Window, held_by, tree_cpu_ns};
 use crate::live::{Digested, Failure, Keep, Limits, Measured, Probed, Refusals};
 use crate::machine::Cgroup;
-use crate::offspring::{continue_below, stop_below};
+use crate::offspring::{continue_below, large_below, lives, stop_below};
 use bench_model::{
     Bytes, Check, ClusterSpec, Dataset, EngineSetup, FaultOutcome, FaultPlan, Nanos, NodeLimits, Probe, SpanReport,
     Workload,
@@ -86,6 +86,8 @@ pub struct HostedSession {
     /// Whether what is below its process may be stopped between requests, and is.
     stands_still: bool,
     is_still: bool,
+    /// The large ones of its processes while it waits: without one of them it is another engine.
+    waiting: Vec<u32>,
     /// Whether it is one process and starts no others.
     is_alone: bool,
     /// Whether its nodes are on other machines, where nobody counts what they use.
@@ -134,6 +136,7 @@ impl HostedEngine {
             slots_to_explain: slots_to_explain(self.origin, setup),
             stands_still: self.stands_still,
             is_still: false,
+            waiting: Vec::new(),
             is_alone: self.origin == Origin::ThisBuild && setup.cluster == ClusterSpec::Local,
             is_elsewhere: matches!(setup.cluster, ClusterSpec::Hosts { .. } | ClusterSpec::Attached { .. }),
             struck: Vec::new(),
@@ -180,7 +183,7 @@ impl HostedSession {
 
     /// Whether it can take another request.
     pub fn is_alive(&mut self) -> bool {
-        !self.dead && self.process.is_alive()
+        !self.dead && self.process.is_alive() && self.waiting.iter().all(|pid| lives(*pid))
     }
 
     /// Makes datasets known; replaces those of an earlier call.
@@ -243,9 +246,6 @@ impl HostedSession {
                     _ => elapsed_ns,
                 };
                 self.held = Some(Held { rows: ran.rows, wall: Nanos::new(wall_ns), cpu_ns: usage.cpu_ns });
-                let mut contamination = interference.record();
-                let told = ran.wall_ns.filter(|_| self.origin == Origin::Foreign);
-                contamination.reasons.extend(told.and_then(|ns| clocks_disagree(elapsed_ns, ns)));
                 // It went on without them, or started others.
                 let notes = ran.notes.into_iter().chain(self.starved()).collect();
                 Ok(Measured {
@@ -253,7 +253,7 @@ impl HostedSession {
                     rows: ran.rows,
                     // What the driver used is not what the engine used.
                     usage: (!self.is_elsewhere).then_some(usage),
-                    contamination: Some(contamination),
+                    contamination: Some(interference.record()),
                     spans: ran.spans,
                     notes,
                     faults: ran.faults,
@@ -417,6 +417,7 @@ impl HostedSession {
 
     /// Lets it wait for its next request: what would work meanwhile is stopped until then.
     pub fn pause(&mut self) {
+        self.waiting = if self.is_alone { Vec::new() } else { large_below(self.process.pid()) };
         if self.stands_still && !self.is_still && self.is_alive() {
             self.is_still = true;
             stop_below(self.process.pid());
@@ -425,6 +426,7 @@ impl HostedSession {
 
     /// The next request as a line; whoever stood still goes on, to read it.
     fn encode(&mut self, body: Request) -> Result<(u64, Vec<u8>), Failure> {
+        self.waiting.clear();
         if std::mem::take(&mut self.is_still) {
             continue_below(self.process.pid());
         }
@@ -492,12 +494,13 @@ impl HostedSession {
                 }
             }
             Ok(Some(Reply::Ran(Ran { faults, .. }))) => {
-                self.struck = faults;
                 // Nobody wants it any more, and others need the memory. Whoever does not drop it is ended.
-                let dropped = self.ask("discard", Request::Discard, DISCARD_PATIENCE, limits.stop);
-                if dropped.is_err_and(|failure| failure == Failure::Interrupted) {
-                    return Err(Failure::Interrupted);
+                match self.discard(limits.stop) {
+                    Ok(()) => {}
+                    Err(Failure::Interrupted) => return Err(Failure::Interrupted),
+                    Err(_) => self.bury(),
                 }
+                self.struck = faults;
             }
             Ok(Some(_)) => {}
             Err(Failure::Interrupted) => return Err(Failure::Interrupted),
@@ -618,19 +621,6 @@ fn failure(kind: FailureKind, message: String, request: &'static str) -> Failure
         FailureKind::Protocol => Failure::Protocol { request, why: message, stderr: String::new() },
         FailureKind::Harness => Failure::Harness(message),
     }
-}
-
-/// So much may lie between the harness's clock around a run and the driver's own.
-const CLOCKS_APART: Duration = Duration::from_millis(100);
-
-/// What is wrong with a time that is longer than the engine itself says by more than a tenth: this program, and not the engine, stood still.
-fn clocks_disagree(elapsed_ns: u64, told_ns: u64) -> Option<String> {
-    let apart = elapsed_ns.saturating_sub(told_ns);
-    let much = u128::from(apart) > CLOCKS_APART.as_nanos() && apart > elapsed_ns / 10;
-    much.then(|| {
-        let [seen, told] = [elapsed_ns, told_ns].map(|ns| ns as f64 / 1e9);
-        format!("the run took {seen:.1} s on the harness's clock and {told:.1} s on the driver's own: the harness stood still")
-    })
 }
 
 /// The workload without the answer that is expected of it.

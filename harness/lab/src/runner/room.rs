@@ -25,14 +25,49 @@ pub(super) struct Waiting {
     pub(super) started_in: Duration,
 }
 
+/// The most memory that an engine was seen to hold: in a run of the workload at hand, and in any run.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Peaks {
+    workload: Option<(String, u64)>,
+    ever: Option<u64>,
+}
+
+impl Peaks {
+    /// What was seen in a run; nothing is kept of an earlier workload but the most of all.
+    pub(super) fn note(&mut self, workload: &str, peak: Option<u64>) {
+        self.ever = self.ever.max(peak);
+        self.keep(workload, peak);
+    }
+
+    /// An engine has ended in a run: whether it lacked memory nobody knows, so the next time it has all there is.
+    pub(super) fn ended(&mut self, workload: &str) {
+        self.keep(workload, Some(u64::MAX));
+    }
+
+    fn keep(&mut self, workload: &str, peak: Option<u64>) {
+        let known = self.of(workload);
+        self.workload = peak.max(known).map(|bytes| (workload.to_owned(), bytes));
+    }
+
+    /// The most in a run of this workload.
+    pub(super) fn of(&self, workload: &str) -> Option<u64> {
+        self.workload.as_ref().filter(|(name, _)| name == workload).map(|(_, bytes)| *bytes)
+    }
+
+    /// The same; of one that is new as much as any other took.
+    pub(super) fn expected(&self, workload: &str) -> Option<u64> {
+        self.of(workload).or(self.ever)
+    }
+}
+
 /// What an engine may need of the machine's memory.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Need {
-    /// The most that it was seen to hold on this workload.
+    /// The most that it was seen to hold, on this workload if it is known there.
     pub(super) peak_bytes: Option<u64>,
     /// What it holds already.
     pub(super) held_bytes: u64,
-    /// What it was told to hold at most. What a runtime needs beside that comes on top.
+    /// What it was told to hold at most. What a runtime needs beside that comes on top. 0 where it need not be guessed.
     pub(super) told_bytes: Option<u64>,
 }
 
@@ -82,6 +117,19 @@ mod tests {
         assert_eq!(next_to_leave(all.into_iter(), 0, 1), Some(3));
         assert_eq!(next_to_leave(all.into_iter().filter(|w| w.seat == 2), 0, 1), None);
         assert_eq!(next_to_leave(all.into_iter().filter(|w| w.seat == 0), 0, 1), Some(0));
+    }
+
+    #[test]
+    fn a_new_workload_is_expected_to_take_what_any_other_took_and_an_ended_engine_has_all_there_is() {
+        let mut peaks = Peaks::default();
+        assert_eq!(peaks.expected("a"), None);
+        peaks.note("a", Some(9));
+        peaks.note("a", Some(7));
+        assert_eq!([peaks.of("a"), peaks.of("b"), peaks.expected("b")], [Some(9), None, Some(9)]);
+        peaks.note("b", Some(3));
+        assert_eq!([peaks.of("a"), peaks.of("b"), peaks.expected("c")], [None, Some(3), Some(9)]);
+        peaks.ended("b");
+        assert_eq!([peaks.of("b"), peaks.expected("c")], [Some(u64::MAX), Some(9)]);
     }
 
     #[test]

@@ -31,6 +31,10 @@ const STARTED_ANEW: &str =
 const MADE_ROOM: &str =
     "its process was ended so that others had its memory in their turns, and started and warmed for this trial";
 
+/// Said of a trial whose engine was found incomplete.
+const LOST_WAITING: &str = "a process of it ended while it waited for its turn, as the kernel ends the largest for want of memory: it was started and \
+                            warmed for this trial";
+
 /// What went wrong with the harness. Engines that fail are recorded, never an error.
 #[derive(Debug, thiserror::Error)]
 pub enum RunError {
@@ -93,7 +97,8 @@ pub fn run(
         traced: HashSet::new(),
         warned_of_memory: false,
         // A resumed run goes on as the interrupted one would have.
-        told_of_room: recorded.iter().any(|o| o.notes.iter().any(|note| note == MADE_ROOM)),
+        makes_room: recorded.iter().any(|o| o.case.scale == plan.scale && o.notes.iter().any(|note| note == MADE_ROOM)),
+        warned_of_room: false,
     };
     runner.trials_done = runner.count_done();
     (runner.report)(RunEvent::Planned {
@@ -127,7 +132,9 @@ struct Runner<'a, 'r> {
     /// Cases that were run once more to be traced.
     traced: HashSet<CaseKey>,
     warned_of_memory: bool,
-    told_of_room: bool,
+    /// Whether an engine was ended for somebody else's sake.
+    makes_room: bool,
+    warned_of_room: bool,
 }
 
 impl Runner<'_, '_> {
@@ -259,17 +266,20 @@ impl Runner<'_, '_> {
         alone.or_else(|| made_room.then_some(MADE_ROOM))
     }
 
-    /// Ends engines that wait while there is less memory left than whoever is next may need: a seat's engine, or an oracle.
-    fn make_room(&mut self, at: Option<usize>, need: Need) {
-        let Some(wanted) = memory_total_bytes().map(|memory| need.wanted(memory)) else { return };
+    /// Ends engines that wait while there is less memory left than whoever is next may need: a seat's engine, or an oracle. Whether it
+    /// ended any.
+    fn make_room(&mut self, at: Option<usize>, need: Need) -> bool {
+        let mut has_ended = false;
+        let Some(wanted) = memory_total_bytes().map(|memory| need.wanted(memory)) else { return has_ended };
         while let Some(available) = memory_available_bytes() {
             let others = self.seats.iter().enumerate().filter(|(seat, _)| Some(*seat) != at);
             let waiting = others.filter_map(|(number, seat)| seat.waiting(number));
             let Some(seat) = room::next_to_leave(waiting, available, wanted).and_then(|n| self.seats.get_mut(n)) else {
-                return;
+                return has_ended;
             };
             seat.make_room();
-            if !std::mem::replace(&mut self.told_of_room, true) {
+            (has_ended, self.makes_room) = (true, true);
+            if !std::mem::replace(&mut self.warned_of_room, true) {
                 (self.report)(RunEvent::Warning(
                     "engines that wait hold more memory than this machine has room for: some are ended, and started and warmed anew for \
                      their next turn; their trials say so. --memory or fewer --engines leave more room"
@@ -277,6 +287,7 @@ impl Runner<'_, '_> {
                 ));
             }
         }
+        has_ended
     }
 
     /// Ends another one of a seat's engine, if only one can be started at a time.
@@ -296,7 +307,7 @@ impl Runner<'_, '_> {
         let Some(seat) = self.seats.get_mut(at) else { return Ok(()) };
         let (arm, report) = (seat.arm, &mut *self.report);
         // Whoever was ended for want of room is warmed right before its next timed run; so is everybody else then.
-        let refresh = self.plan.refresh || self.told_of_room;
+        let refresh = self.plan.refresh || self.makes_room;
         let mut warming = || report(RunEvent::WarmingUp { case, arm });
         seat.prepare(self.plan, workload, self.provider, refresh, self.stop, &mut warming)
     }
@@ -313,8 +324,18 @@ impl Runner<'_, '_> {
         let Some(arm) = self.seats.get(at).map(|seat| seat.arm) else { return Ok(None) };
         let result = keep_path(self.plan, &*self.sink, case, arm)?;
         let anew = self.make_way(at, workload);
+        let was_new = self.seats.get(at).is_some_and(|seat| seat.peak_of(workload).is_none());
+        let mut prepared = self.prepare(at, case, workload);
+        // What it needs is known since its untimed run, and may be more than anybody left for it. Ending somebody takes its time, so
+        // that there is another untimed run after it.
+        if prepared.is_ok()
+            && was_new
+            && let Some(need) = self.seats.get(at).and_then(|seat| seat.need_when_ready(workload))
+            && self.make_room(Some(at), need)
+        {
+            prepared = self.prepare(at, case, workload);
+        }
         let others_rss_bytes = self.others_rss_bytes(at);
-        let prepared = self.prepare(at, case, workload);
         let Some(seat) = self.seats.get_mut(at) else { return Ok(None) };
         (self.report)(RunEvent::TrialStarted { case, arm, trial: number });
         let started_at = Timestamp::now();
@@ -322,6 +343,7 @@ impl Runner<'_, '_> {
         let mut observation = Observation::new(case.clone(), arm, number, Outcome::Failed, started_at);
         observation.others_rss_bytes = others_rss_bytes;
         observation.notes.extend(anew.map(str::to_owned));
+        observation.notes.extend(seat.has_lost().then(|| LOST_WAITING.to_owned()));
         let result = measured.and_then(|measured| {
             fill(&mut observation, &measured);
             let check = reference.check(&workload.check);

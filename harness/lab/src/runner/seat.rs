@@ -1,7 +1,7 @@
 //! One engine in one arm: a process that is started, loaded and warmed as the protocol says, and replaced when it dies.
 
 use super::plan::{Participant, Plan};
-use super::room::{Need, Waiting};
+use super::room::{Need, Peaks, Waiting};
 use crate::live::{EngineProvider, EngineSpec, Failure, Limits, LiveEngine, Measured, Refusals};
 use crate::machine::drop_page_cache;
 use bench_model::{Bytes, FaultOutcome, FaultPlan, Workload};
@@ -27,8 +27,10 @@ pub(super) struct Seat<'a> {
     refuses: Refusals,
     /// How long the live engine took to start and to load.
     started_in: Duration,
-    /// The workload of its last run, and the most memory that it was seen to hold in one of that.
-    peak: Option<(String, u64)>,
+    /// The most memory that it was seen to hold.
+    peaks: Peaks,
+    /// Whether a process of its engine ended while it waited, so that it is started anew.
+    lost: bool,
     /// Whether it was ended to make room for somebody else, and has not had a turn since.
     made_room: bool,
     /// Whether its engine is to be warmed as one that comes back: it was ended to make room.
@@ -50,7 +52,8 @@ impl<'a> Seat<'a> {
             leaves_traces: false,
             refuses: Refusals::new(),
             started_in: Duration::ZERO,
-            peak: None,
+            peaks: Peaks::default(),
+            lost: false,
             made_room: false,
             comes_back: false,
         })
@@ -71,7 +74,12 @@ impl<'a> Seat<'a> {
         warming: &mut dyn FnMut(),
     ) -> Result<(), Failure> {
         self.may_run(workload)?;
-        if !matches!(plan.protocol, Protocol::Warm(_)) || self.live.as_mut().is_some_and(|live| !live.is_alive()) {
+        if self.live.as_mut().is_some_and(|live| !live.is_alive()) {
+            // Whoever died at work was put away then: this one died waiting, and not of its own work.
+            (self.lost, self.comes_back) = (true, true);
+            self.leave();
+        }
+        if !matches!(plan.protocol, Protocol::Warm(_)) {
             self.leave();
         }
         let begun = Instant::now();
@@ -105,14 +113,14 @@ impl<'a> Seat<'a> {
                 for _ in 0..times.saturating_add(again) {
                     warming();
                     let peak = warm_up(live.as_mut(), plan, workload, stop)?;
-                    note_peak(&mut self.peak, workload, peak);
+                    self.peaks.note(&workload.name, peak);
                 }
                 self.warm_for = Some(workload.name.clone());
             }
             Protocol::Warm(1..) if refresh => {
                 warming();
                 let peak = warm_up(live.as_mut(), plan, workload, stop)?;
-                note_peak(&mut self.peak, workload, peak);
+                self.peaks.note(&workload.name, peak);
             }
             Protocol::ColdCache => {
                 let files = dataset.into_iter().flat_map(|d| &d.tables).flat_map(|t| &t.files);
@@ -148,10 +156,22 @@ impl<'a> Seat<'a> {
     /// What it may need for a run of a workload.
     pub(super) fn need(&self, workload: &Workload) -> Need {
         Need {
-            peak_bytes: self.peak.as_ref().filter(|(name, _)| *name == workload.name).map(|(_, bytes)| *bytes),
+            peak_bytes: self.peaks.expected(&workload.name),
             held_bytes: self.held.map_or(0, Bytes::get),
             told_bytes: self.engine.memory.map(Bytes::get),
         }
+    }
+
+    /// The same once it is ready for that run: what it was seen to need, beside what it holds now. None if nothing was seen.
+    pub(super) fn need_when_ready(&self, workload: &Workload) -> Option<Need> {
+        let peak = self.peak_of(workload)?;
+        let held = self.live.as_ref().and_then(|live| live.memory());
+        Some(Need { peak_bytes: Some(peak), held_bytes: held.map_or(0, Bytes::get), told_bytes: Some(0) })
+    }
+
+    /// The most that it was seen to hold in a run of a workload.
+    pub(super) fn peak_of(&self, workload: &Workload) -> Option<u64> {
+        self.peaks.of(&workload.name)
     }
 
     /// As one who could leave for somebody else's sake, if there is an engine in it.
@@ -164,6 +184,11 @@ impl<'a> Seat<'a> {
     pub(super) fn make_room(&mut self) {
         self.leave();
         (self.made_room, self.comes_back) = (true, true);
+    }
+
+    /// Whether its engine was found dead, or without one of its processes, when its turn came; asked once.
+    pub(super) fn has_lost(&mut self) -> bool {
+        std::mem::take(&mut self.lost)
     }
 
     /// Whether it was ended for somebody else's sake since its last turn; asked for its next one.
@@ -202,7 +227,7 @@ impl<'a> Seat<'a> {
             live.arm(&faults, stop)?;
         }
         let measured = live.run(workload, &Limits { timeout: plan.timeout, grace: plan.grace, stop, trace: false });
-        note_peak(&mut self.peak, workload, measured.as_ref().ok().and_then(peak_of));
+        self.peaks.note(&workload.name, measured.as_ref().ok().and_then(peak_of));
         measured
     }
 
@@ -230,7 +255,7 @@ impl<'a> Seat<'a> {
     pub(super) fn cool(&mut self, workload: &Workload) {
         self.warm_for = None;
         if self.live.as_mut().is_some_and(|live| !live.is_alive()) {
-            note_peak(&mut self.peak, workload, Some(u64::MAX));
+            self.peaks.ended(&workload.name);
         }
     }
 
@@ -265,10 +290,4 @@ fn warm_up(
 
 fn peak_of(measured: &Measured) -> Option<u64> {
     measured.usage.as_ref()?.rss_bytes_peak
-}
-
-/// Keeps the largest peak of a workload, and nothing of an earlier one.
-fn note_peak(known: &mut Option<(String, u64)>, workload: &Workload, peak: Option<u64>) {
-    let of_it = known.take().filter(|(name, _)| *name == workload.name).map(|(_, bytes)| bytes);
-    *known = peak.max(of_it).map(|bytes| (workload.name.clone(), bytes));
 }

@@ -241,6 +241,11 @@ impl LiveEngine for FakeLive {
         }
     }
 
+    /// `mortal` loses a process whenever it waits.
+    fn pause(&mut self) {
+        self.alive &= self.engine != "mortal";
+    }
+
     fn is_alive(&mut self) -> bool {
         self.alive
     }

@@ -62,7 +62,7 @@ fn full(scale: &[f64; 3]) -> Inputs {
         (Key::GbHour, 0.006),
         (Key::UnitHour, 0.06),
         (Key::UnitsPerVcpu, 0.6),
-        (Key::UnitsToHoldGb, 0.0),
+        (Key::UnitsToHold, 0.0),
         (Key::UnitsPerGb, 0.1),
         (Key::UnitsMin, 12.0),
         (Key::StartUp, 0.03),
@@ -172,24 +172,26 @@ fn lines_are_what_their_formulas_say() {
     near(least, serverless / 2.5 * 30.0);
     let units = line(Deployment::Serverless, Line::Serverless, &inputs.with(Key::UnitsMin, 40.0));
     near(units, serverless + 2.5 * 20.0 * 0.06);
-    // 80 GB at 4 GB a unit have no room in fewer than 20 units; at 2 GB it takes 40, whatever the cores take.
-    let to_hold = |gb: f64| line(Deployment::Serverless, Line::Serverless, &inputs.with(Key::UnitsToHoldGb, 1.0 / gb));
+    // What five workers hold has room in 20 units; twice as much takes 40, whatever the cores take.
+    let to_hold = |each: f64| line(Deployment::Serverless, Line::Serverless, &inputs.with(Key::UnitsToHold, each));
     near(to_hold(4.0), serverless);
-    near(to_hold(2.0), units);
+    near(to_hold(8.0), units);
 }
 
 #[test]
 fn a_commitment_is_paid_for_every_hour_of_a_month_and_no_more() {
     let sum = |inputs: &Inputs| {
         let bill = bill(Deployment::SelfHosted, inputs);
-        let of = |l: &&LineCost| matches!(l.line, Line::Workers | Line::Unused);
+        let of = |l: &&LineCost| matches!(l.line, Line::Workers | Line::Retries | Line::Unused);
         bill.lines.iter().filter(of).map(|l| l.amount.clone().unwrap().base.get()).sum::<f64>()
     };
     let near = |found: f64, wanted: f64| assert!((found - wanted).abs() < 1e-9, "{found} is not {wanted}");
     let used = |hours: f64| bare(hours, 1.0, 2.0, 0.12);
     near(sum(&used(15.0)), 15.0 * 2.0 * 0.12);
     near(sum(&used(15.0).with(Key::Committed, 730.5)), 730.5 * 2.0 * 0.12);
-    near(sum(&used(800.0).with(Key::Committed, 730.5)), 800.0 * 2.0 * 0.12);
+    // More than a month has takes a second cluster; attempts that failed use what is paid for already.
+    near(sum(&used(800.0).with(Key::Committed, 730.5)), 2.0 * 730.5 * 2.0 * 0.12);
+    near(sum(&used(15.0).with(Key::Committed, 730.5).with(Key::FailedShare, 0.2)), 730.5 * 2.0 * 0.12);
 }
 
 #[test]

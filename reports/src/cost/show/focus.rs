@@ -156,8 +156,8 @@ fn row(
 /// What a line comes to on demand: a list price knows neither spare capacity nor commitments.
 fn list_cost(offer: &Offer, line: Line, cost: Amount) -> Amount {
     match (line, offer.on_demand) {
-        // Nobody pays on demand for hours in which nothing runs.
-        (Line::Unused, _) => Amount::default(),
+        // On demand nothing is taken away, and nobody pays for hours in which nothing runs.
+        (Line::Unused | Line::Interruption, _) => Amount::default(),
         (_, Some(rate)) => {
             let inputs = offer.inputs.with(Key::WorkerHour, rate).with(Key::DriverHour, rate);
             line.amount(&Point::new(&inputs, At::Base)).unwrap_or(cost)

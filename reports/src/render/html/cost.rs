@@ -8,14 +8,16 @@ use crate::render::sheets::{answer, not_applicable};
 use crate::render::wording::or_dash;
 
 pub(super) fn body(view: &View<'_>, family: &FamilyReport) -> String {
-    let Some(cost) = family.cost.as_ref().filter(|c| !c.entries.is_empty()) else {
+    let nothing_to_say = not_applicable(family);
+    let all = family.cost.iter().flat_map(|c| &c.entries);
+    let entries: Vec<_> = all.filter(|e| !nothing_to_say.contains(e.contestant.as_str())).collect();
+    let Some(cost) = family.cost.as_ref().filter(|_| !entries.is_empty()) else {
         let reason = "COST is unknown: no engine with a single slot completed anything here; add one, as in \
                       <code>--engines datafusion-1t</code>.";
         let reason = if family.workloads.is_empty() { String::new() } else { paragraph("note", reason) };
         return reason;
     };
-    let nothing_to_say = not_applicable(family);
-    let rows = cost.entries.iter().filter(|e| !nothing_to_say.contains(e.contestant.as_str())).map(|e| {
+    let rows = entries.iter().map(|e| {
         let target = view.anchors.group(family.family, &e.contestant);
         let failed = e.of - e.covered.min(e.of);
         let failed = if failed > 0 { format!(", {failed} not completed") } else { String::new() };

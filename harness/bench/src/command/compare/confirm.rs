@@ -149,7 +149,7 @@ impl Again {
         if !args.clusters.faults.is_empty() {
             bail!("--confirm does not repeat runs with faults: a fault has no A/A arm to tell noise by");
         }
-        trust::refuse_products_of_others(&args.products.folder.root, products)?;
+        trust::refuse_products_of_others(&[engine.to_owned()], &args.products.folder.root, products)?;
         let nodes: BTreeSet<String> = suspects.iter().map(|f| f.case.nodes.to_string()).collect();
         let mut words = Vec::new();
         let mut rest = command_line.iter().skip(1);
