@@ -420,6 +420,12 @@ impl Total {
         format!("{} of {}{}", self.completed, self.cases, rest.collect::<String>())
     }
 
+    /// How many penalties are in its total; `-` where there is none.
+    #[must_use]
+    pub fn penalties_text(&self) -> String {
+        if self.is_not_applicable() { "-".to_owned() } else { self.penalties.to_string() }
+    }
+
     /// Cases that went wrong: asked, supported and without a time.
     #[must_use]
     pub const fn went_wrong(&self) -> usize {

@@ -1,6 +1,6 @@
 //! Child processes that do not outlive this one.
 
-use crate::counters::{process_tree, stat_after_command};
+use crate::counters::{process_tree, resident_of, stat_after_command};
 use std::fs;
 use std::io;
 use std::os::unix::process::CommandExt;
@@ -13,8 +13,6 @@ const KILL_INTERVAL: Duration = Duration::from_millis(2);
 const STOP_ROUNDS: u32 = 50;
 /// Whoever holds less is seldom ended by the kernel, and may end by itself while it has nothing to do.
 const LARGE_BYTES: u64 = 256 << 20;
-/// What `statm` counts in on the machines that this runs on; a larger page only makes more processes large.
-const PAGE_BYTES: u64 = 4096;
 /// How long processes that remove what the killed left may take for it.
 const CLEANING_PATIENCE: Duration = Duration::from_secs(2);
 
@@ -122,12 +120,8 @@ pub(crate) fn stop_below(root: u32) {
 
 /// The processes below `root` that hold so much that the kernel might end them before others.
 pub(crate) fn large_below(root: u32) -> Vec<u32> {
-    let resident = |pid: &u32| -> Option<u64> {
-        let pages = fs::read_to_string(format!("/proc/{pid}/statm")).ok()?;
-        Some(pages.split(' ').nth(1)?.parse::<u64>().ok()? * PAGE_BYTES)
-    };
     let below = process_tree(root).into_iter().skip(1);
-    below.filter(|pid| resident(pid).is_some_and(|bytes| bytes >= LARGE_BYTES)).collect()
+    below.filter(|pid| resident_of(*pid).is_some_and(|bytes| bytes >= LARGE_BYTES)).collect()
 }
 
 /// Lets every process below `root` go on.
@@ -170,7 +164,8 @@ fn moves(pid: u32) -> bool {
 /// What the threads of a process do.
 fn states_of_tasks(pid: u32) -> impl Iterator<Item = char> {
     let tasks = fs::read_dir(format!("/proc/{pid}/task")).into_iter().flatten().flatten();
-    tasks.filter_map(|task| fs::read_to_string(task.path().join("stat")).ok()?.rsplit_once(") ")?.1.chars().next())
+    // Threads have files of their own beside those of processes, and are only not listed there.
+    tasks.filter_map(|task| state(task.file_name().to_str()?.parse().ok()?))
 }
 
 /// What a process does, as the system has it; none of one that is gone.

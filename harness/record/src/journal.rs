@@ -4,7 +4,7 @@
 use crate::context::RunContext;
 use crate::error::RecordError;
 use crate::observation::{Observation, TrialId};
-use crate::own_file::{create_draft, open_own, own_folder};
+use crate::own_file::{create_draft, open_own, own_folder, sync_folder};
 use crate::reader::{MAX_LINE_BYTES, read_context, read_lines};
 use crate::{CONTEXT_FILE, OBSERVATIONS_FILE, RESULTS_FOLDER};
 use std::collections::BTreeSet;
@@ -164,8 +164,7 @@ impl Journal {
     /// Makes the file's length and the folder's entries durable.
     fn sync(&self) -> Result<(), RecordError> {
         self.file.sync_all().map_err(RecordError::io("sync", &self.path))?;
-        let folder = File::open(&self.folder).and_then(|f| f.sync_all());
-        folder.map_err(RecordError::io("sync the folder", &self.folder))
+        sync_folder(&self.folder)
     }
 
     /// Whether a trial is recorded, whatever its outcome: a finished trial is never measured again.

@@ -21,6 +21,15 @@ pub(crate) fn create_draft(path: &Path) -> Result<File, RecordError> {
     OpenOptions::new().write(true).create_new(true).open(path).map_err(RecordError::io("create", path))
 }
 
+/// Makes a folder's entries durable.
+///
+/// # Errors
+/// The disk.
+pub(crate) fn sync_folder(folder: &Path) -> Result<(), RecordError> {
+    let synced = File::open(folder).and_then(|f| f.sync_all());
+    synced.map_err(RecordError::io("sync the folder", folder))
+}
+
 /// Opens a file that these options read, write or create.
 ///
 /// # Errors

@@ -93,8 +93,8 @@ pub(super) fn cost(offer: &Offer, axis: Axis, x: f64, scenario: &Scenario) -> Op
     let total = match axis {
         Axis::Data => {
             let base = |key| offer.inputs.range(key).map(|range| range.base);
-            let measured = || Some(Gigabytes::of(base(Key::Volume)? / base(Key::Jobs)?));
-            running_at(offer, x, scenario.jobs.per_month(x, measured()))
+            let of_a_job = Gigabytes::of(base(Key::Volume)? / base(Key::Jobs)?);
+            running_at(offer, x, scenario.jobs.per_month(x, Some(of_a_job)))
         }
         Axis::Jobs => running_at(offer, scenario.volume.get(), x * DAYS_PER_MONTH),
     };

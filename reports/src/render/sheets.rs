@@ -5,7 +5,7 @@ use super::scale::{Scale, percent};
 use super::wording::{column, cores, crowds, range, ratio_text};
 use super::{WIDTH, ablation, blocking, decomposition, faults, footer, overhead_blocks, scaling, weak};
 use crate::comparison::{
-    Cell, Comparison, CostAnswer, CostReport, FamilyReport, Incident, Ratio, SpanBreakdown, Table, Total,
+    Cell, Comparison, CostAnswer, CostEntry, CostReport, FamilyReport, Incident, Ratio, SpanBreakdown, Table, Total,
     WorkloadReport,
 };
 use crate::stats::INTERVAL_TRIALS;
@@ -252,7 +252,7 @@ fn totals(totals: &[Total], baseline: &str, aside: &Aside<'_>) -> Block {
                 t.contestant.clone(),
                 t.completed_text(),
                 t.wall_ns_penalized.map_or_else(|| "-".to_owned(), |v| scale.show(v)),
-                if t.is_not_applicable() { "-".to_owned() } else { t.penalties.to_string() },
+                t.penalties_text(),
                 against(|r| &r.total),
                 against(|r| &r.geometric_mean),
                 t.against_baseline.as_ref().map_or_else(|| "-".to_owned(), |r| r.common.to_string()),
@@ -273,12 +273,18 @@ fn totals(totals: &[Total], baseline: &str, aside: &Aside<'_>) -> Block {
     })
 }
 
+/// COST of those that do work of the family.
+pub(super) fn cost_entries(family: &FamilyReport) -> Vec<&CostEntry> {
+    let nothing_to_say = not_applicable(family);
+    let all = family.cost.iter().flat_map(|cost| &cost.entries);
+    all.filter(|e| !nothing_to_say.contains(e.contestant.as_str())).collect()
+}
+
 fn cost(family: &FamilyReport, crowds: &[String]) -> Vec<Block> {
-    let Some(CostReport { single_thread, entries }) = &family.cost else {
+    let Some(CostReport { single_thread, .. }) = &family.cost else {
         return Vec::new();
     };
-    let nothing_to_say = not_applicable(family);
-    let entries: Vec<_> = entries.iter().filter(|e| !nothing_to_say.contains(e.contestant.as_str())).collect();
+    let entries = cost_entries(family);
     if entries.is_empty() {
         return Vec::new();
     }

@@ -38,6 +38,11 @@ fn resident_bytes(tree: &[u32]) -> Option<u64> {
     found.map(|pages: u64| pages.saturating_mul(page))
 }
 
+/// What one process holds now, shared pages included; none of one that is gone.
+pub(crate) fn resident_of(pid: u32) -> Option<u64> {
+    statm(pid).map(|(resident, _)| resident.saturating_mul(page_bytes()))
+}
+
 /// Pages that a process holds, and how many of them can be shared with others.
 fn statm(pid: u32) -> Option<(u64, u64)> {
     let text = fs::read_to_string(format!("/proc/{pid}/statm")).ok()?;

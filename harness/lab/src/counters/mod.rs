@@ -22,7 +22,7 @@ use crate::machine::Cgroup;
 use bench_record::Pressure;
 use foreign::Processes;
 use memory::PeakWatch;
-pub(crate) use memory::held_by;
+pub(crate) use memory::{held_by, resident_of};
 use network::Interfaces;
 use system::SystemReading;
 use usage::{TreeReading, cpu_ns, increase, reset_peaks};

@@ -2,7 +2,7 @@
 
 use super::{OVERHEAD_FILE, OverheadContext, OverheadSample, SAMPLES_FILE};
 use crate::error::RecordError;
-use crate::own_file::create_draft;
+use crate::own_file::{create_draft, sync_folder};
 use crate::reader::MAX_LINE_BYTES;
 use std::fs::{self, File, OpenOptions};
 use std::io::Write;
@@ -68,7 +68,6 @@ impl OverheadJournal {
         let mut file = create_draft(&draft)?;
         file.write_all(&text).and_then(|()| file.sync_all()).map_err(RecordError::io("write", &draft))?;
         fs::rename(&draft, &path).map_err(RecordError::io("put in place", &path))?;
-        let folder = File::open(&self.folder).and_then(|f| f.sync_all());
-        folder.map_err(RecordError::io("sync the folder", &self.folder))
+        sync_folder(&self.folder)
     }
 }

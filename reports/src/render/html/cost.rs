@@ -4,13 +4,11 @@ use super::View;
 use super::markup::{Grid, Td, heading, number, paragraph, ratio, words};
 use crate::comparison::FamilyReport;
 use crate::plain::html as escape;
-use crate::render::sheets::{answer, not_applicable};
+use crate::render::sheets::{answer, cost_entries};
 use crate::render::wording::or_dash;
 
 pub(super) fn body(view: &View<'_>, family: &FamilyReport) -> String {
-    let nothing_to_say = not_applicable(family);
-    let all = family.cost.iter().flat_map(|c| &c.entries);
-    let entries: Vec<_> = all.filter(|e| !nothing_to_say.contains(e.contestant.as_str())).collect();
+    let entries = cost_entries(family);
     let Some(cost) = family.cost.as_ref().filter(|_| !entries.is_empty()) else {
         let reason = "COST is unknown: no engine with a single slot completed anything here; add one, as in \
                       <code>--engines datafusion-1t</code>.";

@@ -191,7 +191,7 @@ fn totals(view: &View<'_>, family: &FamilyReport, aside: &Aside<'_>) -> Grid {
             completed(t),
             Td::html(or_dash(t.wall_ns_penalized, |v| link(target.as_deref(), &scale.show(v), true)))
                 .sorted_by(t.wall_ns_penalized),
-            penalties(t),
+            Td::text(&t.penalties_text()).sorted_by((!t.is_not_applicable()).then_some(t.penalties as f64)),
             against(|r| &r.total),
             against(|r| &r.geometric_mean),
             Td::text(&or_dash(t.against_baseline.as_ref(), |r| r.common.to_string())),
@@ -220,11 +220,4 @@ fn completed(t: &Total) -> Td {
         _ => "bad",
     };
     Td::text(&t.completed_text()).sorted_by(Some(t.completed as f64)).of_class(class)
-}
-
-fn penalties(t: &Total) -> Td {
-    if t.is_not_applicable() {
-        return Td::text("-");
-    }
-    Td::text(&t.penalties.to_string()).sorted_by(Some(t.penalties as f64))
 }
