@@ -30,6 +30,7 @@ import sys
 import tempfile
 import threading
 import time
+import tomllib
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -49,6 +50,11 @@ slots = int(os.environ.get("SLOTS", len(cpus)))
 bench = os.environ.get("BENCH", "bench")
 engines = Path(os.environ.get("BENCH_ENGINES", "bench-engines")).resolve()
 data = Path(os.environ.get("BENCH_DATA", "bench-data")).resolve()
+
+KEEPING_FREED_MEMORY = {"MIMALLOC_PURGE_DELAY": "10000"}
+"""As `bench` sets it for every engine."""
+NO_HTTP = 'import sys\nsys.modules["fsspec.implementations.http"] = None\n'
+"""Ray Data's workers now and then fail to import fsspec's HTTP files where aiohttp is missing (see `ray_cluster`)."""
 
 Times = dict[str, list[int]]
 Rounds = list[list[int]]
@@ -86,9 +92,13 @@ def by_hand(product: str, workloads: list[str]) -> tuple[Times, dict[str, int]]:
     (scratch / "modules").mkdir()
     # Not the folder that it lies in: the folders beside it are called like packages, and would be taken for them.
     (scratch / "modules/bench_driver").symlink_to(DRIVERS / "bench_driver")
+    if product == "ray":
+        (scratch / "modules/sitecustomize.py").write_text(NO_HTTP)
     environment = {name: os.environ[name] for name in ("LANG", "LC_ALL", "TZ", "JAVA_HOME", "LD_LIBRARY_PATH") if name in os.environ}
-    # Dask and Ray see to the threads inside their workers themselves.
-    environment |= {name: str(slots) for name in THREADS if product not in ("dask", "ray")}
+    environment |= {name: str(slots) for name in THREADS}
+    environment |= KEEPING_FREED_MEMORY | environment_of(product)
+    environment |= {"DO_NOT_TRACK": "1", "SCARF_NO_ANALYTICS": "true", "PYTHONNOUSERSITE": "1", "PYTHONUNBUFFERED": "1", "NO_PROXY": "*"}
+    environment |= {"PYSPARK_DRIVER_PYTHON": str(venv / "bin/python")}
     environment |= {"PATH": f"{venv / 'bin'}:{os.environ['PATH']}", "HOME": str(scratch), "TMPDIR": str(scratch), "SPARK_LOCAL_IP": "127.0.0.1"}
     environment |= {"PYSPARK_PYTHON": str(venv / "bin/python"), "PYTHONHASHSEED": "0", "PYTHONDONTWRITEBYTECODE": "1"}
     environment |= {"PYTHONPATH": f"{scratch / 'modules'}:{DRIVERS / product}", "VIRTUAL_ENV": str(venv), "WARM": warm}
@@ -113,6 +123,12 @@ def by_hand(product: str, workloads: list[str]) -> tuple[Times, dict[str, int]]:
         end_all(str(scratch))
         shutil.rmtree(scratch, ignore_errors=True)
     return {a["workload"]: a["wall_ns"] for a in answers}, {a["workload"]: a["rows"] for a in answers}
+
+
+def environment_of(product: str) -> dict[str, str]:
+    """What is set for this product and no other."""
+    engines_toml = tomllib.loads((DRIVERS.parent / "engines.toml").read_text())
+    return next(engine.get("environment", {}) for engine in engines_toml["engine"] if engine["name"] == product)
 
 
 def end_all(scratch: str) -> None:

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# What the tests need beside Rust and a C compiler: an ssh server, for nodes on other machines (harness/bench/tests/hosts.rs), and
-# a browser, for the HTML report (reports/tests/browser). Installs them where that is possible without asking anybody: as root, with
+# What the tests need beside Rust and a C compiler: an ssh server, for nodes on other machines (harness/bench/tests/hosts.rs),
+# a browser, for the HTML report (reports/tests/browser), and valgrind, which counts instructions (scripts/instructions.sh). Installs them where that is possible without asking anybody: as root, with
 # apt-get. It never fails: what cannot be tested is said here, and reported as ignored by the tests.
 set -uo pipefail
 
@@ -43,5 +43,7 @@ browser=""
 for name in "${CHROMIUM:-chromium}" chromium-browser google-chrome google-chrome-stable; do
     command -v "$name" >/dev/null && browser="$name"
 done
+command -v valgrind >/dev/null || install "instruction counts" valgrind
+
 [[ -n "$browser" ]] || install "the HTML report in a browser" chromium
 exit 0

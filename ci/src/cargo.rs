@@ -43,7 +43,7 @@ pub(crate) const TESTS: Check = Check {
 /// The real products: made only where it is named, because they come from the network.
 pub(crate) const PRODUCTS: Check = Check {
     name: "products",
-    ensures: "every product installs, keeps to the protocol, and is an outcome when one of its processes is killed",
+    ensures: "every product installs, keeps to the protocol, answers right, stays within its limits and this machine, and is an outcome when killed",
     run: |ground| {
         let folder = products_folder(ground)?;
         let variables = [(PRODUCTS_FOLDER, folder.as_str())];

@@ -54,7 +54,6 @@ pub use report::{
 
 pub(crate) use command::{attached, attached_size, quoted};
 pub(crate) use select::split;
-pub(crate) use verdict::holm;
 
 use crate::render::{Format, Ink};
 

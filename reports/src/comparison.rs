@@ -30,7 +30,9 @@ pub use answers::AnswerChecks;
 pub use blocking::{BlockingCase, BlockingReport};
 pub use contestant::Contestant;
 pub(crate) use contestant::{ATTACHED, has_own_machines};
-pub use decomposition::{Anchor, AnchorCause, AnchorUse, Decomposition, KernelAnchor, KernelAnchorCause, TimePart};
+pub use decomposition::{
+    Anchor, AnchorCause, AnchorUse, Decomposition, KernelAnchor, KernelAnchorCause, SameKernels, TimePart,
+};
 pub use faults::{FaultCase, FaultEffect, FaultReport};
 pub use scaling::{Law, ScalingPoint, ScalingSeries};
 pub use spans::SpanBreakdown;

@@ -42,8 +42,8 @@ pub use sides::{EngineChange, Missing, Side};
 
 use crate::compare::{CaseTrials, cases};
 use crate::run_names::RunNames;
-use bench_record::{Case, CaseKey, Run, RunContext};
-use std::collections::BTreeMap;
+use bench_record::{Case, CaseKey, Family, Run, RunContext};
+use std::collections::{BTreeMap, BTreeSet};
 
 /// The probability that one or more cases of a family are called slower or faster although nothing changed.
 pub const ALPHA: f64 = 0.01;
@@ -81,6 +81,21 @@ pub fn gate(base: &[Run], new: &[Run], options: &GateOptions<'_>) -> Result<Gate
 /// As for [`gate`]; another suite or protocol, and no engine in common.
 pub fn comparable(base: &[Run], planned: &RunContext) -> Result<(), GateError> {
     refuse::planned_apart(base, planned)
+}
+
+/// The fewest trials of each side with which a slow-down can be shown in the smallest family that these runs and a planned one share,
+/// however large it is: with fewer, the rank test has no outcome that is rare enough, in any family.
+#[must_use]
+pub fn trials_to_show(runs: &[Run], planned: &RunContext) -> usize {
+    let mut cases: BTreeMap<Family, BTreeSet<&CaseKey>> = BTreeMap::new();
+    let is_planned = |case: &Case| {
+        planned.workloads.iter().any(|w| w.name == case.workload)
+            && planned.engines.iter().any(|e| e.name == case.engine)
+    };
+    for o in runs.iter().flat_map(|run| &run.observations).filter(|o| is_planned(&o.case)) {
+        cases.entry(o.case.family).or_default().insert(&o.key);
+    }
+    judge::least_trials(cases.values().map(BTreeSet::len).min().unwrap_or(1))
 }
 
 /// The gate after its suspects were measured again, both builds in turns: what the second measurement found of each suspect takes the

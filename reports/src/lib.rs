@@ -42,10 +42,10 @@ pub use comparison::{
     Ablation, AblationEntry, Anchor, AnchorCause, AnchorUse, AnswerChecks, BlockingCase, BlockingReport, Cell,
     Comparison, Contamination, Contestant, CostAnswer, CostEntry, CostReport, Decomposition, FamilyReport, FaultCase,
     FaultEffect, FaultReport, Incident, KernelAnchor, KernelAnchorCause, Law, NoiseFloor, REPORT_SCHEMA, Ratio,
-    ScalingPoint, ScalingSeries, SpanBreakdown, Table, TimePart, Total, TotalRatio, Verdict, WeakPoint, WeakScaling,
-    WeakSeries, WorkloadEffect, WorkloadReport,
+    SameKernels, ScalingPoint, ScalingSeries, SpanBreakdown, Table, TimePart, Total, TotalRatio, Verdict, WeakPoint,
+    WeakScaling, WeakSeries, WorkloadEffect, WorkloadReport,
 };
 pub use plain::plain;
-pub use render::{Format, FormatError, Ink, Section, WIDTH, escape, html, html_by, render};
+pub use render::{Format, FormatError, Ink, Section, WIDTH, escape, html, html_by, places_of_cases, render};
 pub use rows::{Rows, arrow_file, csv, rows};
 pub use run_names::RunNames;

@@ -8,6 +8,7 @@
 //! |---|---|
 //! | `mix` | what is to be run, how much of it is which family |
 //! | `arena` | where engines met, and which of these places a ranking rests on |
+//! | `features` | what somebody cannot do without, and who is said to have it |
 //! | `rank` | scores, and ratios to the leader with intervals |
 //! | `conclude` | whether anybody leads, and where |
 //! | `sensitivity` | how the leader depends on the weights |
@@ -18,6 +19,7 @@
 
 mod arena;
 mod conclude;
+mod features;
 mod html;
 mod missing;
 mod mix;
@@ -26,12 +28,14 @@ mod rank;
 mod report;
 mod sensitivity;
 
+pub use features::{Feature, UnknownFeature, features};
 pub use html::fragment as html;
+pub(crate) use mix::is_family;
 pub use mix::{Mix, MixError};
 pub use prices::BookPrices;
 pub use report::{
-    Answer, CitedRule, FamilyEvidence, MissingEvidence, RECOMMEND_SCHEMA, Ranked, Recommendation, Sensitivity, Share,
-    Tipping, Unranked, UnusedEvidence,
+    Answer, CitedFeature, CitedRule, FamilyEvidence, MissingEvidence, RECOMMEND_SCHEMA, Ranked, Recommendation,
+    Sensitivity, Share, Tipping, Unranked, UnusedEvidence,
 };
 
 use crate::claims::ClaimsFile;
@@ -53,6 +57,8 @@ pub struct Question<'a> {
     pub data_bytes: Option<u64>,
     /// On how many nodes; none if that was not said.
     pub nodes: Option<u32>,
+    /// Features that engines have to have: those said to lack one get no place.
+    pub required: &'a [Feature<'a>],
     /// What engines cost; none if nobody knows.
     pub pricing: Option<&'a dyn Pricing>,
     /// Engines that have a product's architecture and not its code.

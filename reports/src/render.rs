@@ -23,7 +23,7 @@ mod wording;
 
 pub(crate) use claims::claims;
 pub(crate) use html::observations_of;
-pub use html::{Section, escape, html, html_by};
+pub use html::{Section, escape, html, html_by, places_of_cases};
 pub(crate) use price::{price_markdown, price_text};
 pub(crate) use recommend::recommendation;
 pub(crate) use wording::crowds;

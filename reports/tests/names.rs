@@ -68,7 +68,15 @@ fn gate_claims_and_recommendations_name_them_as_the_report_does() {
     let mut runs = [run_in("a/run", 0), run_in("b/run", 1)];
     runs.iter_mut().for_each(|run| run.context.finished_at = None::<Timestamp>);
     let mix = "sql=100".parse().unwrap();
-    let question = Question { mix: &mix, data_bytes: None, nodes: None, pricing: None, styles: &[], text_bytes: None };
+    let question = Question {
+        mix: &mix,
+        data_bytes: None,
+        nodes: None,
+        required: &[],
+        pricing: None,
+        styles: &[],
+        text_bytes: None,
+    };
     let noted = [
         compare(&runs, &Options::default()).unwrap().notes,
         assess(&built_in().unwrap(), &runs).unwrap().notes,

@@ -4,6 +4,7 @@
 
 mod killed;
 mod program;
+mod real;
 
 use program::{Program, external};
 use std::fs;
@@ -306,7 +307,7 @@ fn overhead_of_a_driver_and_of_a_style_is_measured_kept_and_shown_again() {
     assert_eq!(again.stdout, ran.stdout);
     for words in [
         "duckdb, start-up: unsupported: not installed (bench engines install duckdb)",
-        "tiny, spill, read spilled: unsupported: tiny has nothing that the probe `spill` stands for: it has no store",
+        "tiny, spill, read spilled: unsupported: tiny has no probe `spill`: it has no store",
         "stagedag, recovery: unsupported: one process holds all of it",
     ] {
         assert!(ran.stdout.replace("\n  ", " ").contains(words), "{words}:\n{}", ran.stdout);

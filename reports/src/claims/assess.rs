@@ -12,12 +12,13 @@ use super::report::{
     Counts, Evidence, Remove, SourceUsed,
 };
 use super::select::{conditions, select, unrecorded};
-use super::verdict::{Configured, finding, holm, of_configurations, of_table, of_tables, of_tests};
+use super::verdict::{Configured, finding, of_configurations, of_table, of_tables, of_tests};
 use crate::compare::CompareError;
 use crate::compare::evidence::{Tested, probed, tested};
 use crate::compare::probed::as_run;
 use crate::cost::Pricing;
 use crate::run_names::RunNames;
+use crate::stats::holm;
 use bench_record::{OverheadRun, Run};
 use std::collections::BTreeMap;
 

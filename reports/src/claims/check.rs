@@ -1,8 +1,9 @@
 //! What the types of a claims file cannot say.
 
 use super::command::is_run;
-use super::file::{Claim, ClaimsFile, Relation, Rule, Test, Tier};
+use super::file::{Claim, ClaimsFile, Kind, Relation, Rule, Test, Tier};
 use super::metric::Metric;
+use crate::recommend::is_family;
 use std::collections::BTreeSet;
 
 /// The version of the format that is read.
@@ -58,7 +59,20 @@ fn known(file: &ClaimsFile, at: usize, name: &str) -> Result<(), Wrong> {
 
 fn claim(file: &ClaimsFile, claim: &Claim) -> Result<(), Wrong> {
     let (at, id) = (claim.id.span().start, claim.id.get_ref());
-    claim.says.keys().try_for_each(|name| known(file, at, name))?;
+    claim.says.keys().chain(&claim.has).chain(&claim.lacks).try_for_each(|name| known(file, at, name))?;
+    let said = || claim.has.iter().chain(&claim.lacks);
+    if (said().next().is_some() || !claim.families.is_empty()) && claim.kind != Kind::Feature {
+        return Err((Some(at), format!("claim `{id}` is no feature; leave out `has`, `lacks` and `families`")));
+    }
+    if said().next().is_none() && !claim.families.is_empty() {
+        return Err((Some(at), format!("claim `{id}` has `families`; say in `has` and `lacks` who has it")));
+    }
+    if let Some(family) = claim.families.iter().find(|family| !is_family(family)) {
+        return Err((Some(at), format!("`{}` is no family of work", family.escape_debug())));
+    }
+    if said().collect::<BTreeSet<_>>().len() < said().count() {
+        return Err((Some(at), format!("claim `{id}` names somebody twice in `has` and `lacks`")));
+    }
     if claim.test.is_empty() && claim.needs.is_none() {
         let message = format!("claim `{id}` has no test; say in `needs` what it would take to test it");
         return Err((Some(at), message));
@@ -80,6 +94,9 @@ fn claim(file: &ClaimsFile, claim: &Claim) -> Result<(), Wrong> {
 fn rule(file: &ClaimsFile, rule: &Rule) -> Result<(), Wrong> {
     let at = rule.id.span().start;
     rule.prefers.iter().try_for_each(|name| known(file, at, name))?;
+    if let Some(family) = rule.families.iter().find(|family| !is_family(family)) {
+        return Err((Some(at), format!("`{}` is no family of work", family.escape_debug())));
+    }
     match rule.tb_below {
         Some(tb) if !(tb.is_finite() && tb > 0.0) => Err((Some(at), "`tb_below` must be above 0".to_owned())),
         _ => Ok(()),

@@ -101,6 +101,15 @@ pub struct Claim {
     /// What is said, by subject.
     #[serde(default)]
     pub says: BTreeMap<String, String>,
+    /// Of a feature: subjects that the source says have it, without reserve.
+    #[serde(default)]
+    pub has: Vec<String>,
+    /// Of a feature: subjects that the source says do not have it. Of whom neither is said, nothing is.
+    #[serde(default)]
+    pub lacks: Vec<String>,
+    /// Of a feature: families of work that are done with it. Of a family that nobody measured, `bench recommend` cites them.
+    #[serde(default)]
+    pub families: Vec<String>,
     /// What it would take to test it, where no test is given.
     #[serde(default)]
     pub needs: Option<String>,

@@ -3,12 +3,17 @@
 use super::report::{AssessedClaim, AssessedTest, ClaimVerdict, ClaimsReport, Evidence, Remove};
 use crate::plain::html as escape;
 use crate::render::claim_words as words;
+use std::collections::BTreeMap;
 use std::fmt::Write;
 
+/// Where the page lists the trials of a case, by the case's key.
+type Places = BTreeMap<String, String>;
+
 /// The body of a section: a summary, then every claim beside its evidence. No script, no style and no address is in it;
-/// classes start with `claim`.
+/// classes start with `claim`. Keys of cases are links where `places` has ids of this page for them
+/// ([`places_of_cases`](crate::places_of_cases)); a page without observations has none.
 #[must_use]
-pub fn fragment(report: &ClaimsReport) -> String {
+pub fn fragment(report: &ClaimsReport, places: &Places) -> String {
     let mut out = String::new();
     for line in words::summary(report) {
         paragraph(&mut out, "claims-summary", &line);
@@ -24,7 +29,7 @@ pub fn fragment(report: &ClaimsReport) -> String {
             "<thead><tr><th scope=\"col\">claim</th><th scope=\"col\">as cited</th><th scope=\"col\">verdict here</th>\
              <th scope=\"col\">evidence</th></tr></thead>\n<tbody>\n",
         );
-        group.claims.iter().for_each(|c| claim(&mut out, c));
+        group.claims.iter().for_each(|c| claim(&mut out, c, places));
         out.push_str("</tbody></table></div>\n");
     }
     for line in words::foot(report) {
@@ -85,7 +90,7 @@ const fn class(verdict: ClaimVerdict) -> &'static str {
     }
 }
 
-fn claim(out: &mut String, c: &AssessedClaim) {
+fn claim(out: &mut String, c: &AssessedClaim, places: &Places) {
     let id = escape(&c.id);
     let _ = write!(out, "<tr id=\"claim-{id}\"><th scope=\"row\"><code>{id}</code><br>{}</th><td>", escape(&c.text));
     if !c.says.is_empty() {
@@ -97,14 +102,14 @@ fn claim(out: &mut String, c: &AssessedClaim) {
     }
     let (class, verdict) = (class(c.verdict), c.verdict);
     let _ = write!(out, "</td><td><span class=\"{class}\">{verdict}</span><br>{}</td><td>", escape(&c.because));
-    c.tests.iter().for_each(|t| test(out, t));
+    c.tests.iter().for_each(|t| test(out, t, places));
     for command in &c.would_test {
         let _ = write!(out, "<p class=\"claim-faint\">would test it: <code>{}</code></p>", escape(command));
     }
     out.push_str("</td></tr>\n");
 }
 
-fn test(out: &mut String, t: &AssessedTest) {
+fn test(out: &mut String, t: &AssessedTest, places: &Places) {
     let _ = write!(
         out,
         "<p>{} <span class=\"claim-faint\">({}; {})</span>: <span class=\"{}\">{}</span></p>",
@@ -114,10 +119,10 @@ fn test(out: &mut String, t: &AssessedTest) {
         class(t.verdict),
         t.verdict
     );
-    t.evidence.iter().for_each(|e| evidence(out, e));
+    t.evidence.iter().for_each(|e| evidence(out, e, places));
 }
 
-fn evidence(out: &mut String, e: &Evidence) {
+fn evidence(out: &mut String, e: &Evidence, places: &Places) {
     let finding = match e.remove {
         Remove::Direct => e.finding.to_string(),
         Remove::OtherScale | Remove::Architecture => words::leaning(e.finding).to_owned(),
@@ -146,7 +151,12 @@ fn evidence(out: &mut String, e: &Evidence) {
     if !e.links.is_empty() {
         out.push_str("<p class=\"claim-faint\">observations:</p><ul>");
         for link in &e.links {
-            let _ = write!(out, "<li><code>{}</code> in <code>{}</code></li>", escape(&link.key), escape(&link.file));
+            let key = format!("<code>{}</code>", escape(&link.key));
+            let key = match places.get(&link.key) {
+                Some(id) => format!("<a class=\"o\" href=\"#{}\">{key}</a>", escape(id)),
+                None => key,
+            };
+            let _ = write!(out, "<li>{key} in <code>{}</code></li>", escape(&link.file));
         }
         out.push_str("</ul>");
     }

@@ -15,21 +15,6 @@ pub(super) enum Lean {
     Open(String),
 }
 
-/// Adjusts probabilities for being taken together, by Holm's step-down procedure (Holm 1979): the chance that any of
-/// those at or below 5 % is there by chance alone is 5 %. In the order given.
-pub(crate) fn holm(p: &[f64]) -> Vec<f64> {
-    let mut order: Vec<usize> = (0..p.len()).collect();
-    let at = |i: usize| p.get(i).copied().filter(|p| (0.0..=1.0).contains(p)).unwrap_or(1.0);
-    order.sort_by(|a, b| at(*a).total_cmp(&at(*b)));
-    let mut adjusted = vec![1.0; p.len()];
-    let mut most: f64 = 0.0;
-    for (rank, i) in order.into_iter().enumerate() {
-        most = most.max(at(i) * (p.len() - rank) as f64).min(1.0);
-        adjusted.get_mut(i).into_iter().for_each(|a| *a = most);
-    }
-    adjusted
-}
-
 /// What a comparison means once it is one of `of`.
 pub(super) fn finding(lean: &Lean, p_adjusted: f64, of: usize) -> (ClaimVerdict, String) {
     let chance = || {
@@ -197,27 +182,7 @@ mod tests {
         assert_eq!(said(None, None), None);
     }
 
-    #[test]
-    fn probabilities_are_adjusted_as_in_holms_paper() {
-        // Worked by hand: 4 x 0.01, 3 x 0.015 (raised to nothing), 2 x 0.03, 1 x 0.04 (raised to the one before).
-        assert_eq!(holm(&[0.03, 0.01, 0.04, 0.015]), [0.06, 0.04, 0.06, 0.045]);
-        assert_eq!(holm(&[]), Vec::<f64>::new());
-        assert_eq!(holm(&[f64::NAN, 0.01]), [1.0, 0.02]);
-    }
-
     proptest! {
-        #[test]
-        fn taking_comparisons_together_never_makes_one_more_certain(p in prop::collection::vec(0.0f64..=1.0, 1..40)) {
-            let adjusted = holm(&p);
-            for (i, (before, after)) in p.iter().zip(&adjusted).enumerate() {
-                prop_assert!(after >= before && *after <= 1.0);
-                for (other, later) in p.iter().zip(&adjusted).skip(i + 1) {
-                    prop_assert!(before > other || after <= later);
-                }
-            }
-            prop_assert_eq!(holm(&p[..1])[0], p[0]);
-        }
-
         #[test]
         fn what_is_open_or_left_to_chance_decides_nothing(p in 0.0f64..=1.0, of in 1usize..99) {
             prop_assert_eq!(finding(&Lean::Open("x".into()), p, of).0, ClaimVerdict::Inconclusive);

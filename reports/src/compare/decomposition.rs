@@ -9,8 +9,8 @@ use super::measured::Measured;
 use super::totals::total_ratio;
 use super::workloads::ByWorkload;
 use crate::comparison::{
-    Anchor, AnchorCause, AnchorUse, Contestant, Decomposition, KernelAnchor, KernelAnchorCause, TimePart, TotalRatio,
-    Verdict,
+    Anchor, AnchorCause, AnchorUse, Contestant, Decomposition, KernelAnchor, KernelAnchorCause, SameKernels, TimePart,
+    TotalRatio, Verdict,
 };
 use crate::stats::{Bootstrap, Sample};
 use bench_record::{Arm, Case, Family};
@@ -26,6 +26,8 @@ const COUNTERPARTS: [(&str, &str); 6] = [
     ("taskgraph", "dask-datafusion"),
     ("actor", "ray-datafusion"),
 ];
+/// Products with the same runtime and the kernel of the styles in its tasks.
+const SAME_KERNELS: [(&str, &str); 2] = [("dask", "dask-datafusion"), ("ray", "ray-datafusion")];
 /// Products that are a library in one process, with kernels of their own.
 const LIBRARIES: [&str; 2] = ["duckdb", "polars"];
 /// Whoever is best of these stands beside them.
@@ -160,6 +162,7 @@ fn decomposition(field: &Field<'_>, side: &Side<'_, '_, '_>) -> Option<Decomposi
     let work = Sum::of(&cpu.iter().collect::<Vec<_>>());
     let kernel = Sum { value: work.value / cores, resampled: work.resampled.map(|r| r.map(|ns| ns / cores)) };
     let total = products.value;
+    let same_kernels = same_kernels(field, side, &products, rows.len());
     Some(Decomposition {
         product: field.label(product).to_owned(),
         style: field.label(style).to_owned(),
@@ -174,8 +177,27 @@ fn decomposition(field: &Field<'_>, side: &Side<'_, '_, '_>) -> Option<Decomposi
         kernel: kernel.part(total),
         architecture: styles.beyond(&kernel).part(total),
         runtime: products.beyond(&styles).part(total),
+        same_kernels,
         single_thread_wall_ns: Sum::of(&column(0)).value,
         single_thread_cpu_ns: work.value,
+    })
+}
+
+/// What is left of a product's time with the styles' kernels, over the same workloads; of fewer it would be no part of it.
+fn same_kernels(field: &Field<'_>, side: &Side<'_, '_, '_>, products: &Sum, common: usize) -> Option<SameKernels> {
+    let [single, style, product] = *side.members else { return None };
+    let who = field.contestants.get(product)?;
+    let (_, engine) = SAME_KERNELS.iter().find(|(of, _)| *of == who.engine)?;
+    let other = counterpart(field, who, engine)?;
+    let Together { rows, .. } = Side { members: &[single, style, product, other], ..*side }.together();
+    if rows.len() != common {
+        return None;
+    }
+    let left = Sum::of(&rows.iter().filter_map(|row| row.get(3).map(|(_, s)| *s)).collect::<Vec<_>>());
+    Some(SameKernels {
+        product: field.label(other).to_owned(),
+        wall: left.part(products.value),
+        own_kernels: products.beyond(&left).part(products.value),
     })
 }
 

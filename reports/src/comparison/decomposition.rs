@@ -35,10 +35,23 @@ pub struct Decomposition {
     pub architecture: TimePart,
     /// The product's time beyond the style's: language, serialization, its own kernels; negative if it needs less.
     pub runtime: TimePart,
+    /// The same runtime with the styles' kernels in its tasks, if that completed all of these workloads in the same runs.
+    pub same_kernels: Option<SameKernels>,
     /// Wall time of the single thread.
     pub single_thread_wall_ns: f64,
     /// CPU time of the single thread.
     pub single_thread_cpu_ns: f64,
+}
+
+/// What is left of a product's time when its tasks run the styles' kernels: how much of `runtime` is not its own kernels.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct SameKernels {
+    /// The product's runtime with those kernels.
+    pub product: String,
+    /// Its time.
+    pub wall: TimePart,
+    /// The product's time beyond that: its own kernels and plans; negative if it needs less.
+    pub own_kernels: TimePart,
 }
 
 /// A part of a time.

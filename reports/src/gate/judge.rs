@@ -124,7 +124,7 @@ impl Measure {
 }
 
 /// The fewest trials a side whose complete separation is significant among so many tests.
-fn least_trials(tests: usize) -> usize {
+pub(super) fn least_trials(tests: usize) -> usize {
     (1..100).find(|n| least_p(*n, *n) * tests as f64 <= ALPHA).unwrap_or(100)
 }
 

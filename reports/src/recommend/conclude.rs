@@ -2,10 +2,12 @@
 
 use super::Question;
 use super::arena::{Arena, Choice, mixture};
-use super::missing;
 use super::rank::{Ranking, engine_of, rank};
-use super::report::{Answer, FamilyEvidence, RECOMMEND_SCHEMA, Ranked, Recommendation, Share, UnusedEvidence};
+use super::report::{
+    Answer, CitedFeature, FamilyEvidence, RECOMMEND_SCHEMA, Ranked, Recommendation, Share, UnusedEvidence,
+};
 use super::sensitivity::sensitivity;
+use super::{features, missing};
 use crate::claims::ClaimsFile;
 use std::collections::BTreeSet;
 
@@ -29,11 +31,13 @@ pub(super) fn answer(
     limits.extend(unmeasured.iter().map(|f| format!("{f}: not measured")));
     limits.extend(mixture(arenas));
     limits.extend(untuned(claims, &ranked));
-    let (mut answer, mut because) = conclude(&ranked, &limits);
+    limits.extend(ranked.first().iter().flat_map(|leader| features::unsaid(question.required, &leader.engine)));
+    let has_requirements = !question.required.is_empty();
+    let (mut answer, mut because) = conclude(&ranked, &limits, has_requirements);
     let mut unused: Vec<UnusedEvidence> = choice.unused.iter().map(|(a, why)| left_out(a, why)).collect();
     let mut against = Vec::new();
     for equal in &choice.equals {
-        let (other, why) = conclude(&rank(question, equal).ranked, &[]);
+        let (other, why) = conclude(&rank(question, equal).ranked, &[], has_requirements);
         let news =
             equal.iter().filter(|a| arenas.iter().all(|c| !std::ptr::eq(c.table, a.table) || c.ground != a.ground));
         unused.extend(news.map(|a| left_out(a, &format!("as near as what was taken: {why}"))));
@@ -49,6 +53,9 @@ pub(super) fn answer(
         );
         answer = Answer::NoClearWinner;
     }
+    let engines = engines(arenas);
+    let (required, first_without) = required(question, arenas, &ranked, &engines);
+    let features = features::of_families(claims, &unmeasured, &engines);
     let families: Vec<&str> = arenas.iter().map(|a| a.family.as_str()).collect();
     let weights: Vec<f64> = arenas.iter().map(|a| a.share / covered).collect();
     let missing_share = if unmeasured.is_empty() { 0.0 } else { 1.0 - covered };
@@ -62,6 +69,9 @@ pub(super) fn answer(
         covered,
         sensitivity: sensitivity(&families, &weights, &scored, missing_share),
         missing: missing::missing(question, claims, arenas),
+        required,
+        first_without,
+        features,
         cited: missing::cited(question, claims),
         ranked,
         unranked,
@@ -69,6 +79,27 @@ pub(super) fn answer(
         unused,
         notes,
     }
+}
+
+/// Who took part, whatever the configuration.
+fn engines(arenas: &[Arena<'_, '_>]) -> BTreeSet<String> {
+    arenas.iter().flat_map(|a| a.members.iter().map(|m| engine_of(&a.name(*m)).to_owned())).collect()
+}
+
+/// What is said of features that are required, and who would be first without them if that is somebody else.
+fn required(
+    question: &Question<'_>,
+    arenas: &[Arena<'_, '_>],
+    ranked: &[Ranked],
+    engines: &BTreeSet<String>,
+) -> (Vec<CitedFeature>, Option<String>) {
+    if question.required.is_empty() {
+        return (Vec::new(), None);
+    }
+    let free = rank(&Question { required: &[], ..*question }, arenas).ranked;
+    let first = free.into_iter().next().map(|r| r.engine);
+    let is_other = first.as_deref() != ranked.first().map(|r| r.engine.as_str());
+    (question.required.iter().map(|f| f.cited(engines)).collect(), first.filter(|_| is_other))
 }
 
 fn left_out(arena: &Arena<'_, '_>, because: &str) -> UnusedEvidence {
@@ -105,13 +136,14 @@ fn untuned(claims: &[ClaimsFile], ranked: &[Ranked]) -> Option<String> {
 }
 
 /// `limits` is what keeps an answer from being one to the whole question. Two configurations of one engine do not compete.
-fn conclude(ranked: &[Ranked], limits: &[String]) -> (Answer, String) {
+fn conclude(ranked: &[Ranked], limits: &[String], has_requirements: bool) -> (Answer, String) {
+    let meant = if has_requirements { ", of those who are not said to lack what is required" } else { "" };
     let Some((leader, others)) = ranked.split_first() else {
-        return (Answer::NoEvidence, "nobody completed anything of this mix in the runs given".to_owned());
+        return (Answer::NoEvidence, format!("nobody completed anything of this mix in the runs given{meant}"));
     };
     let is_rival = |r: &&Ranked| engine_of(&r.engine) != engine_of(&leader.engine);
     if !others.iter().any(|r| is_rival(&r)) {
-        let text = format!("only {} completed what was measured of this mix", engine_of(&leader.engine));
+        let text = format!("only {} completed what was measured of this mix{meant}", engine_of(&leader.engine));
         return (Answer::NoEvidence, text);
     }
     let close: Vec<&Ranked> = others.iter().filter(is_rival).filter(|r| !r.is_slower).collect();
@@ -125,8 +157,10 @@ fn conclude(ranked: &[Ranked], limits: &[String]) -> (Answer, String) {
         );
     }
     let kind = if leader.is_style { ", an engine style and no product," } else { "" };
-    let text =
-        format!("{}{kind} is faster than everybody else in the runs given, beyond noise and chance", leader.engine);
+    let text = format!(
+        "{}{kind} is faster than everybody else in the runs given{meant}, beyond noise and chance",
+        leader.engine
+    );
     let engine = leader.engine.clone();
     if limits.is_empty() {
         (Answer::ClearWinner { engine }, text)

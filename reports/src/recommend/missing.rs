@@ -2,6 +2,7 @@
 
 use super::Question;
 use super::arena::{Arena, data};
+use super::features;
 use super::report::{CitedRule, FamilyEvidence, MissingEvidence};
 use crate::claims::{ClaimsFile, Rule, Subject, attached, attached_size, quoted};
 use crate::comparison::has_own_machines;
@@ -58,7 +59,8 @@ pub(super) fn missing(
 ) -> Vec<MissingEvidence> {
     let mut products: Vec<&Subject> = Vec::new();
     let plain = |s: &&Subject| s.variant.as_deref().is_none_or(|v| v == bench_record::Case::DEFAULT_VARIANT);
-    for subject in claims.iter().flat_map(|f| f.subject.values()).filter(plain) {
+    let may_win = |s: &&Subject| features::excluded(question.required, &s.engine).is_none();
+    for subject in claims.iter().flat_map(|f| f.subject.values()).filter(plain).filter(may_win) {
         if products.iter().all(|known| known.engine != subject.engine) {
             products.push(subject);
         }

@@ -6,6 +6,11 @@ use std::str::FromStr;
 /// Families that a mix may name: those of recorded runs, and those that no version records yet.
 const FAMILIES: [&str; 5] = ["sql", "dataframe", "training", "streaming", "overhead"];
 
+/// Whether a mix can have it.
+pub(crate) fn is_family(name: &str) -> bool {
+    FAMILIES.contains(&name)
+}
+
 /// Shares of families, above 0, that sum to 1. By name.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Mix(BTreeMap<String, f64>);
@@ -35,7 +40,7 @@ impl FromStr for Mix {
         for part in text.split(',') {
             let (family, weight) = part.split_once('=').ok_or(MixError::Form)?;
             let family = family.trim();
-            if !FAMILIES.contains(&family) {
+            if !is_family(family) {
                 return Err(MixError::Family(family.to_owned()));
             }
             let weight = weight.trim().parse::<f64>().ok().filter(|w| *w > 0.0 && *w <= 1e9);

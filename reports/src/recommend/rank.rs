@@ -1,13 +1,13 @@
 //! Scores, and ratios to the leader with intervals.
 
 use super::arena::Arena;
+use super::features;
 use super::report::{Ranked, Share, Unranked};
 use super::sensitivity::Scored;
 use super::{Hourly, Question};
-use crate::claims::holm;
 use crate::compare::evidence::TestedCase;
 use crate::comparison::Verdict;
-use crate::stats::{Bootstrap, Evidence, Interval, P_MAX, Sample, Stratum, judge, lone_variation, stratified};
+use crate::stats::{Bootstrap, Evidence, Interval, P_MAX, Sample, Stratum, holm, judge, lone_variation, stratified};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Who has a place, best first, and who has none.
@@ -49,6 +49,9 @@ pub(super) fn rank(question: &Question<'_>, arenas: &[Arena<'_, '_>]) -> Ranking
 }
 
 fn place(question: &Question<'_>, arenas: &[Arena<'_, '_>], name: &str, covered: f64) -> Result<Placed, String> {
+    if let Some(why) = features::excluded(question.required, name) {
+        return Err(why);
+    }
     let mut one = Placed {
         scored: Scored { name: name.to_owned(), logs: Vec::new(), draws: Vec::new() },
         score: 0.0,

@@ -35,6 +35,12 @@ pub struct Recommendation {
     pub sensitivity: Option<Sensitivity>,
     /// What was not measured.
     pub missing: Vec<MissingEvidence>,
+    /// Features that were required, and which of those that took part are said to have them; who lacks one has no place.
+    pub required: Vec<CitedFeature>,
+    /// Who would be first in the ranking if nothing were required; none where that changes nothing.
+    pub first_without: Option<String>,
+    /// What claims say of work that the mix has and nobody measured. It weighs nothing.
+    pub features: Vec<CitedFeature>,
     /// What claims say of such a mix. They weigh nothing.
     pub cited: Vec<CitedRule>,
     /// What a reader should know about the runs.
@@ -177,6 +183,23 @@ pub struct MissingEvidence {
     pub what: String,
     /// The command that would measure it; none if no run of this version could.
     pub run: Option<String>,
+}
+
+/// A feature. Who has it is cited from a claim and was not tested.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct CitedFeature {
+    /// The id of the claim.
+    pub id: String,
+    /// The feature.
+    pub text: String,
+    /// The title and date of the claim's source.
+    pub source: String,
+    /// Engines that are said to have it.
+    pub has: Vec<String>,
+    /// Those said to lack it.
+    pub lacks: Vec<String>,
+    /// Those of whom nothing is said. Styles are among them: a claim about a product says nothing of a style.
+    pub unsaid: Vec<String>,
 }
 
 /// A rule of somebody else's.

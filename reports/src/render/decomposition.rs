@@ -4,7 +4,8 @@ use super::layout::{Block, Column, Kind, Row, Sheet, Tone};
 use super::scale::{Scale, percent, ratio};
 use super::wording::{column, cores, interval_column, or_dash, range, ratio_text};
 use crate::comparison::{
-    Anchor, AnchorCause, Decomposition, FamilyReport, KernelAnchor, KernelAnchorCause, TimePart, TotalRatio,
+    Anchor, AnchorCause, Decomposition, FamilyReport, KernelAnchor, KernelAnchorCause, SameKernels, TimePart,
+    TotalRatio,
 };
 
 pub(super) fn blocks(family: &FamilyReport) -> Vec<Block> {
@@ -79,7 +80,12 @@ fn parts_sheet(all: &[Decomposition]) -> Block {
 /// The parts in a sentence, and what a reader must know of them.
 fn said(d: &Decomposition) -> Vec<Block> {
     let disturbed = d.contaminated.then(|| format!("{}: contaminated trials had to be counted", d.product));
-    [Some(sentence(d)), disturbed, left_out(&d.product, d.apart)].into_iter().flatten().map(Block::Item).collect()
+    let kernels = d.same_kernels.as_ref().map(|same| own_kernels(d, same));
+    [Some(sentence(d)), kernels, disturbed, left_out(&d.product, d.apart)]
+        .into_iter()
+        .flatten()
+        .map(Block::Item)
+        .collect()
 }
 
 fn sentence(d: &Decomposition) -> String {
@@ -99,6 +105,22 @@ fn sentence(d: &Decomposition) -> String {
         time(d.wall.wall_ns),
         d.product,
         time(d.kernel.wall_ns)
+    )
+}
+
+/// How much of a product's time goes with its own kernels.
+fn own_kernels(d: &Decomposition, same: &SameKernels) -> String {
+    let rest = match sign(same.own_kernels) {
+        Sign::More => format!("{} is its own kernels and plans", time(same.own_kernels.wall_ns)),
+        Sign::Less => format!("its own kernels and plans save {}", time(-same.own_kernels.wall_ns)),
+        Sign::Nothing => "its own kernels and plans make no difference that shows".to_owned(),
+    };
+    format!(
+        "{} runs the kernels of {} in the runtime of {} and takes {} for the same: {rest}",
+        same.product,
+        d.style,
+        d.product,
+        time(same.wall.wall_ns)
     )
 }
 

@@ -46,6 +46,7 @@ use crate::plot::PlotError;
 use crate::run_names::RunNames;
 use anchors::Anchors;
 pub(crate) use anchors::observations_of;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// A part of a page with a place in its navigation.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -110,6 +111,22 @@ pub fn html_by<'a>(
     sections.extend(further.iter().cloned());
     sections.extend(records);
     Ok(page::page(comparison, sources, &sections))
+}
+
+/// Where the page of a comparison lists the trials of each case, by the case's key. A case of several tables, as of two machines, is in
+/// none of them alone, and has no place.
+#[must_use]
+pub fn places_of_cases(comparison: &Comparison, sources: &Sources<'_>) -> BTreeMap<String, String> {
+    let mut places: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    for (at, (table, sources)) in comparison.tables.iter().zip(&sources.tables).enumerate() {
+        let anchors = Anchors::new(at, table, sources);
+        for source in sources {
+            let id = anchors.case_of(anchors.number(source));
+            places.entry(source.observation.key.as_str().to_owned()).or_default().insert(id);
+        }
+    }
+    let alone = places.into_iter().filter(|(_, ids)| ids.len() == 1);
+    alone.filter_map(|(key, ids)| Some((key, ids.into_iter().next()?))).collect()
 }
 
 /// One table on its way to the page.

@@ -2,7 +2,7 @@
 
 use super::scale::{percent, ratio};
 use super::wording::range;
-use crate::recommend::{Answer, Ranked, Recommendation, Sensitivity, Share};
+use crate::recommend::{Answer, CitedFeature, Ranked, Recommendation, Sensitivity, Share};
 use crate::stats::{INTERVAL_TRIALS, Interval};
 
 /// A part of a recommendation: a table, a list, or both.
@@ -44,6 +44,7 @@ pub(crate) fn answer(r: &Recommendation) -> String {
 /// Everything else, in order; parts without content are left out.
 pub(crate) fn parts(r: &Recommendation) -> Vec<Part> {
     let mut parts = vec![ranking(r), evidence(r)];
+    parts.push(required(r));
     parts.extend(r.sensitivity.iter().map(sensitivity));
     let run = |m: &crate::recommend::MissingEvidence| match &m.run {
         Some(run) => format!("{}; would supply it: {run}", m.what),
@@ -52,6 +53,7 @@ pub(crate) fn parts(r: &Recommendation) -> Vec<Part> {
     parts.push(list("What was not measured", r.missing.iter().map(run)));
     let unused = r.unused.iter();
     let unused = unused.map(|u| format!("{}: {}; runs {}: {}", u.family, u.place, u.runs.join(", "), u.because));
+    parts.push(features("What claims say of work that was not measured; it weighs nothing here", &r.features));
     parts.push(list("Runs that the ranking does not rest on", unused));
     let unranked = r.unranked.iter().map(|u| format!("{}: {}", u.engine, u.because));
     parts.push(list("Without a place in the ranking", unranked));
@@ -122,6 +124,21 @@ fn evidence(r: &Recommendation) -> Part {
     Part { title: "Evidence".to_owned(), columns, rows: rows.collect(), items: items.collect() }
 }
 
+fn required(r: &Recommendation) -> Part {
+    let mut part = features("Features that are required", &r.required);
+    part.items.extend(r.first_without.iter().map(|first| format!("if nothing were required, {first} would be first")));
+    part
+}
+
+fn features(title: &str, all: &[CitedFeature]) -> Part {
+    let columns =
+        vec![("feature", false), ("said to have it", false), ("said to lack it", false), ("nothing said of", false)];
+    let names = |all: &[String]| if all.is_empty() { "-".to_owned() } else { all.join(", ") };
+    let row = |f: &CitedFeature| vec![f.id.clone(), names(&f.has), names(&f.lacks), names(&f.unsaid)];
+    let items = all.iter().map(|f| format!("{}: {} ({}); cited, not tested here", f.id, f.text, f.source)).collect();
+    Part { title: title.to_owned(), columns, rows: all.iter().map(row).collect(), items }
+}
+
 fn shares(all: &[Share]) -> String {
     let parts: Vec<String> = all.iter().map(|s| format!("{} {} %", s.name, percent(s.share))).collect();
     parts.join(", ")
@@ -157,7 +174,7 @@ fn sensitivity(s: &Sensitivity) -> Part {
 fn how(r: &Recommendation) -> Vec<String> {
     let mut items = vec![
         "score: geometric mean of times, each family weighing as stated and each workload of a family the same; only engines \
-         that completed everything measured have one"
+         that completed everything measured, and are not said to lack what is required, have one"
             .to_owned(),
         format!(
             "slower: the 95 % bootstrap interval of the ratio (of fewer than {INTERVAL_TRIALS} trials narrower than it says) is above \

@@ -117,7 +117,7 @@ fn no_claim_is_filled_in_before_a_product_was_measured() {
 #[test]
 fn the_example_is_a_claims_file() {
     let example = ClaimsFile::read("example.toml", EXAMPLE).unwrap();
-    assert_eq!((example.claim.len(), example.rule.len()), (2, 1));
+    assert_eq!((example.claim.len(), example.rule.len()), (3, 1));
     for key in ["winner = {", "ratio = {", "range = {", "completes = [", "less = [", "needs = ", "at = {"] {
         assert!(EXAMPLE.contains(key), "{key}");
     }

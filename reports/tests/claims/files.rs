@@ -39,6 +39,14 @@ fn what_is_wrong_is_said_with_file_and_line() {
 fn what_contradicts_itself_is_refused() {
     let start = QUERIES.find("[[claim]]").unwrap();
     check(&format!("{QUERIES}{}", &QUERIES[start..]), &["line 33", "`order` is there twice"]);
+    let feature = QUERIES.replace("kind = \"measurable\"", "kind = \"feature\"");
+    let said = |text: &str, line: &str| text.replacen("[[claim.test]]", &format!("{line}\n[[claim.test]]"), 1);
+    assert!(ClaimsFile::read("mine.toml", &said(&feature, "has = [\"ray\"]\nlacks = [\"dask\"]")).is_ok());
+    check(&said(QUERIES, "has = [\"ray\"]"), &["`order` is no feature"]);
+    check(&said(&feature, "lacks = [\"flink\"]"), &["`flink` is no subject"]);
+    check(&said(&feature, "has = [\"ray\"]\nfamilies = [\"batch\"]"), &["`batch` is no family"]);
+    check(&said(&feature, "families = [\"sql\"]"), &["say in `has` and `lacks`"]);
+    check(&said(&feature, "has = [\"ray\"]\nlacks = [\"ray\"]"), &["names somebody twice"]);
     check(&related("less = [\"ray\"]"), &["two or more"]);
     check(&related("less = [\"ray\", []]"), &["empty place"]);
     check(&related("less = [\"ray\", \"ray\"]"), &["twice"]);

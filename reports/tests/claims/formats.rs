@@ -4,6 +4,7 @@ use crate::products::{as_claimed, observations, run};
 use crate::{QUERIES, assessed};
 use bench_reports::claims::{assess, built_in, html, page, render};
 use bench_reports::{Format, Ink, WIDTH};
+use std::collections::BTreeMap;
 
 /// A decided claim, a style beside it, one that needs something else and one of a page's worth of evidence.
 fn sample() -> String {
@@ -44,7 +45,7 @@ fn json_has_every_number() {
 
 #[test]
 fn html_says_the_same() {
-    insta::assert_snapshot!(html(&assessed(&sample(), &runs())));
+    insta::assert_snapshot!(html(&assessed(&sample(), &runs()), &BTreeMap::new()));
 }
 
 #[test]
@@ -88,7 +89,7 @@ fn hostile() -> bench_reports::claims::ClaimsReport {
 #[test]
 fn no_text_of_a_run_or_a_file_is_markup_or_a_terminal_command() {
     let report = hostile();
-    for shown in [html(&report), page(HOSTILE, &html(&report))] {
+    for shown in [html(&report, &BTreeMap::new()), page(HOSTILE, &html(&report, &BTreeMap::new()))] {
         assert!(!shown.contains("<script") && !shown.contains('\u{1b}') && !shown.contains('\u{202e}'), "{shown}");
         assert!(shown.contains("&lt;script&gt;alert(1)&lt;/script&gt;&quot;&#39;|`=cmd [2J[x](y)"), "{shown}");
         assert_eq!(shown.matches("<table").count(), shown.matches("</table>").count());
@@ -108,11 +109,22 @@ fn no_text_of_a_run_or_a_file_is_markup_or_a_terminal_command() {
 
 #[test]
 fn the_page_needs_nothing_from_elsewhere() {
-    let page = page("Claims and evidence", &html(&assessed(&sample(), &runs())));
+    let page = page("Claims and evidence", &html(&assessed(&sample(), &runs()), &BTreeMap::new()));
     for word in ["http://", "https://", "<script", "src=", "@import", "url("] {
         assert!(!page.contains(word), "{word}");
     }
     for word in ["default-src 'none'", "prefers-color-scheme: dark", "<html lang=\"en\">", "width=device-width"] {
         assert!(page.contains(word), "{word}");
     }
+}
+
+#[test]
+fn keys_lead_to_the_trials_that_the_same_page_lists() {
+    let report = assessed(&sample(), &runs());
+    let mut links = report.groups.iter().flat_map(|g| &g.claims).flat_map(|c| &c.tests).flat_map(|t| &t.evidence);
+    let key = links.find_map(|e| e.links.first()).unwrap().key.clone();
+    let places = BTreeMap::from([(key.clone(), "t0-o7".to_owned())]);
+    let linked = html(&report, &places);
+    assert!(linked.contains(&format!("<a class=\"o\" href=\"#t0-o7\"><code>{key}</code></a>")), "{linked}");
+    assert!(!html(&report, &BTreeMap::new()).contains("<a "));
 }

@@ -88,6 +88,35 @@ fn the_parts_sum_to_the_time_of_the_product() {
 }
 
 #[test]
+fn the_styles_kernels_in_the_same_runtime_tell_its_own_kernels_from_the_rest() {
+    let beside = |workloads: &[(&str, f64)]| {
+        let mut run = products();
+        run.observations.retain(|o| o.case.engine != "dask");
+        for (workload, factor) in [("tpch-q01", 1.0), ("tpch-q02", 0.25)] {
+            run.observations.extend(trials(workload, "dask", 2000.0 * factor));
+        }
+        for (workload, factor) in workloads {
+            run.observations.extend(trials(workload, "dask-datafusion", 800.0 * factor));
+        }
+        run
+    };
+    let both = beside(&[("tpch-q01", 1.0), ("tpch-q02", 0.25)]);
+    let all = decomposed(both.clone());
+    let dask = all.iter().find(|d| d.product == "dask").unwrap();
+    let same = dask.same_kernels.as_ref().unwrap();
+    assert_eq!(same.product, "dask-datafusion");
+    assert!((same.wall.wall_ns + same.own_kernels.wall_ns - dask.wall.wall_ns).abs() < 1.0, "{same:?}");
+    assert!((same.own_kernels.share - 0.6).abs() < 0.01, "{same:?}");
+    assert!(all.iter().filter(|d| d.product != "dask").all(|d| d.same_kernels.is_none()));
+    let text = text(&[both], Format::Table).replace("\n  ", " ");
+    let said = "dask-datafusion runs the kernels of taskgraph in the runtime of dask and takes";
+    assert!(text.contains(said) && text.contains("is its own kernels and plans"), "{text}");
+    // Of one workload of two it would be no part of the time.
+    let part = decomposed(beside(&[("tpch-q01", 1.0)]));
+    assert!(part.iter().all(|d| d.same_kernels.is_none()));
+}
+
+#[test]
 fn only_times_of_the_same_runs_meet() {
     let mut later = products();
     later.path = "results/later".into();

@@ -298,10 +298,10 @@ fn every_fault_of_a_plan_has_a_row_of_its_own() {
     insta::assert_snapshot!(part(&text, "sql under faults", "How this"), @r#"
     sql under faults: medians of the trials in which every fault fired
 
-    engine       fault        n fired void completed detected ms recovered ms repeated time / fault-free
+    engine                 fault        n fired void comp…ted detected ms recovered ms repeated time…ree
     ----------------------------------------------------------------------------------------------------
-    actor …andom kill@50%     4     4    0 4 of 4           5.00         30.0 2, 5.0 % -
-                 pause@random                                  -            - 0, 0.0 %
+    actor kill@…use@random kill@50%     4     4    0 4 of 4          5.00         30.0 2, 5.0 % -
+                           pause@random                                 -            - 0, 0.0 %
 
     - detected and recovered: from firing to noticing, and to the end of the last task that ran again;
       (k) where only k of the fired trials have one. Void: a fault did not fire, so the trial shows

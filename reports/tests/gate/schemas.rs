@@ -1,21 +1,41 @@
 //! SARIF and JUnit against the rules of their schemas. `sarif-2.1.0.json` has, as facts of the OASIS schema of SARIF 2.1.0, the properties,
 //! required ones and allowed values of the objects that are written; what the schema of Apache Ant's JUnit XML asks for is in [`ELEMENTS`].
 
-use crate::{OPTIONS, cut_short, fixture, judge, judged, mixed, same, side};
-use bench_record::{Observation, Outcome};
+use crate::{OPTIONS, cut_short, fixture, judge, judged, judged_once, mixed, same, side};
+use bench_record::{Observation, Outcome, Run};
 use bench_reports::Ink;
-use bench_reports::gate::{Gate, GateFormat, write};
+use bench_reports::gate::{Gate, GateFormat, GateOptions, gate, write};
 use serde_json::Value;
+use std::collections::BTreeSet;
 
 /// A regression, an improvement and cases that are fine; a failure that is new, with text that has to be escaped; nothing to say; cases
-/// that NEW lacks.
+/// that NEW lacks; regressions that are allowed; what fails on both sides; one run a side, of which nothing is known, and which look slower
+/// as a whole, so that the harness is suspect.
 fn gates() -> Vec<Gate> {
     let mut new = side(1, "new", same);
     for o in new.iter_mut().flat_map(|run| &mut run.observations).filter(|o| o.case.workload == "tpch-q02") {
         let reason = "<b>&\"'\u{1}\nsecond line";
         *o = Observation { arm: o.arm, ..fixture::ended(&o.case, o.trial, Outcome::Failed, reason) };
     }
-    vec![judged(mixed), judge(&side(0, "old", same), &new).unwrap(), judged(same), cut_short(&OPTIONS)]
+    let broken: Vec<_> = side(0, "old", same)
+        .into_iter()
+        .zip(&new)
+        .map(|(old, new)| Run { observations: new.observations.clone(), ..old })
+        .collect();
+    let allowed = GateOptions { allowed: &|_, _| Some("pays for <exact> decimals".to_owned()), ..OPTIONS };
+    let gates = vec![
+        judged(mixed),
+        judge(&side(0, "old", same), &new).unwrap(),
+        judged(same),
+        cut_short(&OPTIONS),
+        gate(&side(0, "old", same), &side(1, "new", mixed), &allowed).unwrap(),
+        judge(&broken, &new).unwrap(),
+        judged_once(same),
+        judged_once(|_, _| 1.4),
+    ];
+    let verdicts: BTreeSet<String> = gates.iter().map(|g| format!("{:?}", g.verdict)).collect();
+    assert_eq!(verdicts.len(), 4, "every verdict is written: {verdicts:?}");
+    gates
 }
 
 #[test]

@@ -6,23 +6,23 @@ mod scenario;
 use crate::{fixture, runs};
 use bench_record::{CaseBlocking, Contamination, Nanos, Run};
 use bench_reports::cost::{PriceBook, built_in, fragment, price};
-use bench_reports::{Comparison, Options, Section, claims, compare_with_sources, html};
+use bench_reports::{Comparison, Options, Section, Sources, claims, compare_with_sources, html, places_of_cases};
 
 const MARKUP: &str = "<img src=x onerror=globalThis.hacked=1>\"'><script>globalThis.hacked=1</script>&lt;";
 
 /// The page of these runs, with prices and claims.
 pub(crate) fn page_of(runs: &[Run]) -> String {
     let (comparison, sources) = compare_with_sources(runs, &Options::default()).unwrap();
-    html(&comparison, &sources, &sections(runs, &comparison)).unwrap()
+    html(&comparison, &sources, &sections(runs, &comparison, &sources)).unwrap()
 }
 
 /// What `bench report --prices aws --claims` adds; runs without data have no price.
-fn sections(runs: &[Run], comparison: &Comparison) -> Vec<Section> {
+fn sections(runs: &[Run], comparison: &Comparison, sources: &Sources<'_>) -> Vec<Section> {
     let book = PriceBook::parse(built_in("aws").unwrap()).unwrap();
     let priced = price(comparison, runs, &book, &scenario::scenario()).ok();
     let prices = priced.map(|pricing| ("prices", fragment(&[pricing], &[], Some(comparison)).unwrap()));
     let claims = claims::assess_all(&claims::built_in().unwrap(), runs, &[], None).unwrap();
-    let claims = ("claims", claims::html(&claims));
+    let claims = ("claims", claims::html(&claims, &places_of_cases(comparison, sources)));
     let section = |(id, body_html): (&str, String)| Section { id: id.to_owned(), title: id.to_owned(), body_html };
     prices.into_iter().chain([claims]).map(section).collect()
 }

@@ -5,6 +5,7 @@
 #[path = "../fixture/mod.rs"]
 mod fixture;
 
+mod features;
 mod formats;
 mod grounds;
 mod ranking;
@@ -47,7 +48,7 @@ fn run(observations: Vec<Observation>) -> Run {
 /// A question about nothing but a mix.
 fn about(mix: &Mix) -> Question<'_> {
     const STYLES: &[&str] = &["actor", "taskgraph", "stagedag"];
-    Question { mix, data_bytes: None, nodes: None, pricing: None, styles: STYLES, text_bytes: None }
+    Question { mix, data_bytes: None, nodes: None, required: &[], pricing: None, styles: STYLES, text_bytes: None }
 }
 
 fn asked(mix: &str, runs: &[Run]) -> Recommendation {

@@ -80,7 +80,7 @@ def probe(engine: Any, folder: Path, kind: str, given: dict[str, Any]) -> list[i
     spec.loader.exec_module(module)
     function = getattr(module, kind, None)
     if function is None:
-        raise Unsupported(f"{engine.name} has nothing that the probe `{kind}` stands for: {module.MISSING[kind]}")
+        raise Unsupported(f"{engine.name} has no probe `{kind}`: {module.MISSING[kind]}")
     samples = list(function(engine, **given))
     if not samples or not all(isinstance(sample, int) and sample >= 0 for sample in samples):
         raise DriverError(f"the probe `{kind}` of {engine.name} gave no samples: {samples[:3]!r}")

@@ -43,6 +43,8 @@ class Polars(Engine):
             self.tables[table.name] = pl.scan_parquet(list(table.files), parallel=self.parallel)
 
     def run(self, workload: Workload) -> int:
+        if self.setup.memory_bytes is not None:
+            self.note("no stable setting of it says how much memory it may hold: the limit binds it in name only, and its peak is in the record")
         # In the foreground: a query in the background could be cancelled, but forgets which engine it was to run on.
         self.answer = self.frame(workload).collect(engine=self.engine)
         return self.answer.height

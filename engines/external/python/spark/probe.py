@@ -1,4 +1,4 @@
-"""What Spark's runtime costs: jobs of tasks that do nothing, in the JVM alone and through Python workers."""
+"""What Spark's runtime costs: jobs of tasks that do nothing, in the JVM."""
 
 from __future__ import annotations
 

@@ -44,7 +44,7 @@ pub(crate) struct Products {
 }
 
 /// A configuration of a product.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, clap::ValueEnum)]
 pub(crate) enum Config {
     /// As it comes, held to the limits of the comparison.
     Default,

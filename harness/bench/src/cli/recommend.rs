@@ -11,7 +11,8 @@ use std::str::FromStr;
 ///
 /// Nothing is run. An engine's score is the geometric mean of its times, each family weighing as stated. The answer can be
 /// that there is no clear winner. It shows how much the weights matter, what was not measured, and the command that
-/// would measure it. What claims say of such a mix is shown and weighs nothing.
+/// would measure it. What claims say of such a mix is shown and weighs nothing; who is said to lack a feature counts where
+/// that feature is required.
 #[derive(Args, Clone, Debug, PartialEq)]
 pub(crate) struct RecommendArgs {
     /// Reads these folders, each made by `bench run`.
@@ -26,6 +27,10 @@ pub(crate) struct RecommendArgs {
     /// Prefers runs on so many nodes, and says where there are none [default: any].
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=100_000))]
     pub(crate) nodes: Option<u32>,
+    /// Gives no place to engines that a claim says lack this feature, such as st.exactly_once; may be repeated. What claims
+    /// say of features is cited and not tested here; the answer stays open while they say nothing of the leader.
+    #[arg(long, value_name = "CLAIM")]
+    pub(crate) require: Vec<String>,
     /// Takes prices from this book: aws, azure, gcp, or a TOML file of yours, for instances on demand that hold what was
     /// measured [default: unknown]. Shows what the same work costs, over what prices may be.
     #[arg(long, value_name = "BOOK")]

@@ -9,7 +9,8 @@ use anyhow::{Context, Result, bail};
 use bench_record::Outcome;
 use bench_reports::claims::{self, ClaimsFile, EXAMPLE, assess_all, built_in};
 use bench_reports::cost::Jobs;
-use bench_reports::{Format as TextFormat, Ink, Options, compare};
+use bench_reports::{Comparison, Format as TextFormat, Ink, Options, Sources, compare, places_of_cases};
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::Read;
 use std::path::Path;
@@ -31,15 +32,22 @@ pub(super) fn claims(args: &ClaimsArgs) -> Result<u8> {
     };
     let report = assess_all(&files, &runs, &overhead, prices.as_ref())?;
     let write = |format, ink| claims::render(&report, format, ink);
-    let page = || claims::page("Claims and evidence", &claims::html(&report));
+    let page = || claims::page("Claims and evidence", &claims::html(&report, &BTreeMap::new()));
     put(args.format, args.out.as_deref(), write, page)?;
     let wrong = runs.iter().flat_map(|r| &r.observations).any(|o| o.outcome == Outcome::WrongAnswer);
     Ok(if wrong { exit::ERROR } else { exit::FINE })
 }
 
-/// What runs say to the claims that come with the program, for a page of somebody else's.
-pub(super) fn section(folders: &Folders) -> Result<String> {
-    Ok(claims::html(&assess_all(&built_in()?, &folders.runs, &folders.overhead, None)?))
+/// What runs say to the claims that come with the program, for a page of somebody else's; at the prices of a book, if that has one.
+pub(super) fn section(
+    folders: &Folders,
+    (comparison, sources): (&Comparison, &Sources<'_>),
+    book: Option<&str>,
+) -> Result<String> {
+    let Folders { runs, overhead } = folders;
+    let prices = book.map(|name| cost::priced(runs, comparison, name, Jobs::AsMeasured)).transpose()?;
+    let report = assess_all(&built_in()?, runs, overhead, prices.as_ref())?;
+    Ok(claims::html(&report, &places_of_cases(comparison, sources)))
 }
 
 /// Claims that come with the program, then those of files, in the order given.

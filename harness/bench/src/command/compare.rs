@@ -78,10 +78,19 @@ pub(super) fn check(base: &Path, judging: &Judging) -> Result<()> {
 /// Refuses before anything is measured what could not be compared afterwards: another machine, other data, programs, suite, protocol or
 /// engines.
 pub(super) fn check_planned(base: &Path, planned: &RunContext) -> Result<()> {
-    bench_reports::gate::comparable(&load(base, &[])?, planned)?;
+    let base = load(base, &[])?;
+    bench_reports::gate::comparable(&base, planned)?;
     tell(
         "note: one run a side can show a regression and cannot rule one out; scripts/gate.sh lets two builds take turns",
     );
+    let least = bench_reports::gate::trials_to_show(&base, planned);
+    let trials = base.iter().map(|run| run.context.trials).chain([planned.trials]).min().unwrap_or_default();
+    if (trials as usize) < least {
+        tell(&format!(
+            "note: with {trials} trials a side no slow-down is shown, however large: only wrong answers and new failures are; measure \
+             both sides with --trials {least} or more"
+        ));
+    }
     Ok(())
 }
 

@@ -31,6 +31,7 @@ pub(super) fn recommend(args: &RecommendArgs) -> Result<u8> {
     if let Some(price) = args.usd_per_hour.iter().find(|p| !took_part(&p.engine)) {
         bail!("--usd-per-hour {}={}: {0} took part in none of the runs", price.engine, price.usd);
     }
+    let required = recommend::features(&files, &args.require).context("--require")?;
     let comparison = compare(&runs, &Options::default())?;
     let given = (!args.usd_per_hour.is_empty()).then_some(Given(&args.usd_per_hour));
     let book = args.prices.as_deref().map(|name| prices(&comparison, &runs, name)).transpose()?;
@@ -39,6 +40,7 @@ pub(super) fn recommend(args: &RecommendArgs) -> Result<u8> {
         mix: &args.mix,
         data_bytes: args.data.map(|d| d.0.get()),
         nodes: args.nodes,
+        required: &required,
         pricing,
         styles: &engines::STYLES,
         text_bytes: Some(&text_bytes),

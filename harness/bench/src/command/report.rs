@@ -22,7 +22,7 @@ pub(super) fn report(args: &ReportArgs) -> Result<u8> {
     }
     let options = Options { baseline: args.baseline.clone() };
     let (comparison, sources) = compare_all(&folders.runs, &folders.overhead, &options)?;
-    let sections = sections(args, &folders, &comparison)?;
+    let sections = sections(args, &folders, &comparison, &sources)?;
     let written = written(args, &comparison, &sources, &sections)?;
     match &args.out {
         Some(file) => write_out(file, written)?,
@@ -50,7 +50,12 @@ fn check(args: &ReportArgs) -> Result<()> {
 }
 
 /// What other commands add to the page.
-fn sections(args: &ReportArgs, folders: &Folders, comparison: &Comparison) -> Result<Vec<Section>> {
+fn sections(
+    args: &ReportArgs,
+    folders: &Folders,
+    comparison: &Comparison,
+    sources: &Sources<'_>,
+) -> Result<Vec<Section>> {
     let mut sections = Vec::new();
     if let Some(book) = &args.prices {
         let runs = &folders.runs;
@@ -62,7 +67,8 @@ fn sections(args: &ReportArgs, folders: &Folders, comparison: &Comparison) -> Re
     }
     if args.claims {
         let title = "Claims and evidence".to_owned();
-        sections.push(Section { id: "claims".to_owned(), title, body_html: claims::section(folders)? });
+        let body_html = claims::section(folders, (comparison, sources), args.prices.as_deref())?;
+        sections.push(Section { id: "claims".to_owned(), title, body_html });
     }
     Ok(sections)
 }

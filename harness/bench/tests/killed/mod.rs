@@ -3,7 +3,7 @@
 //!
 //! `BENCH_ENGINES=FOLDER cargo test --release -p bench --test products -- --ignored killed` with products that are installed there.
 
-mod tree;
+pub(crate) mod tree;
 
 use crate::program::Program;
 use serde_json::Value;
@@ -306,4 +306,38 @@ fn a_killed_worker_of_dask_is_replaced_and_the_answer_is_right() {
     assert_eq!((&struck.hit["outcome"], struck.code), (&"completed".into(), Some(0)), "{}", struck.hit);
     assert!(struck.hit["notes"].to_string().contains("workers that ended during the run: 1"), "{}", struck.hit);
     struck.assert_others_completed();
+}
+
+/// Ends the harness itself in the middle of a trial; its exit code, and what is left once it has ended.
+fn end_harness(engine: &str, signal: &str, line: &[&str]) -> (Option<i32>, Vec<String>) {
+    let p = Program::new().with_own_data();
+    let (folder, out, shared_before) = (installed(engine), p.path("out"), entries("/dev/shm"));
+    let more = ["--engines", engine, "--engines-dir", &folder, "--trials", "2", "--out", &out, "-vv"];
+    let mut bench = p.spawn(&[&["run"], line, &more[..]].concat());
+    let lines = heard(&mut bench);
+    wait_for(&lines, &format!("{} on {engine} (main): trial 0 begins", line[5]));
+    in_the_middle(bench.id());
+    p.signal(&bench, signal);
+    let code = end_of(&mut bench);
+    let (deadline, id) = (Instant::now() + Duration::from_secs(20), bench.id());
+    // Who is killed cannot remove its folders: the next run does. Its processes are gone a moment later.
+    let is_left = |what: &String| signal != "KILL" || what.starts_with("process ");
+    loop {
+        let left: Vec<String> = left_of(&p, id, &shared_before).into_iter().filter(is_left).collect();
+        if left.is_empty() || Instant::now() >= deadline {
+            return (code, left);
+        }
+        std::thread::sleep(LOOK_EVERY);
+    }
+}
+
+#[test]
+#[ignore = "needs installed products: BENCH_ENGINES"]
+fn a_killed_or_interrupted_harness_leaves_no_process_of_a_product() {
+    let _alone = alone();
+    for (engine, line) in [("spark", &SQL[..]), ("dask", &SQL[..]), ("ray", &FRAME[..])] {
+        for (signal, code) in [("KILL", None), ("INT", Some(130)), ("TERM", Some(130))] {
+            assert_eq!(end_harness(engine, signal, line), (code, Vec::new()), "{engine} under SIG{signal}");
+        }
+    }
 }

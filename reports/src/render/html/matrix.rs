@@ -7,6 +7,7 @@ use crate::comparison::{FamilyReport, Total, Verdict};
 use crate::plain::html as escape;
 use crate::render::scale::{Scale, ratio};
 use crate::render::wording::{interval_name, range};
+use bench_record::Family;
 
 pub(super) fn body(view: &View<'_>) -> String {
     let families = &view.table.families;
@@ -24,10 +25,20 @@ pub(super) fn body(view: &View<'_>) -> String {
     };
     let note = format!(
         "Sums of median times over the workloads that both completed, relative to the engine with the least of those that \
-         completed the most; below that {}. An engine is called fastest only where every other one was shown to be slower; n/a: it supports no work of the family.",
-        interval_name(families.iter().filter_map(fewest_trials).min())
+         completed the most; below that {}. An engine is called fastest only where every other one was shown to be slower; n/a: it supports no work of the family. {}Of \
+         training and streaming this version has no workloads.",
+        interval_name(families.iter().filter_map(fewest_trials).min()),
+        absent(families)
     );
     format!("{}{}", grid.html(), paragraph("note", &note))
+}
+
+/// Families of work, not of the runtime alone, that this table has nothing of.
+fn absent(families: &[FamilyReport]) -> String {
+    let is_there = |family: &Family| families.iter().any(|f| f.family == *family);
+    let measured = [Family::Sql, Family::Dataframe];
+    let absent: Vec<&str> = measured.iter().filter(|f| !is_there(f)).map(|f| f.name()).collect();
+    if absent.is_empty() { String::new() } else { format!("Not measured in these runs: {}. ", absent.join(", ")) }
 }
 
 fn cell(view: &View<'_>, family: &FamilyReport, label: &str) -> Td {

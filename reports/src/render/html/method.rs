@@ -1,7 +1,7 @@
 //! Machine, versions, settings, data, protocol, and the command to measure again.
 
-use super::View;
 use super::markup::{Grid, Td, facts, heading, list, number, words};
+use super::{View, percentiles};
 use crate::plain::html as escape;
 use crate::render::footer;
 use bench_record::{EngineContext, Run, RunContext};
@@ -53,9 +53,39 @@ pub(super) fn body(view: &View<'_>) -> String {
     }
     out.push_str(&heading("Data"));
     out.push_str(&list(&table.datasets.iter().map(|d| escape(d)).collect::<Vec<_>>()));
+    let absent = not_measured(view);
+    if !absent.is_empty() {
+        out.push_str(&heading("What was not measured"));
+        out.push_str(&list(&absent));
+    }
     out.push_str(&heading("What the words mean"));
     out.push_str(&list(&footer::meanings(table).iter().map(|t| escape(t)).collect::<Vec<_>>()));
     out
+}
+
+/// Sections that a page of other runs has and this one has not, with what would fill them.
+fn not_measured(view: &View<'_>) -> Vec<String> {
+    let families = &view.table.families;
+    let parts = [
+        (families.iter().all(|f| f.spans.is_empty()), "where slot time went: <code>bench run --spans</code>"),
+        (
+            families.iter().all(|f| f.scaling.is_empty()),
+            "scaling: <code>--cluster processes --nodes 1,2,4</code>, for the engine styles",
+        ),
+        (
+            !families
+                .iter()
+                .flat_map(|f| &f.workloads)
+                .flat_map(|w| &w.cells)
+                .any(|c| c.completed >= percentiles::TRIALS_MIN),
+            "percentiles of times: 20 trials of a case or more, <code>--trials 20</code>",
+        ),
+        (
+            families.iter().all(|f| f.faults.is_empty()),
+            "what faults cost: <code>--cluster processes --faults kill@random</code>, for the engine styles",
+        ),
+    ];
+    parts.into_iter().filter(|(is_absent, _)| *is_absent).map(|(_, what)| what.to_owned()).collect()
 }
 
 /// The runs of a table, each once.

@@ -12,6 +12,9 @@ use std::collections::BTreeMap;
 /// Percentiles, each with the trials it takes: twice as many as leave one beyond it.
 const SHOWN: [(f64, usize); 4] = [(0.5, 20), (0.9, 20), (0.99, 200), (0.999, 2_000)];
 
+/// The fewest trials of a case of which any percentile is shown.
+pub(super) const TRIALS_MIN: usize = 20;
+
 pub(super) fn body(view: &View<'_>, family: &FamilyReport) -> String {
     let mut times: BTreeMap<(&str, usize), Vec<f64>> = BTreeMap::new();
     for source in view.sources {
@@ -27,7 +30,8 @@ pub(super) fn body(view: &View<'_>, family: &FamilyReport) -> String {
         of.is_some_and(|w| w.cells.iter().any(|c| c.contestant == who && c.wall_ns_median.is_some()))
     };
     let label = |who: usize| view.table.contestants.get(who).map_or("", |c| c.label.as_str());
-    let many = |(workload, who): &(&str, usize), all: &Vec<f64>| all.len() >= 20 && completed(workload, label(*who));
+    let many =
+        |(workload, who): &(&str, usize), all: &Vec<f64>| all.len() >= TRIALS_MIN && completed(workload, label(*who));
     let cases: Vec<((&str, usize), Vec<f64>)> =
         times.into_iter().filter(|(at, all)| many(at, all)).map(|(at, all)| (at, sorted(all))).collect();
     if cases.is_empty() {

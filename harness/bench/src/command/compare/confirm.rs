@@ -2,16 +2,19 @@
 //!
 //! The first comparison chose the suspects because they looked slow, so its times are biased against them; only new ones
 //! decide, of both builds. They are taken in turns (A B B A), each in processes of its own, so that whatever the machine does
-//! meanwhile meets both. Each engine's suspects are a run of their own, so that it has its A/A twin and measures nothing else.
+//! meanwhile meets both. The suspects of one engine, configuration and number of nodes are a run of their own, so that it has its
+//! A/A twin and measures nothing else.
 
 use crate::build_id;
 use crate::cli::compare::ConfirmArgs;
+use crate::cli::engines::Config;
 use crate::cli::{Cli, Command};
 use crate::command::trust;
 use crate::interrupt;
 use crate::progress::tell;
 use anyhow::{Context, Result, bail};
-use bench_record::{Run, Timestamp};
+use bench_external::CONFIG;
+use bench_record::{Case, Run, Timestamp};
 use bench_reports::gate::{Finding, Gate};
 use clap::Parser;
 use std::collections::{BTreeMap, BTreeSet};
@@ -65,9 +68,9 @@ pub(super) fn confirm(gate: &Gate, base: &[Run], new: &[Run], args: &ConfirmArgs
         bail!("{} is not empty; give --confirm-out a new folder", out.display());
     }
     let trials = args.confirm_trials.map_or(TRIALS, |t| t.get());
-    let lines = by_engine(&suspects)
+    let lines = by_place(&suspects)
         .into_iter()
-        .map(|(engine, of)| Ok((engine, Again::of(&first.context.command_line, engine, &of, &args.engines.root)?)))
+        .map(|(place, of)| Ok((place.label(), Again::of(&first.context.command_line, place, &of, &args.engines.root)?)))
         .collect::<Result<Vec<_>>>()?;
     tell(&format!("measuring {} suspects again into {}", suspects.len(), out.display()));
     let turns = TURNS.min(trials.div_ceil(2)).max(1);
@@ -76,9 +79,9 @@ pub(super) fn confirm(gate: &Gate, base: &[Run], new: &[Run], args: &ConfirmArgs
         let share = trials / turns + u32::from(turn < trials % turns);
         let sides = [("base", base_binary.as_path()), ("new", new_binary.as_path())];
         let order = if turn % 2 == 0 { [0, 1] } else { [1, 0] };
-        for (engine, line) in &lines {
+        for (label, line) in &lines {
             for (name, binary) in order.into_iter().filter_map(|i| sides.get(i)) {
-                let folder = out.join(format!("{name}-{turn}-{engine}"));
+                let folder = out.join(format!("{name}-{turn}-{label}"));
                 if !line.run(binary, share, turn, &folder)? {
                     return Ok(Confirmed::Interrupted);
                 }
@@ -90,10 +93,41 @@ pub(super) fn confirm(gate: &Gate, base: &[Run], new: &[Run], args: &ConfirmArgs
     Ok(Confirmed::Measured { base: old_runs, new: new_runs })
 }
 
-fn by_engine<'a>(suspects: &[&'a Finding]) -> BTreeMap<&'a str, Vec<&'a Finding>> {
-    let mut found: BTreeMap<&'a str, Vec<&'a Finding>> = BTreeMap::new();
+/// What one run can have alone of all that the recorded one had.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Place<'a> {
+    engine: &'a str,
+    config: Config,
+    nodes: u32,
+}
+
+impl<'a> Place<'a> {
+    fn of(case: &'a Case) -> Self {
+        let tuned = format!("{}={}", CONFIG[0].name, Config::Tuned.name());
+        let is_tuned = case.variant.split(',').any(|switch| switch == tuned);
+        let config = if is_tuned { Config::Tuned } else { Config::Default };
+        Self { engine: &case.engine, config, nodes: case.nodes }
+    }
+
+    /// What its folders are called.
+    fn label(&self) -> String {
+        let config = if self.config == Config::Tuned { "-tuned" } else { "" };
+        let nodes = if self.nodes > 1 { format!("-{}-nodes", self.nodes) } else { String::new() };
+        format!("{}{config}{nodes}", self.engine)
+    }
+
+    /// What stays of a list of values that the recorded run had one after the other.
+    fn those_of(&self, option: &str, values: &str) -> String {
+        let nodes = self.nodes.to_string();
+        let own = if option == NODES { nodes.as_str() } else { self.config.name() };
+        if values.split(',').any(|value| value.trim() == own) { own.to_owned() } else { values.to_owned() }
+    }
+}
+
+fn by_place<'a>(suspects: &[&'a Finding]) -> BTreeMap<Place<'a>, Vec<&'a Finding>> {
+    let mut found: BTreeMap<Place<'a>, Vec<&'a Finding>> = BTreeMap::new();
     for suspect in suspects {
-        found.entry(&suspect.case.engine).or_default().push(suspect);
+        found.entry(Place::of(&suspect.case)).or_default().push(suspect);
     }
     found
 }
@@ -130,18 +164,21 @@ const REPLACED: [&str; 10] = [
 ];
 /// Options about one engine, `ENGINE=..` or `ENGINE.key=..`, that concern no other.
 const OF_AN_ENGINE: [&str; 2] = ["--set", "--attach"];
-/// How many nodes there are: several counts, of which those of the suspects are measured.
+/// How many nodes there are.
 const NODES: &str = "--nodes";
+/// Options with several values, of which that of the suspects is measured. An engine that has none of them, as a style has no
+/// configuration, keeps all.
+const ONE_OF: [&str; 2] = [NODES, "--configs"];
 /// The same without a value.
 const DROPPED: [&str; 5] = ["--json", "--keep-results", "--quiet", "-q", "--force"];
 
 impl Again {
-    /// The command line with the suspects of one engine alone.
+    /// The command line with the suspects of one place alone.
     ///
     /// # Errors
     /// A run that cannot be repeated in part: one that was planned with faults, of another version's command line, or with products
     /// from elsewhere than `products`.
-    fn of(command_line: &[String], engine: &str, suspects: &[&Finding], products: &Path) -> Result<Self> {
+    fn of(command_line: &[String], place: Place<'_>, suspects: &[&Finding], products: &Path) -> Result<Self> {
         let parsed = Cli::try_parse_from(command_line);
         let Ok(Cli { command: Command::Run(args), .. }) = parsed else {
             bail!("the command line recorded with NEW is not one of this build, so --confirm cannot repeat it");
@@ -149,17 +186,18 @@ impl Again {
         if !args.clusters.faults.is_empty() {
             bail!("--confirm does not repeat runs with faults: a fault has no A/A arm to tell noise by");
         }
+        let engine = place.engine;
         trust::refuse_products_of_others(&[engine.to_owned()], &args.products.folder.root, products)?;
-        let nodes: BTreeSet<String> = suspects.iter().map(|f| f.case.nodes.to_string()).collect();
         let mut words = Vec::new();
         let mut rest = command_line.iter().skip(1);
         while let Some(word) = rest.next() {
             if REPLACED.contains(&word.as_str()) {
                 rest.next();
-            } else if word == NODES {
-                words.extend(rest.next().into_iter().flat_map(|counts| [word.clone(), those_of(counts, &nodes)]));
-            } else if let Some(counts) = assigned(word, NODES) {
-                words.push(format!("{NODES}={}", those_of(counts, &nodes)));
+            } else if ONE_OF.contains(&word.as_str()) {
+                let values = rest.next();
+                words.extend(values.into_iter().flat_map(|values| [word.clone(), place.those_of(word, values)]));
+            } else if let Some((option, values)) = ONE_OF.iter().find_map(|o| Some((o, assigned(word, o)?))) {
+                words.push(format!("{option}={}", place.those_of(option, values)));
             } else if OF_AN_ENGINE.contains(&word.as_str()) {
                 let value = rest.next().filter(|value| concerns(value, engine));
                 words.extend(value.into_iter().flat_map(|value| [word.clone(), value.clone()]));
@@ -198,12 +236,6 @@ fn is_finished(folder: &Path) -> bool {
     Run::load(folder).is_ok_and(|run| run.context.finished_at.is_some())
 }
 
-/// Of several counts those that suspects have; all of them if they have none of these, as who runs on no nodes has.
-fn those_of(counts: &str, wanted: &BTreeSet<String>) -> String {
-    let kept: Vec<&str> = counts.split(',').filter(|count| wanted.contains(count.trim())).collect();
-    if kept.is_empty() { counts.to_owned() } else { kept.join(",") }
-}
-
 /// What `--option=VALUE` gives.
 fn assigned<'a>(word: &'a str, option: &str) -> Option<&'a str> {
     word.strip_prefix(option)?.strip_prefix('=')
@@ -212,4 +244,46 @@ fn assigned<'a>(word: &'a str, option: &str) -> Option<&'a str> {
 /// Whether a value such as `ray.key=1` or `ray=address` is about an engine.
 fn concerns(value: &str, engine: &str) -> bool {
     value.strip_prefix(engine).is_some_and(|rest| rest.starts_with(['.', '=']))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use bench_record::{Family, Protocol};
+
+    fn case(variant: &str, nodes: u32) -> Case {
+        Case {
+            suite: "smoke".into(),
+            family: Family::Sql,
+            workload: "tpch-q01".into(),
+            engine: "duckdb".into(),
+            variant: variant.into(),
+            cluster: "local".into(),
+            nodes,
+            slots: 2,
+            protocol: Protocol::Warm(1),
+            scale: 1,
+        }
+    }
+
+    #[test]
+    fn of_configurations_and_numbers_of_nodes_those_of_the_suspects_stay() {
+        let kept = |variant: &str, nodes, option: &str, values: &str| {
+            Place::of(&case(variant, nodes)).those_of(option, values)
+        };
+        assert_eq!(kept("config=tuned", 1, "--configs", "default,tuned"), "tuned");
+        assert_eq!(kept("config=tuned,memory=4GiB", 1, "--configs", "default,tuned"), "tuned");
+        assert_eq!(kept(Case::DEFAULT_VARIANT, 1, "--configs", "default,tuned"), "default");
+        assert_eq!(kept(Case::DEFAULT_VARIANT, 1, "--configs", "tuned"), "tuned", "a style has no configuration");
+        assert_eq!(kept(Case::DEFAULT_VARIANT, 2, "--nodes", "1,2,4"), "2");
+        assert_eq!(kept(Case::DEFAULT_VARIANT, 1, "--nodes", "2,4"), "2,4", "who runs on no nodes has none of them");
+    }
+
+    #[test]
+    fn no_two_places_have_the_same_folder() {
+        let cases = [case("config=tuned", 1), case("config=tuned", 2), case("default", 1), case("default", 2)];
+        let labels: BTreeSet<String> = cases.iter().map(|c| Place::of(c).label()).collect();
+        assert_eq!(labels.len(), 4);
+        assert!(labels.contains("duckdb") && labels.contains("duckdb-tuned-2-nodes"), "{labels:?}");
+    }
 }
