@@ -71,6 +71,8 @@ pub struct Product {
     pub stands_still: bool,
     /// The beginnings of addresses of clusters it can be connected to.
     pub attach: Vec<String>,
+    /// The beginnings of addresses of clusters of which one client takes all slots, so that another one would wait for it.
+    pub attach_alone: Vec<String>,
     /// Which of its options take effect on a cluster that it is connected to.
     pub attach_takes: Vec<AttachOption>,
     /// Variables it is started with besides.
@@ -108,6 +110,8 @@ struct Entry {
     stands_still: bool,
     #[serde(default)]
     attach: Vec<String>,
+    #[serde(default)]
+    attach_alone: Vec<String>,
     #[serde(default)]
     attach_takes: Vec<AttachOption>,
     #[serde(default)]
@@ -195,6 +199,7 @@ fn parse(text: &str, path: &Path, own: bool, taken: &[&str]) -> Result<Vec<Produ
             one_at_a_time: entry.one_at_a_time,
             stands_still: entry.stands_still,
             attach: entry.attach,
+            attach_alone: entry.attach_alone,
             attach_takes: entry.attach_takes,
             environment: entry.environment,
             source,
@@ -208,6 +213,12 @@ impl Product {
     #[must_use]
     pub fn can_attach(&self, address: &str) -> bool {
         self.attach.iter().any(|start| address.len() > start.len() && address.starts_with(start.as_str()))
+    }
+
+    /// Whether only one client at a time gets anything of the cluster at that address.
+    #[must_use]
+    pub fn is_alone_at(&self, address: &str) -> bool {
+        self.attach_alone.iter().any(|start| address.starts_with(start.as_str()))
     }
 }
 

@@ -189,11 +189,17 @@ pub(super) fn twins(args: &RunArgs, part: &Part, products: &Products) -> Twins {
     Twins::ByFamily(families.into_iter().map(twin).collect())
 }
 
-/// Products of which this machine can run only one at a time. A cluster elsewhere takes more than one client.
+/// Products of which this machine can run only one at a time, and those whose cluster elsewhere gives one client everything.
 fn one_at_a_time(part: &Part, products: &Products) -> BTreeSet<String> {
-    let here = part.specs.iter().filter(|spec| spec.cluster == ClusterSpec::Local);
-    let alone = here.filter(|spec| products.catalog.find(&spec.name).is_some_and(|p| p.one_at_a_time.is_some()));
-    alone.map(|spec| spec.name.clone()).collect()
+    let is_alone = |spec: &&EngineSpec| {
+        let product = products.catalog.find(&spec.name);
+        product.is_some_and(|product| match &spec.cluster {
+            ClusterSpec::Local => product.one_at_a_time.is_some(),
+            ClusterSpec::Attached { address, .. } => product.is_alone_at(address),
+            _ => false,
+        })
+    };
+    part.specs.iter().filter(is_alone).map(|spec| spec.name.clone()).collect()
 }
 
 /// With a product, alone or in turn with others: each keeps processes that work a little even while they wait, and gigabytes of memory. Its
@@ -277,7 +283,7 @@ mod tests {
     fn the_twin_is_not_of_an_engine_that_cannot_wait_beside_itself_if_there_is_another() {
         let folder = tempfile::tempdir().unwrap();
         let mine = "[[engine]]\nname = \"mine\"\nabout = \"x\"\nfamilies = [\"sql\"]\ncommand = [\"/bin/true\"]\n\
-                    one_at_a_time = \"it has one port\"\nattach = [\"mine://\"]\n";
+                    one_at_a_time = \"it has one port\"\nattach = [\"mine://\", \"own://\"]\nattach_alone = [\"own://\"]\n";
         std::fs::write(folder.path().join("engines.toml"), mine).unwrap();
         let planned = |line: &str| {
             let run = "bench run --suite 1gb --families sql --engines";
@@ -295,5 +301,7 @@ mod tests {
         assert_eq!(planned("mine,stagedag --protocol cold-process"), said("mine", &["mine"]), "nobody waits");
         let there = "mine,stagedag --attach mine=mine://h --attach-nodes 1 --attach-slots 1";
         assert_eq!(planned(there), said("mine", &[]), "a cluster takes two clients");
+        let whole = "mine,stagedag --attach mine=own://h --attach-nodes 1 --attach-slots 1";
+        assert_eq!(planned(whole), said("stagedag", &["mine"]), "or gives the first one everything");
     }
 }
