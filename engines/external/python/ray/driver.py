@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from bench_driver import Cancelled, Dataset, Engine, Ran, Setup, Workload, serve
+from bench_driver import Cancelled, Dataset, Engine, Ran, Setup, Unsupported, Workload, serve
 from bench_driver.spans import Spans, Window
 
 
@@ -22,6 +22,9 @@ class RayData(Engine):
         return version("ray")
 
     def start(self, setup: Setup) -> None:
+        if setup.attach is not None:
+            # Its executor counts references to blocks in the driver's core worker, which a client has none of.
+            raise Unsupported("Ray Data 2.60 cannot be driven through Ray's client (ray://); engines on Ray's tasks can: ray-datafusion")
         from ray_cluster import Cluster
         from ray_cluster.cluster import given, number
 

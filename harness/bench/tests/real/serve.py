@@ -86,7 +86,7 @@ if __name__ == "__main__":
     said = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)
     product, port, slots, folder = sys.argv[1], int(sys.argv[2]), int(sys.argv[3]), Path(sys.argv[4])
-    held = {"spark": spark, "dask": dask, "ray": ray, "sail": sail, "ballista": ballista}[product](port, slots, folder)
+    held = {"spark": spark, "dask": dask, "ray": ray, "ray-datafusion": ray, "sail": sail, "ballista": ballista}[product](port, slots, folder)
     wait_for(port)
     print("ready", file=said, flush=True)
     while True:
