@@ -30,7 +30,7 @@ mod sensitivity;
 
 pub use features::{Feature, UnknownFeature, features};
 pub use html::fragment as html;
-pub(crate) use mix::is_family;
+pub(crate) use mix::check_family;
 pub use mix::{Mix, MixError};
 pub use prices::BookPrices;
 pub use report::{

@@ -251,11 +251,11 @@ fn a_cluster_that_runs_already_is_another_case_of_its_own_size() {
 #[ignore = "needs installed products: BENCH_ENGINES"]
 fn every_installed_product_keeps_to_the_protocol() {
     let _alone = killed::alone();
-    let folder = std::env::var("BENCH_ENGINES").expect("set BENCH_ENGINES to a folder of installed products");
+    let folder = killed::products();
     let p = Program::new();
     let entries = std::fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap());
-    let installed = entries.filter(|entry| entry.path().join("venv/bin/python").exists());
-    let mut names: Vec<String> = installed.map(|entry| entry.file_name().into_string().unwrap()).collect();
+    let names = entries.map(|entry| entry.file_name().into_string().unwrap());
+    let mut names: Vec<String> = names.filter(|name| killed::has(&folder, name)).collect();
     names.sort();
     assert!(!names.is_empty(), "nothing is installed in {folder}: bench engines install all");
     let broken = names.iter().filter_map(|name| {

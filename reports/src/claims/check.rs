@@ -3,7 +3,7 @@
 use super::command::is_run;
 use super::file::{Claim, ClaimsFile, Kind, Relation, Rule, Test, Tier};
 use super::metric::Metric;
-use crate::recommend::is_family;
+use crate::recommend::check_family;
 use std::collections::BTreeSet;
 
 /// The version of the format that is read.
@@ -67,9 +67,7 @@ fn claim(file: &ClaimsFile, claim: &Claim) -> Result<(), Wrong> {
     if said().next().is_none() && !claim.families.is_empty() {
         return Err((Some(at), format!("claim `{id}` has `families`; say in `has` and `lacks` who has it")));
     }
-    if let Some(family) = claim.families.iter().find(|family| !is_family(family)) {
-        return Err((Some(at), format!("`{}` is no family of work", family.escape_debug())));
-    }
+    families(at, &claim.families)?;
     if said().collect::<BTreeSet<_>>().len() < said().count() {
         return Err((Some(at), format!("claim `{id}` names somebody twice in `has` and `lacks`")));
     }
@@ -91,12 +89,14 @@ fn claim(file: &ClaimsFile, claim: &Claim) -> Result<(), Wrong> {
     claim.test.iter().try_for_each(|t| test(file, t))
 }
 
+fn families(at: usize, names: &[String]) -> Result<(), Wrong> {
+    names.iter().try_for_each(|name| check_family(name)).map_err(|error| (Some(at), error.to_string()))
+}
+
 fn rule(file: &ClaimsFile, rule: &Rule) -> Result<(), Wrong> {
     let at = rule.id.span().start;
     rule.prefers.iter().try_for_each(|name| known(file, at, name))?;
-    if let Some(family) = rule.families.iter().find(|family| !is_family(family)) {
-        return Err((Some(at), format!("`{}` is no family of work", family.escape_debug())));
-    }
+    families(at, &rule.families)?;
     match rule.tb_below {
         Some(tb) if !(tb.is_finite() && tb > 0.0) => Err((Some(at), "`tb_below` must be above 0".to_owned())),
         _ => Ok(()),

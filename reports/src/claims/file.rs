@@ -45,6 +45,13 @@ pub struct Source {
     pub url: Option<String>,
 }
 
+impl Source {
+    /// What a citation of it says: title and date.
+    pub(crate) fn cited(&self) -> String {
+        format!("{}, {}", self.title, self.date)
+    }
+}
+
 /// Somebody that claims are about: a product, or one with a setting changed.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]

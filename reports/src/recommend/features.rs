@@ -2,7 +2,7 @@
 
 use super::rank::engine_of;
 use super::report::CitedFeature;
-use crate::claims::{Claim, ClaimsFile, Kind};
+use crate::claims::{Claim, ClaimsFile};
 use std::collections::BTreeSet;
 
 /// A feature that is required: a claim that says who has it and who lacks it. It is cited, and no run decides it.
@@ -29,7 +29,8 @@ pub struct UnknownFeature {
 /// Everything that a claim says somebody has or lacks.
 fn known(claims: &[ClaimsFile]) -> impl Iterator<Item = Feature<'_>> {
     let all = claims.iter().flat_map(|file| file.claim.iter().map(move |claim| Feature { file, claim }));
-    all.filter(|f| f.claim.kind == Kind::Feature && !(f.claim.has.is_empty() && f.claim.lacks.is_empty()))
+    // Files are refused that say it of a claim of another kind.
+    all.filter(|f| !(f.claim.has.is_empty() && f.claim.lacks.is_empty()))
 }
 
 /// What claims say of families of work, of engines that took part and of whom the claims are about.
@@ -84,17 +85,13 @@ impl<'a> Feature<'a> {
         self.names(&self.claim.lacks, engine_of(name))
     }
 
-    fn source(&self) -> String {
-        format!("{}, {}", self.file.source.title, self.file.source.date)
-    }
-
     /// Of these engines: who is said to have it, who to lack it, and of whom nothing is said.
     pub(super) fn cited(&self, engines: &BTreeSet<String>) -> CitedFeature {
         let of = |wanted: &dyn Fn(&str) -> bool| engines.iter().filter(|e| wanted(e)).cloned().collect();
         CitedFeature {
             id: self.id().to_owned(),
             text: self.claim.text.clone(),
-            source: self.source(),
+            source: self.file.source.cited(),
             has: of(&|e| self.has(e)),
             lacks: of(&|e| self.lacks(e)),
             unsaid: of(&|e| !self.has(e) && !self.lacks(e)),
@@ -105,7 +102,7 @@ impl<'a> Feature<'a> {
 /// Why somebody has no place, if they are said to lack something that is required.
 pub(super) fn excluded(required: &[Feature<'_>], name: &str) -> Option<String> {
     let lacked = required.iter().find(|f| f.lacks(name))?;
-    Some(format!("said to lack {}: {}; cited, not tested here", lacked.title(), lacked.source()))
+    Some(format!("said to lack {}: {}; cited, not tested here", lacked.title(), lacked.file.source.cited()))
 }
 
 /// What keeps a leader from being the answer: that nobody says it has what is required.

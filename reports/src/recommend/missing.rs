@@ -145,7 +145,7 @@ pub(super) fn cited(question: &Question<'_>, claims: &[ClaimsFile]) -> Vec<Cited
     let of_file = |file: &ClaimsFile| {
         let cite = |rule: &Rule| CitedRule {
             id: rule.id.get_ref().clone(),
-            source: format!("{}, {}", file.source.title, file.source.date),
+            source: file.source.cited(),
             prefers: rule.prefers.iter().map(|s| file.name_of(s).to_owned()).collect(),
             text: rule.text.clone(),
         };

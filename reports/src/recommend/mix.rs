@@ -6,9 +6,9 @@ use std::str::FromStr;
 /// Families that a mix may name: those of recorded runs, and those that no version records yet.
 const FAMILIES: [&str; 5] = ["sql", "dataframe", "training", "streaming", "overhead"];
 
-/// Whether a mix can have it.
-pub(crate) fn is_family(name: &str) -> bool {
-    FAMILIES.contains(&name)
+/// Refuses what no mix can have.
+pub(crate) fn check_family(name: &str) -> Result<(), MixError> {
+    if FAMILIES.contains(&name) { Ok(()) } else { Err(MixError::Family(name.to_owned())) }
 }
 
 /// Shares of families, above 0, that sum to 1. By name.
@@ -40,9 +40,7 @@ impl FromStr for Mix {
         for part in text.split(',') {
             let (family, weight) = part.split_once('=').ok_or(MixError::Form)?;
             let family = family.trim();
-            if !is_family(family) {
-                return Err(MixError::Family(family.to_owned()));
-            }
+            check_family(family)?;
             let weight = weight.trim().parse::<f64>().ok().filter(|w| *w > 0.0 && *w <= 1e9);
             let weight = weight.ok_or_else(|| MixError::Weight(family.to_owned()))?;
             if weights.insert(family.to_owned(), weight).is_some() {

@@ -78,37 +78,36 @@ fn heading(out: &mut String, level: usize, title: &str) {
     }
 }
 
-/// Words in lines of at most [`WIDTH`]; a longer word is broken.
+/// Words in lines of at most [`WIDTH`]; a longer word is broken. Both beginnings are equally wide.
 fn wrap(out: &mut String, words: &str, first: &str, rest: &str) {
-    let mut current = first.to_owned();
-    let mut has_word = false;
-    for word in plain(words).split_whitespace() {
-        let mut word = word;
-        loop {
-            let space = usize::from(has_word);
-            let left = WIDTH.saturating_sub(width(&current) + space);
-            if width(word) <= left {
-                current.push_str(if has_word { " " } else { "" });
-                current.push_str(word);
-                has_word = true;
-                break;
+    let room = WIDTH.saturating_sub(width(first)).max(1);
+    let words = plain(words);
+    let lines = fold(words.split_whitespace().flat_map(|word| pieces(word, room)), room);
+    for (at, text) in lines.iter().enumerate() {
+        line(out, &format!("{}{text}", if at == 0 { first } else { rest }));
+    }
+}
+
+/// A word in pieces of at most so many characters.
+fn pieces(word: &str, most: usize) -> impl Iterator<Item = &str> {
+    let starts = word.char_indices().map(|(at, _)| at).step_by(most);
+    let ends = word.char_indices().map(|(at, _)| at).step_by(most).skip(1).chain([word.len()]);
+    starts.zip(ends).filter_map(|(from, to)| word.get(from..to))
+}
+
+/// Words in lines of at most so many characters; a longer word has a line of its own.
+fn fold<'w>(words: impl IntoIterator<Item = &'w str>, to: usize) -> Vec<String> {
+    let mut lines: Vec<String> = Vec::new();
+    for word in words {
+        match lines.last_mut() {
+            Some(last) if width(last) + 1 + width(word) <= to => {
+                last.push(' ');
+                last.push_str(word);
             }
-            if has_word {
-                line(out, &current);
-                current = rest.to_owned();
-                has_word = false;
-            } else {
-                let at = word.char_indices().nth(left).map_or(word.len(), |(i, _)| i);
-                let (head, tail) = word.split_at(at);
-                line(out, &format!("{current}{head}"));
-                current = rest.to_owned();
-                word = tail;
-            }
+            _ => lines.push(word.to_owned()),
         }
     }
-    if has_word {
-        line(out, &current);
-    }
+    lines
 }
 
 #[cfg(test)]

@@ -74,11 +74,20 @@ pub(crate) fn alone() -> MutexGuard<'static, ()> {
 }
 
 /// Where the products are. Without them nothing is proved: that is said aloud, not passed over.
+pub(crate) fn products() -> String {
+    std::env::var("BENCH_ENGINES")
+        .expect("no products: set BENCH_ENGINES to a folder and call `bench engines install all`")
+}
+
+/// Whether a folder has a product of this name.
+pub(crate) fn has(folder: &str, engine: &str) -> bool {
+    Path::new(folder).join(engine).join("venv/bin/python").exists()
+}
+
+/// The folder of products, which has this one.
 fn installed(engine: &str) -> String {
-    let next = format!("set BENCH_ENGINES to a folder and call `bench engines install {engine}`");
-    let folder = std::env::var("BENCH_ENGINES").unwrap_or_else(|_| panic!("no products: {next}"));
-    let python = Path::new(&folder).join(engine).join("venv/bin/python");
-    assert!(python.exists(), "{engine} is not installed in {folder}: {next}");
+    let folder = products();
+    assert!(has(&folder, engine), "{engine} is not installed in {folder}: bench engines install {engine}");
     folder
 }
 

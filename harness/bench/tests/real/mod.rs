@@ -5,11 +5,10 @@
 mod attached;
 mod sockets;
 
-use crate::killed::alone;
+use crate::killed::{alone, has, products};
 use crate::program::Program;
 use serde_json::Value;
 use std::collections::BTreeSet;
-use std::path::Path;
 use std::time::{Duration, Instant};
 
 /// Products with SQL, and products with dataframe programs.
@@ -26,9 +25,9 @@ const LOOK_EVERY: Duration = Duration::from_millis(200);
 
 /// The folder of products, and the names of those in it. Without any nothing is proved: that is said aloud, not passed over.
 fn installed() -> (String, Vec<String>) {
-    let folder = std::env::var("BENCH_ENGINES").expect("set BENCH_ENGINES to a folder of installed products");
+    let folder = products();
     let all: BTreeSet<&str> = SQL.into_iter().chain(FRAME).collect();
-    let is_there = |name: &&str| Path::new(&folder).join(name).join("venv/bin/python").exists();
+    let is_there = |name: &&str| has(&folder, name);
     let names: Vec<String> = all.into_iter().filter(is_there).map(str::to_owned).collect();
     assert!(!names.is_empty(), "nothing is installed in {folder}: bench engines install all");
     (folder, names)

@@ -66,26 +66,26 @@ pub(super) fn body(view: &View<'_>) -> String {
 /// Sections that a page of other runs has and this one has not, with what would fill them.
 fn not_measured(view: &View<'_>) -> Vec<String> {
     let families = &view.table.families;
+    let many = percentiles::TRIALS_MIN;
     let parts = [
-        (families.iter().all(|f| f.spans.is_empty()), "where slot time went: <code>bench run --spans</code>"),
         (
-            families.iter().all(|f| f.scaling.is_empty()),
-            "scaling: <code>--cluster processes --nodes 1,2,4</code>, for the engine styles",
+            families.iter().all(|f| f.spans.is_empty()),
+            "where slot time went: <code>bench run --spans</code>".to_owned(),
         ),
         (
-            !families
-                .iter()
-                .flat_map(|f| &f.workloads)
-                .flat_map(|w| &w.cells)
-                .any(|c| c.completed >= percentiles::TRIALS_MIN),
-            "percentiles of times: 20 trials of a case or more, <code>--trials 20</code>",
+            families.iter().all(|f| f.scaling.is_empty()),
+            "scaling: <code>--cluster processes --nodes 1,2,4</code>, for the engine styles".to_owned(),
+        ),
+        (
+            !families.iter().flat_map(|f| &f.workloads).flat_map(|w| &w.cells).any(|c| c.completed >= many),
+            format!("percentiles of times: {many} trials of a case or more, <code>--trials {many}</code>"),
         ),
         (
             families.iter().all(|f| f.faults.is_empty()),
-            "what faults cost: <code>--cluster processes --faults kill@random</code>, for the engine styles",
+            "what faults cost: <code>--cluster processes --faults kill@random</code>, for the engine styles".to_owned(),
         ),
     ];
-    parts.into_iter().filter(|(is_absent, _)| *is_absent).map(|(_, what)| what.to_owned()).collect()
+    parts.into_iter().filter(|(is_absent, _)| *is_absent).map(|(_, what)| what).collect()
 }
 
 /// The runs of a table, each once.

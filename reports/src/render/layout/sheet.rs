@@ -1,6 +1,6 @@
 //! Tables as text within [`WIDTH`] columns, or as Markdown.
 
-use super::{line, width};
+use super::{fold, line, width};
 use crate::plain::{self, cut, plain};
 use crate::render::{Ink, WIDTH};
 use crate::shortened::Shortened;
@@ -126,11 +126,11 @@ impl Sheet {
     /// A row as so many lines as its longest words take.
     fn folded(&self, cells: Vec<String>, widths: &[usize]) -> Vec<Vec<String>> {
         let parts = cells.into_iter().zip(&self.columns).zip(widths).map(|((cell, column), to)| match column.kind {
-            Kind::Words => fold(&plain(&cell), *to),
+            Kind::Words => fold(plain(&cell).split_whitespace(), *to),
             Kind::Name | Kind::Number => vec![cell],
         });
         let parts: Vec<Vec<String>> = parts.collect();
-        let lines = parts.iter().map(Vec::len).max().unwrap_or_default();
+        let lines = parts.iter().map(Vec::len).max().unwrap_or_default().max(1);
         (0..lines).map(|at| parts.iter().map(|p| p.get(at).cloned().unwrap_or_default()).collect()).collect()
     }
 
@@ -193,21 +193,6 @@ fn paint(text: &str, tone: Tone, ink: Ink) -> String {
 
 fn longest_word(text: &str) -> usize {
     text.split_whitespace().map(width).max().unwrap_or_default()
-}
-
-/// Words in lines of at most so many characters; a longer word has a line of its own.
-fn fold(text: &str, to: usize) -> Vec<String> {
-    let mut lines: Vec<String> = Vec::new();
-    for word in text.split_whitespace() {
-        match lines.last_mut() {
-            Some(last) if width(last) + 1 + width(word) <= to => {
-                last.push(' ');
-                last.push_str(word);
-            }
-            _ => lines.push(word.to_owned()),
-        }
-    }
-    if lines.is_empty() { vec![String::new()] } else { lines }
 }
 
 #[cfg(test)]
