@@ -3,7 +3,8 @@
 
     scripts/by-hand.py PRODUCT WORKLOAD...          for instance: scripts/by-hand.py duckdb tpch-q01 tpch-q09 tpch-q18
 
-Products: duckdb, polars, spark, dask (`tpch-qNN`) and ray (`groupby-qNN`), installed by `bench engines install`. By hand means
+Products: duckdb, polars, spark, sail, datafusion-py (`tpch-qNN`, or `groupby-q01` and `-q03`), ballista, dask (`tpch-qNN`) and ray
+(`groupby-qNN`), installed by `bench engines install`. By hand means
 `scripts/by_hand_program.py`: the product's own Python, the same text, tables, settings, CPUs and environment, its own clock; no driver,
 no protocol, no keeper, no counters. Both run a workload WARM times first, and once right before each later timed run. Each round
 starts everything anew; rounds go A B B A.

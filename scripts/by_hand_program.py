@@ -7,7 +7,8 @@ or the steps to the whole answer in its hands. As under `warm-K`, K untimed runs
 environment, 1 if nothing is said) and one more right before each later timed one. A repetition during which other processes used more than a tenth of the machine is disturbed, as a trial of `bench` would be, and is made again, three
 times as often as asked for at most.
 
-What runs DuckDB, Polars and Spark shares no code with their drivers. For Dask and Ray the programs themselves are of this repository, and
+What runs DuckDB, Polars, Spark, Sail, Ballista and DataFusion's package shares no code with their drivers: the texts of the queries are read, and of two
+dataframe programs there is a version of its own for each. For Dask and Ray the programs themselves are of this repository, and
 are imported from it; what starts, asks and times them here is not. Settings are those of `default.toml` without a limit of memory.
 """
 
@@ -53,14 +54,34 @@ def duckdb(data: Path, slots: int) -> Callable[[str], Run]:
     connection.execute(f"SET threads = {slots}; SET temp_directory = '{os.environ['TMPDIR']}'")
     for table, paths in files(data).items():
         connection.read_parquet(paths).create_view(table)
-    return lambda workload: lambda: connection.sql(text_of(workload).strip().rstrip(";")).to_arrow_table().num_rows
+    frames = {
+        "groupby-q01": lambda table: table.aggregate("id1, sum(v1) AS v1", "id1"),
+        "groupby-q03": lambda table: table.aggregate("id3, sum(v1) AS v1, avg(v3) AS v3", "id3"),
+    }
+
+    def prepared(workload: str) -> Run:
+        if workload in frames:
+            return lambda: frames[workload](connection.view("groupby")).to_arrow_table().num_rows
+        return lambda: connection.sql(text_of(workload).strip().rstrip(";")).to_arrow_table().num_rows
+
+    return prepared
 
 
 def polars(data: Path, slots: int) -> Callable[[str], Run]:
     import polars as pl
 
     tables = {table: pl.scan_parquet(paths) for table, paths in files(data).items()}
-    return lambda workload: lambda: pl.SQLContext(tables).execute(text_of(workload), eager=False).collect().height
+    frames = {
+        "groupby-q01": lambda table: table.group_by("id1").agg(pl.col("v1").sum()),
+        "groupby-q03": lambda table: table.group_by("id3").agg(pl.col("v1").sum(), pl.col("v3").mean()),
+    }
+
+    def prepared(workload: str) -> Run:
+        if workload in frames:
+            return lambda: frames[workload](tables["groupby"]).collect().height
+        return lambda: pl.SQLContext(tables).execute(text_of(workload), eager=False).collect().height
+
+    return prepared
 
 
 def spark(data: Path, slots: int) -> Callable[[str], Run]:
@@ -81,9 +102,103 @@ def spark(data: Path, slots: int) -> Callable[[str], Run]:
         builder = builder.config(key, value)
     session = builder.getOrCreate()
     session.sparkContext.setLogLevel("ERROR")
+    return of_pyspark(session, data)
+
+
+def of_pyspark(session, data: Path) -> Callable[[str], Run]:
+    """What Spark's own session and a client of Sail have in common."""
+    from pyspark.sql import functions as f
+
     for table, paths in files(data).items():
         session.read.parquet(*paths).createOrReplaceTempView(table)
-    return lambda workload: lambda: session.sql(text_of(workload)).toArrow().num_rows
+    frames = {
+        "groupby-q01": lambda table: table.groupBy("id1").agg(f.sum("v1").alias("v1")),
+        "groupby-q03": lambda table: table.groupBy("id3").agg(f.sum("v1").alias("v1"), f.avg("v3").alias("v3")),
+    }
+
+    def prepared(workload: str) -> Run:
+        if workload in frames:
+            return lambda: frames[workload](session.table("groupby")).toArrow().num_rows
+        return lambda: session.sql(text_of(workload)).toArrow().num_rows
+
+    return prepared
+
+
+def sail(data: Path, slots: int) -> Callable[[str], Run]:
+    os.environ |= {"TOKIO_WORKER_THREADS": str(slots), "SAIL_EXECUTION__DEFAULT_PARALLELISM": str(slots)}
+    os.environ |= {"SAIL_RUNTIME__TEMPORARY_FILES__PATHS": f'["{os.environ["TMPDIR"]}"]'}
+    from pysail.spark import SparkConnectServer
+    from pyspark.sql.connect.client import DefaultChannelBuilder
+    from pyspark.sql.connect.session import SparkSession
+
+    server = SparkConnectServer("127.0.0.1", 0)
+    server.start(background=True)
+    host, port = server.listening_address
+    # Answers of any size, and none compressed that never leaves this machine.
+    options = [("grpc.max_receive_message_length", -1), ("grpc.compression_enabled_algorithms_bitset", 1)]
+    session = SparkSession.builder.channelBuilder(DefaultChannelBuilder(f"sc://{host}:{port}", channelOptions=options)).create()
+    session.conf.set("spark.sql.session.timeZone", "UTC")
+    run_of = of_pyspark(session, data)
+    # The server ends with the last that refers to it.
+    return lambda workload, server=server: run_of(workload)
+
+
+def datafusion(data: Path, slots: int) -> Callable[[str], Run]:
+    from datafusion import RuntimeEnvBuilder, SessionConfig, SessionContext, col
+    from datafusion import functions as f
+
+    config = SessionConfig({"datafusion.execution.target_partitions": str(slots)})
+    context = SessionContext(config, RuntimeEnvBuilder().with_disk_manager_specified(os.environ["TMPDIR"]))
+    for table in files(data):
+        context.register_parquet(table, str(data / table))
+    frames = {
+        "groupby-q01": lambda table: table.aggregate([col("id1")], [f.sum(col("v1")).alias("v1")]),
+        "groupby-q03": lambda table: table.aggregate([col("id3")], [f.sum(col("v1")).alias("v1"), f.avg(col("v3")).alias("v3")]),
+    }
+
+    def prepared(workload: str) -> Run:
+        def run() -> int:
+            frame = frames[workload](context.table("groupby")) if workload in frames else context.sql(text_of(workload))
+            return sum(batch.num_rows for batch in frame.collect())
+
+        return run
+
+    return prepared
+
+
+def ballista(data: Path, slots: int) -> Callable[[str], Run]:
+    import socket
+
+    from ballista import BallistaExecutor, BallistaScheduler, BallistaSessionContext
+
+    def free_port() -> int:
+        with socket.socket() as found:
+            found.bind(("127.0.0.1", 0))
+            return found.getsockname()[1]
+
+    def await_port(port: int) -> None:
+        while True:
+            try:
+                return socket.create_connection(("127.0.0.1", port), 1).close()
+            except OSError:
+                time.sleep(0.02)
+
+    port, of_executor = free_port(), free_port()
+    scheduler = BallistaScheduler("127.0.0.1", port)
+    scheduler.start()
+    await_port(port)
+    executor = BallistaExecutor(of_executor, "127.0.0.1", "127.0.0.1", port, slots)
+    executor.start()
+    await_port(of_executor)
+    settings = {
+        "datafusion.execution.target_partitions": str(slots),
+        "datafusion.execution.parquet.schema_force_view_types": "false",
+    }
+    context = BallistaSessionContext(f"df://127.0.0.1:{port}", cluster_config=settings)
+    for table in files(data):
+        context.register_parquet(table, str(data / table))
+    # Scheduler and executor end with the last that refers to them.
+    return lambda workload, held=(scheduler, executor): lambda: sum(batch.num_rows for batch in context.sql(text_of(workload)).collect())
 
 
 def dataset(data: Path):
@@ -165,7 +280,10 @@ def ray(data: Path, slots: int) -> Callable[[str], Run]:
     return prepared
 
 
-PRODUCTS = {"duckdb": duckdb, "polars": polars, "spark": spark, "dask": dask, "ray": ray}
+PRODUCTS = {
+    "duckdb": duckdb, "polars": polars, "spark": spark, "sail": sail, "ballista": ballista, "datafusion-py": datafusion, "dask": dask,
+    "ray": ray,
+}
 
 
 def cpu_seconds() -> tuple[float, float]:

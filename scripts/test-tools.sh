@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # What the tests need beside Rust and a C compiler: an ssh server, for nodes on other machines (harness/bench/tests/hosts.rs), a browser,
-# for the HTML report (reports/tests/browser), and valgrind, which counts instructions (scripts/instructions.sh). Installs them where
+# for the HTML report (reports/tests/browser), and valgrind, which counts instructions (ci/instructions.sh). Installs them where
 # that is possible without asking anybody: as root, with apt-get. It never fails: what cannot be tested is said here, and reported as
 # ignored by the tests.
 set -uo pipefail

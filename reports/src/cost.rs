@@ -6,6 +6,7 @@
 //! | `book` | price books: read, checked, built in |
 //! | `usage` | recorded runs to hours per terabyte |
 //! | `predict` | the same on node counts that were not measured, with an error or not at all |
+//! | `scaled` | the same for jobs of a size that was not measured |
 //! | `input` | what the model is fed, each number with its source |
 //! | `model` | a month's bill, line by line |
 //! | `offer` | the deployments that a book knows for a contestant |
@@ -23,6 +24,7 @@ mod model;
 mod offer;
 mod predict;
 mod pricing;
+mod scaled;
 pub(crate) mod show;
 mod sizing;
 mod slowdown;
@@ -38,9 +40,9 @@ pub use break_even::{At as CrossingAt, Axis, Crossing};
 pub use input::{At, Inputs, Key};
 pub use model::{Bill, Deployment, Line, LineCost, bill};
 pub use offer::Offer;
-pub(crate) use offer::short_number;
 pub use predict::{Basis, ERROR_MAX};
 pub use pricing::{FamilyPricing, Jobs, PriceError, Pricing, Repriced, Scenario, known_books, price, reprice};
+pub use scaled::{Scaled, Sizes};
 pub use show::{CostFormat, DrawError, fragment, show};
 pub use sizing::{SizedContestant, SizedType, Sizing};
 pub use slowdown::{YearlyChange, cost_of_slowdown};

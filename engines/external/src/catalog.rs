@@ -6,6 +6,7 @@ use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::fs;
 use std::io;
+use std::num::NonZeroU16;
 use std::path::Path;
 
 /// The products of this program.
@@ -67,12 +68,16 @@ pub struct Product {
     pub fitted: Option<Fitted>,
     /// Why only one of it can run on a machine at a time, if that is so.
     pub one_at_a_time: Option<String>,
+    /// The port that it listens on whatever it is told, if there is one.
+    pub port: Option<NonZeroU16>,
     /// Whether its processes are stopped while it waits for its turn: else they would work in everybody else's.
     pub stands_still: bool,
     /// The beginnings of addresses of clusters it can be connected to.
     pub attach: Vec<String>,
     /// The beginnings of addresses of clusters of which one client takes all slots, so that another one would wait for it.
     pub attach_alone: Vec<String>,
+    /// The beginnings of addresses at which it starts the cluster itself, on this machine.
+    pub attach_here: Vec<String>,
     /// Which of its options take effect on a cluster that it is connected to.
     pub attach_takes: Vec<AttachOption>,
     /// Variables it is started with besides.
@@ -107,11 +112,15 @@ struct Entry {
     #[serde(default)]
     one_at_a_time: Option<String>,
     #[serde(default)]
+    port: Option<NonZeroU16>,
+    #[serde(default)]
     stands_still: bool,
     #[serde(default)]
     attach: Vec<String>,
     #[serde(default)]
     attach_alone: Vec<String>,
+    #[serde(default)]
+    attach_here: Vec<String>,
     #[serde(default)]
     attach_takes: Vec<AttachOption>,
     #[serde(default)]
@@ -197,9 +206,11 @@ fn parse(text: &str, path: &Path, own: bool, taken: &[&str]) -> Result<Vec<Produ
             glibc: entry.glibc,
             fitted: entry.fitted,
             one_at_a_time: entry.one_at_a_time,
+            port: entry.port,
             stands_still: entry.stands_still,
             attach: entry.attach,
             attach_alone: entry.attach_alone,
+            attach_here: entry.attach_here,
             attach_takes: entry.attach_takes,
             environment: entry.environment,
             source,
@@ -213,6 +224,12 @@ impl Product {
     #[must_use]
     pub fn can_attach(&self, address: &str) -> bool {
         self.attach.iter().any(|start| address.len() > start.len() && address.starts_with(start.as_str()))
+    }
+
+    /// Whether the cluster of that address is of processes that it starts itself: they are counted, and bound to CPUs, as all others that it starts.
+    #[must_use]
+    pub fn starts_at(&self, address: &str) -> bool {
+        self.attach_here.iter().any(|start| address.starts_with(start.as_str()))
     }
 
     /// Whether only one client at a time gets anything of the cluster at that address.
@@ -292,7 +309,14 @@ mod tests {
         let catalog = Catalog::open(Path::new("/nonexistent"), &[]).unwrap();
         let can = |name: &str, address: &str| catalog.find(name).unwrap().can_attach(address);
         assert!(can("spark", "spark://host:7077") && can("dask", "tcp://host:8786") && can("ray", "ray://host:10001"));
-        assert!(!can("spark", "spark://") && !can("spark", "tcp://host") && !can("duckdb", "tcp://host"));
+        let starts = |name: &str, address: &str| catalog.find(name).unwrap().starts_at(address);
+        assert!(starts("spark", "local-cluster[2,1,1024]") && !starts("spark", "spark://host:7077"));
+        assert!(
+            can("ray", "gcs://host:6379")
+                && !can("spark", "spark://")
+                && !can("spark", "tcp://host")
+                && !can("duckdb", "tcp://host")
+        );
         assert!(catalog.get("sparc").unwrap_err().to_string().contains("known: spark, "));
     }
 }

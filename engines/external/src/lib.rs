@@ -10,6 +10,7 @@
 //! | `install` | a virtual environment with exactly the locked packages |
 //! | `lock` | lists of packages with their hashes |
 //! | `fit` | a package published for a newer C library, fitted to this one |
+//! | `port` | a port that a product needs, kept for it while others run beside it |
 //! | `environment` | the variables a product is started with, and nothing else |
 //!
 //! A driver is a Python program in `python/NAME/`; what they share is `python/bench_driver/`. `docs/products.md` is for users,
@@ -24,10 +25,12 @@ mod identity;
 mod install;
 mod lock;
 mod needs;
+mod port;
 mod store;
 
 pub use catalog::{AttachOption, CONFIG, Catalog, Fitted, Product, Source};
 pub use environment::Surroundings;
 pub use error::ExternalError;
 pub use install::Progress;
+pub use port::KeptPort;
 pub use store::{Command, State, Store};

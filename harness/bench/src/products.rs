@@ -3,11 +3,12 @@
 use crate::cli::engines::EnginesDir;
 use crate::engines;
 use anyhow::{Context, Result};
-use bench_external::{Catalog, Product, Source, Store, Surroundings};
+use bench_external::{Catalog, KeptPort, Product, Source, Store, Surroundings};
 use bench_lab::hosted::{HostedEngine, HostedProvider, Origin};
 use bench_lab::live::{EngineProvider, EngineSpec, Failure, LiveEngine};
 use bench_model::{Capabilities, ClusterSpec, NodeLimits};
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::ffi::OsString;
 use std::fs::File;
 use std::path::{Path, PathBuf};
@@ -56,7 +57,8 @@ impl Products {
     /// # Errors
     /// Why it cannot be, and what to do.
     pub(crate) fn host(&self, product: &Product, spec: &EngineSpec, scratch: &Path) -> Result<HostedEngine, Failure> {
-        let attached = matches!(spec.cluster, ClusterSpec::Attached { .. });
+        // Whether its cluster is another one's, who started it, wherever that is.
+        let attached = matches!(spec.cluster, ClusterSpec::Attached { starts_here: false, .. });
         let around = Surroundings { scratch, slots: spec.slots, attached };
         let command = self.store.command(product, around).map_err(Failure::Unsupported)?;
         let keeper = keeper().map_err(|e| Failure::Harness(format!("{e:#}")))?;
@@ -69,9 +71,10 @@ impl Products {
             _ => NodeLimits::default(),
         };
         // A node's quota takes the place of its slots' CPUs, for styles and products alike.
-        let cpus = (!attached && limits.cpu_milli.is_none()).then_some(spec.slots);
+        let nodes = if matches!(spec.cluster, ClusterSpec::Attached { .. }) { spec.cluster.nodes() } else { 1 };
+        let cpus = (!attached && limits.cpu_milli.is_none()).then_some(spec.slots.saturating_mul(nodes));
         let (environment, origin) = (command.environment, Origin::Foreign);
-        Ok(HostedEngine { name, argv, environment, origin, cpus, stands_still, limits })
+        Ok(HostedEngine { name, argv, environment, origin, cpus, stands_still, limits, is_elsewhere: attached })
     }
 }
 
@@ -84,12 +87,19 @@ pub(crate) fn keeper() -> Result<Vec<OsString>> {
     Ok(vec![program.into(), "engine-keeper".into(), "--".into()])
 }
 
+/// What is kept for a product until the run is over.
+struct Held {
+    #[expect(dead_code, reason = "it is locked for as long as the file is open")]
+    lock: Option<File>,
+    port: Option<KeptPort>,
+}
+
 /// Starts engines of this build as this program and products as their drivers.
 pub(crate) struct Provider {
     here: HostedProvider,
     products: Products,
-    /// Keeps each product that has taken part from being installed or removed until the run is over.
-    held: Mutex<BTreeMap<String, Option<File>>>,
+    /// Keeps each product that has taken part from being installed or removed, and its port from being taken, until the run is over.
+    held: Mutex<BTreeMap<String, Held>>,
 }
 
 impl Provider {
@@ -107,13 +117,18 @@ impl Provider {
         &self.products
     }
 
-    fn hold(&self, product: &Product) -> Result<(), Failure> {
+    fn hold(&self, product: &Product, cluster: &ClusterSpec) -> Result<(), Failure> {
         let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
-        if held.contains_key(&product.name) {
-            return Ok(());
-        }
-        let lock = self.products.store.hold(product).map_err(|e| Failure::Unsupported(e.to_string()))?;
-        held.insert(product.name.clone(), lock);
+        let held = match held.entry(product.name.clone()) {
+            Entry::Occupied(held) => held.into_mut(),
+            Entry::Vacant(free) => {
+                let lock = self.products.store.hold(product).map_err(|e| Failure::Unsupported(e.to_string()))?;
+                free.insert(Held { lock, port: None })
+            }
+        };
+        // One elsewhere listens there. Where it cannot be kept, because somebody has it, the product itself says so when it starts.
+        let port = product.port.filter(|_| !matches!(cluster, ClusterSpec::Attached { starts_here: false, .. }));
+        held.port = held.port.take().or_else(|| port.and_then(|port| KeptPort::keep(port).ok()));
         Ok(())
     }
 
@@ -128,7 +143,7 @@ impl EngineProvider for Provider {
         match self.products.catalog.find(&engine.name) {
             None => self.here.start(engine, stop),
             Some(product) => {
-                self.hold(product)?;
+                self.hold(product, &engine.cluster)?;
                 self.here.start_as(engine, |scratch| self.products.host(product, engine, scratch), stop)
             }
         }

@@ -67,6 +67,33 @@ fn the_example_can_be_changed_and_decides_by_what_was_run() {
 }
 
 #[test]
+fn claims_files_that_a_shell_names_one_after_the_other_are_all_read() {
+    let p = measured();
+    let (out, folder) = (p.path("out"), p.file("claims"));
+    fs::create_dir(&folder).unwrap();
+    let example = p.bench(&["claims", "--example"]).stdout;
+    for name in ["a", "b", "c"] {
+        fs::write(folder.join(format!("{name}.toml")), example.replace("\"ours.", &format!("\"{name}."))).unwrap();
+    }
+    // What becomes of `--file claims/*.toml`.
+    let files = ["--file", "claims/a.toml", "claims/b.toml", "claims/c.toml"];
+    for words in [[&[out.as_str()], &files[..]].concat(), [&files[..], &[out.as_str()]].concat()] {
+        let ran = p.bench(&[&["claims", "--no-built-in", "--format", "json"], &words[..]].concat());
+        ran.assert_code(0);
+        let report: serde_json::Value = serde_json::from_str(&ran.stdout).unwrap();
+        let read: Vec<&str> = report["sources"].as_array().unwrap().iter().filter_map(|s| s["file"].as_str()).collect();
+        assert_eq!(read, ["claims/a.toml", "claims/b.toml", "claims/c.toml"]);
+        let ran = p.bench(&[&["recommend", "--mix", "sql=1", "--no-built-in"], &words[..]].concat());
+        ran.assert_code(0);
+    }
+    p.bench(&["claims", &out, "claims/a.toml"]).assert_refused(&["claims/a.toml", "--file"]);
+    p.bench(&[&["claims"], &files[..]].concat()).assert_refused(&["no run is given"]);
+    // A folder of that name is a folder.
+    fs::rename(&out, p.file("run.toml")).unwrap();
+    p.bench(&["claims", "run.toml"]).assert_code(0);
+}
+
+#[test]
 fn what_cannot_be_read_is_refused_with_file_and_line() {
     let p = Program::new();
     let mine = p.path("mine.toml");

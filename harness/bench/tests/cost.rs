@@ -48,6 +48,16 @@ fn what_cannot_be_priced_says_what_would_help() {
     p.bench(&["cost", "nowhere", "--prices", "mars"]).assert_refused(&["price book mars", "aws, azure, gcp"]);
     p.bench(&["cost", "--print-prices", "../aws"]).assert_refused(&["no price book `../aws`", "aws, azure, gcp"]);
     p.bench(&["cost", "nowhere"]).assert_refused(&["--prices"]);
+    // As the file lies among the sources, where there is none.
+    let ran = p.bench(&["cost", "nowhere", "--prices", "reports/prices/aws.toml"]);
+    ran.assert_refused(&["there is no file reports/prices/aws.toml", "built-in book aws", "nowhere is not a run"]);
+    for other in ["prices/mars.toml", "mine/aws.toml", "prices/aws"] {
+        p.bench(&["cost", "nowhere", "--prices", other]).assert_refused(&["cannot open price book", other]);
+    }
+    fs::create_dir(p.file("prices")).unwrap();
+    fs::write(p.file("prices/aws.toml"), "schema = ").unwrap();
+    p.bench(&["cost", "nowhere", "--prices", "prices/aws.toml"])
+        .assert_refused(&["prices/aws.toml", "TOML parse error"]);
     p.bench(&["cost", "nowhere", "--prices", "aws", "--tb-per-month", "nan"]).assert_refused(&["above 0"]);
     let book = |text: &str| {
         fs::write(p.file("bad.toml"), text).unwrap();

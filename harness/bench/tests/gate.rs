@@ -224,12 +224,47 @@ fn each_engines_suspects_are_measured_with_its_own_twin_and_settings() {
     let mut context: Value = serde_json::from_slice(&fs::read(p.file("set/run.json")).unwrap()).unwrap();
     let line = context["command_line"].as_array_mut().unwrap();
     line.extend(["--set".into(), "stagedag.speculation=off".into(), "--set=stagedag.adaptive=off".into()]);
+    // Nor is what it was to be compared with.
+    let told =
+        ["--against", "base", "--prices", "aws", "--runs-per-day=5", "--write", "md=told.md", "--write=json=told"];
+    line.extend(told.map(Value::from));
     fs::write(p.file("set/run.json"), context.to_string()).unwrap();
     let confirm = ["--confirm", "--confirm-trials", "2", "--base-binary", program, "--confirm-out", "other", "-q"];
     let ran = p.bench(&[&["compare", "base", "set", "--format", "json"], &confirm[..]].concat());
     let json: Value =
         serde_json::from_str(&ran.stdout).unwrap_or_else(|e| panic!("{e}\n{}\n{}", ran.stdout, ran.stderr));
     assert_eq!(json["confirmation"]["cases"].as_u64(), Some(1), "{}", ran.stdout);
+    assert!(!p.file("told.md").exists() && !p.file("told").exists());
+}
+
+#[test]
+fn a_run_against_an_earlier_one_is_told_as_a_comparison_is() {
+    let p = Program::new();
+    let run = ["run", "--suite", "smoke", "--workloads", "tpch-q06", "--engines", "datafusion", "--trials", "3", "-q"];
+    p.bench(&[&run[..], &["--out", "a"]].concat()).assert_code(0);
+    let against = |out: &str, more: &[&str]| p.bench(&[&run[..], &["--out", out], more].concat());
+    let told = ["--prices", "aws", "--runs-per-day", "5", "--write", "json=v.json", "--write", "junit=v.xml"];
+    against("b", &[&["--against", "a"], &told[..]].concat()).assert_code(3);
+    let read = |name: &str| fs::read_to_string(p.file(name)).unwrap();
+    let (run_says, junit) = (read("v.json"), read("v.xml"));
+    let verdict: Value = serde_json::from_str(&run_says).unwrap();
+    assert_eq!(verdict["verdict"].as_str(), Some("inconclusive"), "{run_says}");
+    assert!(junit.contains("<testsuite"), "{junit}");
+    p.bench(&[&["compare", "a", "b"], &told[..]].concat()).assert_code(3);
+    assert_eq!((run_says, junit), (read("v.json"), read("v.xml")), "one and the same comparison");
+    // A record may be somebody else's, and says nothing about files of whoever resumes it.
+    fs::remove_file(p.file("v.json")).unwrap();
+    let again = p.bench(&["run", "--resume", "b"]);
+    again.assert_code(3);
+    assert!(again.stderr.contains("a resumed run writes no verdict to"), "{}", again.stderr);
+    assert!(!p.file("v.json").exists());
+    let lost = against("c", &["--against", "a", "--write", "md=no/such/v.md"]);
+    lost.assert_refused(&["no/such/v.md", "bench compare a c"]);
+    assert!(lost.stdout.contains("Verdict: inconclusive"), "it is printed all the same: {}", lost.stdout);
+    against("d", &["--against", "a", "--prices", "mars"]).assert_refused(&["price book mars"]);
+    against("d", &["--write", "md=v.md"]).assert_refused(&["--against"]);
+    against("d", &["--prices", "aws"]).assert_refused(&["--against"]);
+    assert!(!p.file("d").exists(), "nothing is measured that cannot be told");
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! What CI systems run of this project: `scripts/gate.sh`, and the workflow that calls it. Neither may name what is not there.
+//! What CI systems run of this project: `ci/gate.sh`, and the workflow that calls it. Neither may name what is not there.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test stops at the first surprise")]
 
@@ -10,7 +10,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-const GATE: &str = "scripts/gate.sh";
+const GATE: &str = "ci/gate.sh";
 
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
@@ -79,7 +79,8 @@ fn every_shell_step_and_every_script_is_shell_and_what_they_call_is_there() {
             );
         }
     }
-    for script in fs::read_dir(root().join("scripts")).unwrap().map(|e| e.unwrap().path()) {
+    let files = |folder: &str| fs::read_dir(root().join(folder)).unwrap().map(|e| e.unwrap().path());
+    for script in files("scripts").chain(files("ci")) {
         if script.extension().is_some_and(|e| e == "sh") {
             assert_is_shell(&script.display().to_string(), &fs::read_to_string(&script).unwrap());
         }

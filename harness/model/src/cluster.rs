@@ -34,12 +34,15 @@ pub enum ClusterSpec {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         tls: Option<PathBuf>,
     },
-    /// A product's own cluster, which runs already and is only connected to.
+    /// A product's own cluster: one that runs already and is only connected to, or one that it starts itself.
     Attached {
         /// Its address, as the product writes it: `spark://host:7077`.
         address: String,
         /// How many machines it has, as whoever connects to it says.
         nodes: u32,
+        /// Whether the product starts it itself, as so many processes of this machine. Its driver knows that from the address.
+        #[serde(skip)]
+        starts_here: bool,
     },
 }
 
@@ -122,6 +125,7 @@ impl ClusterSpec {
             Self::Processes { .. } => "processes",
             Self::Emulated { .. } => "emulated",
             Self::Hosts { .. } => "hosts",
+            Self::Attached { starts_here: true, .. } => "processes",
             Self::Attached { .. } => "attached",
         }
     }

@@ -6,7 +6,7 @@ use super::file::{ClaimsFile, Relation, Subject, Test};
 use super::report::{ClaimVerdict, Compared, Configuration, Link, Remove};
 use super::select::{TUNED, meant, split};
 use crate::compare::evidence::{Tested, TestedCase};
-use crate::cost::{Basis, FamilyPricing, Jobs, Offer, Pricing, Usage, short_number};
+use crate::cost::{Basis, FamilyPricing, Jobs, Offer, Pricing, Usage};
 use crate::stats::{INTERVAL_TRIALS, Interval};
 use bench_record::Case;
 use std::collections::BTreeSet;
@@ -119,9 +119,10 @@ impl Priced<'_, '_, '_> {
         if usage.contaminated {
             gaps.push("disturbed trials had to be counted".to_owned());
         }
-        if let Some(by) = self.offers.iter().find_map(|o| o.scaled) {
-            let by = short_number(by);
-            gaps.push(format!("a job processes {by} times the data measured, and nobody knows how long that takes"));
+        if let Some(scaled) = self.offers.iter().find_map(|o| o.scaled) {
+            gaps.push(format!(
+                "a job processes more or less data than was measured, and its time is scaled ({scaled})"
+            ));
         }
         if usage.place.memory_gib.is_none() {
             gaps.push("nobody knows how much memory its machines need".to_owned());

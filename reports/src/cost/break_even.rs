@@ -1,10 +1,11 @@
-//! From which amount of data, and from how many jobs a day, one offer is cheaper than another: at the base of every range.
+//! From which amount of data, and from how many jobs a day, one offer is cheaper than another: at the base of every range, and how far that
+//! moves within what the times may be.
 
 use super::book::Purchase;
 use super::input::Key;
 use super::offer::Offer;
 use super::pricing::{Scenario, running_at};
-use super::unit::{Count, DAYS_PER_MONTH, Gigabytes, Unit};
+use super::unit::{Count, DAYS_PER_MONTH, Gigabytes, Hours, Unit};
 use serde::Serialize;
 
 /// The least data that is looked at, in gigabytes a month.
@@ -39,6 +40,9 @@ pub struct Crossing {
     pub above: usize,
     /// Where.
     pub at: At,
+    /// The lowest and the highest place at the ends of what the two times may be, as they are measured or predicted; none where at one of these ends
+    /// the same one is cheaper everywhere on the axis.
+    pub between: Option<[At; 2]>,
 }
 
 /// A place on an axis.
@@ -74,7 +78,8 @@ pub(super) fn crossings(offers: &[Offer], scenario: &Scenario) -> Vec<Crossing> 
                 let difference = |x: f64| Some(cost(a, axis, x, scenario)? - cost(b, axis, x, scenario)?);
                 for (x, falls) in roots(axis, difference) {
                     let (below, above) = if falls { (*j, *i) } else { (*i, *j) };
-                    found.push(Crossing { axis, below, above, at: place(axis, x) });
+                    let between = ends(a, b, (axis, x, falls), scenario);
+                    found.push(Crossing { axis, below, above, at: place(axis, x), between });
                 }
             }
         }
@@ -86,6 +91,28 @@ pub(super) fn crossings(offers: &[Offer], scenario: &Scenario) -> Vec<Crossing> 
     };
     found.sort_by_key(apart);
     found
+}
+
+/// A crossing at the ends of both times, the nearest one of its direction. Those of one contestant move together; of two, one is as short
+/// and the other as long as it may be, and the other way round.
+fn ends(a: &Offer, b: &Offer, (axis, at, falls): (Axis, f64, bool), scenario: &Scenario) -> Option<[At; 2]> {
+    let (of_a, of_b) = (a.busy, b.busy);
+    let pairs = if a.contestant == b.contestant {
+        [(of_a.low, of_b.low), (of_a.high, of_b.high)]
+    } else {
+        [(of_a.low, of_b.high), (of_a.high, of_b.low)]
+    };
+    let taking =
+        |offer: &Offer, busy: Hours| Offer { inputs: offer.inputs.with(Key::Busy, busy.get()), ..offer.clone() };
+    let mut places = [at; 2];
+    for (busy_a, busy_b) in pairs {
+        let (a, b) = (taking(a, busy_a), taking(b, busy_b));
+        let difference = |x: f64| Some(cost(&a, axis, x, scenario)? - cost(&b, axis, x, scenario)?);
+        let alike = roots(axis, difference).into_iter().filter(|(_, as_before)| *as_before == falls).map(|(x, _)| x);
+        let nearest = alike.min_by(|x, y| (x / at).ln().abs().total_cmp(&(y / at).ln().abs()))?;
+        places = [places[0].min(nearest), places[1].max(nearest)];
+    }
+    Some(places.map(|x| place(axis, x)))
 }
 
 /// A month of running an offer, at a place on an axis.

@@ -141,8 +141,8 @@ impl Inputs {
         self.0.insert(key, known);
     }
 
-    /// All that are known, in order.
-    pub(super) fn known(&self) -> impl Iterator<Item = (Key, &Range<f64>, &Provenance)> {
+    /// All that are known, in order, each with its source.
+    pub fn known(&self) -> impl Iterator<Item = (Key, &Range<f64>, &Provenance)> {
         self.0.iter().filter_map(|(key, known)| match known {
             Known::Range(range, from) => Some((*key, range, from)),
             Known::Unknown(_) => None,

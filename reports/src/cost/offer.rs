@@ -5,7 +5,8 @@ use super::input::{Inputs, Key};
 use super::model::{Bill, Deployment, Line, bill};
 use super::predict::Basis;
 use super::pricing::Scenario;
-use super::unit::{Amount, Count, Gigabytes, HOURS_PER_MONTH, Range, Unit};
+use super::scaled::{Scaled, short_number};
+use super::unit::{Amount, Count, Gigabytes, HOURS_PER_MONTH, Hours, Range, Unit};
 use super::usage::Usage;
 
 /// Where a number stands that nobody measured and no source says, but the user.
@@ -32,11 +33,12 @@ pub struct Offer {
     pub instances: u32,
     /// What its time rests on.
     pub basis: Basis,
-    /// How many times the data measured a job processes, where that is more or less: its time is then so many times the measured one,
-    /// and nobody knows the error of that.
-    pub scaled: Option<f64>,
+    /// How its time was scaled, where a job processes more or less data than was measured.
+    pub scaled: Option<Scaled>,
     /// An hour of one of its instances on demand, at the base of its range, where they are bought in another way and the book knows it.
     pub on_demand: Option<f64>,
+    /// How long it works on a terabyte, as measured or predicted: with the interval of that, and without the error of scaling it.
+    pub busy: Range<Hours>,
     /// What the model is fed.
     pub inputs: Inputs,
     /// A month of it.
@@ -88,29 +90,26 @@ impl Offer {
     pub fn time(&self) -> String {
         match (self.scaled, &self.basis) {
             (None, basis) => basis.short(),
-            (Some(by), Basis::Measured { .. }) => format!("x{} ±?", short_number(by)),
-            (Some(by), basis) => format!("{}, x{} ±?", basis.short(), short_number(by)),
+            (Some(scaled), Basis::Measured { .. }) => scaled.to_string(),
+            (Some(scaled), basis) => format!("{}, {scaled}", basis.short()),
         }
     }
 
     /// The same in full.
     #[must_use]
     pub fn rests_on(&self) -> String {
-        match self.scaled {
-            None => self.basis.to_string(),
-            Some(by) if by < 1.0 => format!(
-                "{}; a job processes {} times the data measured, taken as that part of a run, though what a run takes apart from its \
-                 data does not shrink; its error is unknown: measure with less data",
-                self.basis,
-                short_number(by)
-            ),
-            Some(by) => format!(
-                "{}; a job processes {} times the data measured, taken as so many runs one after the other, whose error is \
-                 unknown: measure with more data",
-                self.basis,
-                short_number(by)
-            ),
-        }
+        let Some(Scaled { by, error }) = self.scaled else { return self.basis.to_string() };
+        let (taken, data) = if by < 1.0 {
+            ("that part of a run, though what a run takes apart from its data does not shrink", "less")
+        } else {
+            ("so many runs one after the other", "more")
+        };
+        let error = match error {
+            None => format!("its error is unknown: measure with {data} data"),
+            Some(error) => format!("between sizes that were measured, that was off by {:.1} % or less", error * 100.0),
+        };
+        let (basis, by) = (&self.basis, short_number(by));
+        format!("{basis}; a job processes {by} times the data measured, taken as {taken}; {error}")
     }
 
     /// What an hour of all workers costs while they work, drivers and platform aside; none of a serverless platform.
@@ -118,19 +117,6 @@ impl Offer {
     pub fn hourly(&self) -> Option<Range<Amount>> {
         let rate = self.inputs.range(Key::WorkerHour)?;
         Some(rate.map(|r| Amount::of(r * f64::from(self.instances))))
-    }
-}
-
-/// A number with two or three digits that count.
-pub(crate) fn short_number(x: f64) -> String {
-    if x < 0.1 {
-        format!("{x:.0e}")
-    } else if x < 10.0 {
-        format!("{x:.1}")
-    } else if x < 1e5 {
-        format!("{x:.0}")
-    } else {
-        format!("{x:.0e}")
     }
 }
 
@@ -164,7 +150,7 @@ struct Maker<'a> {
     usage: &'a Usage,
     book: &'a PriceBook,
     scenario: &'a Scenario,
-    busy: Range<super::unit::Hours>,
+    busy: Range<Hours>,
 }
 
 impl Maker<'_> {
@@ -256,6 +242,7 @@ impl Maker<'_> {
             instances: self.usage.place.machines,
             basis: self.usage.basis.clone(),
             scaled: self.scaled(),
+            busy: self.busy,
             on_demand: purchase.filter(|p| *p != Purchase::OnDemand).and(instance).and_then(|i| {
                 let entry = i.entry(Purchase::OnDemand);
                 entry.range.map(|range| range.base)
@@ -265,11 +252,9 @@ impl Maker<'_> {
         }
     }
 
-    /// How many times the data measured a job processes; none up to a twentieth more or less.
-    fn scaled(&self) -> Option<f64> {
-        let measured = self.measured_data().map(Gigabytes::get).filter(|gb| *gb > 0.0)?;
-        let by = self.scenario.volume.get() / self.jobs_per_month() / measured;
-        (by.is_finite() && !(0.95..=1.05).contains(&by)).then_some(by)
+    fn scaled(&self) -> Option<Scaled> {
+        let job = self.scenario.volume.get() / self.jobs_per_month();
+        Scaled::between(self.measured_data()?, job, self.usage.sizes.as_ref())
     }
 
     /// What a workload that was measured reads.
@@ -295,7 +280,12 @@ impl Maker<'_> {
         let (usage, scenario) = (self.usage, self.scenario);
         let mut inputs = Inputs::default();
         let nodes = usage.basis.to_string();
-        inputs.set(Key::Busy, self.busy.map(|h| h.get()), measured(&format!("{nodes}, {} workloads", usage.common)));
+        let scaled = self.scaled();
+        let busy = scaled.map_or(self.busy, |scaled| scaled.widened(self.busy));
+        let error =
+            scaled.and_then(|s| s.error).map_or(String::new(), |_| ", widened by the error of scaling".to_owned());
+        let source = format!("{nodes}, {} workloads{error}", usage.common);
+        inputs.set(Key::Busy, busy.map(|h| h.get()), measured(&source));
         let (failed, trials) = usage.failed;
         let share = if trials == 0 { 0.0 } else { failed as f64 / trials as f64 };
         inputs.fix(Key::FailedShare, share, &format!("measured: {failed} of {trials} trials"));

@@ -109,8 +109,8 @@ pub(super) fn on_nodes(all: Vec<Usage>, family: &FamilyReport, asked: Option<u32
     out
 }
 
-/// Whether they differ in their size only.
-fn is_alike(a: &Usage, b: &Usage) -> bool {
+/// Whether they are of one engine in one configuration, on one kind of cluster.
+pub(super) fn is_alike(a: &Usage, b: &Usage) -> bool {
     let who = |u: &Usage| {
         let c = &u.contestant;
         let place = (c.cluster.clone(), c.version.clone(), c.build_id.clone());

@@ -4,6 +4,7 @@
 //! completed any. A sum over what each happened to survive would make the ones that fail the cheapest.
 
 use super::predict::{self, Basis};
+use super::scaled::{Sizes, compare_sizes};
 use super::unit::{Count, Gigabytes, Hours, Range, Unit};
 use crate::comparison::{Cell, Comparison, Contestant, FamilyReport, Table, has_own_machines};
 use crate::stats::{median, sorted};
@@ -77,6 +78,8 @@ pub struct Usage {
     pub place: Place,
     /// Measured or predicted.
     pub basis: Basis,
+    /// What runs with more or less data say of scaling its time, where there are any.
+    pub sizes: Option<Sizes>,
 }
 
 /// Machines that must be rented for what was measured.
@@ -107,6 +110,7 @@ pub fn usage(comparison: &Comparison, runs: &[Run], asked: &Asked) -> Vec<Usage>
             all.extend(predict::on_nodes(of_family, family, asked.nodes));
         }
     }
+    compare_sizes(&mut all, comparison);
     all
 }
 
@@ -146,6 +150,7 @@ fn of_family((at, table): (usize, &Table), family: &FamilyReport, runs: &[&Run],
             written: written(cells, machines),
             place,
             basis: Basis::Measured { nodes: contestant.nodes },
+            sizes: None,
             contestant: (*contestant).clone(),
             work,
         }

@@ -196,18 +196,23 @@ impl Proof {
         Self { counts }
     }
 
-    /// How the promises stand as a whole: broken if one is; shown if all of the simulated ones are, and no recorded one is broken;
-    /// recorded runs are too few to show anything by themselves. A gate that never says anything keeps every promise, so fine cases
-    /// and found slow-downs are part of it.
+    /// How the promises stand as a whole: broken if one is; shown if all of the simulated ones are, and, where there are recorded runs, all
+    /// of those by some number of turns: by more turns there are fewer experiments. A gate that never says anything keeps every promise, so
+    /// fine cases and found slow-downs are part of it.
     #[must_use]
     pub fn standing(&self) -> Standing {
         let all = || self.counts.iter().flat_map(Count::standings);
-        let mut simulated = self.counts.iter().filter(|c| !c.is_recorded).flat_map(Count::standings).peekable();
+        let is_shown = |count: &&Count| count.standings().iter().all(|s| *s == Standing::Shown);
+        let (recorded, simulated): (Vec<&Count>, Vec<&Count>) = self.counts.iter().partition(|c| c.is_recorded);
         let says_something = self.counts.iter().any(|c| c.fine.count > 0)
             && self.counts.iter().any(|c| c.planted.values().any(|fate| fate.found.count > 0));
         if all().any(|s| s == Standing::Broken) {
             Standing::Broken
-        } else if says_something && simulated.peek().is_some() && simulated.all(|s| s == Standing::Shown) {
+        } else if says_something
+            && !simulated.is_empty()
+            && simulated.iter().all(is_shown)
+            && (recorded.is_empty() || recorded.iter().any(is_shown))
+        {
             Standing::Shown
         } else {
             Standing::Open

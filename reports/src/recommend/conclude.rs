@@ -68,7 +68,7 @@ pub(super) fn answer(
         because,
         covered,
         sensitivity: sensitivity(&families, &weights, &scored, missing_share),
-        missing: missing::missing(question, claims, arenas),
+        missing: missing::missing(question, claims, choice, &ranked),
         required,
         first_without,
         features,

@@ -1,18 +1,22 @@
 //! What was not measured, and the commands that would.
 
 use super::Question;
-use super::arena::{Arena, data};
+use super::arena::{Arena, Choice, data};
 use super::features;
-use super::report::{CitedRule, FamilyEvidence, MissingEvidence};
+use super::rank::engine_of;
+use super::report::{CitedRule, FamilyEvidence, MissingEvidence, Ranked};
 use crate::claims::{ClaimsFile, Rule, Subject, attached, attached_size, quoted};
-use crate::comparison::has_own_machines;
+use crate::compare::evidence::TestedCase;
+use crate::comparison::{ATTACHED, has_own_machines};
 use crate::render::recommend_words::decimal_bytes;
-use bench_record::Family;
+use bench_record::{Family, Outcome};
 
 /// Sizes of suites in bytes of text.
 const SUITES: [(&str, f64); 4] = [("1gb", 1e9), ("10gb", 1e10), ("100gb", 1e11), ("1tb", 1e12)];
 /// Data that differ by less than this factor are alike.
 const ALIKE: f64 = 2.0;
+/// What records say of a product that was not installed, and could run once it is.
+const INSTALL: &str = "bench engines install ";
 
 /// What a ranking rests on for a family.
 pub(super) fn evidence(question: &Question<'_>, arena: &Arena<'_, '_>) -> FamilyEvidence {
@@ -55,8 +59,17 @@ fn other_nodes(question: &Question<'_>, arena: &Arena<'_, '_>) -> Option<String>
 pub(super) fn missing(
     question: &Question<'_>,
     claims: &[ClaimsFile],
-    arenas: &[Arena<'_, '_>],
+    choice: &Choice<'_, '_>,
+    ranked: &[Ranked],
 ) -> Vec<MissingEvidence> {
+    let unused = choice.unused.iter().map(|(arena, _)| arena);
+    let recorded = choice.arenas.iter().chain(choice.equals.iter().flatten()).chain(unused).collect();
+    let known = Known { question, products: products(question, claims), arenas: &choice.arenas, recorded, ranked };
+    question.mix.shares().filter_map(|(family, share)| known.missing_of(family, share)).collect()
+}
+
+/// The products that claims are about, each once.
+fn products<'c>(question: &Question<'_>, claims: &'c [ClaimsFile]) -> Vec<&'c Subject> {
     let mut products: Vec<&Subject> = Vec::new();
     let plain = |s: &&Subject| s.variant.as_deref().is_none_or(|v| v == bench_record::Case::DEFAULT_VARIANT);
     let may_win = |s: &&Subject| features::excluded(question.required, &s.engine).is_none();
@@ -66,48 +79,117 @@ pub(super) fn missing(
         }
     }
     products.sort_by(|a, b| a.engine.cmp(&b.engine));
-    question
-        .mix
-        .shares()
-        .filter_map(|(family, share)| missing_of(question, &products, arenas, (family, share)))
-        .collect()
+    products
 }
 
-fn missing_of(
-    question: &Question<'_>,
-    products: &[&Subject],
-    arenas: &[Arena<'_, '_>],
-    (family, share): (&str, f64),
-) -> Option<MissingEvidence> {
-    let percent = format!("{:.0} % of the mix", share * 100.0);
-    if Family::ALL.iter().all(|f| f.name() != family) {
-        let what = format!("{family} ({percent}): this version has no workloads of it, so no run can supply it");
-        return Some(MissingEvidence { what, run: None });
+/// What there is when a run is proposed.
+struct Known<'k, 't, 'a> {
+    question: &'k Question<'k>,
+    products: Vec<&'k Subject>,
+    /// What the ranking rests on.
+    arenas: &'k [Arena<'t, 'a>],
+    /// That, and everything else that was recorded of the mix.
+    recorded: Vec<&'k Arena<'t, 'a>>,
+    ranked: &'k [Ranked],
+}
+
+impl Known<'_, '_, '_> {
+    fn missing_of(&self, family: &str, share: f64) -> Option<MissingEvidence> {
+        let percent = format!("{:.0} % of the mix", share * 100.0);
+        if Family::ALL.iter().all(|f| f.name() != family) {
+            let what = format!("{family} ({percent}): this version has no workloads of it, so no run can supply it");
+            return Some(MissingEvidence { what, run: None });
+        }
+        let question = self.question;
+        let arena = self.arenas.iter().find(|a| a.family == family);
+        let was_run = |engine: &str| arena.is_some_and(|a| a.members.iter().any(|m| a.name(*m) == engine));
+        let products: Vec<&Subject> =
+            self.products.iter().copied().filter(|s| !self.cannot(&s.engine, family)).collect();
+        let absent: Vec<&str> = products.iter().filter(|s| !was_run(&s.engine)).map(|s| s.name.as_str()).collect();
+        let elsewhere = arena.and_then(|a| differs(question, a));
+        if absent.is_empty() && elsewhere.is_none() && arena.is_some() {
+            return None;
+        }
+        let mut reasons = Vec::new();
+        if arena.is_none() {
+            reasons.push("nobody was measured".to_owned());
+        } else if !absent.is_empty() {
+            reasons.push(format!("{} not measured", absent.join(", ")));
+        }
+        reasons.extend(elsewhere);
+        let suite = suite(question, family);
+        // The suite that is nearest to the question is the one that was run: running it again would show nothing new.
+        let again =
+            |a: &Arena<'_, '_>| a.table.suite == suite && a.table.scale == 1 && other_nodes(question, a).is_none();
+        let run = if absent.is_empty() && arena.is_some_and(again) {
+            reasons.push("no suite is nearer to it".to_owned());
+            None
+        } else {
+            Some(self.command(suite, family, &products))
+        };
+        Some(MissingEvidence { what: format!("{family} ({percent}): {}", reasons.join("; ")), run })
     }
-    let arena = arenas.iter().find(|a| a.family == family);
-    let was_run = |engine: &str| arena.is_some_and(|a| a.members.iter().any(|m| a.name(*m) == engine));
-    let absent: Vec<&str> = products.iter().filter(|s| !was_run(&s.engine)).map(|s| s.name.as_str()).collect();
-    let elsewhere = arena.and_then(|a| differs(question, a));
-    if absent.is_empty() && elsewhere.is_none() && arena.is_some() {
-        return None;
+
+    /// Whether an engine was asked for work of a family, wherever that was, and could do none of it.
+    fn cannot(&self, engine: &str, family: &str) -> bool {
+        let mut was_asked = false;
+        for table in self.recorded.iter().map(|arena| arena.table) {
+            let is_its = |c: &&TestedCase<'_>| {
+                let contestant = table.contestants.get(c.contestant);
+                c.family.name() == family && contestant.is_some_and(|c| c.engine == engine)
+            };
+            for case in table.cases.iter().filter(is_its) {
+                if !is_beyond(case) {
+                    return false;
+                }
+                was_asked = true;
+            }
+        }
+        was_asked
     }
-    let mut reasons = Vec::new();
-    if arena.is_none() {
-        reasons.push("nobody was measured".to_owned());
-    } else if !absent.is_empty() {
-        reasons.push(format!("{} not measured", absent.join(", ")));
+
+    /// Whether an engine was measured on a running cluster.
+    fn was_attached(&self, engine: &str) -> bool {
+        let is_it = |arena: &Arena<'_, '_>, member: usize| {
+            arena.contestant(member).is_some_and(|c| c.engine == engine && c.cluster == ATTACHED)
+        };
+        self.recorded.iter().any(|arena| arena.members.iter().any(|member| is_it(arena, *member)))
     }
-    reasons.extend(elsewhere);
-    let suite = suite(question, family);
-    // The suite that is nearest to the question is the one that was run: running it again would show nothing new.
-    let again = |a: &Arena<'_, '_>| a.table.suite == suite && a.table.scale == 1 && other_nodes(question, a).is_none();
-    let run = if absent.is_empty() && arena.is_some_and(again) {
-        reasons.push("no suite is nearer to it".to_owned());
-        None
-    } else {
-        Some(command(question, suite, family, products))
-    };
-    Some(MissingEvidence { what: format!("{family} ({percent}): {}", reasons.join("; ")), run })
+
+    /// One run of all products and of whom they have to beat: here, or each on a cluster of its own.
+    fn command(&self, suite: &str, family: &str, products: &[&Subject]) -> String {
+        let nodes = self.question.nodes.filter(|n| *n > 1);
+        let mut all: Vec<(&str, Option<&str>)> =
+            products.iter().map(|s| (s.engine.as_str(), s.attach.as_deref())).collect();
+        // Who leads and who may, and others until there are two: one alone decides nothing.
+        for one in self.ranked {
+            let engine = engine_of(&one.engine);
+            let is_wanted = !one.is_slower || all.len() < 2;
+            let is_new = all.iter().all(|(known, _)| *known != engine);
+            let may = !self.cannot(engine, family) && (nodes.is_none() || self.was_attached(engine));
+            if is_wanted && is_new && may {
+                all.push((engine, None));
+            }
+        }
+        let engines = all.iter().map(|(engine, _)| *engine).collect::<Vec<_>>().join(",");
+        let apart = nodes.filter(|_| !all.is_empty());
+        let engines = match (engines.as_str(), apart) {
+            ("", _) => String::new(),
+            // A running cluster keeps its own settings.
+            (names, Some(_)) => format!(" --engines {}", quoted(names)),
+            (names, None) => format!(" --engines {} --configs default,tuned", quoted(names)),
+        };
+        let clusters = all.iter().filter(|_| apart.is_some()).map(|(engine, address)| attached(engine, *address));
+        let clusters = clusters.chain(apart.map(attached_size));
+        format!("bench run --suite {suite} --families {family}{engines}{} --trials 10", clusters.collect::<String>())
+    }
+}
+
+/// Whether a case is not for its engine, rather than for want of installing it.
+fn is_beyond(case: &TestedCase<'_>) -> bool {
+    case.outcome == Outcome::Unsupported
+        && case.trials.iter().all(|o| o.outcome == Outcome::Unsupported)
+        && case.reason.as_deref().is_none_or(|why| !why.contains(INSTALL))
 }
 
 /// The suite nearest to the question.
@@ -116,21 +198,6 @@ fn suite(question: &Question<'_>, family: &str) -> &'static str {
     let far = |size: f64| (bytes / size).ln().abs();
     let nearest = SUITES.iter().min_by(|a, b| far(a.1).total_cmp(&far(b.1))).map_or("1gb", |s| s.0);
     if family == Family::Overhead.name() { "overhead" } else { nearest }
-}
-
-/// One run of all products: here, or each on a cluster of its own.
-fn command(question: &Question<'_>, suite: &str, family: &str, products: &[&Subject]) -> String {
-    let engines = products.iter().map(|s| s.engine.as_str()).collect::<Vec<_>>().join(",");
-    let apart = question.nodes.filter(|n| *n > 1 && !products.is_empty());
-    let engines = match (engines.as_str(), apart) {
-        ("", _) => String::new(),
-        // A running cluster keeps its own settings.
-        (names, Some(_)) => format!(" --engines {}", quoted(names)),
-        (names, None) => format!(" --engines {} --configs default,tuned", quoted(names)),
-    };
-    let clusters = products.iter().filter(|_| apart.is_some()).map(|s| attached(&s.engine, s.attach.as_deref()));
-    let clusters = clusters.chain(apart.map(attached_size));
-    format!("bench run --suite {suite} --families {family}{engines}{} --trials 10", clusters.collect::<String>())
 }
 
 /// Rules whose every condition holds here: families that the mix has, and less data than they name. They are shown and

@@ -116,7 +116,8 @@ fn own_kernels(d: &Decomposition, same: &SameKernels) -> String {
         Sign::Nothing => "its own kernels and plans make no difference that shows".to_owned(),
     };
     format!(
-        "{} runs the kernels of {} in the runtime of {} and takes {} for the same: {rest}",
+        "{} runs the kernels of {}, as a Python package and cut into tasks otherwise, in the runtime of {} and takes {} for the \
+         same: {rest}",
         same.product,
         d.style,
         d.product,

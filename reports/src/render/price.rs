@@ -6,9 +6,8 @@ use super::Ink;
 use super::layout::{self, Block, Kind, Row, Sheet, Tone};
 use super::wording::column;
 use crate::cost::show::words;
-use crate::cost::{Deployment, FamilyPricing, Offer, Pricing, Purchase, Repriced, Usage};
-use bench_record::Outcome;
-use std::collections::BTreeSet;
+use crate::cost::show::words::tables::{self, Cell, Table};
+use crate::cost::{FamilyPricing, Offer, Pricing, Repriced};
 
 /// Contestants side by side in one table.
 const CONTESTANT_COLUMNS: usize = 5;
@@ -45,12 +44,11 @@ fn family_blocks(pricing: &Pricing, family: &FamilyPricing) -> Vec<Block> {
     blocks.push(Block::Text(words::scenario(pricing)));
     blocks.push(Block::Text(words::workloads(family)));
     blocks.extend(words::data_lines(pricing, family).map(Block::Text));
-    blocks.push(Block::Heading(2, format!("{} per TB processed, running", pricing.currency)));
-    blocks.push(Block::Sheet(per_tb_sheet(pricing, family)));
+    blocks.extend(titled([tables::per_tb(pricing, family)], Kind::Words));
     blocks.push(Block::Heading(2, "Every offer".to_owned()));
     blocks.push(Block::Sheet(offers_sheet(pricing, family)));
     blocks.extend(words::unknown(&family.offers).into_iter().map(Block::Item));
-    blocks.extend(runs_blocks(pricing, family));
+    blocks.extend(titled(tables::runs(pricing, family, CONTESTANT_COLUMNS), Kind::Number));
     blocks.extend(parts::lines(pricing, family));
     blocks.extend(parts::tornado(pricing, family));
     blocks.extend(parts::crossings(family));
@@ -58,37 +56,24 @@ fn family_blocks(pricing: &Pricing, family: &FamilyPricing) -> Vec<Block> {
     blocks
 }
 
-/// The table of the comparison document, computed: contestants by deployment.
-fn per_tb_sheet(pricing: &Pricing, family: &FamilyPricing) -> Sheet {
-    let deployments = [Deployment::SelfHosted, Deployment::Managed, Deployment::Serverless];
-    let mut columns = vec![column("contestant", Kind::Name)];
-    columns.extend(deployments.map(|d| column(d.name(), Kind::Words)));
-    columns.push(column("completed", Kind::Words));
-    columns.push(column("time", Kind::Words));
-    let row = |usage: &Usage| {
-        let mut cells = vec![usage.contestant.label.clone()];
-        cells.extend(deployments.map(|d| cell(pricing, family, usage, d)));
-        cells.push(format!("{} of {}", usage.completed, usage.cases));
-        cells.push(words::time(family, usage));
-        Row { about: None, cells, tone: Tone::Plain }
-    };
-    Sheet { columns, rows: family.usages.iter().map(row).collect() }
-}
-
-/// The cheapest offer of a deployment, on demand where instances are bought.
-fn cell(pricing: &Pricing, family: &FamilyPricing, usage: &Usage, deployment: Deployment) -> String {
-    let own: Vec<&Offer> = words::offers_of(family, usage)
-        .filter(|o| o.deployment == deployment && o.purchase.is_none_or(|p| p == Purchase::OnDemand))
-        .collect();
-    if usage.busy_per_tb.is_none() {
-        return "-".to_owned();
+/// Parts of one table below its title; what stands behind the name of a row is of that kind.
+fn titled(parts: impl IntoIterator<Item = Table>, kind: Kind) -> Vec<Block> {
+    let mut blocks = Vec::new();
+    for part in parts {
+        if blocks.is_empty() {
+            blocks.push(Block::Heading(2, part.title));
+        }
+        let kinds = [Kind::Name].into_iter().chain(std::iter::repeat(kind));
+        let columns = part.head.into_iter().zip(kinds).map(|(title, kind)| column(title, kind)).collect();
+        let row = |cells: Vec<Cell>| {
+            let cells = cells.into_iter().map(|cell| match cell {
+                Cell::Name(text) | Cell::Number(text, _) => text,
+            });
+            Row { about: None, cells: cells.collect(), tone: Tone::Plain }
+        };
+        blocks.push(Block::Sheet(Sheet { columns, rows: part.rows.into_iter().map(row).collect() }));
     }
-    if own.is_empty() {
-        return "none offered".to_owned();
-    }
-    let cheapest = words::cheapest(own.iter().copied());
-    let per_tb = cheapest.and_then(|o| Some((o, o.running_per_tb(pricing.scenario.volume)?)));
-    per_tb.map_or_else(|| "unknown".to_owned(), |(offer, amount)| words::at_least_running(offer, words::three(&amount)))
+    blocks
 }
 
 fn offers_sheet(pricing: &Pricing, family: &FamilyPricing) -> Sheet {
@@ -118,38 +103,6 @@ fn offers_sheet(pricing: &Pricing, family: &FamilyPricing) -> Sheet {
         Row { about: None, cells, tone }
     };
     Sheet { columns, rows: family.offers.iter().map(row).collect() }
-}
-
-/// What one run of each workload costs on rented instances while it works; how it ended where it did not complete.
-fn runs_blocks(pricing: &Pricing, family: &FamilyPricing) -> Vec<Block> {
-    let measured: Vec<&Usage> = family.usages.iter().filter(|u| words::rate(family, u).is_some()).collect();
-    if measured.is_empty() {
-        return Vec::new();
-    }
-    let title =
-        format!("{} per run of a workload: measured time x instances on demand, nothing else", pricing.currency);
-    let mut blocks = vec![Block::Heading(2, title)];
-    let workloads: BTreeSet<&str> = measured.iter().flat_map(|u| &u.work).map(|w| w.workload.as_str()).collect();
-    for part in measured.chunks(CONTESTANT_COLUMNS) {
-        let mut columns = vec![column("workload", Kind::Name)];
-        columns.extend(part.iter().map(|u| column(&u.contestant.label, Kind::Number)));
-        let row = |workload: &&str| {
-            let mut cells = vec![(*workload).to_owned()];
-            cells.extend(part.iter().map(|u| run_cell(family, u, workload)));
-            Row { about: None, cells, tone: Tone::Plain }
-        };
-        blocks.push(Block::Sheet(Sheet { columns, rows: workloads.iter().map(row).collect() }));
-    }
-    blocks
-}
-
-fn run_cell(family: &FamilyPricing, usage: &Usage, workload: &str) -> String {
-    let Some(work) = usage.work.iter().find(|w| w.workload == workload) else { return "-".to_owned() };
-    match (words::run_cost(family, usage, work), work.outcome) {
-        (Some(cost), _) => words::amount(cost.base),
-        (None, Outcome::Completed) => "-".to_owned(),
-        (None, outcome) => outcome.name().to_owned(),
-    }
 }
 
 /// What holds for all tables of a book.

@@ -83,7 +83,7 @@ fn scaled_times_few_trials_and_disturbed_ones_decide_nothing() {
     };
     let disturbed = [run("a", as_claimed().into_iter().map(disturb).collect())];
     let cases = [
-        (scaled, "times the data measured"),
+        (scaled, "its time is scaled (x"),
         (said(&wide, &few, Some(&priced(&few))), "n = 5"),
         (said(&wide, &disturbed, Some(&priced(&disturbed))), "disturbed trials"),
     ];

@@ -109,7 +109,7 @@ fn the_styles_kernels_in_the_same_runtime_tell_its_own_kernels_from_the_rest() {
     assert!((same.own_kernels.share - 0.6).abs() < 0.01, "{same:?}");
     assert!(all.iter().filter(|d| d.product != "dask").all(|d| d.same_kernels.is_none()));
     let text = text(&[both], Format::Table).replace("\n  ", " ");
-    let said = "dask-datafusion runs the kernels of taskgraph in the runtime of dask and takes";
+    let said = "dask-datafusion runs the kernels of taskgraph, as a Python package and cut into tasks otherwise, in the runtime of dask";
     assert!(text.contains(said) && text.contains("is its own kernels and plans"), "{text}");
     // Of one workload of two it would be no part of the time.
     let part = decomposed(beside(&[("tpch-q01", 1.0)]));

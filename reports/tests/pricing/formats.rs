@@ -94,7 +94,7 @@ fn a_curve_of_scaled_times_says_so_by_its_name_and_in_words() {
     let pricing = [priced(&[run()], &book("aws"), &scenario()).unwrap()];
     let svg = shown(&pricing, CostFormat::Svg);
     assert!(svg.contains("datafusion (self-hosted, on demand), x8952 ±?"));
-    let scaled = "beyond the measured size a job is taken as so many runs one after the other, whose error is unknown";
+    let scaled = "beyond the measured size a job is taken as so many runs one after the other, with the error in its name or an unknown one";
     assert!(svg.contains(scaled));
     let page = shown(&pricing, CostFormat::Html);
     let captions: Vec<&str> = page.split("<figcaption>").filter(|c| c.starts_with("Running cost")).collect();
@@ -114,20 +114,66 @@ fn numbers_are_sorted_by_their_values_and_not_by_how_they_are_written() {
         let (attributes, rest) = cell.split_once('>').unwrap();
         let (written, _) = rest.split_once("</td>").unwrap();
         let value = attributes.strip_prefix(" data-v=\"").and_then(|v| v.strip_suffix('"'));
-        if matches!(written, "unknown" | "-" | "not measured") {
+        // A word in place of a number: unknown, none offered, how a workload ended.
+        if written != "exact" && !written.contains(|c: char| c.is_ascii_digit()) {
             assert_eq!(value, None, "{cell}");
             unknown += 1;
             continue;
         }
         let value: f64 = value.unwrap().parse().unwrap();
         marked += usize::from(written.starts_with('≥'));
-        // A range by its low end.
-        let number = written.trim_start_matches("≥ ").split('–').next().unwrap().replace(',', "");
+        // A range by its low end, a number with its range by itself.
+        let number = written.trim_start_matches("≥ ").split(['–', ' ']).next().unwrap().replace(',', "");
         if let Ok(number) = number.parse::<f64>() {
             assert!((value - number).abs() <= 0.06 * number, "{value} is written {written}");
         }
     }
     assert!(marked > 0 && unknown > 0, "{marked} {unknown}");
+}
+
+/// The cells of the first table with that caption on a page.
+fn on_page(page: &str, caption: &str) -> Vec<Vec<String>> {
+    let (_, rest) = page.split_once(&format!("<caption>{caption}</caption>")).unwrap();
+    let (_, body) = rest.split_once("<tbody>").unwrap();
+    let (body, _) = body.split_once("</tbody>").unwrap();
+    let cells = |row: &str| {
+        let cells = row.split("</td>").flat_map(|part| part.split("</th>")).filter(|cell| cell.starts_with("<t"));
+        cells.map(|cell| cell.split_once('>').unwrap().1.to_owned()).collect()
+    };
+    body.split("<tr>").skip(1).map(cells).collect()
+}
+
+/// The cells of the first table under that heading in Markdown.
+fn in_markdown(text: &str, heading: &str) -> Vec<Vec<String>> {
+    let (_, rest) = text.split_once(&format!("## {heading}\n")).unwrap();
+    let rows = rest.lines().skip_while(|line| !line.starts_with('|')).take_while(|line| line.starts_with('|')).skip(2);
+    let cells = |row: &str| row.trim_matches('|').split('|').map(|cell| cell.trim().replace('\\', "")).collect();
+    rows.map(cells).collect()
+}
+
+#[test]
+fn a_page_has_the_tables_of_the_text_before_all_offers() {
+    let titles = [
+        "USD per TB processed, running",
+        "USD per run of a workload: measured time x instances on demand, nothing else",
+    ];
+    let mut all = Vec::new();
+    for name in ["aws", "gcp"] {
+        let pricing = [priced(&[run()], &book(name), &scenario()).unwrap()];
+        let (page, text) = (shown(&pricing, CostFormat::Html), shown(&pricing, CostFormat::Markdown));
+        for title in titles {
+            let cells = on_page(&page, title);
+            assert_eq!(cells, in_markdown(&text, title), "{name}: {title}");
+            all.extend(cells.into_iter().flatten());
+        }
+        let places = titles.map(|title| page.find(&format!("<caption>{title}</caption>")).unwrap());
+        assert!(places[0] < places[1] && places[1] < page.find("<caption>Every offer, USD</caption>").unwrap());
+    }
+    for wanted in ["x8952 ±?", "none offered", "2 of 4", "failed", "wrong_answer"] {
+        assert!(all.iter().any(|cell| cell == wanted), "{wanted}: {all:?}");
+    }
+    assert!(all.iter().any(|cell| cell.contains(" (") && cell.contains('–')), "ranges: {all:?}");
+    assert!(all.iter().any(|cell| cell.starts_with("≥ ")), "{all:?}");
 }
 
 #[test]

@@ -50,7 +50,7 @@ fn sums_that_lack_a_line_are_marked_wherever_they_are_shown() {
     let pricing = [priced(&[run()], &without_disks(), &scenario()).unwrap()];
     let marked = [
         "is cheaper than datafusion-1t (self-hosted, on demand) above",
-        "(times measured, scaled ±?; ≥, without shuffle disk)",
+        "times measured, scaled ±?; ≥, without shuffle disk)",
         "A month, line by line: datafusion on 1 x m6i.large, self-hosted, spot (x8952 ±?; ≥, without shuffle disk)",
     ];
     let drawn = [

@@ -8,6 +8,7 @@ mod fixture;
 mod features;
 mod formats;
 mod grounds;
+mod missing;
 mod ranking;
 
 use bench_record::{Arm, Case, Family, Observation, Run};

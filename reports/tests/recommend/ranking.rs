@@ -78,7 +78,7 @@ fn evidence_from_elsewhere_is_said_to_be_from_elsewhere() {
         r.missing[0].run.as_deref(),
         Some(
             "bench run --suite 1tb --families sql --engines dask,ray,spark --attach \
-             dask=tcp://HOST:8786 --attach ray=ray://HOST:10001 --attach spark=spark://HOST:7077 --attach-nodes 10 \
+             dask=tcp://HOST:8786 --attach ray=gcs://HOST:6379 --attach spark=spark://HOST:7077 --attach-nodes 10 \
              --attach-slots 8 --trials 10"
         )
     );

@@ -20,7 +20,7 @@ def free_port() -> int:
 
 
 def holder_of(port: int) -> str | None:
-    """Who listens on a port of the loopback address, such as `python3 (process 71)`; none if it is free."""
+    """Who has a port of the loopback address, such as `python3 (process 71)`; none if it is free for a server."""
     with socket.socket() as probe:
         # As servers do: connections of an earlier one that are still being taken leave of are in nobody's way.
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -28,7 +28,7 @@ def holder_of(port: int) -> str | None:
             probe.bind((LOOPBACK, port))
             return None
         except OSError:
-            return next(listeners(port), "a process that cannot be seen from here")
+            return next(listeners(port), "an outgoing connection, or a process that cannot be seen from here")
 
 
 def listeners(port: int) -> Iterator[str]:

@@ -8,6 +8,10 @@ from bench_driver import Cancelled, Dataset, Engine, Ran, Setup, Unsupported, Wo
 from bench_driver.spans import Spans, Window
 
 
+CLIENT = "ray://"
+"""Begins the address of a cluster that is used through Ray's client."""
+
+
 class RayData(Engine):
     name = "ray"
     refuses = {"sql": "Ray Data has no SQL"}
@@ -22,9 +26,11 @@ class RayData(Engine):
         return version("ray")
 
     def start(self, setup: Setup) -> None:
-        if setup.attach is not None:
+        if setup.attach is not None and setup.attach.startswith(CLIENT):
             # Its executor counts references to blocks in the driver's core worker, which a client has none of.
-            raise Unsupported("Ray Data 2.60 cannot be driven through Ray's client (ray://); engines on Ray's tasks can: ray-datafusion")
+            raise Unsupported(
+                "Ray Data 2.60 cannot be driven through Ray's client (ray://): run this on a node of the cluster, and attach to gcs://HOST:6379"
+            )
         from ray_cluster import Cluster
         from ray_cluster.cluster import given, number
 

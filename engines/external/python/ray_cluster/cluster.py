@@ -38,10 +38,12 @@ QUIET = {
     "RAY_DEDUP_LOGS": "0",
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
 }
-OWN = {
+ON_LOOPBACK = {
     # Without it Ray takes any other address of this machine rather than 127.0.0.1, and all its daemons and workers listen on all of them. The
     # name is of where it is the default.
     "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",
+}
+OWN = ON_LOOPBACK | {
     # A token would be written into the home folder and stay there; whoever is on this machine may use the cluster meanwhile.
     "RAY_AUTH_MODE": "disabled",
 }
@@ -59,6 +61,9 @@ then. From here on they are not there."""
 
 VITAL = ("gcs_server", "raylet")
 """The daemons without which nothing runs, as Ray calls them."""
+
+MEMBER = "gcs://"
+"""Begins the address of a cluster whose node this machine is: that of its GCS, which Ray itself writes without such a beginning."""
 
 FOLDERS = "bench-ray-"
 """How the names of folders outside the scratch folder begin; the number of the process that made it follows."""
@@ -84,7 +89,7 @@ class Cluster:
         self.folder: Path | None = None
         """Sockets and logs; None for a cluster that was attached to."""
         only_modules(setup.scratch / "modules", modules)
-        os.environ.update(QUIET if setup.attach else QUIET | OWN)
+        os.environ.update(QUIET | (OWN if setup.attach is None else ON_LOOPBACK if setup.attach.startswith(f"{MEMBER}127.0.0.1:") else {}))
         os.environ.update({name: str(value) for name, value in given(settings, ENVIRONMENT).items()})
         if setup.attach is None:
             self.start(setup, settings)
@@ -113,13 +118,13 @@ class Cluster:
         )
 
     def attach(self, address: str, modules: list[Path]) -> None:
-        """`ray://HOST:PORT` is a client of a cluster elsewhere."""
+        """`gcs://HOST:PORT` is the cluster that this machine is a node of, `ray://HOST:PORT` a client of one elsewhere."""
         import ray
 
         # Its workers may be on machines that do not have these files.
         environment = {"py_modules": [str(module) for module in modules]} if modules else None
         try:
-            ray.init(address=address, runtime_env=environment, log_to_driver=False, logging_level="warning")
+            ray.init(address=address.removeprefix(MEMBER), runtime_env=environment, log_to_driver=False, logging_level="warning")
         except Exception as error:
             raise DriverError(f"cannot attach to the Ray cluster at {address}: {error}; is it Ray {ray.__version__}?") from error
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import numpy as np
 from bench_driver.probes import each, timed
 
 MISSING = {
@@ -10,6 +9,7 @@ MISSING = {
     "call_round_trip": "it has no stateful workers",
     "put": "its store holds partitions and broadcasts, which no single value is given to",
     "get": "its store holds partitions and broadcasts, which no single value is read from",
+    "serialize": "its serializers take objects of its JVM, and no Arrow table",
     "spill": "it spills what operators hold, not values",
     "recover": "one JVM holds all of it: without that there is nothing to recover",
 }
@@ -29,18 +29,3 @@ def round_trip(engine, count: int) -> list[int]:
 
 def jvm_job(engine, tasks: int) -> None:
     engine.session.sparkContext._jsc.sc().range(0, tasks, 1, tasks).count()
-
-
-def serialize(engine, bytes: int, count: int) -> list[int]:
-    """Its serializer for what leaves the JVM as a table is Arrow's."""
-    import pyarrow as pa
-
-    value = pa.table({"value": np.random.default_rng(bytes).integers(0, 256, bytes, dtype=np.uint8)})
-
-    def there_and_back() -> None:
-        sink = pa.BufferOutputStream()
-        with pa.ipc.new_stream(sink, value.schema) as writer:
-            writer.write_table(value)
-        pa.ipc.open_stream(sink.getvalue()).read_all()
-
-    return each(there_and_back for _ in range(count))

@@ -33,7 +33,8 @@ pub(crate) struct ClaimsArgs {
 /// Which claims.
 #[derive(Args, Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct ClaimFiles {
-    /// Adds the claims of this file; may be repeated, once per file. docs/claims.md describes the format.
+    /// Adds the claims of this file; may be repeated. Words that end in .toml and are no folders are further files, so that a
+    /// pattern such as claims/*.toml can be given. docs/claims.md describes the format.
     #[arg(long, value_name = "FILE")]
     pub(crate) file: Vec<PathBuf>,
     /// Leaves out the claims that come with the program [default: they are in].

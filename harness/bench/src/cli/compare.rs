@@ -6,6 +6,7 @@ use super::pattern::Pattern;
 use super::value::Trials;
 use bench_record::Case;
 use clap::{Args, ValueEnum};
+use std::convert::Infallible;
 use std::path::PathBuf;
 use std::str::FromStr;
 
@@ -34,23 +35,15 @@ pub(crate) struct CompareArgs {
     pub(crate) judging: Judging,
     /// Divides each time by that of this engine on the same workload in the same trial [default: times as they are]. Then the
     /// two sides may come from different machines, such as shared runners; a change of that engine itself is invisible.
-    #[arg(long, value_name = "ENGINE", conflicts_with = "confirm")]
+    #[arg(long, value_name = "ENGINE", conflicts_with_all = ["confirm", "prices"])]
     pub(crate) relative_to: Option<String>,
     #[command(flatten)]
     pub(crate) confirm: ConfirmArgs,
-    /// Says what each slow-down costs in a year at the prices of this book: aws, azure, gcp, or a TOML file of yours.
-    #[arg(long, value_name = "BOOK", conflicts_with = "relative_to")]
-    pub(crate) prices: Option<String>,
-    /// Runs each case so often in a day, where prices are given.
-    #[arg(long, value_name = "N", default_value = "24", requires = "prices")]
-    pub(crate) runs_per_day: Positive,
+    #[command(flatten)]
+    pub(crate) telling: Telling,
     /// Prints the verdict like this.
     #[arg(long, value_enum, default_value_t = CompareFormat::Table)]
     pub(crate) format: CompareFormat,
-    /// Writes the verdict to a file too, and over it if it exists, such as junit=report.xml; may be repeated. For several
-    /// formats at once.
-    #[arg(long, value_name = "FORMAT=FILE")]
-    pub(crate) write: Vec<Written>,
 }
 
 /// What is tolerated.
@@ -67,6 +60,28 @@ pub(crate) struct Judging {
     /// case of BASE that NEW lacks makes the verdict inconclusive].
     #[arg(long, value_name = "GLOB")]
     pub(crate) allow_missing: Vec<Pattern>,
+}
+
+/// What is said of a verdict, and where else.
+#[derive(Args, Clone, Debug, PartialEq)]
+pub(crate) struct Telling {
+    /// Says in the verdict what each slow-down costs in a year at the prices of this book: aws, azure, gcp, or a TOML file of yours.
+    #[arg(long, value_name = "BOOK")]
+    pub(crate) prices: Option<BookName>,
+    /// Takes each case to run so often in a day, where prices are given.
+    #[arg(long, value_name = "N", default_value = "24", requires = "prices")]
+    pub(crate) runs_per_day: Positive,
+    /// Writes the verdict to a file too, and over it if it exists, such as junit=report.xml; may be repeated. For several
+    /// formats at once.
+    #[arg(long, value_name = "FORMAT=FILE")]
+    pub(crate) write: Vec<Written>,
+}
+
+impl Telling {
+    /// Whether anything of it is asked for.
+    pub(crate) fn is_asked(&self) -> bool {
+        self.prices.is_some() || !self.write.is_empty()
+    }
 }
 
 /// Measuring suspects again.
@@ -109,6 +124,18 @@ pub(crate) enum CompareFormat {
     Github,
 }
 
+/// A price book: the name of one that is built in, or a file. A type of its own, so that a recorded command line knows that it may be
+/// a path.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct BookName(pub(crate) String);
+
+impl FromStr for BookName {
+    type Err = Infallible;
+    fn from_str(text: &str) -> Result<Self, Infallible> {
+        Ok(Self(text.to_owned()))
+    }
+}
+
 /// A file to write a verdict to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Written {
@@ -121,7 +148,8 @@ pub(crate) struct Written {
 impl FromStr for Written {
     type Err = String;
     fn from_str(text: &str) -> Result<Self, String> {
-        let wrong = || "give FORMAT=FILE with a format of --format, such as junit=report.xml".to_owned();
+        let wrong =
+            || "give FORMAT=FILE with table, md, json, junit, sarif or github, such as junit=report.xml".to_owned();
         let (format, file) = text.split_once('=').filter(|(_, file)| !file.is_empty()).ok_or_else(wrong)?;
         let format = CompareFormat::from_str(format, false).map_err(|_| wrong())?;
         Ok(Self { format, file: PathBuf::from(file) })

@@ -185,6 +185,18 @@ fn the_other_commands_are_understood() {
 }
 
 #[test]
+fn a_verdict_is_told_in_the_same_ways_by_both_commands_that_have_one() {
+    for option in ["--prices aws", "--write md=v.md", "--prices aws --runs-per-day 5"] {
+        assert!(parse(&format!("bench compare a b {option}")).is_ok(), "{option}");
+        assert!(parse_run(&format!("bench run --suite smoke --against base {option}")).telling.is_asked(), "{option}");
+        check_refused(&format!("bench run --resume out {option}"), &["--resume", "cannot be used"]);
+    }
+    check_refused("bench compare a b --relative-to ray --prices aws", &["--prices", "cannot be used"]);
+    check_refused("bench run --suite smoke --against base --runs-per-day 5", &["--prices"]);
+    check_refused("bench run --suite smoke --against base --write pdf=v", &["junit=report.xml"]);
+}
+
+#[test]
 fn man_pages_and_completions_cover_the_commands() {
     let folder = tempfile::tempdir().unwrap();
     super::shell::write_man_pages(folder.path()).unwrap();

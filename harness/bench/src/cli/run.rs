@@ -1,7 +1,7 @@
 //! `bench run`.
 
 use super::cluster::{Clusters, Seeds};
-use super::compare::Judging;
+use super::compare::{Judging, Telling};
 use super::engines::Products;
 use super::pattern::Pattern;
 use super::place::{DataDir, Resources};
@@ -68,8 +68,8 @@ pub(crate) struct RunArgs {
     #[arg(long, value_name = "DIR", conflicts_with_all = [
         "suite", "engines", "families", "workloads", "workload_dir", "slots", "memory", "set", "trials", "protocol",
         "timeout", "seed", "out", "spans", "keep_results", "cluster", "nodes", "scaling", "node_limits", "faults", "ablate",
-        "dry_run", "against", "budget", "allow", "allow_missing", "configs", "attach", "attach_nodes",
-        "attach_slots",
+        "dry_run", "against", "budget", "allow", "allow_missing", "prices", "runs_per_day", "write", "configs", "attach",
+        "attach_nodes", "attach_slots",
     ])]
     pub(crate) resume: Option<PathBuf>,
     /// Prints the cases, how many trials they get and the estimated time and space, then stops: nothing is made or run.
@@ -95,6 +95,8 @@ pub(crate) struct RunArgs {
     pub(crate) against: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) judging: Judging,
+    #[command(flatten)]
+    pub(crate) telling: Telling,
     #[command(flatten)]
     pub(crate) data: DataDir,
 }

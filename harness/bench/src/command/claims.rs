@@ -8,12 +8,12 @@ use crate::cli::exit;
 use anyhow::{Context, Result, bail};
 use bench_record::Outcome;
 use bench_reports::claims::{self, ClaimsFile, EXAMPLE, assess_all, built_in};
-use bench_reports::cost::Jobs;
+use bench_reports::cost::{Jobs, PriceBook};
 use bench_reports::{Comparison, Format as TextFormat, Ink, Options, Sources, compare, places_of_cases};
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::Read;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// The largest claims file that is read.
 const MAX_BYTES: u64 = 1 << 20;
@@ -23,12 +23,16 @@ pub(super) fn claims(args: &ClaimsArgs) -> Result<u8> {
         say(EXAMPLE)?;
         return Ok(exit::FINE);
     }
-    let files = claim_files(&args.files)?;
-    let Folders { runs, overhead } = Folders::load(&args.folders)?;
+    let (folders, files) = sorted_out(&args.folders, &args.files)?;
+    let files = claim_files(&files)?;
+    let Folders { runs, overhead } = Folders::load(&folders)?;
     let prices = match &args.prices {
         None => None,
         Some(_) if runs.is_empty() => bail!("--prices prices what `bench run` recorded; no folder given holds that"),
-        Some(name) => Some(cost::priced(&runs, &compare(&runs, &Options::default())?, name, Jobs::AsMeasured)?),
+        Some(name) => {
+            let comparison = compare(&runs, &Options::default())?;
+            Some(cost::priced(&runs, &comparison, &cost::book(name)?, Jobs::AsMeasured)?)
+        }
     };
     let report = assess_all(&files, &runs, &overhead, prices.as_ref())?;
     let write = |format, ink| claims::render(&report, format, ink);
@@ -42,12 +46,31 @@ pub(super) fn claims(args: &ClaimsArgs) -> Result<u8> {
 pub(super) fn section(
     folders: &Folders,
     (comparison, sources): (&Comparison, &Sources<'_>),
-    book: Option<&str>,
+    book: Option<&PriceBook>,
 ) -> Result<String> {
     let Folders { runs, overhead } = folders;
-    let prices = book.map(|name| cost::priced(runs, comparison, name, Jobs::AsMeasured)).transpose()?;
+    let prices = book.map(|book| cost::priced(runs, comparison, book, Jobs::AsMeasured)).transpose()?;
     let report = assess_all(&built_in()?, runs, overhead, prices.as_ref())?;
     Ok(claims::html(&report, &places_of_cases(comparison, sources)))
+}
+
+/// Folders, and claims files with those among the words that belong to them: a shell makes several words of `--file claims/*.toml`,
+/// and all but the first come without the option.
+///
+/// # Errors
+/// Such a file without the option, or no folder.
+pub(super) fn sorted_out(words: &[PathBuf], files: &ClaimFiles) -> Result<(Vec<PathBuf>, ClaimFiles)> {
+    let is_claims = |path: &PathBuf| path.extension().is_some_and(|e| e == "toml") && !path.is_dir();
+    let (further, folders): (Vec<PathBuf>, Vec<PathBuf>) = words.iter().cloned().partition(is_claims);
+    if let Some(first) = further.first().filter(|_| files.file.is_empty()) {
+        bail!("{0} is no folder of a run; give claims files with --file, as in --file {0}", first.display());
+    }
+    if folders.is_empty() {
+        bail!("no run is given beside the claims files; name the folders of `bench run` too");
+    }
+    let mut files = files.clone();
+    files.file.extend(further);
+    Ok((folders, files))
 }
 
 /// Claims that come with the program, then those of files, in the order given.

@@ -10,11 +10,12 @@ mod confirm;
 
 use super::report::ink;
 use super::{cost, say};
-use crate::cli::compare::{CompareArgs, CompareFormat, Judging};
+use crate::cli::compare::{CompareArgs, CompareFormat, Judging, Telling, Written};
 use crate::cli::exit;
+use crate::cli::run::RunArgs;
 use crate::progress::tell;
 use allow::Allowances;
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use bench_record::{Case, Run, RunContext, Timestamp};
 use bench_reports::Ink;
 use bench_reports::cost::Count;
@@ -38,27 +39,37 @@ pub(super) fn compare(args: &CompareArgs) -> Result<u8> {
         }
     }
     judge.note_unused(&verdict);
-    if let Some(name) = &args.prices {
-        let book = cost::book(name)?;
-        let runs_per_day = Count::new(args.runs_per_day.get()).context("--runs-per-day is no count")?;
-        verdict = price_slow_downs(verdict, &new, &GatePrices { book: &book, runs_per_day });
-    }
-    for written in &args.write {
-        let text = write(&verdict, format_of(written.format), Ink::Plain);
-        super::folders::write_out(&written.file, text)?;
-    }
+    let verdict = priced(verdict, &new, &args.telling)?;
+    write_files(&verdict, &args.telling.write)?;
     say(&write(&verdict, format_of(args.format), ink()))?;
     Ok(code_of(verdict.verdict))
 }
 
+/// Adds what slow-downs cost in a year, where prices are given.
+fn priced(verdict: Gate, new: &[Run], telling: &Telling) -> Result<Gate> {
+    let Some(name) = &telling.prices else { return Ok(verdict) };
+    let book = cost::book(&name.0)?;
+    let runs_per_day = Count::new(telling.runs_per_day.get()).context("--runs-per-day is no count")?;
+    Ok(price_slow_downs(verdict, new, &GatePrices { book: &book, runs_per_day }))
+}
+
+fn write_files(verdict: &Gate, files: &[Written]) -> Result<()> {
+    for written in files {
+        let text = write(verdict, format_of(written.format), Ink::Plain);
+        super::folders::write_out(&written.file, text)?;
+    }
+    Ok(())
+}
+
 /// Judges a run that just ended against an earlier one, and prints the verdict: below the run's own table, or as one JSON object with
-/// its comparison.
-pub(super) fn against(base: &Path, new: &Path, judging: &Judging, json: bool) -> Result<u8> {
-    let judge = Judge::new(judging)?;
-    let new = load(new, &[])?;
+/// its comparison. Files come last: one that cannot be written takes nothing away.
+pub(super) fn against(base: &Path, folder: &Path, args: &RunArgs) -> Result<u8> {
+    let judge = Judge::new(&args.judging)?;
+    let new = load(folder, &[])?;
     let verdict = judge.gate(&load(base, &[])?, &new, None)?;
     judge.note_unused(&verdict);
-    if json {
+    let verdict = priced(verdict, &new, &args.telling)?;
+    if args.json {
         let comparison = bench_reports::compare(&new, &bench_reports::Options::default())?;
         let both = serde_json::json!({ "comparison": comparison, "gate": verdict });
         say(&format!("{}\n", serde_json::to_string_pretty(&both)?))?;
@@ -66,13 +77,27 @@ pub(super) fn against(base: &Path, new: &Path, judging: &Judging, json: bool) ->
         say("")?;
         say(&write(&verdict, GateFormat::Table, ink()))?;
     }
+    write_files(&verdict, &args.telling.write).with_context(|| {
+        let (base, new) = (base.display(), folder.display());
+        format!("the run is whole, and `bench compare {base} {new}` judges it again")
+    })?;
     Ok(code_of(verdict.verdict))
 }
 
-/// Refuses before anything is prepared what nobody can compare with: no run, or a list of allowances that cannot be read.
-pub(super) fn check(base: &Path, judging: &Judging) -> Result<()> {
+/// Refuses before anything is prepared what nobody can compare with: no run, a list of allowances or a price book that cannot be
+/// read; and what is to be said of a comparison that there is none of.
+pub(super) fn check(args: &RunArgs) -> Result<()> {
+    let Some(base) = &args.against else {
+        if args.telling.is_asked() {
+            bail!("--prices and --write are about a comparison with an earlier run: name that with --against BASE");
+        }
+        return Ok(());
+    };
     load(base, &[])?;
-    Judge::new(judging).map(|_| ())
+    if let Some(name) = &args.telling.prices {
+        cost::read_book(&name.0)?;
+    }
+    Judge::new(&args.judging).map(|_| ())
 }
 
 /// Refuses before anything is measured what could not be compared afterwards: another machine, other data, programs, suite, protocol or
@@ -80,9 +105,7 @@ pub(super) fn check(base: &Path, judging: &Judging) -> Result<()> {
 pub(super) fn check_planned(base: &Path, planned: &RunContext) -> Result<()> {
     let base = load(base, &[])?;
     bench_reports::gate::comparable(&base, planned)?;
-    tell(
-        "note: one run a side can show a regression and cannot rule one out; scripts/gate.sh lets two builds take turns",
-    );
+    tell("note: one run a side can show a regression and cannot rule one out; ci/gate.sh lets two builds take turns");
     let least = bench_reports::gate::trials_to_show(&base, planned);
     let trials = base.iter().map(|run| run.context.trials).chain([planned.trials]).min().unwrap_or_default();
     if (trials as usize) < least {

@@ -5,6 +5,7 @@ use super::report::ink;
 use super::say;
 use crate::cli::cost::{CostArgs, Format, JobsPerDay};
 use crate::cli::exit;
+use crate::progress::tell;
 use anyhow::{Context, Result, bail};
 use bench_record::{Run, Timestamp};
 use bench_reports::cost::{
@@ -51,13 +52,13 @@ pub(super) fn cost(args: &CostArgs) -> Result<u8> {
 pub(super) const SECTION_TB_PER_MONTH: u32 = 100;
 
 /// Runs at the prices of a book, for a page of somebody else's.
-pub(super) fn section(runs: &[Run], comparison: &Comparison, prices: &str) -> Result<String> {
+pub(super) fn section(runs: &[Run], comparison: &Comparison, book: &PriceBook) -> Result<String> {
     let a_day = Jobs::PerDay(Count::new(1.0).context("not a count")?);
-    Ok(fragment(&[priced(runs, comparison, prices, a_day)?], &[], Some(comparison))?)
+    Ok(fragment(&[priced(runs, comparison, book, a_day)?], &[], Some(comparison))?)
 }
 
 /// Runs at the prices of a book, for a month of [`SECTION_TB_PER_MONTH`].
-pub(super) fn priced(runs: &[Run], comparison: &Comparison, prices: &str, jobs: Jobs) -> Result<Pricing> {
+pub(super) fn priced(runs: &[Run], comparison: &Comparison, book: &PriceBook, jobs: Jobs) -> Result<Pricing> {
     let scenario = Scenario {
         volume: Gigabytes::new(f64::from(SECTION_TB_PER_MONTH) * 1000.0).context("not an amount of data")?,
         jobs,
@@ -67,12 +68,28 @@ pub(super) fn priced(runs: &[Run], comparison: &Comparison, prices: &str, jobs: 
         migration: None,
         asked: Asked { nodes: None, data: BTreeMap::new() },
     };
-    Ok(price(comparison, runs, &book(prices)?, &scenario)?)
+    Ok(price(comparison, runs, book, &scenario)?)
 }
 
-/// A book that is built in, or else a file.
+/// A book that is built in, or else a file. Says so where the first stands in for the second.
 pub(super) fn book(name: &str) -> Result<PriceBook> {
-    if let Some(text) = built_in(name) {
+    if let Some(known) = stand_in(name) {
+        tell(&format!("note: there is no file {name}; prices are those of the built-in book {known}"));
+    }
+    read_book(name)
+}
+
+/// The built-in book that a path such as `prices/aws.toml` means where no such file is: among the sources its text lies there.
+fn stand_in(name: &str) -> Option<&str> {
+    let path = Path::new(name);
+    let is_of_sources = path.extension()? == "toml" && path.parent()?.file_name()? == "prices";
+    let known = path.file_stem()?.to_str().filter(|known| built_in(known).is_some())?;
+    (is_of_sources && path.try_exists().is_ok_and(|is_there| !is_there)).then_some(known)
+}
+
+/// As [`book`], without a word.
+pub(super) fn read_book(name: &str) -> Result<PriceBook> {
+    if let Some(text) = built_in(stand_in(name).unwrap_or(name)) {
         return PriceBook::parse(text).with_context(|| format!("price book {name}"));
     }
     let path = Path::new(name);

@@ -1,6 +1,6 @@
 //! `bench recommend`: engines ranked for a mix of work.
 
-use super::claims::{claim_files, put};
+use super::claims::{claim_files, put, sorted_out};
 use super::cost;
 use crate::cli::exit;
 use crate::cli::recommend::{HourlyPrice, RecommendArgs};
@@ -25,8 +25,9 @@ impl Pricing for Given<'_> {
 
 pub(super) fn recommend(args: &RecommendArgs) -> Result<u8> {
     check(&args.usd_per_hour)?;
-    let files = claim_files(&args.files)?;
-    let runs = args.folders.iter().map(|folder| Run::load(folder)).collect::<Result<Vec<_>, _>>()?;
+    let (folders, files) = sorted_out(&args.folders, &args.files)?;
+    let files = claim_files(&files)?;
+    let runs = folders.iter().map(|folder| Run::load(folder)).collect::<Result<Vec<_>, _>>()?;
     let took_part = |engine: &str| runs.iter().flat_map(|r| &r.observations).any(|o| o.case.engine == engine);
     if let Some(price) = args.usd_per_hour.iter().find(|p| !took_part(&p.engine)) {
         bail!("--usd-per-hour {}={}: {0} took part in none of the runs", price.engine, price.usd);
@@ -67,7 +68,7 @@ fn text_bytes(dataset: &str) -> Option<u64> {
 }
 
 fn prices(comparison: &Comparison, runs: &[Run], name: &str) -> Result<BookPrices> {
-    let pricing = cost::priced(runs, comparison, name, Jobs::AsMeasured)?;
+    let pricing = cost::priced(runs, comparison, &cost::book(name)?, Jobs::AsMeasured)?;
     let currency = pricing.currency;
     BookPrices::new(pricing).with_context(|| format!("price book {name} is in {currency}; give one in USD"))
 }

@@ -57,17 +57,18 @@ fn sections(
     sources: &Sources<'_>,
 ) -> Result<Vec<Section>> {
     let mut sections = Vec::new();
-    if let Some(book) = &args.prices {
-        let runs = &folders.runs;
-        if runs.is_empty() {
-            bail!("--prices prices what `bench run` recorded; no folder given holds that");
-        }
-        let title = format!("Cost of {} TB a month ({book})", cost::SECTION_TB_PER_MONTH);
+    let runs = &folders.runs;
+    if args.prices.is_some() && runs.is_empty() {
+        bail!("--prices prices what `bench run` recorded; no folder given holds that");
+    }
+    let book = args.prices.as_deref().map(cost::book).transpose()?;
+    if let Some((name, book)) = args.prices.as_ref().zip(book.as_ref()) {
+        let title = format!("Cost of {} TB a month ({name})", cost::SECTION_TB_PER_MONTH);
         sections.push(Section { id: "prices".to_owned(), title, body_html: cost::section(runs, comparison, book)? });
     }
     if args.claims {
         let title = "Claims and evidence".to_owned();
-        let body_html = claims::section(folders, (comparison, sources), args.prices.as_deref())?;
+        let body_html = claims::section(folders, (comparison, sources), book.as_ref())?;
         sections.push(Section { id: "claims".to_owned(), title, body_html });
     }
     Ok(sections)

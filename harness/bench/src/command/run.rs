@@ -54,9 +54,7 @@ pub(super) fn run(args: RunArgs) -> Result<u8> {
 
 fn start(args: &RunArgs) -> Result<u8> {
     let command_line = command_line::of_this_run(&args.data.path, &args.products.folder.root)?;
-    if let Some(base) = &args.against {
-        compare::check(base, &args.judging)?;
-    }
+    compare::check(args)?;
     let prepared = prepare(args)?;
     let out = args.out.clone().unwrap_or_else(|| {
         PathBuf::from("results").join(format!("{}-{}", prepared.name(), Timestamp::now().compact()))
@@ -87,7 +85,7 @@ fn start(args: &RunArgs) -> Result<u8> {
 /// interrupted. Trials that ended badly on both sides are no regression, and still an error.
 fn judged(carried: u8, args: &RunArgs, out: &Path) -> Result<u8> {
     let Some(base) = args.against.as_ref().filter(|_| carried != exit::INTERRUPTED) else { return Ok(carried) };
-    let code = compare::against(base, out, &args.judging, args.json)?;
+    let code = compare::against(base, out, args)?;
     Ok(if code == exit::REGRESSION { code } else { if carried == exit::FINE { code } else { carried } })
 }
 
@@ -123,10 +121,22 @@ fn resume(folder: &Path, json: bool, own: &Path) -> Result<u8> {
     context.resumed_at.push(Timestamp::now());
     resumed.journal.write_context(&context)?;
     let recorded = Recorded { journal: resumed.journal, context, observations: resumed.observations };
-    let args = RunArgs { json: json || args.json, ..*args };
+    let mut args = RunArgs { json: json || args.json, ..*args };
+    leave_unwritten(&mut args, folder);
     let carried = carry_out(&ready, recorded, &args);
     ready.leave();
     judged(carried?, &args, folder)
+}
+
+/// A record does not say which files are written over: it may be somebody else's.
+fn leave_unwritten(args: &mut RunArgs, folder: &Path) {
+    let base = args.against.iter().map(|base| base.display().to_string()).collect::<String>();
+    for written in args.telling.write.drain(..) {
+        let (new, file) = (folder.display(), written.file.display());
+        tell(&format!(
+            "note: a resumed run writes no verdict to {file}; `bench compare {base} {new} --write FORMAT={file}` does"
+        ));
+    }
 }
 
 /// Where a run is recorded, and what is already there.

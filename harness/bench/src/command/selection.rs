@@ -74,8 +74,14 @@ fn narrow((suite, scale): (Option<Suite>, u32), user: Option<UserFamily>, filter
     }
     let found = definitions.len();
     definitions.retain(|d| filter.takes(d));
+    // A name that was mistyped beside others would otherwise be missed in the results only.
+    let matches_none = |p: &&Pattern| !definitions.iter().any(|d| p.matches(&d.workload.name));
+    if let Some(pattern) = filter.names.iter().find(matches_none).filter(|_| found > 0) {
+        let of = if filter.families.is_empty() { "" } else { " of --families" };
+        bail!("none of the workloads{of} matches `{pattern}` of --workloads; `bench list workloads` shows all");
+    }
     if definitions.is_empty() && found > 0 {
-        bail!("none of {found} workloads matches --families and --workloads; `bench list workloads` shows all");
+        bail!("none of {found} workloads is of --families; `bench list workloads` shows all");
     }
     let name = match (&suite, &user) {
         (Some(suite), _) => suite.name.clone(),
@@ -168,4 +174,25 @@ fn digest_of(batches: &[RecordBatch], check: &Check) -> Result<Digest> {
     let schema =
         batches.first().map(RecordBatch::schema).ok_or_else(|| anyhow!("the expected answer has no columns"))?;
     oracle::digest(&schema, batches, check).map_err(|e| anyhow!("the expected answer contradicts its check: {e}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn selected(families: &[Family], names: &[&str]) -> Result<Vec<String>, String> {
+        let names: Vec<Pattern> = names.iter().map(|name| name.parse().unwrap()).collect();
+        let selection = select(Some("smoke"), None, Filter { families, names: &names });
+        let names = |s: Selection| s.definitions.into_iter().map(|d| d.workload.name).collect();
+        selection.map(names).map_err(|e| e.to_string())
+    }
+
+    #[test]
+    fn a_name_that_nothing_is_called_is_refused_also_beside_others() {
+        assert_eq!(selected(&[], &["tpch-q06", "topk"]).unwrap(), ["tpch-q06", "topk"]);
+        let refused = selected(&[], &["tpch-q06", "top-k"]).unwrap_err();
+        assert!(refused.contains("none of the workloads matches `top-k` of --workloads"), "{refused}");
+        let refused = selected(&[Family::Sql], &["tpch-q06", "topk"]).unwrap_err();
+        assert!(refused.contains("none of the workloads of --families matches `topk`"), "{refused}");
+    }
 }

@@ -131,7 +131,8 @@ fn product_cluster(product: &Product, args: &RunArgs, clusters: &[ClusterSpec]) 
         );
     }
     let nodes = args.products.attach_nodes.context("--attach needs --attach-nodes")?.get();
-    Ok(ClusterSpec::Attached { address, nodes })
+    let starts_here = product.starts_at(&address);
+    Ok(ClusterSpec::Attached { address, nodes, starts_here })
 }
 
 /// The one emulated node that all of a product's processes are on.
@@ -282,11 +283,13 @@ pub(super) fn scratch_beside(store: &DataStore) -> Result<ScratchRoot> {
 pub(super) fn context_of(spec: &EngineSpec, version: String, products: &Products) -> EngineContext {
     let mut settings = BTreeMap::new();
     let mut version = version;
-    if let ClusterSpec::Attached { address, nodes } = &spec.cluster {
+    if let ClusterSpec::Attached { address, nodes, starts_here } = &spec.cluster {
         settings.insert("attach".to_owned(), address.clone());
         settings.insert("attach_nodes".to_owned(), nodes.to_string());
-        // The cluster's own nobody tells.
-        version += " (of the client)";
+        if !starts_here {
+            // The cluster's own nobody tells.
+            version += " (of the client)";
+        }
     }
     if let Some(product) = products.catalog.find(&spec.name) {
         let config = spec.tuning.word(CONFIG[0].name);

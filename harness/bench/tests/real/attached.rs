@@ -59,7 +59,8 @@ fn real_clusters_that_run_already_are_measured_and_left_as_they_were() {
         let (kind, workloads, more): (&str, [&str; 2], &[&str]) = match name.as_str() {
             "spark" => ("spark", ["tpch-q03", "groupby-q03"], &["--memory", "2GiB"]),
             "dask" => ("tcp", ["tpch-q03", "groupby-q03"], &[]),
-            "ray" | "ray-datafusion" => ("ray", ["groupby-q01", "groupby-q03"], &[]),
+            "ray" => ("gcs", ["groupby-q01", "groupby-q03"], &[]),
+            "ray-datafusion" => ("ray", ["groupby-q01", "groupby-q03"], &[]),
             "sail" => ("sc", ["tpch-q03", "groupby-q03"], &[]),
             _ => ("df", ["tpch-q03", "tpch-q06"], &[]),
         };
@@ -74,10 +75,8 @@ fn real_clusters_that_run_already_are_measured_and_left_as_they_were() {
             let ran = p
                 .bench(&[&line[..], &["--workloads", workloads[0], "--workloads", workloads[1]], &size, more].concat());
             let observations = p.observations(out);
-            // Ray Data cannot be driven through Ray's client.
-            let outcome = if name == "ray" { "unsupported" } else { "completed" };
             let is_right = |o: &serde_json::Value| {
-                o["outcome"] == outcome && o["case"]["cluster"] == "attached" && o["cpu_ns"].is_null()
+                o["outcome"] == "completed" && o["case"]["cluster"] == "attached" && o["cpu_ns"].is_null()
             };
             if observations.len() < 2 || !observations.iter().all(is_right) || !served.lives() {
                 wrong.push(format!("{name}, {out}: {observations:?}\n{}", ran.stderr));
@@ -85,4 +84,24 @@ fn real_clusters_that_run_already_are_measured_and_left_as_they_were() {
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+#[ignore = "needs installed products: BENCH_ENGINES"]
+fn executors_of_a_cluster_that_spark_starts_itself_are_counted() {
+    let _alone = alone();
+    let (folder, _) = some_of(&["spark"]);
+    let p = Program::new();
+    let out = p.path("out");
+    let line = ["run", "--suite", "smoke", "--workloads", "groupby-q03", "--trials", "1", "--engines", "spark"];
+    let attach = ["--attach", "spark=local-cluster[2,1,1024]", "--attach-nodes", "2", "--attach-slots", "1"];
+    p.bench(&[&line[..], &attach, &["--memory", "1GiB", "--engines-dir", &folder, "--out", &out]].concat())
+        .assert_code(0);
+    let observations = p.observations("out");
+    assert!(!observations.is_empty());
+    for o in observations {
+        // A JVM that drives, one that is the cluster's master too, and one for each executor, some hundred MB each.
+        let held = o["rss_bytes_peak"].as_u64().unwrap_or_default();
+        assert!(o["outcome"] == "completed" && o["cpu_ns"].as_u64() > Some(0) && held > 600 << 20, "{o}");
+    }
 }

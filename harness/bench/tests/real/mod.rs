@@ -19,7 +19,7 @@ const FRAME: [&str; 9] =
 const QUERIES: usize = 22;
 const FRAMES: usize = 21;
 /// By then the smoke suite has ended on all products, however slow the machine is.
-const PATIENCE: Duration = Duration::from_secs(1500);
+const PATIENCE: Duration = Duration::from_secs(3600);
 /// How often sockets are looked at.
 const LOOK_EVERY: Duration = Duration::from_millis(200);
 

@@ -36,12 +36,15 @@ def dask(port: int, slots: int, folder: Path):
     )
 
 
-def ray(port: int, slots: int, folder: Path) -> None:
-    own = free_port()
-    line = [Path(sys.executable).with_name("ray"), "start", "--head", "--node-ip-address", HOST, "--port", str(own)]
-    line += ["--ray-client-server-port", str(port), "--num-cpus", str(slots), "--include-dashboard", "false"]
+def ray(port: int, slots: int, folder: Path, client: int | None = None) -> None:
+    line = [Path(sys.executable).with_name("ray"), "start", "--head", "--node-ip-address", HOST, "--port", str(port)]
+    line += ["--ray-client-server-port", str(client or free_port()), "--num-cpus", str(slots), "--include-dashboard", "false"]
     line += ["--temp-dir", str(folder), "--disable-usage-stats", "--block"]
     subprocess.Popen(line, env=os.environ | {"RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0"})
+
+
+def ray_client(port: int, slots: int, folder: Path) -> None:
+    ray(free_port(), slots, folder, client=port)
 
 
 def sail(port: int, slots: int, folder: Path):
@@ -86,7 +89,7 @@ if __name__ == "__main__":
     said = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)
     product, port, slots, folder = sys.argv[1], int(sys.argv[2]), int(sys.argv[3]), Path(sys.argv[4])
-    held = {"spark": spark, "dask": dask, "ray": ray, "ray-datafusion": ray, "sail": sail, "ballista": ballista}[product](port, slots, folder)
+    held = {"spark": spark, "dask": dask, "ray": ray, "ray-datafusion": ray_client, "sail": sail, "ballista": ballista}[product](port, slots, folder)
     wait_for(port)
     print("ready", file=said, flush=True)
     while True:

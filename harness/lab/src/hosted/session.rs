@@ -63,6 +63,8 @@ pub struct HostedEngine {
     pub stands_still: bool,
     /// What it and all that it starts may take together, as one emulated node. Of a link nothing is known: it has none.
     pub limits: NodeLimits,
+    /// Whether what works for it is on machines that nobody here sees, so that nothing that it uses is counted.
+    pub is_elsewhere: bool,
 }
 
 /// A started engine process. Use it from the thread that started it.
@@ -109,8 +111,16 @@ impl HostedEngine {
     /// Whoever answers this command line, with nothing beside: no variables, no limits, and at work whenever it likes.
     #[must_use]
     pub fn new(argv: Vec<OsString>, origin: Origin) -> Self {
-        let limits = NodeLimits::default();
-        Self { name: None, argv, origin, environment: vec![], cpus: None, stands_still: false, limits }
+        Self {
+            name: None,
+            argv,
+            origin,
+            environment: vec![],
+            cpus: None,
+            stands_still: false,
+            limits: NodeLimits::default(),
+            is_elsewhere: false,
+        }
     }
 
     /// Spawns the process, says hello and starts the engine.
@@ -138,7 +148,7 @@ impl HostedEngine {
             is_still: false,
             waiting: Vec::new(),
             is_alone: self.origin == Origin::ThisBuild && setup.cluster == ClusterSpec::Local,
-            is_elsewhere: matches!(setup.cluster, ClusterSpec::Hosts { .. } | ClusterSpec::Attached { .. }),
+            is_elsewhere: self.is_elsewhere || matches!(setup.cluster, ClusterSpec::Hosts { .. }),
             struck: Vec::new(),
         };
         let deadline = Instant::now() + START_PATIENCE;

@@ -2,8 +2,8 @@
 
 use super::picture::{self, DrawError};
 use super::words;
+use super::words::tables::{self, Cell};
 use crate::comparison::Comparison;
-use crate::cost::model::Deployment;
 use crate::cost::offer::Offer;
 use crate::cost::pricing::{FamilyPricing, Pricing, Repriced};
 use crate::cost::unit::{Amount, Hours, Range};
@@ -70,26 +70,27 @@ pub fn fragment(
 
 /// Longer text is a sentence, and its column has room for one.
 const A_FEW_WORDS: usize = 40;
+/// What stands in place of a number and rests on no trials.
+const OF_NO_TRIALS: [&str; 2] = ["-", tables::NONE_OFFERED];
 
-enum Cell {
-    Name(String),
-    /// As it is shown, and what it is sorted by; a number that is not known is sorted by nothing.
-    Number(String, Option<f64>),
-}
-
-struct TableRow {
-    cells: Vec<Cell>,
-    /// Where the trials are that its numbers rest on.
-    place: Option<String>,
-}
+/// Cells, each with where the trials are that its number rests on.
+struct TableRow(Vec<(Cell, Option<String>)>);
 
 impl TableRow {
-    const fn of(cells: Vec<Cell>) -> Self {
-        Self { cells, place: None }
+    fn of(cells: Vec<Cell>) -> Self {
+        Self(cells.into_iter().map(|cell| (cell, None)).collect())
     }
 
-    fn at(self, place: Option<String>) -> Self {
-        Self { place, ..self }
+    /// All of it rests on these trials.
+    fn at(mut self, place: Option<String>) -> Self {
+        self.0.iter_mut().for_each(|(_, at)| at.clone_from(&place));
+        self
+    }
+
+    /// Each cell rests on its own.
+    fn at_each(mut self, places: &[Option<String>]) -> Self {
+        self.0.iter_mut().zip(places).for_each(|((_, at), place)| at.clone_from(place));
+        self
     }
 }
 
@@ -112,6 +113,7 @@ fn family_html(
     for words in told {
         let _ = writeln!(out, "<p>{}</p>", text(&words));
     }
+    tables_of_text(out, pricing, family, place);
     let head =
         ["contestant", "deployment", "instances", "running per TB", "low–high", "total per month", "time", "completed"];
     table(
@@ -140,13 +142,28 @@ fn family_html(
         let _ = writeln!(out, "<h4>Break-even</h4>");
         list(out, &crossings);
     }
-    for deployment in [Deployment::SelfHosted, Deployment::Managed, Deployment::Serverless] {
+    for deployment in tables::DEPLOYMENTS {
         if let Some(offer) = family.cheapest(Some(deployment)).and_then(|i| family.offers.get(i)) {
             bill(out, pricing, offer, place(&offer.contestant).as_deref());
         }
     }
     sizing(out, pricing, family, place);
     Ok(())
+}
+
+/// The tables that the text has too: per terabyte, where a row is a contestant's, and per run, where a column is.
+fn tables_of_text(out: &mut String, pricing: &Pricing, family: &FamilyPricing, place: impl Fn(&str) -> Option<String>) {
+    let per_tb = tables::per_tb(pricing, family);
+    let rows = per_tb.rows.into_iter().zip(&family.usages);
+    let rows = rows.map(|(cells, usage)| TableRow::of(cells).at(place(&usage.contestant.label)));
+    table(out, &per_tb.title, &per_tb.head, rows);
+    // A page has room for all contestants side by side.
+    for runs in tables::runs(pricing, family, usize::MAX) {
+        let of_contestants = runs.head.iter().skip(1).map(|contestant| place(contestant));
+        let places: Vec<Option<String>> = [None].into_iter().chain(of_contestants).collect();
+        let rows = runs.rows.into_iter().map(|cells| TableRow::of(cells).at_each(&places));
+        table(out, &runs.title, &runs.head, rows);
+    }
 }
 
 fn offer_row(pricing: &Pricing, family: &FamilyPricing, offer: &Offer) -> Vec<Cell> {
@@ -221,7 +238,7 @@ fn list(out: &mut String, items: &[String]) {
     out.push_str("</ul>\n");
 }
 
-fn table(out: &mut String, caption: &str, head: &[&str], rows: impl Iterator<Item = TableRow>) {
+fn table(out: &mut String, caption: &str, head: &[impl AsRef<str>], rows: impl Iterator<Item = TableRow>) {
     let caption = text(caption);
     let _ = write!(
         out,
@@ -229,35 +246,37 @@ fn table(out: &mut String, caption: &str, head: &[&str], rows: impl Iterator<Ite
          <thead><tr>"
     );
     head.iter().for_each(|title| {
-        let _ = write!(out, "<th scope=\"col\">{}</th>", text(title));
+        let _ = write!(out, "<th scope=\"col\">{}</th>", text(title.as_ref()));
     });
     out.push_str("</tr></thead>\n<tbody>\n");
-    for row in rows {
-        out.push_str("<tr>");
-        for (i, cell) in row.cells.iter().enumerate() {
-            let _ = match cell {
-                Cell::Name(name) if i == 0 => match &row.place {
-                    Some(id) => write!(out, "<th scope=\"row\"><a class=\"o\" href=\"#{id}\">{}</a></th>", text(name)),
-                    None => write!(out, "<th scope=\"row\">{}</th>", text(name)),
-                },
-                Cell::Name(name) if name.chars().count() > A_FEW_WORDS => {
-                    write!(out, "<td class=\"cost-words\">{}</td>", text(name))
-                }
-                Cell::Name(name) => write!(out, "<td>{}</td>", text(name)),
-                Cell::Number(number, value) => {
-                    let number = match &row.place {
-                        Some(id) if number != "-" => {
-                            format!("<a class=\"o\" href=\"#{id}\" tabindex=\"-1\">{}</a>", text(number))
-                        }
-                        _ => text(number),
-                    };
-                    write!(out, "<td class=\"cost-number\"{}>{number}</td>", sorted_by(*value))
-                }
-            };
-        }
-        out.push_str("</tr>\n");
-    }
+    rows.for_each(|row| table_row(out, &row));
     out.push_str("</tbody></table></div>\n");
+}
+
+fn table_row(out: &mut String, row: &TableRow) {
+    out.push_str("<tr>");
+    // Only the first link of a row takes part in moving through the page by keyboard.
+    let mut skipped = "";
+    for (i, (cell, place)) in row.0.iter().enumerate() {
+        let (raw, leads) = match cell {
+            Cell::Name(name) => (name, i == 0),
+            Cell::Number(number, _) => (number, !OF_NO_TRIALS.contains(&number.as_str())),
+        };
+        let mut shown = text(raw);
+        if let Some(id) = place.as_ref().filter(|_| leads) {
+            shown = format!("<a class=\"o\" href=\"#{id}\"{skipped}>{shown}</a>");
+            skipped = " tabindex=\"-1\"";
+        }
+        let _ = match cell {
+            Cell::Name(_) if i == 0 => write!(out, "<th scope=\"row\">{shown}</th>"),
+            Cell::Name(name) if name.chars().count() > A_FEW_WORDS => {
+                write!(out, "<td class=\"cost-words\">{shown}</td>")
+            }
+            Cell::Name(_) => write!(out, "<td>{shown}</td>"),
+            Cell::Number(_, value) => write!(out, "<td class=\"cost-number\"{}>{shown}</td>", sorted_by(*value)),
+        };
+    }
+    out.push_str("</tr>\n");
 }
 
 /// What the page's script sorts a cell by: with more digits than are shown, and fewer than rounding may change.

@@ -79,6 +79,8 @@ struct JsonOffer<'a> {
     instances: u32,
     basis: &'a Basis,
     scaled: Option<f64>,
+    /// The largest relative error of such a scaling between sizes that were measured.
+    scaled_error: Option<f64>,
     rests_on: String,
     per_month: Option<Range<Amount>>,
     per_tb: Option<Range<Amount>>,
@@ -118,6 +120,8 @@ struct JsonCrossing {
     cheaper_above: usize,
     data_gb_per_month: Option<Gigabytes>,
     jobs_per_day: Option<Count>,
+    /// The same at the ends of both times.
+    between: Option<[f64; 2]>,
 }
 
 #[derive(Serialize)]
@@ -181,8 +185,14 @@ fn family<'a>(pricing: &Pricing, f: &'a FamilyPricing) -> JsonFamily<'a> {
             At::Data(data) => (Some(data), None),
             At::Jobs(jobs) => (None, Some(jobs)),
         };
-        let (cheaper_below, cheaper_above) = (c.below, c.above);
-        JsonCrossing { axis: c.axis, cheaper_below, cheaper_above, data_gb_per_month: data, jobs_per_day: jobs }
+        JsonCrossing {
+            axis: c.axis,
+            cheaper_below: c.below,
+            cheaper_above: c.above,
+            data_gb_per_month: data,
+            jobs_per_day: jobs,
+            between: c.between.map(|ends| ends.map(At::number)),
+        }
     };
     JsonFamily {
         table: &f.table,
@@ -238,7 +248,8 @@ fn offer<'a>(pricing: &Pricing, o: &'a Offer) -> JsonOffer<'a> {
         instance: o.instance.as_deref(),
         instances: o.instances,
         basis: &o.basis,
-        scaled: o.scaled,
+        scaled: o.scaled.map(|s| s.by),
+        scaled_error: o.scaled.and_then(|s| s.error),
         rests_on: o.rests_on(),
         per_month: o.bill.total,
         per_tb: o.per_tb(pricing.scenario.volume),

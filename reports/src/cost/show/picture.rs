@@ -21,8 +21,7 @@ const SWINGS: usize = 12;
 /// not arrive where a step overflows.
 const END_MAX: f64 = 1e100;
 /// What is said of every curve, for each goes on to more data than was measured.
-const SCALED: &str =
-    "beyond the measured size a job is taken as so many runs one after the other, whose error is unknown";
+const SCALED: &str = "beyond the measured size a job is taken as so many runs one after the other, with the error in its name or an unknown one";
 
 /// Why there is no picture.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

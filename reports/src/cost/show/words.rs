@@ -1,13 +1,15 @@
 //! The words that all formats share.
 
-use crate::cost::break_even::{At, Crossing};
+pub(crate) mod tables;
+
+use crate::cost::break_even::{At, Axis, Crossing};
 use crate::cost::input::Key;
 use crate::cost::model::Line;
 use crate::cost::offer::Offer;
 use crate::cost::pricing::{self, FamilyPricing, Jobs, Pricing};
-use crate::cost::unit::{Amount, Hours, Range, Unit, money_text};
+use crate::cost::unit::{Amount, DAYS_PER_MONTH, Hours, Range, Unit, money_text};
 use crate::cost::usage::{Usage, WorkUsage};
-use crate::cost::{Deployment, Purchase};
+use crate::cost::{Deployment, Purchase, Scaled};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// What two books are compared over.
@@ -43,7 +45,8 @@ pub(crate) fn workloads(family: &FamilyPricing) -> String {
     format!(
         "Figures are over {common} of {cases} workloads, {who}{read}. A terabyte processed is 10^12 bytes read by a workload; more \
          data than was measured is taken as so many runs of the measured size, one after the other, and less as that part of one: \
-         `xN ±?` is a time taken N times, with an unknown error. Times are those of {}.",
+         `xN` is a time taken N times, with the largest error that this had between sizes that were measured, or `±?` where no two \
+         sizes near it were. Times are those of {}.",
         family.machine
     )
 }
@@ -217,16 +220,49 @@ pub(crate) fn basis_of(family: &FamilyPricing, contestant: &str) -> String {
 pub(crate) fn crossing(family: &FamilyPricing, crossing: &Crossing) -> Option<String> {
     let name = |i: usize| family.offers.get(i).map(|o| format!("{} ({})", o.contestant, way(o)));
     let (below, above) = (name(crossing.below)?, name(crossing.above)?);
-    let at = match crossing.at {
-        At::Data(gb) => format!("{} a month", data(gb.get())),
-        At::Jobs(jobs) => format!("{} jobs a day", number(jobs.get())),
+    let (below_offer, above_offer) = (family.offers.get(crossing.below)?, family.offers.get(crossing.above)?);
+    let place = |at: At| match at {
+        At::Data(gb) => data(gb.get()),
+        At::Jobs(jobs) => number(jobs.get()),
+    };
+    let (per, everywhere) = match crossing.axis {
+        Axis::Data => ("a month", "from 1 GB to 100 PB a month"),
+        Axis::Jobs => ("jobs a day", "from one job a month to one a minute"),
+    };
+    let at = format!("{} {per}", place(crossing.at));
+    let certain = match crossing.between.map(|ends| ends.map(place)) {
+        _ if [below_offer, above_offer].iter().all(|o| o.busy.low == o.busy.high) => {
+            "how certain that is, is not known: there is no interval of the times; ".to_owned()
+        }
+        Some([low, high]) => format!("from {low} to {high} within the intervals of the times; "),
+        None => format!("not for certain: within the intervals of the times one of the two is cheaper {everywhere}; "),
     };
     // Both lack the same lines.
-    let lacks = without(&family.offers.get(crossing.below)?.bill.missing());
+    let lacks = without(&below_offer.bill.missing());
     let of = |i: usize| family.offers.get(i).map(|o| o.basis.short());
     let bases: BTreeSet<String> = [crossing.below, crossing.above].into_iter().filter_map(of).collect();
     let bases = bases.into_iter().collect::<Vec<_>>().join(" and ");
-    Some(format!("{above} is cheaper than {below} above {at} (times {bases}, scaled ±?{lacks})"))
+    let scaled = BTreeSet::from([below_offer, above_offer].map(|offer| scaled_at(family, offer, crossing.at)));
+    let scaled = scaled.into_iter().collect::<Vec<_>>().join(" and ");
+    Some(format!("{above} is cheaper than {below} above {at} ({certain}times {bases}, {scaled}{lacks})"))
+}
+
+/// How an offer's time is scaled at a place: not where a job there is as large as what was measured.
+fn scaled_at(family: &FamilyPricing, offer: &Offer, at: At) -> String {
+    let base = |key| offer.inputs.range(key).map(|range| range.base);
+    let job = match at {
+        // Jobs asked for in the size measured keep it along this axis; an offer that is not scaled does not tell them from others.
+        At::Data(data) => offer.scaled.and(base(Key::Jobs)).map(|jobs| data.get() / jobs),
+        At::Jobs(jobs) => base(Key::Volume).map(|volume| volume / (jobs.get() * DAYS_PER_MONTH)),
+    };
+    let usage = family.usages.iter().find(|u| u.contestant.label == offer.contestant);
+    let measured = usage.and_then(|u| Some((u.data.as_ref()?.0, u.sizes.as_ref())));
+    let known = job.filter(|gb| gb.is_finite()).zip(measured);
+    match known.map(|(gb, (data, sizes))| Scaled::between(data, gb, sizes)) {
+        Some(None) => "not scaled".to_owned(),
+        Some(Some(scaled)) if scaled.error.is_some() => format!("scaled {scaled}"),
+        _ => "scaled ±?".to_owned(),
+    }
 }
 
 /// Prices and assumptions that the shown offers use, each once, with date and source.

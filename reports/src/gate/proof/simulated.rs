@@ -36,7 +36,7 @@ static MACHINES: [Machine; 4] = [
     Machine { name: "drifting (3 %, 0.5 %, drift 10 %)", within: 0.03, between: 0.005, drift: 0.10 },
     Machine { name: "noisy (10 %, 4 %, drift 10 %)", within: 0.10, between: 0.04, drift: 0.10 },
 ];
-/// Turns, and trials of each run; `scripts/gate.sh` takes six turns of four trials.
+/// Turns, and trials of each run; `ci/gate.sh` takes six turns of four trials.
 const SIZES: [(usize, usize); 4] = [(1, 12), (3, 4), (6, 4), (10, 2)];
 
 /// A machine and a size of its runs; its experiments are the same however settings are counted, since each has its own random sequence.

@@ -17,8 +17,10 @@ pub(super) fn text(proof: &Proof) -> String {
     );
     let _ = writeln!(out, "{}", "-".repeat(122));
     proof.counts.iter().for_each(|count| rows(&mut out, count));
+    let has_recorded = proof.counts.iter().any(|count| count.is_recorded);
     let verdict = match proof.standing() {
-        Standing::Shown => "every promise is shown to be kept on simulated runs, and none is broken on recorded ones",
+        Standing::Shown if has_recorded => "every promise is shown to be kept, on simulated and on recorded runs",
+        Standing::Shown => "every promise is shown to be kept on simulated runs",
         Standing::Broken => "a promise is broken",
         Standing::Open => "no promise is broken, and there are too few experiments to show that they are kept",
     };

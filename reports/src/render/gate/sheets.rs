@@ -174,7 +174,7 @@ fn advice(gate: &Gate) -> Vec<String> {
         (
             count(&|u| matches!(u, Uncertainty::Runs { .. })),
             format!(
-                "too few runs that take turns; {turns} a side would do (scripts/gate.sh, or --more-base and --more-new)"
+                "too few runs that take turns; {turns} a side would do (ci/gate.sh, or --more-base and --more-new)"
             ),
         ),
         (
@@ -252,7 +252,7 @@ fn footer(gate: &Gate) -> Vec<String> {
     }
     if gate.verdict == Verdict::HarnessSuspect {
         lines.push(
-            "next: let both builds take turns (scripts/gate.sh); what is slower in every turn is not the machine."
+            "next: let both builds take turns (ci/gate.sh); what is slower in every turn is not the machine."
                 .to_owned(),
         );
     }

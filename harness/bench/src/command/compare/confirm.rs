@@ -150,7 +150,7 @@ struct Again {
 }
 
 /// Options that another one takes the place of, with a value.
-const REPLACED: [&str; 10] = [
+const REPLACED: [&str; 13] = [
     "--engines",
     "--families",
     "--workloads",
@@ -161,6 +161,9 @@ const REPLACED: [&str; 10] = [
     "--budget",
     "--allow",
     "--allow-missing",
+    "--prices",
+    "--runs-per-day",
+    "--write",
 ];
 /// Options about one engine, `ENGINE=..` or `ENGINE.key=..`, that concern no other.
 const OF_AN_ENGINE: [&str; 2] = ["--set", "--attach"];

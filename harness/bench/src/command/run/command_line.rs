@@ -1,8 +1,10 @@
 //! The command line as the record keeps it: it can be given again, from any folder and in any environment.
 
 use crate::cli::cluster::ClusterKind;
+use crate::cli::compare::{BookName, Written};
 use crate::cli::run::RunArgs;
 use anyhow::{Context, Result, anyhow, bail};
+use bench_reports::cost::built_in;
 use clap::Args;
 use std::any::TypeId;
 use std::ffi::OsString;
@@ -71,6 +73,10 @@ enum Kind {
     Path,
     /// The current folder, if it names a file of hosts.
     Cluster,
+    /// The current folder, unless it names a price book that is built in.
+    Book,
+    /// The current folder, after the name of a format.
+    Written,
 }
 
 /// Every option of `bench run` whose value depends on the current folder, by its definition.
@@ -78,7 +84,12 @@ fn options() -> Vec<(String, Kind)> {
     let command = RunArgs::augment_args(clap::Command::new("run"));
     let of_argument = |argument: &clap::Arg| {
         let of_type = argument.get_value_parser().type_id();
-        let kinds = [(TypeId::of::<PathBuf>(), Kind::Path), (TypeId::of::<ClusterKind>(), Kind::Cluster)];
+        let kinds = [
+            (TypeId::of::<PathBuf>(), Kind::Path),
+            (TypeId::of::<ClusterKind>(), Kind::Cluster),
+            (TypeId::of::<BookName>(), Kind::Book),
+            (TypeId::of::<Written>(), Kind::Written),
+        ];
         let (_, kind) = kinds.into_iter().find(|(known, _)| of_type == *known)?;
         Some((format!("--{}", argument.get_long()?), kind))
     };
@@ -90,8 +101,14 @@ fn keep(kind: Kind, value: &str) -> Result<String> {
     let is_path = match kind {
         Kind::Path => true,
         Kind::Cluster => matches!(value.parse(), Ok(ClusterKind::Hosts(_))),
+        Kind::Book => built_in(value).is_none(),
+        Kind::Written => false,
     };
-    if is_path { absolute(value) } else { Ok(value.to_owned()) }
+    match value.split_once('=').filter(|_| kind == Kind::Written) {
+        Some((format, file)) => Ok(format!("{format}={}", absolute(file)?)),
+        None if is_path => absolute(value),
+        None => Ok(value.to_owned()),
+    }
 }
 
 fn absolute(path: impl AsRef<Path>) -> Result<String> {
@@ -133,14 +150,29 @@ mod tests {
         let hosts = kept("run --cluster hosts.toml --data=/d", "/d");
         assert_eq!(hosts, ["bench", "run", "--cluster", &at("hosts.toml"), "--data=/d"]);
         assert_eq!(kept("run --cluster local --data=/d", "/d"), ["bench", "run", "--cluster", "local", "--data=/d"]);
+        let told = kept("run --prices aws --write md=v.md --write=json=/v.json --data=/d", "/d");
+        let file = format!("md={}", at("v.md"));
+        assert_eq!(told, ["bench", "run", "--prices", "aws", "--write", &file, "--write=json=/v.json", "--data=/d"]);
+        let own = kept("run --prices=mine.toml --data=/d", "/d");
+        assert_eq!(own, ["bench", "run", &format!("--prices={}", at("mine.toml")), "--data=/d"]);
     }
 
     #[test]
     fn every_option_that_depends_on_the_current_folder_is_known() {
         let mut names: Vec<String> = options().into_iter().map(|(name, _)| name).collect();
         names.sort();
-        let known =
-            ["--against", "--allow", "--cluster", "--data", "--engines-dir", "--out", "--resume", "--workload-dir"];
+        let known = [
+            "--against",
+            "--allow",
+            "--cluster",
+            "--data",
+            "--engines-dir",
+            "--out",
+            "--prices",
+            "--resume",
+            "--workload-dir",
+            "--write",
+        ];
         assert_eq!(names, known);
     }
 

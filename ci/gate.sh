@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Judges a change: builds the commit before and the one after it, measures both on this machine in turns, and compares.
 #
-#   scripts/gate.sh BASE_COMMIT [NEW_COMMIT]
+#   ci/gate.sh BASE_COMMIT [NEW_COMMIT]
 #
 # SUITE (smoke), TRIALS (24), ROUNDS (6), BUDGET (5%), ALLOW (a file, see docs/gate.md), ENGINES, WORKLOADS and WORK (gate-work) are taken
 # from the environment. A round is one run of each build; TRIALS are divided among the rounds, since the run is the unit: many short

@@ -2,7 +2,7 @@
 # Gates this project itself: counts the instructions that the styles' machines take for fixed seeds in virtual time, and compares
 # with ci/instructions.txt. Nothing is timed, so a busy or shared machine gives the same count to a few in a hundred thousand.
 #
-#   scripts/instructions.sh [--store]      # --store writes the counts that were found; commit them with the change that explains them
+#   ci/instructions.sh [--store]      # --store writes the counts that were found; commit them with the change that explains them
 #
 # Counts the built program $BENCH, by default that of the release build. Exit codes: 0 fine, 1 a count grew beyond its limit,
 # 2 nothing could be counted. Without valgrind it says so and ends with 0 only if ALLOW_MISSING=1 is set.
@@ -39,7 +39,7 @@ while read -r before arguments; do
     [[ -n "$now" ]] || { echo "valgrind counted nothing for: bench $arguments" >&2; exit 2; }
     found+=("$now $arguments")
     if [[ "$before" == 0 && "${1:-}" != --store ]]; then
-        echo "no count is stored for: bench $arguments; scripts/instructions.sh --store does that" >&2
+        echo "no count is stored for: bench $arguments; ci/instructions.sh --store does that" >&2
         exit 2
     fi
     change="$(awk -v a="$before" -v b="$now" 'BEGIN { printf "%+.2f", (a > 0 ? 100 * (b / a - 1) : 0) }')"
