@@ -74,7 +74,7 @@ impl Products {
         let nodes = if matches!(spec.cluster, ClusterSpec::Attached { .. }) { spec.cluster.nodes() } else { 1 };
         let cpus = (!attached && limits.cpu_milli.is_none()).then_some(spec.slots.saturating_mul(nodes));
         let (environment, origin) = (command.environment, Origin::Foreign);
-        Ok(HostedEngine { name, argv, environment, origin, cpus, stands_still, limits, is_elsewhere: attached })
+        Ok(HostedEngine { name, argv, environment, origin, cpus, stands_still, limits, is_attached: attached })
     }
 }
 

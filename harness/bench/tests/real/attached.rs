@@ -76,7 +76,10 @@ fn real_clusters_that_run_already_are_measured_and_left_as_they_were() {
                 .bench(&[&line[..], &["--workloads", workloads[0], "--workloads", workloads[1]], &size, more].concat());
             let observations = p.observations(out);
             let is_right = |o: &serde_json::Value| {
-                o["outcome"] == "completed" && o["case"]["cluster"] == "attached" && o["cpu_ns"].is_null()
+                o["outcome"] == "completed"
+                    && o["case"]["cluster"] == "attached"
+                    && o["cpu_ns"].is_null()
+                    && o["contamination"].is_null()
             };
             if observations.len() < 2 || !observations.iter().all(is_right) || !served.lives() {
                 wrong.push(format!("{name}, {out}: {observations:?}\n{}", ran.stderr));

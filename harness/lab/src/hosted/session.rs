@@ -63,8 +63,9 @@ pub struct HostedEngine {
     pub stands_still: bool,
     /// What it and all that it starts may take together, as one emulated node. Of a link nothing is known: it has none.
     pub limits: NodeLimits,
-    /// Whether what works for it is on machines that nobody here sees, so that nothing that it uses is counted.
-    pub is_elsewhere: bool,
+    /// Whether it is connected to a cluster that runs already: nothing that it uses is counted, and what else this machine does may be that
+    /// cluster's work.
+    pub is_attached: bool,
 }
 
 /// A started engine process. Use it from the thread that started it.
@@ -94,6 +95,8 @@ pub struct HostedSession {
     is_alone: bool,
     /// Whether its nodes are on other machines, where nobody counts what they use.
     is_elsewhere: bool,
+    /// Whether what else this machine does may be its own cluster's work.
+    is_attached: bool,
     /// What came of the faults of the last run, if that gave no answer.
     struck: Vec<FaultOutcome>,
 }
@@ -119,7 +122,7 @@ impl HostedEngine {
             cpus: None,
             stands_still: false,
             limits: NodeLimits::default(),
-            is_elsewhere: false,
+            is_attached: false,
         }
     }
 
@@ -148,7 +151,8 @@ impl HostedEngine {
             is_still: false,
             waiting: Vec::new(),
             is_alone: self.origin == Origin::ThisBuild && setup.cluster == ClusterSpec::Local,
-            is_elsewhere: self.is_elsewhere || matches!(setup.cluster, ClusterSpec::Hosts { .. }),
+            is_elsewhere: self.is_attached || matches!(setup.cluster, ClusterSpec::Hosts { .. }),
+            is_attached: self.is_attached,
             struck: Vec::new(),
         };
         let deadline = Instant::now() + START_PATIENCE;
@@ -263,7 +267,7 @@ impl HostedSession {
                     rows: ran.rows,
                     // What the driver used is not what the engine used.
                     usage: (!self.is_elsewhere).then_some(usage),
-                    contamination: Some(interference.record()),
+                    contamination: (!self.is_attached).then(|| interference.record()),
                     spans: ran.spans,
                     notes,
                     faults: ran.faults,
