@@ -4,7 +4,8 @@
     scripts/tuning-trials.py PRODUCT 'KEY=VALUE [KEY=VALUE...]'...
 
 for instance `scripts/tuning-trials.py sail optimizer.enable_join_reorder=true execution.batch_size=32768`. Each argument is one trial: an engine
-of one's own, PRODUCT-1, PRODUCT-2 and so on, with that driver and these settings changed or added. A VALUE is what TOML takes, or else text. The
+of one's own, PRODUCT-1, PRODUCT-2 and so on, with that driver and these settings changed or added. A VALUE is what TOML takes, or else text, and may have
+spaces between double quotes. The
 budget of every product is three trials (docs/products.md); their results belong into its tuned.toml, also those of trials that did not help. What this
 machine can run only one of at a time is measured in a process of its own for each trial, and not warm.
 
@@ -14,6 +15,7 @@ program), BENCH_ENGINES, BENCH_DATA and OUT (a folder for the record) are taken 
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -26,7 +28,9 @@ PYTHON = ROOT / "engines/external/python"
 QUERIES = ("tpch-q01", "tpch-q03", "tpch-q09", "tpch-q18", "tpch-q21")
 PROGRAMS = ("groupby-q01", "groupby-q02", "groupby-q03", "groupby-q04", "groupby-q05")
 BUDGET = 3
-KEPT = ("families", "stands_still", "environment")
+PAIR = re.compile(r'(?:[^\s"]|"[^"]*")+')
+"""A setting of a trial: spaces between double quotes belong to it."""
+KEPT = ("families", "stands_still", "port", "environment")
 """What of a product's entry an engine of one's own has too."""
 
 bench = os.environ.get("BENCH", "bench")
@@ -48,7 +52,7 @@ def main(product: str, trials: list[str]) -> int:
         for name, trial in zip(names, ["", *trials], strict=True):
             drivers = Path(folder, name)
             shutil.copytree(PYTHON, drivers, ignore=shutil.ignore_patterns("tests", "__pycache__"))
-            (drivers / product / "default.toml").write_text(changed(PYTHON / product / "default.toml", dict(pair(p) for p in trial.split())))
+            (drivers / product / "default.toml").write_text(changed(PYTHON / product / "default.toml", dict(pair(p) for p in PAIR.findall(trial))))
             print(f"{name}: {trial or 'as it comes'}", file=sys.stderr)
         own = "\n".join(own_entry(name, entry, venv, Path(folder, name)) for name in names)
         Path(folder, "engines.toml").write_text(own)

@@ -215,6 +215,8 @@ pub struct Contamination {
     pub contaminated: usize,
     /// Those left out of all statistics: they were repeated, or enough clean trials of the same case and arm remain.
     pub excluded: usize,
+    /// Those of clusters that ran already: what else this machine did may have been their own work.
+    pub not_judged: usize,
 }
 
 /// One family of workloads.

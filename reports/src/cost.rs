@@ -36,7 +36,7 @@ pub use book::{
     BOOK_BYTES_MAX, BookError, Instance, Known, Needs, NotLinear, PriceBook, Provenance, Purchase, Unknown, built_in,
     built_in_names,
 };
-pub use break_even::{At as CrossingAt, Axis, Crossing};
+pub use break_even::{At as CrossingAt, Axis, Crossing, Within};
 pub use input::{At, Inputs, Key};
 pub use model::{Bill, Deployment, Line, LineCost, bill};
 pub use offer::Offer;

@@ -58,7 +58,7 @@ impl Products {
     /// Why it cannot be, and what to do.
     pub(crate) fn host(&self, product: &Product, spec: &EngineSpec, scratch: &Path) -> Result<HostedEngine, Failure> {
         // Whether its cluster is another one's, who started it, wherever that is.
-        let attached = matches!(spec.cluster, ClusterSpec::Attached { starts_here: false, .. });
+        let attached = spec.cluster.is_elsewhere();
         let around = Surroundings { scratch, slots: spec.slots, attached };
         let command = self.store.command(product, around).map_err(Failure::Unsupported)?;
         let keeper = keeper().map_err(|e| Failure::Harness(format!("{e:#}")))?;
@@ -127,7 +127,7 @@ impl Provider {
             }
         };
         // One elsewhere listens there. Where it cannot be kept, because somebody has it, the product itself says so when it starts.
-        let port = product.port.filter(|_| !matches!(cluster, ClusterSpec::Attached { starts_here: false, .. }));
+        let port = product.port.filter(|_| !cluster.is_elsewhere());
         held.port = held.port.take().or_else(|| port.and_then(|port| KeptPort::keep(port).ok()));
         Ok(())
     }

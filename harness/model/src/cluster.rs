@@ -130,6 +130,12 @@ impl ClusterSpec {
         }
     }
 
+    /// Whether it is a product's own that runs already: nobody here sees its machines.
+    #[must_use]
+    pub const fn is_elsewhere(&self) -> bool {
+        matches!(self, Self::Attached { starts_here: false, .. })
+    }
+
     /// How many nodes it has.
     #[must_use]
     pub fn nodes(&self) -> u32 {

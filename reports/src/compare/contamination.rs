@@ -1,7 +1,7 @@
 //! Which trials do not count because something else used the machine meanwhile.
 
 use super::field::{Field, Trial};
-use crate::comparison::Contamination;
+use crate::comparison::{ATTACHED, Contamination};
 use bench_record::{Arm, Family, Outcome};
 use std::collections::BTreeMap;
 
@@ -36,5 +36,8 @@ pub(super) fn count(field: &Field<'_>) -> Contamination {
         trials: field.trials.len(),
         contaminated: count(|t| t.observation.contaminated),
         excluded: count(|t| t.excluded),
+        not_judged: count(|t| {
+            t.observation.case.cluster == ATTACHED && t.observation.contamination.is_none() && completed(t)
+        }),
     }
 }

@@ -40,9 +40,40 @@ pub struct Crossing {
     pub above: usize,
     /// Where.
     pub at: At,
-    /// The lowest and the highest place at the ends of what the two times may be, as they are measured or predicted; none where at one of these ends
-    /// the same one is cheaper everywhere on the axis.
-    pub between: Option<[At; 2]>,
+    /// How far that may be off.
+    pub within: Within,
+    /// The data of a job there, in gigabytes, of the one that is cheaper below and of the other.
+    pub job_gb: [Option<f64>; 2],
+}
+
+/// How far a crossing may be off, by what the two times may be as they are measured or predicted.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Within {
+    /// The lowest and the highest place at the ends of their intervals.
+    Places([At; 2]),
+    /// At one of these ends they do not cross, in this direction, on the axis.
+    Open,
+    /// A time has no interval.
+    Unknown,
+}
+
+impl Within {
+    /// As JSON names it.
+    pub(super) const fn name(self) -> &'static str {
+        match self {
+            Self::Places(_) => "between",
+            Self::Open => "open",
+            Self::Unknown => "unknown",
+        }
+    }
+
+    /// The two places, if there are any.
+    pub(super) const fn places(self) -> Option<[At; 2]> {
+        match self {
+            Self::Places(places) => Some(places),
+            Self::Open | Self::Unknown => None,
+        }
+    }
 }
 
 /// A place on an axis.
@@ -78,8 +109,9 @@ pub(super) fn crossings(offers: &[Offer], scenario: &Scenario) -> Vec<Crossing> 
                 let difference = |x: f64| Some(cost(a, axis, x, scenario)? - cost(b, axis, x, scenario)?);
                 for (x, falls) in roots(axis, difference) {
                     let (below, above) = if falls { (*j, *i) } else { (*i, *j) };
-                    let between = ends(a, b, (axis, x, falls), scenario);
-                    found.push(Crossing { axis, below, above, at: place(axis, x), between });
+                    let within = within(a, b, (axis, x, falls), scenario);
+                    let job_gb = [below, above].map(|i| job_at(offers.get(i)?, axis, x, scenario));
+                    found.push(Crossing { axis, below, above, at: place(axis, x), within, job_gb });
                 }
             }
         }
@@ -95,8 +127,11 @@ pub(super) fn crossings(offers: &[Offer], scenario: &Scenario) -> Vec<Crossing> 
 
 /// A crossing at the ends of both times, the nearest one of its direction. Those of one contestant move together; of two, one is as short
 /// and the other as long as it may be, and the other way round.
-fn ends(a: &Offer, b: &Offer, (axis, at, falls): (Axis, f64, bool), scenario: &Scenario) -> Option<[At; 2]> {
+fn within(a: &Offer, b: &Offer, (axis, at, falls): (Axis, f64, bool), scenario: &Scenario) -> Within {
     let (of_a, of_b) = (a.busy, b.busy);
+    if of_a.low == of_a.high || of_b.low == of_b.high {
+        return Within::Unknown;
+    }
     let pairs = if a.contestant == b.contestant {
         [(of_a.low, of_b.low), (of_a.high, of_b.high)]
     } else {
@@ -109,20 +144,33 @@ fn ends(a: &Offer, b: &Offer, (axis, at, falls): (Axis, f64, bool), scenario: &S
         let (a, b) = (taking(a, busy_a), taking(b, busy_b));
         let difference = |x: f64| Some(cost(&a, axis, x, scenario)? - cost(&b, axis, x, scenario)?);
         let alike = roots(axis, difference).into_iter().filter(|(_, as_before)| *as_before == falls).map(|(x, _)| x);
-        let nearest = alike.min_by(|x, y| (x / at).ln().abs().total_cmp(&(y / at).ln().abs()))?;
+        let Some(nearest) = alike.min_by(|x, y| (x / at).ln().abs().total_cmp(&(y / at).ln().abs())) else {
+            return Within::Open;
+        };
         places = [places[0].min(nearest), places[1].max(nearest)];
     }
-    Some(places.map(|x| place(axis, x)))
+    Within::Places(places.map(|x| place(axis, x)))
+}
+
+/// The data of a job at a place on an axis, in gigabytes.
+fn job_at(offer: &Offer, axis: Axis, x: f64, scenario: &Scenario) -> Option<f64> {
+    let job = match axis {
+        Axis::Data => x / scenario.jobs.per_month(x, measured_job(offer)),
+        Axis::Jobs => scenario.volume.get() / (x * DAYS_PER_MONTH),
+    };
+    Some(job).filter(|gb| gb.is_finite() && *gb > 0.0)
+}
+
+/// The data of one of its jobs, as it is priced.
+fn measured_job(offer: &Offer) -> Option<Gigabytes> {
+    let base = |key| offer.inputs.range(key).map(|range| range.base);
+    Some(Gigabytes::of(base(Key::Volume)? / base(Key::Jobs)?))
 }
 
 /// A month of running an offer, at a place on an axis.
 pub(super) fn cost(offer: &Offer, axis: Axis, x: f64, scenario: &Scenario) -> Option<f64> {
     let total = match axis {
-        Axis::Data => {
-            let base = |key| offer.inputs.range(key).map(|range| range.base);
-            let of_a_job = Gigabytes::of(base(Key::Volume)? / base(Key::Jobs)?);
-            running_at(offer, x, scenario.jobs.per_month(x, Some(of_a_job)))
-        }
+        Axis::Data => running_at(offer, x, scenario.jobs.per_month(x, Some(measured_job(offer)?))),
         Axis::Jobs => running_at(offer, scenario.volume.get(), x * DAYS_PER_MONTH),
     };
     total.map(super::unit::Amount::get)

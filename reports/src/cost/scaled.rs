@@ -2,7 +2,7 @@
 //! that were measured is its error, near these sizes; elsewhere nobody knows it.
 
 use super::predict::{Basis, is_alike};
-use super::unit::{Gigabytes, Range, Unit};
+use super::unit::{Gigabytes, Hours, Range, Unit};
 use super::usage::Usage;
 use crate::comparison::Comparison;
 use bench_record::Protocol;
@@ -113,14 +113,11 @@ fn sizes(alike: &[&Usage]) -> Option<Sizes> {
     for (small, from) in &known {
         for (large, to) in known.iter().filter(|(large, _)| *large > *small * SAME.end()) {
             let factor = large / small;
-            // What the larger one takes, over what it would if all of it were proportional to the data.
-            let Some(ratio) = ratio(from, to).map(|times| times / factor) else { continue };
-            let pair = Sizes {
-                smallest: Gigabytes::of(*small),
-                largest: Gigabytes::of(*large),
-                factor,
-                error: ratio.max(1.0 / ratio) - 1.0,
-            };
+            // What the larger one takes, over what it would if all of it were proportional to the data: at both ends.
+            let Some(ratios) = ratios(from, to).map(|ends| ends.map(|times| times / factor)) else { continue };
+            let error = ratios.map(|ratio| ratio.max(1.0 / ratio) - 1.0).into_iter().fold(0.0, f64::max);
+            let (smallest, largest) = (Gigabytes::of(*small), Gigabytes::of(*large));
+            let pair = Sizes { smallest, largest, factor, error };
             found = Some(found.map_or(pair, |all| all.with(pair)));
         }
     }
@@ -138,13 +135,16 @@ impl Sizes {
     }
 }
 
-/// How many times as long one takes for all the workloads that it completed at both sizes.
-fn ratio(from: &Usage, to: &Usage) -> Option<f64> {
-    let times = |usage: &Usage| -> BTreeMap<String, f64> {
-        usage.work.iter().filter_map(|w| Some((w.workload.clone(), w.wall_h?.base.get()))).collect()
-    };
-    let (before, after) = (times(from), times(to));
-    let both = before.iter().filter_map(|(workload, hours)| Some((hours, after.get(workload)?)));
-    let (a, b) = both.fold((0.0, 0.0), |(a, b), (x, y)| (a + x, b + y));
-    (a > 0.0 && b > 0.0).then_some(b / a)
+/// How many times as long the larger one takes for the workloads that the smaller one is priced by: the least and the most within the
+/// intervals of the times. None unless it completed all of them.
+fn ratios(from: &Usage, to: &Usage) -> Option<[f64; 2]> {
+    let after: BTreeMap<&str, Range<Hours>> =
+        to.work.iter().filter_map(|w| Some((w.workload.as_str(), w.wall_h?))).collect();
+    let priced = from.work.iter().filter(|w| w.is_common && w.wall_h.is_some());
+    let both = priced.map(|w| Some((w.wall_h?, *after.get(w.workload.as_str())?)));
+    let both: Vec<(Range<Hours>, Range<Hours>)> = both.collect::<Option<_>>()?;
+    let sum = |of: fn(&(Range<Hours>, Range<Hours>)) -> Hours| both.iter().map(|pair| of(pair).get()).sum::<f64>();
+    let least = sum(|(_, after)| after.low) / sum(|(before, _)| before.high);
+    let most = sum(|(_, after)| after.high) / sum(|(before, _)| before.low);
+    Some([least, most]).filter(|ends| ends.iter().all(|ratio| ratio.is_finite() && *ratio > 0.0))
 }

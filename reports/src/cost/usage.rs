@@ -35,6 +35,8 @@ pub struct WorkUsage {
     pub reason: Option<String>,
     /// How long it takes; absent unless it completed.
     pub wall_h: Option<Range<Hours>>,
+    /// Whether it is one of those that figures are over.
+    pub is_common: bool,
 }
 
 /// What one contestant took for one family.
@@ -123,9 +125,9 @@ fn of_family((at, table): (usize, &Table), family: &FamilyReport, runs: &[&Run],
     let common = common(family, cells.iter().map(|(_, cells)| cells));
     let data = data_of(table, family.family, runs, asked);
     let one = |(contestant, cells): &(&Contestant, Vec<(&str, &Cell)>)| {
-        let work: Vec<WorkUsage> = cells.iter().map(|(workload, cell)| work(workload, cell)).collect();
+        let work: Vec<WorkUsage> = cells.iter().map(|(w, cell)| work(w, cell, common.contains(w))).collect();
         let completed = work.iter().filter(|w| w.wall_h.is_some()).count();
-        let times = work.iter().filter(|w| common.contains(w.workload.as_str())).filter_map(|w| w.wall_h);
+        let times = work.iter().filter(|w| w.is_common).filter_map(|w| w.wall_h);
         let times: Vec<Range<Hours>> = if completed == 0 { Vec::new() } else { times.collect() };
         let timed: Vec<&Cell> = cells.iter().map(|(_, cell)| *cell).filter(|cell| wall(cell).is_some()).collect();
         let (machines, place) = place(contestant, cells, runs);
@@ -178,8 +180,14 @@ fn common<'a>(family: &'a FamilyReport, all: impl Iterator<Item = &'a Vec<(&'a s
     left
 }
 
-fn work(workload: &str, cell: &Cell) -> WorkUsage {
-    WorkUsage { workload: workload.to_owned(), outcome: cell.outcome, reason: cell.reason.clone(), wall_h: wall(cell) }
+fn work(workload: &str, cell: &Cell, is_common: bool) -> WorkUsage {
+    WorkUsage {
+        workload: workload.to_owned(),
+        outcome: cell.outcome,
+        reason: cell.reason.clone(),
+        wall_h: wall(cell),
+        is_common,
+    }
 }
 
 /// The median with its interval. A clock that jumped leaves a time of zero or none: no cost is made of it.

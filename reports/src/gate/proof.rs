@@ -197,7 +197,7 @@ impl Proof {
     }
 
     /// How the promises stand as a whole: broken if one is; shown if all of the simulated ones are, and, where there are recorded runs, all
-    /// of those by some number of turns: by more turns there are fewer experiments. A gate that never says anything keeps every promise, so
+    /// of those by the fewest turns: by more turns the same runs are fewer experiments. A gate that never says anything keeps every promise, so
     /// fine cases and found slow-downs are part of it.
     #[must_use]
     pub fn standing(&self) -> Standing {
@@ -211,7 +211,7 @@ impl Proof {
         } else if says_something
             && !simulated.is_empty()
             && simulated.iter().all(is_shown)
-            && (recorded.is_empty() || recorded.iter().any(is_shown))
+            && recorded.first().is_none_or(is_shown)
         {
             Standing::Shown
         } else {

@@ -7,7 +7,7 @@ use super::rank::engine_of;
 use super::report::{CitedRule, FamilyEvidence, MissingEvidence, Ranked};
 use crate::claims::{ClaimsFile, Rule, Subject, attached, attached_size, quoted};
 use crate::compare::evidence::TestedCase;
-use crate::comparison::{ATTACHED, has_own_machines};
+use crate::comparison::{ATTACHED, Contestant, has_own_machines};
 use crate::render::recommend_words::decimal_bytes;
 use bench_record::{Family, Outcome};
 
@@ -15,8 +15,8 @@ use bench_record::{Family, Outcome};
 const SUITES: [(&str, f64); 4] = [("1gb", 1e9), ("10gb", 1e10), ("100gb", 1e11), ("1tb", 1e12)];
 /// Data that differ by less than this factor are alike.
 const ALIKE: f64 = 2.0;
-/// What records say of a product that was not installed, and could run once it is.
-const INSTALL: &str = "bench engines install ";
+/// What records say of a product that this machine was not ready for, and that could run once it is.
+const NOT_READY: [&str; 4] = ["bench engines install ", "needs ", "installed or removed", "cannot "];
 
 /// What a ranking rests on for a family.
 pub(super) fn evidence(question: &Question<'_>, arena: &Arena<'_, '_>) -> FamilyEvidence {
@@ -136,7 +136,8 @@ impl Known<'_, '_, '_> {
         for table in self.recorded.iter().map(|arena| arena.table) {
             let is_its = |c: &&TestedCase<'_>| {
                 let contestant = table.contestants.get(c.contestant);
-                c.family.name() == family && contestant.is_some_and(|c| c.engine == engine)
+                let is_plain = |c: &Contestant| c.engine == engine && c.cluster != ATTACHED && c.faults.is_none();
+                c.family.name() == family && contestant.is_some_and(is_plain)
             };
             for case in table.cases.iter().filter(is_its) {
                 if !is_beyond(case) {
@@ -189,7 +190,7 @@ impl Known<'_, '_, '_> {
 fn is_beyond(case: &TestedCase<'_>) -> bool {
     case.outcome == Outcome::Unsupported
         && case.trials.iter().all(|o| o.outcome == Outcome::Unsupported)
-        && case.reason.as_deref().is_none_or(|why| !why.contains(INSTALL))
+        && case.reason.as_deref().is_none_or(|why| NOT_READY.iter().all(|words| !why.contains(words)))
 }
 
 /// The suite nearest to the question.

@@ -207,8 +207,15 @@ pub(super) fn noise(table: &Table) -> String {
 /// How many trials were disturbed, which of them are in no number, and which had to be counted.
 pub(super) fn contamination(table: &Table) -> Vec<String> {
     let c = table.contamination;
+    let unknown = (c.not_judged > 0).then(|| {
+        format!(
+            "not judged: {} of {} trials, whose clusters ran already: what this machine did may be theirs",
+            c.not_judged, c.trials
+        )
+    });
     if c.contaminated == 0 {
-        return vec![format!("no contamination seen in {} trials", c.trials)];
+        let seen = format!("no contamination seen in {} trials", c.trials - c.not_judged);
+        return std::iter::once(seen).filter(|_| c.trials > c.not_judged || c.trials == 0).chain(unknown).collect();
     }
     let kept = c.contaminated.saturating_sub(c.excluded);
     let kept = if kept > 0 { format!("; {kept} in use") } else { String::new() };
@@ -217,6 +224,7 @@ pub(super) fn contamination(table: &Table) -> Vec<String> {
          remain{kept}",
         c.contaminated, c.trials, c.excluded
     )];
+    items.extend(unknown);
     items.extend(named(table, |cell| cell.excluded).map(|cases| format!("contaminated and left out: {cases}")));
     items.extend(named(table, |cell| cell.contaminated).map(|cases| {
         format!(

@@ -219,13 +219,14 @@ fn a_cost_near_sizes_that_were_measured_has_the_error_that_scaling_had_between_t
         let offers = pricing.families.iter().flat_map(|f| &f.offers);
         offers.filter_map(|o| o.scaled.map(|s| s.error.map(|e| (e * 1e3).round()))).collect()
     };
-    // Some 2 GB a job, between 0.37 or 0.5 and ten times that. Ten small runs are 10/12 of a large one, and its tenth 12/10 of a small one.
+    // Some 2 GB a job, between 0.37 or 0.5 and ten times that. Ten small runs are 10/12 of a large one, and its tenth 12/10 of a small one;
+    // within the intervals of the times it may be more.
     let near = at(60.0);
     let found = errors(&near);
-    assert!(!found.is_empty() && found.iter().all(|error| *error == Some(200.0)), "{found:?}");
+    assert!(!found.is_empty() && found.iter().all(|error| error.is_some_and(|e| e >= 200.0)), "{found:?}");
     let offer = near.families.iter().flat_map(|f| &f.offers).find(|o| o.scaled.is_some_and(|s| s.by > 1.0)).unwrap();
-    assert!(offer.time().ends_with("±20 %"), "{}", offer.time());
-    assert!(offer.rests_on().contains("that was off by 20.0 % or less"), "{}", offer.rests_on());
+    let said = (offer.time(), offer.rests_on());
+    assert!(said.0.contains(" ±") && said.0.ends_with(" %") && said.1.contains("that was off by"), "{said:?}");
     // What twelve tenths of the time per terabyte would be, which is what the large run takes, is in the range.
     let busy = offer.inputs.known().find(|(key, ..)| *key == Key::Busy).map(|(_, range, _)| *range).unwrap();
     assert!(
@@ -266,7 +267,7 @@ fn a_crossing_says_how_times_are_scaled_where_it_is() {
     // Where it takes half of that, a job there is twice as large, and ten times as large was measured.
     let half = (times / 2.0).round() as u64;
     let (_, text) = shown_at(&[slower(run(), half), slower(ten_times_larger(), half)], 1_000.0);
-    assert!(text.contains("times measured, scaled x2.0 ±20 %)"), "{text}");
+    assert!(text.contains("times measured, scaled x2.0 ±") && !text.contains("scaled x2.0 ±?"), "{text}");
 }
 
 #[test]

@@ -89,7 +89,7 @@ class Cluster:
         self.folder: Path | None = None
         """Sockets and logs; None for a cluster that was attached to."""
         only_modules(setup.scratch / "modules", modules)
-        os.environ.update(QUIET | (OWN if setup.attach is None else ON_LOOPBACK if setup.attach.startswith(f"{MEMBER}127.0.0.1:") else {}))
+        os.environ.update(QUIET | environment_for(setup.attach))
         os.environ.update({name: str(value) for name, value in given(settings, ENVIRONMENT).items()})
         if setup.attach is None:
             self.start(setup, settings)
@@ -137,6 +137,13 @@ class Cluster:
         ray.shutdown()
         if self.folder is not None and self.short:
             shutil.rmtree(self.folder, ignore_errors=True)
+
+
+def environment_for(attach: str | None) -> dict[str, str]:
+    """What a cluster of our own needs, or one whose GCS is on the loopback address."""
+    if attach is None:
+        return OWN
+    return ON_LOOPBACK if attach.startswith((f"{MEMBER}127.0.0.1:", f"{MEMBER}localhost:")) else {}
 
 
 def only_modules(folder: Path, modules: list[Path]) -> None:

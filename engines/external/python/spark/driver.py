@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 from pathlib import Path
 
@@ -19,6 +20,7 @@ from task_spans import recorded, spans_of
 SHARE_OF_MACHINE = 0.6
 """Of the machine's memory, for the JVM's heap, where no limit is set: Spark's own 1 GiB is no competent configuration."""
 LOOPBACK = "127.0.0.1"
+LOCAL_CLUSTER = re.compile(r"local-cluster\[\s*(\d+)\s*,\s*(\d+)\s*,\s*\d+\s*\]")
 
 
 class Spark(Engine):
@@ -35,6 +37,7 @@ class Spark(Engine):
         return pyspark.__version__
 
     def start(self, setup: Setup) -> None:
+        refuse_other_size(setup)
         if is_on_this_machine(setup.attach):
             os.environ["SPARK_LOCAL_IP"] = LOOPBACK
         # Local clusters and event logs write below it.
@@ -151,6 +154,13 @@ def executor_settings(setup: Setup) -> dict[str, str]:
         "spark.executor.memory": f"{setup.memory_bytes >> 20}m",
         "spark.cores.max": str(setup.slots * setup.nodes),
     }
+
+
+def refuse_other_size(setup: Setup) -> None:
+    """A `local-cluster[N,CORES,MIB]` has the size that its address says, and it is recorded and bound to CPUs by what else was said."""
+    found = LOCAL_CLUSTER.fullmatch(setup.attach or "")
+    if found and (int(found[1]), int(found[2])) != (setup.nodes, setup.slots):
+        raise DriverError(f"{setup.attach} has {found[1]} executors of {found[2]} cores: give --attach-nodes {found[1]} --attach-slots {found[2]}")
 
 
 def is_on_this_machine(attach: str | None) -> bool:

@@ -5,7 +5,7 @@ use super::report::ink;
 use super::say;
 use crate::cli::cost::{CostArgs, Format, JobsPerDay};
 use crate::cli::exit;
-use crate::progress::tell;
+use crate::progress::complain;
 use anyhow::{Context, Result, bail};
 use bench_record::{Run, Timestamp};
 use bench_reports::cost::{
@@ -74,15 +74,17 @@ pub(super) fn priced(runs: &[Run], comparison: &Comparison, book: &PriceBook, jo
 /// A book that is built in, or else a file. Says so where the first stands in for the second.
 pub(super) fn book(name: &str) -> Result<PriceBook> {
     if let Some(known) = stand_in(name) {
-        tell(&format!("note: there is no file {name}; prices are those of the built-in book {known}"));
+        complain(&format!("note: there is no file {name}; prices are those of the built-in book {known}"));
     }
     read_book(name)
 }
 
-/// The built-in book that a path such as `prices/aws.toml` means where no such file is: among the sources its text lies there.
+/// The built-in book that `prices/aws.toml`, or the same below `reports`, means where no such file is: among the sources its text lies there.
 fn stand_in(name: &str) -> Option<&str> {
     let path = Path::new(name);
-    let is_of_sources = path.extension()? == "toml" && path.parent()?.file_name()? == "prices";
+    let folder = path.parent()?;
+    let is_of_sources =
+        path.extension()? == "toml" && ["prices", "reports/prices"].iter().any(|f| folder == Path::new(f));
     let known = path.file_stem()?.to_str().filter(|known| built_in(known).is_some())?;
     (is_of_sources && path.try_exists().is_ok_and(|is_there| !is_there)).then_some(known)
 }

@@ -62,8 +62,8 @@ fn sections(
         bail!("--prices prices what `bench run` recorded; no folder given holds that");
     }
     let book = args.prices.as_deref().map(cost::book).transpose()?;
-    if let Some((name, book)) = args.prices.as_ref().zip(book.as_ref()) {
-        let title = format!("Cost of {} TB a month ({name})", cost::SECTION_TB_PER_MONTH);
+    if let Some(book) = &book {
+        let title = format!("Cost of {} TB a month ({})", cost::SECTION_TB_PER_MONTH, book.name());
         sections.push(Section { id: "prices".to_owned(), title, body_html: cost::section(runs, comparison, book)? });
     }
     if args.claims {

@@ -113,6 +113,7 @@ fn resume(folder: &Path, json: bool, own: &Path) -> Result<u8> {
         );
     }
     let stop = interrupt::flag();
+    compare::check(&args)?;
     let Some(ready) = prepare(&args)?.ready(&args, &stop)? else { return Ok(exit::INTERRUPTED) };
     context::refuse_other_work(&context.datasets, &context.workloads, &ready.identity)?;
     context::refuse_other_machines(&context.cluster.machines, &ready.machines.nodes)?;

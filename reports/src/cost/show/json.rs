@@ -120,7 +120,9 @@ struct JsonCrossing {
     cheaper_above: usize,
     data_gb_per_month: Option<Gigabytes>,
     jobs_per_day: Option<Count>,
-    /// The same at the ends of both times.
+    /// `between`, `open` or `unknown`.
+    within: &'static str,
+    /// The lowest and the highest place at the ends of both times.
     between: Option<[f64; 2]>,
 }
 
@@ -191,7 +193,8 @@ fn family<'a>(pricing: &Pricing, f: &'a FamilyPricing) -> JsonFamily<'a> {
             cheaper_above: c.above,
             data_gb_per_month: data,
             jobs_per_day: jobs,
-            between: c.between.map(|ends| ends.map(At::number)),
+            within: c.within.name(),
+            between: c.within.places().map(|ends| ends.map(At::number)),
         }
     };
     JsonFamily {

@@ -2,12 +2,12 @@
 
 pub(crate) mod tables;
 
-use crate::cost::break_even::{At, Axis, Crossing};
+use crate::cost::break_even::{At, Axis, Crossing, Within};
 use crate::cost::input::Key;
 use crate::cost::model::Line;
 use crate::cost::offer::Offer;
 use crate::cost::pricing::{self, FamilyPricing, Jobs, Pricing};
-use crate::cost::unit::{Amount, DAYS_PER_MONTH, Hours, Range, Unit, money_text};
+use crate::cost::unit::{Amount, Hours, Range, Unit, money_text};
 use crate::cost::usage::{Usage, WorkUsage};
 use crate::cost::{Deployment, Purchase, Scaled};
 use std::collections::{BTreeMap, BTreeSet};
@@ -225,39 +225,35 @@ pub(crate) fn crossing(family: &FamilyPricing, crossing: &Crossing) -> Option<St
         At::Data(gb) => data(gb.get()),
         At::Jobs(jobs) => number(jobs.get()),
     };
-    let (per, everywhere) = match crossing.axis {
-        Axis::Data => ("a month", "from 1 GB to 100 PB a month"),
-        Axis::Jobs => ("jobs a day", "from one job a month to one a minute"),
+    let per = match crossing.axis {
+        Axis::Data => "a month",
+        Axis::Jobs => "jobs a day",
     };
     let at = format!("{} {per}", place(crossing.at));
-    let certain = match crossing.between.map(|ends| ends.map(place)) {
-        _ if [below_offer, above_offer].iter().all(|o| o.busy.low == o.busy.high) => {
-            "how certain that is, is not known: there is no interval of the times; ".to_owned()
+    let certain = match crossing.within {
+        Within::Places(ends) => {
+            let [low, high] = ends.map(place);
+            format!("from {low} to {high} within the intervals of the times; ")
         }
-        Some([low, high]) => format!("from {low} to {high} within the intervals of the times; "),
-        None => format!("not for certain: within the intervals of the times one of the two is cheaper {everywhere}; "),
+        Within::Open => "not for certain: within the intervals of the times there may be no such place; ".to_owned(),
+        Within::Unknown => "how certain that is, is not known: a time has no interval; ".to_owned(),
     };
     // Both lack the same lines.
     let lacks = without(&below_offer.bill.missing());
     let of = |i: usize| family.offers.get(i).map(|o| o.basis.short());
     let bases: BTreeSet<String> = [crossing.below, crossing.above].into_iter().filter_map(of).collect();
     let bases = bases.into_iter().collect::<Vec<_>>().join(" and ");
-    let scaled = BTreeSet::from([below_offer, above_offer].map(|offer| scaled_at(family, offer, crossing.at)));
+    let scaled = [below_offer, above_offer].into_iter().zip(crossing.job_gb).map(|(o, job)| scaled_at(family, o, job));
+    let scaled: BTreeSet<String> = scaled.collect();
     let scaled = scaled.into_iter().collect::<Vec<_>>().join(" and ");
     Some(format!("{above} is cheaper than {below} above {at} ({certain}times {bases}, {scaled}{lacks})"))
 }
 
-/// How an offer's time is scaled at a place: not where a job there is as large as what was measured.
-fn scaled_at(family: &FamilyPricing, offer: &Offer, at: At) -> String {
-    let base = |key| offer.inputs.range(key).map(|range| range.base);
-    let job = match at {
-        // Jobs asked for in the size measured keep it along this axis; an offer that is not scaled does not tell them from others.
-        At::Data(data) => offer.scaled.and(base(Key::Jobs)).map(|jobs| data.get() / jobs),
-        At::Jobs(jobs) => base(Key::Volume).map(|volume| volume / (jobs.get() * DAYS_PER_MONTH)),
-    };
+/// How an offer's time is scaled where a job has so many gigabytes: not where that is what was measured.
+fn scaled_at(family: &FamilyPricing, offer: &Offer, job: Option<f64>) -> String {
     let usage = family.usages.iter().find(|u| u.contestant.label == offer.contestant);
     let measured = usage.and_then(|u| Some((u.data.as_ref()?.0, u.sizes.as_ref())));
-    let known = job.filter(|gb| gb.is_finite()).zip(measured);
+    let known = job.zip(measured);
     match known.map(|(gb, (data, sizes))| Scaled::between(data, gb, sizes)) {
         Some(None) => "not scaled".to_owned(),
         Some(Some(scaled)) if scaled.error.is_some() => format!("scaled {scaled}"),

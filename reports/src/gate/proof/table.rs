@@ -17,12 +17,19 @@ pub(super) fn text(proof: &Proof) -> String {
     );
     let _ = writeln!(out, "{}", "-".repeat(122));
     proof.counts.iter().for_each(|count| rows(&mut out, count));
-    let has_recorded = proof.counts.iter().any(|count| count.is_recorded);
-    let verdict = match proof.standing() {
-        Standing::Shown if has_recorded => "every promise is shown to be kept, on simulated and on recorded runs",
-        Standing::Shown => "every promise is shown to be kept on simulated runs",
-        Standing::Broken => "a promise is broken",
-        Standing::Open => "no promise is broken, and there are too few experiments to show that they are kept",
+    let recorded = proof.counts.iter().find(|count| count.is_recorded);
+    let verdict = match (proof.standing(), recorded) {
+        (Standing::Shown, Some(count)) => {
+            format!(
+                "every promise is shown to be kept, on simulated runs and, by {} turns, on recorded ones",
+                count.turns
+            )
+        }
+        (Standing::Shown, None) => "every promise is shown to be kept on simulated runs".to_owned(),
+        (Standing::Broken, _) => "a promise is broken".to_owned(),
+        (Standing::Open, _) => {
+            "no promise is broken, and there are too few experiments to show that they are kept".to_owned()
+        }
     };
     let _ = writeln!(out, "\nResult: {verdict}.");
     out

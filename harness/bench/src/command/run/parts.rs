@@ -94,7 +94,7 @@ pub(super) fn prepare(args: &RunArgs) -> Result<Prepared> {
 
 /// Whether an engine runs over data of that scale: nodes over their own share, one process over any, as a yardstick.
 fn runs_at(spec: &EngineSpec, scale: u32) -> bool {
-    matches!(spec.cluster, ClusterSpec::Local | ClusterSpec::Attached { .. }) || spec.cluster.nodes() == scale
+    spec.cluster == ClusterSpec::Local || spec.cluster.is_elsewhere() || spec.cluster.nodes() == scale
 }
 
 impl Prepared {
@@ -194,7 +194,7 @@ fn one_at_a_time(part: &Part, products: &Products) -> BTreeSet<String> {
     let is_alone = |spec: &&EngineSpec| {
         let product = products.catalog.find(&spec.name);
         product.is_some_and(|product| match &spec.cluster {
-            ClusterSpec::Local => product.one_at_a_time.is_some(),
+            ClusterSpec::Local | ClusterSpec::Attached { starts_here: true, .. } => product.one_at_a_time.is_some(),
             ClusterSpec::Attached { address, .. } => product.is_alone_at(address),
             _ => false,
         })
