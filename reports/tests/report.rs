@@ -276,6 +276,7 @@ fn the_json_format_is_stable() {
       "contamination": {
         "contaminated": 2,
         "excluded": 2,
+        "not_judged": 0,
         "trials": 77
       },
       "datasets": [
