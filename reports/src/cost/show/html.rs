@@ -151,14 +151,16 @@ fn family_html(
     Ok(())
 }
 
+/// So many contestants stand side by side on paper.
+const ON_PAPER: usize = 4;
+
 /// The tables that the text has too: per terabyte, where a row is a contestant's, and per run, where a column is.
 fn tables_of_text(out: &mut String, pricing: &Pricing, family: &FamilyPricing, place: impl Fn(&str) -> Option<String>) {
     let per_tb = tables::per_tb(pricing, family);
     let rows = per_tb.rows.into_iter().zip(&family.usages);
     let rows = rows.map(|(cells, usage)| TableRow::of(cells).at(place(&usage.contestant.label)));
     table(out, &per_tb.title, &per_tb.head, rows);
-    // A page has room for all contestants side by side.
-    for runs in tables::runs(pricing, family, usize::MAX) {
+    for runs in tables::runs(pricing, family, ON_PAPER) {
         let of_contestants = runs.head.iter().skip(1).map(|contestant| place(contestant));
         let places: Vec<Option<String>> = [None].into_iter().chain(of_contestants).collect();
         let rows = runs.rows.into_iter().map(|cells| TableRow::of(cells).at_each(&places));
