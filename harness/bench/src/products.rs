@@ -71,8 +71,7 @@ impl Products {
             _ => NodeLimits::default(),
         };
         // A node's quota takes the place of its slots' CPUs, for styles and products alike.
-        let nodes = if matches!(spec.cluster, ClusterSpec::Attached { .. }) { spec.cluster.nodes() } else { 1 };
-        let cpus = (!attached && limits.cpu_milli.is_none()).then_some(spec.slots.saturating_mul(nodes));
+        let cpus = (!attached && limits.cpu_milli.is_none()).then_some(spec.slots.saturating_mul(spec.cluster.nodes()));
         let (environment, origin) = (command.environment, Origin::Foreign);
         Ok(HostedEngine { name, argv, environment, origin, cpus, stands_still, limits, is_attached: attached })
     }

@@ -155,14 +155,14 @@ fn within(a: &Offer, b: &Offer, (axis, at, falls): (Axis, f64, bool), scenario: 
 /// The data of a job at a place on an axis, in gigabytes.
 fn job_at(offer: &Offer, axis: Axis, x: f64, scenario: &Scenario) -> Option<f64> {
     let job = match axis {
-        Axis::Data => x / scenario.jobs.per_month(x, measured_job(offer)),
+        Axis::Data => x / scenario.jobs.per_month(x, priced_job(offer)),
         Axis::Jobs => scenario.volume.get() / (x * DAYS_PER_MONTH),
     };
     Some(job).filter(|gb| gb.is_finite() && *gb > 0.0)
 }
 
 /// The data of one of its jobs, as it is priced.
-fn measured_job(offer: &Offer) -> Option<Gigabytes> {
+fn priced_job(offer: &Offer) -> Option<Gigabytes> {
     let base = |key| offer.inputs.range(key).map(|range| range.base);
     Some(Gigabytes::of(base(Key::Volume)? / base(Key::Jobs)?))
 }
@@ -170,7 +170,7 @@ fn measured_job(offer: &Offer) -> Option<Gigabytes> {
 /// A month of running an offer, at a place on an axis.
 pub(super) fn cost(offer: &Offer, axis: Axis, x: f64, scenario: &Scenario) -> Option<f64> {
     let total = match axis {
-        Axis::Data => running_at(offer, x, scenario.jobs.per_month(x, Some(measured_job(offer)?))),
+        Axis::Data => running_at(offer, x, scenario.jobs.per_month(x, Some(priced_job(offer)?))),
         Axis::Jobs => running_at(offer, scenario.volume.get(), x * DAYS_PER_MONTH),
     };
     total.map(super::unit::Amount::get)

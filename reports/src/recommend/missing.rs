@@ -186,7 +186,7 @@ impl Known<'_, '_, '_> {
     }
 }
 
-/// Whether a case is not for its engine, rather than for want of installing it.
+/// Whether a case is not for its engine, rather than for want of a machine that is ready for it.
 fn is_beyond(case: &TestedCase<'_>) -> bool {
     case.outcome == Outcome::Unsupported
         && case.trials.iter().all(|o| o.outcome == Outcome::Unsupported)

@@ -79,7 +79,7 @@ struct JsonOffer<'a> {
     instances: u32,
     basis: &'a Basis,
     scaled: Option<f64>,
-    /// The largest relative error of such a scaling between sizes that were measured.
+    /// How far such times were off at most between sizes that were measured.
     scaled_error: Option<f64>,
     rests_on: String,
     per_month: Option<Range<Amount>>,
