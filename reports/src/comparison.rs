@@ -14,11 +14,13 @@
 //! | `ablation` | what each mechanism of an engine is worth |
 //! | `blocking` | what would have been without one kind of blocking |
 //! | `decomposition` | where a product's time goes, and how its style compares with it |
+//! | `cost` | how many cores an engine needs to beat one thread |
 
 mod ablation;
 mod answers;
 mod blocking;
 mod contestant;
+mod cost;
 mod decomposition;
 mod faults;
 mod scaling;
@@ -30,6 +32,7 @@ pub use answers::AnswerChecks;
 pub use blocking::{BlockingCase, BlockingReport};
 pub use contestant::Contestant;
 pub(crate) use contestant::{ATTACHED, has_own_machines};
+pub use cost::{CostAnswer, CostEntry, CostReport};
 pub use decomposition::{
     Anchor, AnchorCause, AnchorUse, Decomposition, KernelAnchor, KernelAnchorCause, SameKernels, TimePart,
 };
@@ -261,8 +264,11 @@ pub struct WorkloadReport {
     /// The largest A/A difference seen on it; absent without an A/A arm of clean trials. No effect is claimed that is not
     /// above both this and [`NoiseFloor::p95`].
     pub noise_floor: Option<f64>,
-    /// The contestant that is distinguishably faster than every other one that completed; absent if there is none.
+    /// The contestant that is distinguishably faster than every other one that completed, with all workloads of the family taken
+    /// together (Holm); absent if there is none.
     pub winner: Option<String>,
+    /// The same by the tests of this workload alone.
+    pub winner_alone: Option<String>,
     /// One cell per contestant that was asked, in the table's order.
     pub cells: Vec<Cell>,
 }
@@ -446,62 +452,4 @@ pub struct TotalRatio {
     pub total: Ratio,
     /// Geometric mean of the ratios: every case weighs the same.
     pub geometric_mean: Ratio,
-}
-
-/// COST (McSherry, Isard, Murray, HotOS 2015): the configuration that outperforms a single thread.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct CostReport {
-    /// Contestants with one core; per workload the best of them is the mark.
-    pub single_thread: Vec<String>,
-    /// One per engine and variant with more cores.
-    pub entries: Vec<CostEntry>,
-}
-
-/// One engine's COST.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct CostEntry {
-    /// The engine, and its variant if it has one.
-    pub engine: String,
-    /// The label of its contestant with the most cores; of several with as many, the fastest. Wins and total are that one's.
-    pub contestant: String,
-    /// Core counts measured, ascending.
-    pub tried: Vec<u32>,
-    /// At the largest of them: workloads distinguishably faster than the single thread.
-    pub wins: usize,
-    /// Of so many that the single thread completed.
-    pub of: usize,
-    /// Of those, what the engine completed, too.
-    pub covered: usize,
-    /// Total time over the single thread's on what both completed, at the largest core count.
-    pub total: Option<Ratio>,
-    /// How many cores it takes by total time.
-    pub answer: CostAnswer,
-}
-
-/// How many cores beat one thread.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case", tag = "is")]
-pub enum CostAnswer {
-    /// The fewest cores measured already do.
-    AtMost {
-        /// So many.
-        cores: u32,
-    },
-    /// More than the one, no more than the other.
-    Between {
-        /// Measured, and shown to be slower than the single thread.
-        above: u32,
-        /// Measured, and enough.
-        at_most: u32,
-    },
-    /// Not with the cores that were measured, or not for all that the single thread completed.
-    NotShown {
-        /// The most measured.
-        up_to: u32,
-    },
-    /// Slower with all the cores that were measured, and the last ones added were shown to make it no faster.
-    Never {
-        /// The most measured.
-        up_to: u32,
-    },
 }

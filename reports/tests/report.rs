@@ -123,6 +123,9 @@ fn the_table_format_says_everything_within_its_width() {
       (the larger of the workload's own and what 95 % of all stay within; for totals the latter) or the
       variation of either sample, or chance alone gives one as large in more than 5 % of cases (rank
       test; for totals a permutation test)
+    - a workload has a winner only where that one was shown to be faster than every other engine with
+      all workloads of the family taken together (Holm's correction of the rank tests, 5 %); of 2
+      workloads, one can have it from 5 trials each on
     - totals are sums of medians; a case that did not complete adds a penalty (pen.) of 2 x max(300 s,
       time limit, slowest median of that workload); ratios are over the cases that both completed
     - derived from TPC-H, not comparable with published TPC results
@@ -247,6 +250,7 @@ fn the_markdown_format_says_the_same() {
     - 10 cases have n \< 6: ranges of the times are shown, not 95 % intervals, and none for n \< 2; use --trials 10
     - times are medians of n trials; 95 % intervals of times are pairs of them (order statistics, at least 95 %), those of ratios and totals percentile bootstrap intervals (2000 resamples, fixed seed)
     - "indistinguishable": the interval of the ratio holds 1, or the difference is below the A/A floor (the larger of the workload's own and what 95 % of all stay within; for totals the latter) or the variation of either sample, or chance alone gives one as large in more than 5 % of cases (rank test; for totals a permutation test)
+    - a workload has a winner only where that one was shown to be faster than every other engine with all workloads of the family taken together (Holm's correction of the rank tests, 5 %); of 2 workloads, one can have it from 5 trials each on
     - totals are sums of medians; a case that did not complete adds a penalty (pen.) of 2 x max(300 s, time limit, slowest median of that workload); ratios are over the cases that both completed
     - derived from TPC-H, not comparable with published TPC results
     "#);
@@ -436,6 +440,7 @@ fn the_json_format_is_stable() {
       ],
       "noise_floor": 0.010000000000000009,
       "winner": "datafusion",
+      "winner_alone": "datafusion",
       "workload": "tpch-q01"
     }
     "#);
@@ -464,6 +469,9 @@ fn the_json_format_is_stable() {
           "tried": [
             2
           ],
+          "tried_by": [
+            "stagedag"
+          ],
           "wins": 2
         },
         {
@@ -487,6 +495,9 @@ fn the_json_format_is_stable() {
           },
           "tried": [
             2
+          ],
+          "tried_by": [
+            "datafusion"
           ],
           "wins": 2
         }

@@ -105,6 +105,7 @@ fn entry(
         engine,
         contestant: label(last.who),
         tried: attempts.iter().map(|a| a.cores).collect(),
+        tried_by: attempts.iter().map(|a| label(a.who)).collect(),
         wins: last.wins,
         of: marks,
         covered: last.samples.len(),

@@ -5,7 +5,7 @@ use super::floors::{Floors, Ground};
 use super::measured::{Measured, Timed};
 use super::meeting::Meeting;
 use crate::comparison::{Cell, Contestant, Ratio, WorkloadReport};
-use crate::stats::{Evidence, Sample, mann_whitney, median, sorted};
+use crate::stats::{Evidence, P_MAX, Sample, holm, mann_whitney, median, sorted};
 use bench_record::{Family, Observation, Outcome};
 use std::collections::BTreeMap;
 
@@ -50,16 +50,32 @@ pub(super) fn reports(
         };
         let cells: Vec<Cell> = cases.iter().map(one_cell).collect();
         let rivals = cells.iter().zip(cases).filter(|(_, (who, _))| is_compared(field, *who)).map(|(cell, _)| cell);
-        let beaten = rivals.filter_map(|c| c.against_best).filter(|r| r.verdict.is_shown()).count();
+        let behind: Vec<Ratio> = rivals.filter_map(|c| c.against_best).collect();
+        let beaten = behind.iter().filter(|r| r.verdict.is_shown()).count();
         let won = best.filter(|_| beaten > 0 && beaten + 1 == timed().count());
-        WorkloadReport {
+        let report = WorkloadReport {
             workload: (*workload).to_owned(),
             noise_floor: floors.own(family, workload),
-            winner: won.map(|(who, _)| field.label(who).to_owned()),
+            winner: None,
+            winner_alone: won.map(|(who, _)| field.label(who).to_owned()),
             cells,
-        }
+        };
+        // Who beats all others has passed each test, the weakest of them too.
+        let p = behind.iter().map(|r| r.mann_whitney.map_or(1.0, |test| test.p_two_sided)).reduce(f64::max);
+        (report, p)
     };
-    cases.iter().map(one).collect()
+    winners(cases.iter().map(one).collect())
+}
+
+/// The winners of workloads with all workloads of the family taken together: among many, somebody beats every other one somewhere by
+/// chance alone.
+fn winners(tested: Vec<(WorkloadReport, Option<f64>)>) -> Vec<WorkloadReport> {
+    let mut adjusted = holm(&tested.iter().filter_map(|(_, p)| *p).collect::<Vec<_>>()).into_iter();
+    let marked = |(report, p): (WorkloadReport, Option<f64>)| {
+        let is_shown = p.and_then(|_| adjusted.next()).is_some_and(|p| p <= P_MAX);
+        WorkloadReport { winner: report.winner_alone.clone().filter(|_| is_shown), ..report }
+    };
+    tested.into_iter().map(marked).collect()
 }
 
 fn is_compared(field: &Field<'_>, who: usize) -> bool {

@@ -2,9 +2,10 @@
 //! moves within what the times may be.
 
 use super::book::Purchase;
-use super::input::Key;
+use super::input::{self, Key, Point};
+use super::model::{Part, total};
 use super::offer::Offer;
-use super::pricing::{Scenario, running_at};
+use super::pricing::Scenario;
 use super::unit::{Count, DAYS_PER_MONTH, Gigabytes, Hours, Unit};
 use serde::Serialize;
 
@@ -106,8 +107,7 @@ pub(super) fn crossings(offers: &[Offer], scenario: &Scenario) -> Vec<Crossing> 
     for (at, (i, a)) in priced.iter().enumerate() {
         for (j, b) in priced.iter().skip(at + 1).filter(|(_, b)| a.footing() == b.footing()) {
             for axis in [Axis::Data, Axis::Jobs] {
-                let difference = |x: f64| Some(cost(a, axis, x, scenario)? - cost(b, axis, x, scenario)?);
-                for (x, falls) in roots(axis, difference) {
+                for (x, falls) in roots(axis, difference((a, None), (b, None), axis, scenario)) {
                     let (below, above) = if falls { (*j, *i) } else { (*i, *j) };
                     let within = within(a, b, (axis, x, falls), scenario);
                     let job_gb = [below, above].map(|i| job_at(offers.get(i)?, axis, x, scenario));
@@ -137,13 +137,10 @@ fn within(a: &Offer, b: &Offer, (axis, at, falls): (Axis, f64, bool), scenario: 
     } else {
         [(of_a.low, of_b.high), (of_a.high, of_b.low)]
     };
-    let taking =
-        |offer: &Offer, busy: Hours| Offer { inputs: offer.inputs.with(Key::Busy, busy.get()), ..offer.clone() };
     let mut places = [at; 2];
     for (busy_a, busy_b) in pairs {
-        let (a, b) = (taking(a, busy_a), taking(b, busy_b));
-        let difference = |x: f64| Some(cost(&a, axis, x, scenario)? - cost(&b, axis, x, scenario)?);
-        let alike = roots(axis, difference).into_iter().filter(|(_, as_before)| *as_before == falls).map(|(x, _)| x);
+        let found = roots(axis, difference((a, Some(busy_a)), (b, Some(busy_b)), axis, scenario));
+        let alike = found.into_iter().filter(|(_, as_before)| *as_before == falls).map(|(x, _)| x);
         let Some(nearest) = alike.min_by(|x, y| (x / at).ln().abs().total_cmp(&(y / at).ln().abs())) else {
             return Within::Open;
         };
@@ -167,13 +164,30 @@ fn priced_job(offer: &Offer) -> Option<Gigabytes> {
     Some(Gigabytes::of(base(Key::Volume)? / base(Key::Jobs)?))
 }
 
+/// An offer, and how long it works on a terabyte where that is not the base of its range.
+type Taking<'a> = (&'a Offer, Option<Hours>);
+
+/// By how much a month of one costs more than a month of another, over the places of an axis.
+fn difference(a: Taking<'_>, b: Taking<'_>, axis: Axis, scenario: &Scenario) -> impl Fn(f64) -> Option<f64> {
+    move |x| Some(cost_taking(a, axis, x, scenario)? - cost_taking(b, axis, x, scenario)?)
+}
+
 /// A month of running an offer, at a place on an axis.
 pub(super) fn cost(offer: &Offer, axis: Axis, x: f64, scenario: &Scenario) -> Option<f64> {
-    let total = match axis {
-        Axis::Data => running_at(offer, x, scenario.jobs.per_month(x, Some(priced_job(offer)?))),
-        Axis::Jobs => running_at(offer, scenario.volume.get(), x * DAYS_PER_MONTH),
+    cost_taking((offer, None), axis, x, scenario)
+}
+
+fn cost_taking((offer, busy): Taking<'_>, axis: Axis, x: f64, scenario: &Scenario) -> Option<f64> {
+    let (volume, jobs) = match axis {
+        Axis::Data => (x, scenario.jobs.per_month(x, Some(priced_job(offer)?))),
+        Axis::Jobs => (scenario.volume.get(), x * DAYS_PER_MONTH),
     };
-    total.map(super::unit::Amount::get)
+    let there = Point::new(&offer.inputs, input::At::Base).but(Key::Volume, volume).but(Key::Jobs, jobs);
+    let there = match busy {
+        Some(busy) => there.but(Key::Busy, busy.get()),
+        None => there,
+    };
+    total(offer.deployment, Part::Running, &there).map(super::unit::Amount::get)
 }
 
 /// The places that are looked at, evenly on a logarithmic scale.

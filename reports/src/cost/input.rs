@@ -195,24 +195,25 @@ impl At {
 pub(super) struct Point<'a> {
     inputs: &'a Inputs,
     at: At,
-    /// One number that is elsewhere than the others.
-    but: Option<(Key, f64)>,
+    /// Numbers that are elsewhere than the others, each once.
+    but: Vec<(Key, f64)>,
     used: RefCell<BTreeSet<Key>>,
 }
 
 impl<'a> Point<'a> {
     pub(super) fn new(inputs: &'a Inputs, at: At) -> Self {
-        Self { inputs, at, but: None, used: RefCell::default() }
+        Self { inputs, at, but: Vec::new(), used: RefCell::default() }
     }
 
-    pub(super) fn but(self, key: Key, value: f64) -> Self {
-        Self { but: Some((key, value)), ..self }
+    pub(super) fn but(mut self, key: Key, value: f64) -> Self {
+        self.but.push((key, value));
+        self
     }
 
     fn number(&self, key: Key) -> Result<f64, Unknown> {
         self.used.borrow_mut().insert(key);
-        if let Some((_, value)) = self.but.filter(|(k, _)| *k == key) {
-            return Ok(value);
+        if let Some((_, value)) = self.but.iter().find(|(k, _)| *k == key) {
+            return Ok(*value);
         }
         match self.inputs.0.get(&key) {
             Some(Known::Range(range, _)) => Ok(self.at.of(range)),

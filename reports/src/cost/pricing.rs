@@ -2,8 +2,7 @@
 
 use super::book::{Instance, PriceBook, UNDATED, built_in_names};
 use super::break_even::{Crossing, crossings};
-use super::input::{At, Point};
-use super::model::{Deployment, LineCost, Part, total};
+use super::model::{Deployment, LineCost};
 use super::offer::{Offer, needs, offers};
 use super::sizing::{Sizing, sizing};
 use super::tornado::{Swing, tornado};
@@ -284,7 +283,7 @@ fn note(usage: &Usage, instance: Option<&Instance>, is_asked: bool, book: &Price
         None => {
             let gib = usage.place.memory_gib.map(|m| format!(" and {:.1} GiB", m.get())).unwrap_or_default();
             notes.insert(format!(
-                "{who}: no {} instance in price book `{}` has {:.0} vCPUs{gib}; add one",
+                "{who}: no {} instance in price book {} has {:.0} vCPUs{gib}; add one",
                 usage.place.arch,
                 book.name(),
                 usage.place.vcpus.get()
@@ -317,15 +316,8 @@ fn note(usage: &Usage, instance: Option<&Instance>, is_asked: bool, book: &Price
 fn undated(offer: &Offer, book: &PriceBook, notes: &mut BTreeSet<String>) {
     for (_, _, from) in offer.inputs.known().filter(|(_, _, from)| from.as_of.as_deref() == Some(UNDATED)) {
         let (book, key, source) = (book.name(), &from.key, &from.source);
-        notes.insert(format!("price book `{book}`: {key} has no date ({source}); check it before it decides anything"));
+        notes.insert(format!("price book {book}: {key} has no date ({source}); check it before it decides anything"));
     }
-}
-
-/// What running an offer costs at other data and another number of jobs.
-pub(super) fn running_at(offer: &Offer, volume: f64, jobs: f64) -> Option<Amount> {
-    use super::input::Key;
-    let inputs = offer.inputs.with(Key::Volume, volume).with(Key::Jobs, jobs);
-    total(offer.deployment, Part::Running, &Point::new(&inputs, At::Base))
 }
 
 /// One offer at the prices of two books.

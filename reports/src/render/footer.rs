@@ -2,8 +2,8 @@
 
 use super::layout::Block;
 use super::scale::percent;
-use crate::comparison::{Cell, Contestant, Table, Verdict};
-use crate::stats::INTERVAL_TRIALS;
+use crate::comparison::{Cell, Contestant, FamilyReport, Table, Verdict};
+use crate::stats::{INTERVAL_TRIALS, P_MAX, least_p};
 use bench_record::{Case, Protocol};
 
 /// From so many tests on it is said what chance alone would do to them.
@@ -64,6 +64,7 @@ pub(super) fn meanings(table: &Table) -> Vec<String> {
             .to_owned(),
     );
     items.extend(unclaimed(table));
+    items.extend(winners(table));
     items.extend(chance(table));
     items.extend(memory(table));
     items.push(
@@ -113,6 +114,18 @@ fn chance(table: &Table) -> Option<String> {
             tested as f64 * 0.05
         )
     })
+}
+
+/// What it takes to win a workload where a family has several.
+fn winners(table: &Table) -> Option<String> {
+    let contested =
+        |f: &FamilyReport| f.workloads.iter().filter(|w| w.cells.iter().any(|c| c.against_best.is_some())).count();
+    let most = table.families.iter().map(contested).max().filter(|count| *count > 1)?;
+    let trials = (1..).find(|n| least_p(*n, *n) * most as f64 <= P_MAX)?;
+    Some(format!(
+        "a workload has a winner only where that one was shown to be faster than every other engine with all workloads of the family \
+         taken together (Holm's correction of the rank tests, 5 %); of {most} workloads, one can have it from {trials} trials each on"
+    ))
 }
 
 /// How far memory may have been above what was seen of engines of several processes.

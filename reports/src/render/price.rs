@@ -9,9 +9,6 @@ use crate::cost::show::words;
 use crate::cost::show::words::tables::{self, Cell, Table};
 use crate::cost::{FamilyPricing, Offer, Pricing, Repriced};
 
-/// Contestants side by side in one table.
-const CONTESTANT_COLUMNS: usize = 5;
-
 /// Text of at most [`super::WIDTH`] columns.
 pub(crate) fn price_text(pricings: &[Pricing], repriced: &[Repriced], ink: Ink) -> String {
     layout::text(&document(pricings, repriced), ink)
@@ -48,7 +45,7 @@ fn family_blocks(pricing: &Pricing, family: &FamilyPricing) -> Vec<Block> {
     blocks.push(Block::Heading(2, "Every offer".to_owned()));
     blocks.push(Block::Sheet(offers_sheet(pricing, family)));
     blocks.extend(words::unknown(&family.offers).into_iter().map(Block::Item));
-    blocks.extend(titled(tables::runs(pricing, family, CONTESTANT_COLUMNS), Kind::Number));
+    blocks.extend(titled(tables::runs(pricing, family), Kind::Number));
     blocks.extend(parts::lines(pricing, family));
     blocks.extend(parts::tornado(pricing, family));
     blocks.extend(parts::crossings(family));
@@ -66,9 +63,7 @@ fn titled(parts: impl IntoIterator<Item = Table>, kind: Kind) -> Vec<Block> {
         let kinds = [Kind::Name].into_iter().chain(std::iter::repeat(kind));
         let columns = part.head.into_iter().zip(kinds).map(|(title, kind)| column(title, kind)).collect();
         let row = |cells: Vec<Cell>| {
-            let cells = cells.into_iter().map(|cell| match cell {
-                Cell::Name(text) | Cell::Number(text, _) => text,
-            });
+            let cells = cells.iter().map(|cell| cell.text().to_owned());
             Row { about: None, cells: cells.collect(), tone: Tone::Plain }
         };
         blocks.push(Block::Sheet(Sheet { columns, rows: part.rows.into_iter().map(row).collect() }));

@@ -183,6 +183,7 @@ fn times(workloads: &[WorkloadReport], aside: &Aside<'_>) -> Block {
                 String::new()
             }
             None if w.winner.is_some() => "best".to_owned(),
+            None if w.winner_alone.is_some() => "no winner of so many workloads".to_owned(),
             None => "no winner".to_owned(),
         };
         let against = if completed { against } else { ended(c) };

@@ -12,6 +12,8 @@
 
 #[path = "../fixture/mod.rs"]
 mod fixture;
+#[path = "../fixture/probed.rs"]
+mod probed;
 #[path = "../cluster/runs.rs"]
 mod runs;
 #[path = "../html/samples.rs"]
@@ -37,6 +39,7 @@ const CLAIMS: &[(&str, fn())] = claims! {
     what_did_not_complete_leads_to_its_observations,
     every_link_within_the_page_has_a_target_and_every_id_is_unique,
     text_from_results_is_shown_and_never_run,
+    costs_alone_are_legible_and_fit_on_a_phone_and_on_paper,
 };
 
 fn main() -> ExitCode {

@@ -2,14 +2,18 @@
 
 use crate::chromium::Browser;
 use crate::fixture;
-use crate::samples::{hostile, page_of, samples};
+use crate::samples::{costs_alone, hostile, page_of, pages, samples};
 use bench_record::Run;
 
 /// The page of these runs in a browser. The folder lives as long as the file is needed.
 fn open(runs: &[Run]) -> (Browser, tempfile::TempDir) {
+    open_page(&page_of(runs))
+}
+
+fn open_page(page: &str) -> (Browser, tempfile::TempDir) {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("report.html");
-    std::fs::write(&file, page_of(runs)).unwrap();
+    std::fs::write(&file, page).unwrap();
     (Browser::open(&file), folder)
 }
 
@@ -59,8 +63,8 @@ const OVERFLOWING: &str = r"(() => {
 })()";
 
 pub(crate) fn the_page_is_legible_and_fits_in_both_themes_on_desktop_and_phone() {
-    for (name, runs) in samples() {
-        let (mut browser, _folder) = open(&runs);
+    for (name, page) in pages() {
+        let (mut browser, _folder) = open_page(&page);
         for (theme, width) in [("light", 1280), ("dark", 1280), ("light", 390), ("dark", 390)] {
             browser.look(width, theme);
             // What is folded is read too, once somebody opens it.
@@ -157,19 +161,21 @@ pub(crate) fn what_is_folded_opens_by_keyboard_and_is_there_on_paper() {
     assert_eq!(browser.errors, Vec::<String>::new());
 }
 
+/// What is cut off on paper.
+const CUT: &str = "[...document.querySelectorAll('main *')].filter((e) => e.getBoundingClientRect().right > innerWidth + 1)\
+                   .map((e) => e.tagName + ' ' + e.textContent.slice(0, 40)).slice(0, 5).join('; ')";
+
 /// What the narrower of the usual papers (A4, with the margins of browsers) is wide, in pixels of CSS.
 const PAPER: u32 = 718;
 
 pub(crate) fn nothing_is_cut_off_on_paper_and_ink_is_dark_on_white() {
-    for (name, runs) in samples() {
-        let (mut browser, _folder) = open(&runs);
+    for (name, page) in pages() {
+        let (mut browser, _folder) = open_page(&page);
         // Whatever the reader's theme is.
         browser.look(PAPER, "dark");
         browser.eval("document.documentElement.dataset.theme = 'dark'");
         browser.call("Emulation.setEmulatedMedia", serde_json::json!({"media": "print"}));
-        let cut = "[...document.querySelectorAll('main *')].filter((e) => e.getBoundingClientRect().right > innerWidth + 1)\
-                   .map((e) => e.tagName + ' ' + e.textContent.slice(0, 40)).slice(0, 5).join('; ')";
-        assert_eq!(browser.eval(cut), "", "{name}");
+        assert_eq!(browser.eval(CUT), "", "{name}");
         let white = browser.eval("getComputedStyle(document.body).backgroundColor");
         assert_eq!(white, "rgb(255, 255, 255)", "{name}");
         let contrast = browser.eval(CONTRAST);
@@ -199,8 +205,8 @@ pub(crate) fn what_did_not_complete_leads_to_its_observations() {
 }
 
 pub(crate) fn every_link_within_the_page_has_a_target_and_every_id_is_unique() {
-    for (name, runs) in samples() {
-        let (mut browser, _folder) = open(&runs);
+    for (name, page) in pages() {
+        let (mut browser, _folder) = open_page(&page);
         let broken = "[...document.querySelectorAll('a[href]')].map((a) => a.getAttribute('href')).filter((h) => \
                       !h.startsWith('#') || !document.getElementById(h.slice(1))).join()";
         assert_eq!(browser.eval(broken), "", "{name}");
@@ -231,4 +237,24 @@ pub(crate) fn text_from_results_is_shown_and_never_run() {
     browser.eval("new Promise((done) => setTimeout(done, 200))");
     assert_eq!(browser.eval("typeof globalThis.hacked"), "undefined");
     assert!(browser.errors.iter().any(|e| e.contains("Content Security Policy")), "{:?}", browser.errors);
+}
+
+pub(crate) fn costs_alone_are_legible_and_fit_on_a_phone_and_on_paper() {
+    let (mut browser, _folder) = open_page(&costs_alone());
+    for (theme, width) in [("light", 1280), ("dark", 1280), ("light", 390), ("dark", 390)] {
+        browser.look(width, theme);
+        browser.eval(OPEN);
+        let contrast = browser.eval(CONTRAST);
+        assert!(contrast["least"].as_f64().unwrap() >= 4.5, "{theme}: {contrast}");
+        let overflowing = browser.eval(OVERFLOWING);
+        assert!(overflowing[0].as_f64().unwrap() <= 0.0, "{width}: {overflowing}");
+        assert_eq!(overflowing[1].as_array().unwrap().len(), 0, "{width}: {overflowing}");
+        browser.picture(&format!("costs-{theme}-{width}"));
+    }
+    browser.look(PAPER, "dark");
+    browser.call("Emulation.setEmulatedMedia", serde_json::json!({"media": "print"}));
+    assert_eq!(browser.eval(CUT), "");
+    assert_eq!(browser.eval("getComputedStyle(document.body).backgroundColor"), "rgb(255, 255, 255)");
+    assert!(browser.eval(CONTRAST)["least"].as_f64().unwrap() >= 4.5);
+    assert_eq!(browser.errors, Vec::<String>::new());
 }

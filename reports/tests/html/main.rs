@@ -6,6 +6,7 @@
 //! | `tables` | rows for notebooks |
 //! | `hostile` | folders that mean harm |
 //! | `refusals` | engines that do no work of a family |
+//! | `winners` | who wins a workload of many, and where the numbers of COST lead |
 //! | `probes` | a record of `bench overhead` |
 //! | `samples` | the runs whose pages are looked at, here and in a browser (`tests/browser`) |
 
@@ -24,6 +25,7 @@ mod probes;
 mod refusals;
 mod samples;
 mod tables;
+mod winners;
 
 use bench_record::Run;
 use bench_reports::{Format, Ink, Options, Rows, arrow_file, compare_with_sources, csv, html, plot, render, rows};

@@ -1,30 +1,57 @@
 //! Runs whose pages are looked at.
 
+#[path = "../fixture/fifteen.rs"]
+mod fifteen;
 #[path = "../fixture/scenario.rs"]
 mod scenario;
 
 use crate::{fixture, runs};
-use bench_record::{CaseBlocking, Contamination, Nanos, Run};
-use bench_reports::cost::{PriceBook, built_in, fragment, price};
-use bench_reports::{Comparison, Options, Section, Sources, claims, compare_with_sources, html, places_of_cases};
+use bench_record::{CaseBlocking, Contamination, Nanos, OverheadRun, Run};
+use bench_reports::cost::{CostFormat, PriceBook, Pricing, built_in, fragment, price, show};
+use bench_reports::{Comparison, Ink, Options, Section, Sources, claims, compare_all, html, places_of_cases};
 
 const MARKUP: &str = "<img src=x onerror=globalThis.hacked=1>\"'><script>globalThis.hacked=1</script>&lt;";
 
 /// The page of these runs, with prices and claims.
 pub(crate) fn page_of(runs: &[Run]) -> String {
-    let (comparison, sources) = compare_with_sources(runs, &Options::default()).unwrap();
+    page_with(runs, &[])
+}
+
+/// The same with what engines cost before any work.
+fn page_with(runs: &[Run], overhead: &[OverheadRun]) -> String {
+    let (comparison, sources) = compare_all(runs, overhead, &Options::default()).unwrap();
     html(&comparison, &sources, &sections(runs, &comparison, &sources)).unwrap()
+}
+
+/// At built-in prices; none of runs that read no data.
+fn priced(runs: &[Run], comparison: &Comparison) -> Option<Pricing> {
+    let book = PriceBook::parse(built_in("aws").unwrap()).unwrap();
+    price(comparison, runs, &book, &scenario::scenario()).ok()
 }
 
 /// What `bench report --prices aws --claims` adds; runs without data have no price.
 fn sections(runs: &[Run], comparison: &Comparison, sources: &Sources<'_>) -> Vec<Section> {
-    let book = PriceBook::parse(built_in("aws").unwrap()).unwrap();
-    let priced = price(comparison, runs, &book, &scenario::scenario()).ok();
-    let prices = priced.map(|pricing| ("prices", fragment(&[pricing], &[], Some(comparison)).unwrap()));
+    let prices =
+        priced(runs, comparison).map(|pricing| ("prices", fragment(&[pricing], &[], Some(comparison)).unwrap()));
     let claims = claims::assess_all(&claims::built_in().unwrap(), runs, &[], None).unwrap();
     let claims = ("claims", claims::html(&claims, &places_of_cases(comparison, sources)));
     let section = |(id, body_html): (&str, String)| Section { id: id.to_owned(), title: id.to_owned(), body_html };
     prices.into_iter().chain([claims]).map(section).collect()
+}
+
+/// A page of every kind, by name.
+pub(crate) fn pages() -> Vec<(&'static str, String)> {
+    let of_runs = samples().into_iter().map(|(name, runs)| (name, page_of(&runs)));
+    of_runs.chain([("fifteen", page_with(&[fifteen::run()], &[fifteen::overhead()]))]).collect()
+}
+
+/// What fifteen contestants cost, as a page of its own.
+#[allow(dead_code, reason = "only a browser looks at it")]
+pub(crate) fn costs_alone() -> String {
+    let runs = [fifteen::run()];
+    let (comparison, _) = compare_all(&runs, &[], &Options::default()).unwrap();
+    let pricing = priced(&runs, &comparison).unwrap();
+    show(&[pricing], &[], CostFormat::Html, Ink::Plain, (2026, 11)).unwrap()
 }
 
 /// Runs of every kind that a page has sections for.

@@ -155,7 +155,7 @@ fn in_markdown(text: &str, heading: &str) -> Vec<Vec<String>> {
 fn a_page_has_the_tables_of_the_text_before_all_offers() {
     let titles = [
         "USD per TB processed, running",
-        "USD per run of a workload: measured time x instances on demand, nothing else",
+        "USD per million runs of a workload: measured time x instances on demand, nothing else",
     ];
     let mut all = Vec::new();
     for name in ["aws", "gcp"] {

@@ -7,7 +7,7 @@ use crate::comparison::Comparison;
 use crate::cost::offer::Offer;
 use crate::cost::pricing::{FamilyPricing, Pricing, Repriced};
 use crate::cost::unit::{Amount, Hours, Range};
-use crate::plain::plain;
+use crate::plain::html as text;
 use crate::render::observations_of;
 use std::fmt::Write;
 
@@ -151,16 +151,13 @@ fn family_html(
     Ok(())
 }
 
-/// So many contestants stand side by side on paper.
-const ON_PAPER: usize = 4;
-
 /// The tables that the text has too: per terabyte, where a row is a contestant's, and per run, where a column is.
 fn tables_of_text(out: &mut String, pricing: &Pricing, family: &FamilyPricing, place: impl Fn(&str) -> Option<String>) {
     let per_tb = tables::per_tb(pricing, family);
     let rows = per_tb.rows.into_iter().zip(&family.usages);
     let rows = rows.map(|(cells, usage)| TableRow::of(cells).at(place(&usage.contestant.label)));
     table(out, &per_tb.title, &per_tb.head, rows);
-    for runs in tables::runs(pricing, family, ON_PAPER) {
+    for runs in tables::runs(pricing, family) {
         let of_contestants = runs.head.iter().skip(1).map(|contestant| place(contestant));
         let places: Vec<Option<String>> = [None].into_iter().chain(of_contestants).collect();
         let rows = runs.rows.into_iter().map(|cells| TableRow::of(cells).at_each(&places));
@@ -284,20 +281,4 @@ fn table_row(out: &mut String, row: &TableRow) {
 /// What the page's script sorts a cell by: with more digits than are shown, and fewer than rounding may change.
 fn sorted_by(value: Option<f64>) -> String {
     value.filter(|v| v.is_finite()).map_or_else(String::new, |v| format!(" data-v=\"{v:.6e}\""))
-}
-
-/// Text that is neither markup nor the end of an attribute.
-fn text(raw: &str) -> String {
-    let mut out = String::new();
-    for c in plain(raw).chars() {
-        match c {
-            '&' => out.push_str("&amp;"),
-            '<' => out.push_str("&lt;"),
-            '>' => out.push_str("&gt;"),
-            '"' => out.push_str("&quot;"),
-            '\'' => out.push_str("&#39;"),
-            _ => out.push(c),
-        }
-    }
-    out
 }

@@ -45,7 +45,7 @@ pub(crate) fn workloads(family: &FamilyPricing) -> String {
     format!(
         "Figures are over {common} of {cases} workloads, {who}{read}. A terabyte processed is 10^12 bytes read by a workload; more \
          data than was measured is taken as so many runs of the measured size, one after the other, and less as that part of one: \
-         `xN` is a time taken N times, with the largest error that this had between sizes that were measured, or `±?` where no two \
+         xN is a time taken N times, with the largest error that this had between sizes that were measured, or ±? where no two \
          sizes near it were. Times are those of {}.",
         family.machine
     )

@@ -171,6 +171,9 @@ fn against_best(view: &View<'_>, family: &FamilyReport, workload: &WorkloadRepor
         Some(r) => Td::html(ratio_html(target.as_deref(), r, false)).sorted_by(Some(r.value)),
         None if timed < 2 => Td::html(String::new()).sorted_by(Some(1.0)),
         None if workload.winner.is_some() => Td::html(tag("win", "fastest")).sorted_by(Some(1.0)),
+        None if workload.winner_alone.is_some() => {
+            Td::html(tag("", "shortest, no winner of so many workloads")).sorted_by(Some(1.0))
+        }
         None => Td::html(tag("", "shortest, no winner")).sorted_by(Some(1.0)),
     }
 }
