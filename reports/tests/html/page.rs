@@ -357,6 +357,24 @@ fn the_same_runs_give_the_same_bytes_and_nothing_is_fetched() {
 }
 
 #[test]
+fn a_page_of_fifteen_contestants_has_all_that_is_said_of_products_and_their_overhead() {
+    let page = pages().into_iter().find(|(name, _)| *name == "fifteen").unwrap().1;
+    let overhead = text(&page, "overhead-0");
+    for said in
+        ["Before any work", "Tasks that do nothing", "Values", "Too little memory, and a worker lost", "Not measured"]
+    {
+        assert!(overhead.contains(said), "{said}: {overhead}");
+    }
+    let sql = text(&page, "t0-sql");
+    for said in ["where the time of products goes", "styles beside", "COST", "Where slot time went"] {
+        assert!(sql.contains(said), "{said}: {sql}");
+    }
+    let matrix = text(&page, "t0-matrix");
+    assert_eq!(matrix.lines().filter(|line| line.contains(" | ")).count(), 1 + 15, "{matrix}");
+    assert!(page.contains("id=\"prices\"") && text(&page, "t0-dataframe").contains("dask-datafusion runs the kernels"));
+}
+
+#[test]
 fn every_observation_is_on_the_page_with_its_line() {
     let run = fixture::run();
     let page = page_of(std::slice::from_ref(&run));
