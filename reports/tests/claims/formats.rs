@@ -93,7 +93,9 @@ fn evidence_of_several_machines_says_which() {
 #[test]
 fn products_as_they_come_and_tuned_are_told_apart() {
     let mut all = as_claimed();
-    all.extend(moved(observations(&[("dask", 1.0), ("ray", 0.9), ("spark", 1.3)]), |c| c.variant = "config=tuned".into()));
+    all.extend(moved(observations(&[("dask", 1.0), ("ray", 0.9), ("spark", 1.3)]), |c| {
+        c.variant = "config=tuned".into()
+    }));
     let text = render(&assessed(QUERIES, &[run("a", all)]), Format::Markdown, Ink::Plain);
     for part in [
         "inconclusive (the configurations do not agree",
