@@ -32,7 +32,7 @@ pub(super) fn commands(file: &ClaimsFile, test: &Test) -> Vec<String> {
     }
     let names: Vec<&str> = engines.iter().map(|s| s.engine.as_str()).collect();
     if test.metric.figure().is_some() {
-        return overhead(&set, &quoted(&names.join(",")));
+        return overhead(&set, &quoted(&names.join(",")), &memory(test));
     }
     let suite = test.at.suites.first().map_or("1gb", String::as_str);
     let mut options = String::new();
@@ -47,6 +47,7 @@ pub(super) fn commands(file: &ClaimsFile, test: &Test) -> Vec<String> {
         Set::Given(settings) => settings.iter().for_each(|s| options.push_str(&format!(" --set {}", quoted(s)))),
         Set::Ablated => options.push_str(" --ablate"),
     }
+    options.push_str(&memory(test));
     options.push_str(&cluster(test, &engines));
     if let Some(protocol) = test.at.protocol {
         options.push_str(&format!(" --protocol {protocol}"));
@@ -60,13 +61,18 @@ pub(super) fn commands(file: &ClaimsFile, test: &Test) -> Vec<String> {
 }
 
 /// The command for what needs no workload; it has one configuration of each engine.
-fn overhead(set: &Set, engines: &str) -> Vec<String> {
+fn overhead(set: &Set, engines: &str, memory: &str) -> Vec<String> {
     let settings = match set {
         Set::Ablated => return Vec::new(),
         Set::AsTheyCome | Set::Configured(_) => String::new(),
         Set::Given(settings) => settings.iter().map(|s| format!(" --set {}", quoted(s))).collect(),
     };
-    vec![format!("bench overhead --engines {engines}{settings} --trials 10")]
+    vec![format!("bench overhead --engines {engines}{settings}{memory} --trials 10")]
+}
+
+/// The option that limits memory as the test is meant.
+fn memory(test: &Test) -> String {
+    test.at.memory.first().map_or_else(String::new, |limit| format!(" --memory {}", quoted(limit)))
 }
 
 fn cluster(test: &Test, engines: &[&Subject]) -> String {

@@ -277,7 +277,7 @@ fn overhead_stands_on_the_page_and_alone() {
 }
 
 /// What numbers of a section lead to, by the text of the link.
-fn links<'p>(page: &'p str, id: &str) -> Vec<(&'p str, &'p str)> {
+pub(crate) fn links<'p>(page: &'p str, id: &str) -> Vec<(&'p str, &'p str)> {
     let from = page.find(&format!("<section id=\"{id}\"")).unwrap();
     let section = &page[from..from + page[from..].find("</section>").unwrap()];
     let link = |part: &'p str| {
@@ -289,7 +289,7 @@ fn links<'p>(page: &'p str, id: &str) -> Vec<(&'p str, &'p str)> {
 }
 
 /// The summary of the trials with this id.
-fn summary<'p>(page: &'p str, id: &str) -> &'p str {
+pub(crate) fn summary<'p>(page: &'p str, id: &str) -> &'p str {
     let at = page.find(&format!("<div id=\"{id}\"")).unwrap();
     let before = &page[..at];
     before[before.rfind("<summary>").unwrap() + 9..].split_once("</summary>").unwrap().0
