@@ -2,6 +2,8 @@
 
 mod ablation;
 mod blocking;
+mod claim_findings;
+mod claim_places;
 pub(crate) mod claim_words;
 mod claims;
 mod decomposition;

@@ -13,11 +13,15 @@ use std::path::Path;
 const BUILT_IN: &str = include_str!("../engines.toml");
 /// The file of an engines folder that adds a user's own.
 pub(crate) const OWN: &str = "engines.toml";
-/// The one switch of every product: its configurations are files beside its driver.
+/// The configuration of a product as it comes, held to the limits of the comparison.
+pub const DEFAULT: &str = "default";
+/// That of a product as its makers advise.
+pub const TUNED: &str = "tuned";
+/// The one switch of every product: its configurations lie beside its driver.
 pub static CONFIG: [Switch; 1] = [Switch {
     name: "config",
-    default: SwitchDefault::Word(&["default", "tuned"]),
-    help: "Settings of its default.toml or tuned.toml, each with reason and source",
+    default: SwitchDefault::Name(DEFAULT),
+    help: "Settings, each with reason and source",
 }];
 
 /// Where a product's driver comes from.

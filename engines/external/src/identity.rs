@@ -1,21 +1,8 @@
 //! What makes a product the same one in two runs, besides its version.
 
-use crate::catalog::{Product, Source};
-use crate::drivers;
+use crate::catalog::{Product, Source, TUNED};
 use crate::store::{State, Store, requirements};
-use serde::Deserialize;
 use twox_hash::XxHash3_64;
-
-/// The part of a configuration's file that says how it was found.
-#[derive(Clone, Debug, Deserialize)]
-struct Tuning {
-    /// How many changes may be tried; none for a product as it comes.
-    #[serde(default)]
-    budget: Option<usize>,
-    /// Those that were.
-    #[serde(default)]
-    trial: Vec<toml::Table>,
-}
 
 impl Store {
     /// What the record keeps of a product in one of its configurations, by name: the packages or the command that it is started by, as a
@@ -36,20 +23,14 @@ impl Product {
     fn identity(&self, config: &str) -> Vec<(String, String)> {
         match &self.source {
             Source::BuiltIn => {
-                let tuning = tuning(self, config);
-                let trials = tuning.and_then(|t| Some(format!("{} of {}", t.trial.len(), t.budget?)));
-                let trials = trials.map(|trials| ("tuning_trials".to_owned(), trials));
+                let tuning = self.tuning();
+                let trials = format!("{} of {}", tuning.trial.len(), tuning.budget);
+                let trials = (config == TUNED).then(|| ("tuning_trials".to_owned(), trials));
                 [("packages".to_owned(), requirements(self))].into_iter().chain(trials).collect()
             }
             Source::Command(words) => vec![("command".to_owned(), command(words, self))],
         }
     }
-}
-
-/// How a configuration of a product was found.
-fn tuning(product: &Product, config: &str) -> Option<Tuning> {
-    let text = drivers::text(&format!("{}/{config}.toml", product.name))?;
-    toml::from_str(text).ok()
 }
 
 /// What identifies a command line and its variables. They may hold a secret, so they are not recorded themselves.
@@ -64,25 +45,6 @@ mod tests {
     use super::*;
     use crate::Catalog;
     use std::path::Path;
-
-    #[test]
-    fn every_product_was_tuned_within_the_same_budget_and_says_what_was_tried() {
-        const BUDGET: usize = 3;
-        let catalog = Catalog::open(Path::new("/nonexistent"), &[]).unwrap();
-        for product in catalog.iter() {
-            let name = &product.name;
-            assert_eq!(tuning(product, "default").unwrap().budget, None, "{name}: as it comes");
-            let text = drivers::text(&format!("{name}/tuned.toml")).unwrap();
-            let tuned = tuning(product, "tuned").unwrap_or_else(|| panic!("{name}: tuned.toml is not understood"));
-            assert_eq!(tuned.budget, Some(BUDGET), "{name}");
-            assert!(tuned.trial.len() <= BUDGET, "{name}: more than everybody else had");
-            let words =
-                |trial: &toml::Table, field: &str| trial.get(field).and_then(|v| v.as_str()).unwrap_or_default().len();
-            assert!(tuned.trial.iter().all(|t| words(t, "changed") > 0 && words(t, "result") > 0), "{name}");
-            let unspent = toml::from_str::<toml::Table>(text).unwrap().contains_key("unspent");
-            assert_eq!(unspent, tuned.trial.len() < BUDGET, "{name}: says why the budget was not spent");
-        }
-    }
 
     #[test]
     fn a_product_of_other_packages_or_another_command_is_another_one() {

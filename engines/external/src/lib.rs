@@ -6,6 +6,7 @@
 //! | `drivers` | the drivers inside this program, written out where Python finds them |
 //! | `needs` | what has to be on this machine: Python, Java, a C library |
 //! | `store` | what is installed where, whole or not |
+//! | `configuration` | how a product can be set, and how that was found |
 //! | `identity` | what makes a product the same one in two runs |
 //! | `install` | a virtual environment with exactly the locked packages |
 //! | `lock` | lists of packages with their hashes |
@@ -17,6 +18,7 @@
 //! `docs/engine-protocol.md` for authors of drivers.
 
 mod catalog;
+mod configuration;
 mod drivers;
 mod environment;
 mod error;
@@ -28,7 +30,7 @@ mod needs;
 mod port;
 mod store;
 
-pub use catalog::{AttachOption, CONFIG, Catalog, Fitted, Product, Source};
+pub use catalog::{AttachOption, CONFIG, Catalog, DEFAULT, Fitted, Product, Source, TUNED};
 pub use environment::Surroundings;
 pub use error::ExternalError;
 pub use install::Progress;

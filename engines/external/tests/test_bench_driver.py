@@ -166,6 +166,10 @@ class Conversation(unittest.TestCase):
         self.driver.process.stdin = open(os.devnull, "wb")
 
 
+def setting(key: str, value: str) -> str:
+    return f'[[setting]]\nkey = "{key}"\nvalue = "{value}"\nreason = "r"\nsource = "s"\n'
+
+
 def processes_below(pid: int) -> list[int]:
     return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
 
@@ -182,9 +186,24 @@ class Files(unittest.TestCase):
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / "default.toml"
             path.write_text('[[setting]]\nkey = "a"\nvalue = 1\nsource = "s"\n')
-            self.assertRaisesRegex(DriverError, "a setting has key, value, reason and source", read_settings, path, {})
+            self.assertRaisesRegex(DriverError, "every setting has key, reason, source, value", read_settings, Path(folder), "default", {})
             path.write_text('[[setting]]\nkey = "a"\nvalue = "{slots}"\nreason = "r"\nsource = "s"\n')
-            self.assertEqual(read_settings(path, {"slots": 3}), {"a": "3"})
+            self.assertEqual(read_settings(Path(folder), "default", {"slots": 3}), {"a": "3"})
+            self.assertRaisesRegex(DriverError, "cannot read the settings", read_settings, Path(folder), "tuned", {})
+
+    def test_a_trial_and_an_advice_are_what_comes_with_a_change(self) -> None:
+        with tempfile.TemporaryDirectory() as name:
+            folder = Path(name)
+            (folder / "default.toml").write_text(setting("a", "1") + setting("b", "{slots}"))
+            (folder / "tuned.toml").write_text('[[trial]]\nset = { b = "{slots*3}", c = true }\nresult = "less"\nkept = false\n')
+            (folder / "advice.toml").write_text('[[advice]]\nname = "no-a"\nset = { a = 0 }\nreason = "r"\nsource = "s"\n')
+            read = lambda name: read_settings(folder, name, {"slots": 2})  # noqa: E731
+            self.assertEqual(read("default"), {"a": "1", "b": "2"})
+            self.assertEqual(read("tuned"), {})
+            self.assertEqual(read("trial-1"), {"a": "1", "b": "6", "c": True})
+            self.assertEqual(read("no-a"), {"a": 0, "b": "2"})
+            for wrong in ("trial-2", "../no-a", "advice"):
+                self.assertRaisesRegex(ProgramError, "default, tuned, trial-1, no-a, and not", read, wrong)
 
     def test_an_override_answers_its_own_question_only(self) -> None:
         with tempfile.TemporaryDirectory() as folder:
@@ -217,7 +236,7 @@ class Starting(unittest.TestCase):
         engine = Engine()
         engine.setup = attached
         with tempfile.TemporaryDirectory() as folder:
-            (Path(folder) / "default.toml").write_text('[[setting]]\nkey = "a"\nvalue = "{slots*2}"\nreason = "r"\nsource = "s"\n')
+            (Path(folder) / "default.toml").write_text(setting("a", "{slots*2}"))
             engine.folder = lambda: Path(folder)
             self.assertEqual(engine.settings(), {"a": "24"})
 

@@ -60,7 +60,7 @@ impl Products {
         // Whether its cluster is another one's, who started it, wherever that is.
         let attached = spec.cluster.is_elsewhere();
         let around = Surroundings { scratch, slots: spec.slots, attached };
-        let command = self.store.command(product, around).map_err(Failure::Unsupported)?;
+        let command = self.store.command(product, around).map_err(Failure::NotReady)?;
         let keeper = keeper().map_err(|e| Failure::Harness(format!("{e:#}")))?;
         let argv = keeper.into_iter().chain(command.argv).collect();
         // A driver of one's own may take part under several names.
@@ -121,7 +121,7 @@ impl Provider {
         let held = match held.entry(product.name.clone()) {
             Entry::Occupied(held) => held.into_mut(),
             Entry::Vacant(free) => {
-                let lock = self.products.store.hold(product).map_err(|e| Failure::Unsupported(e.to_string()))?;
+                let lock = self.products.store.hold(product).map_err(|e| Failure::NotReady(e.to_string()))?;
                 free.insert(Held { lock, port: None })
             }
         };

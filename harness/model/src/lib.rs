@@ -59,5 +59,5 @@ pub use probe::Probe;
 pub use program::{Aggregate, Check, Family, Form, JoinKind, Program, Query, SortKey, Step, Workload};
 pub use span::{SpanKind, SpanReport};
 pub use trace::{Blocking, Copied, JobTrace, Replanning, TRACE_SCHEMA, TaskTrace};
-pub use tuning::{Default as SwitchDefault, Switch, Tuning, TuningError, Value, parse_bytes};
+pub use tuning::{Default as SwitchDefault, Switch, Tuning, TuningError, Value, is_name, parse_bytes};
 pub use units::{Bytes, Nanos, Rows};

@@ -32,6 +32,8 @@ pub enum Default {
     Ratio(f64),
     /// The first of a closed list of words.
     Word(&'static [&'static str]),
+    /// A name: lower-case letters, digits and `-`. Whoever has the switch knows which names there are.
+    Name(&'static str),
 }
 
 /// One switch: a mechanism that can be turned off, or a threshold that can be moved.
@@ -176,6 +178,7 @@ impl Default {
             Self::Count(n) | Self::Bytes(n) => Value::Count(n),
             Self::Ratio(x) => Value::Ratio(x),
             Self::Word(words) => Value::Word(words.first().copied().unwrap_or_default().to_owned()),
+            Self::Name(name) => Value::Word(name.to_owned()),
         }
     }
 
@@ -190,6 +193,7 @@ impl Default {
             Self::Bytes(_) => parse_bytes(text).map(|b| Value::Count(b.get())),
             Self::Ratio(_) => text.parse().ok().filter(|x: &f64| x.is_finite() && *x >= 0.0).map(Value::Ratio),
             Self::Word(words) => words.contains(&text).then(|| Value::Word(text.to_owned())),
+            Self::Name(_) => is_name(text).then(|| Value::Word(text.to_owned())),
         }
     }
 
@@ -200,8 +204,16 @@ impl Default {
             Self::Bytes(_) => "a size such as 64MiB".to_owned(),
             Self::Ratio(_) => "a number of at least 0".to_owned(),
             Self::Word(words) => format!("one of {}", words.join(", ")),
+            Self::Name(_) => "a name of lower-case letters, digits and `-`".to_owned(),
         }
     }
+}
+
+/// Whether a text can name something: lower-case letters, digits and `-`, a letter first.
+#[must_use]
+pub fn is_name(text: &str) -> bool {
+    let fits = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+    text.starts_with(|c: char| c.is_ascii_lowercase()) && text.len() <= 64 && text.chars().all(fits)
 }
 
 /// Reads `64MiB`, `1.5GB`, `4096`: binary and decimal units, bytes if there is none.
@@ -246,6 +258,7 @@ mod tests {
         Switch { name: "speculation", default: Default::Bool(true), help: "" },
         Switch { name: "broadcast_bytes", default: Default::Bytes(10 << 20), help: "" },
         Switch { name: "compression", default: Default::Word(&["none", "lz4"]), help: "" },
+        Switch { name: "config", default: Default::Name("default"), help: "" },
     ];
 
     #[test]
@@ -260,9 +273,13 @@ mod tests {
         let unknown = Tuning::resolve(SWITCHES, [("speed", "max")]).map_err(|e| e.to_string());
         assert_eq!(
             unknown,
-            Err("unknown setting `speed`; known: speculation, broadcast_bytes, compression".to_owned())
+            Err("unknown setting `speed`; known: speculation, broadcast_bytes, compression, config".to_owned())
         );
         let unfit = Tuning::resolve(SWITCHES, [("compression", "rar")]).map_err(|e| e.to_string());
         assert_eq!(unfit, Err("setting `compression` takes one of none, lz4, not `rar`".to_owned()));
+        for no_name in ["../x", "", "Kryo", "1st", "a,b=c"] {
+            let said = Tuning::resolve(SWITCHES, [("config", no_name)]).map_err(|e| e.to_string());
+            assert!(said.as_ref().is_err_and(|e| e.contains("takes a name")), "{said:?}");
+        }
     }
 }

@@ -81,6 +81,9 @@ pub struct Observation {
     /// Why it did not complete; present exactly then.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
+    /// Of an engine that is unsupported only because this machine was not ready for it: `reason` says what it lacks.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub not_ready: bool,
     /// From submitting the program to holding the whole answer; present exactly when completed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub wall_ns: Option<u64>,
@@ -210,6 +213,9 @@ pub enum Invalid {
     /// Completed, and yet a reason why not.
     #[error("outcome `completed` with a `reason`")]
     Reason,
+    /// Something else than a machine that lacks something.
+    #[error("outcome `{0}` with `not_ready`: only an unsupported engine can be waiting for a machine")]
+    NotReady(Outcome),
     /// A case that cannot have run.
     #[error("`{0}` is 0 in `case`")]
     Zero(&'static str),
@@ -248,6 +254,7 @@ impl Observation {
             trial,
             outcome,
             reason: None,
+            not_ready: false,
             wall_ns: None,
             cpu_ns: None,
             rss_bytes_peak: None,
@@ -303,6 +310,9 @@ impl Observation {
             (false, true, _) => return Err(Invalid::Time(self.outcome)),
             (false, _, false) => return Err(Invalid::NoReason(self.outcome)),
             _ => {}
+        }
+        if self.not_ready && self.outcome != Outcome::Unsupported {
+            return Err(Invalid::NotReady(self.outcome));
         }
         for (name, value) in [("nodes", self.case.nodes), ("slots", self.case.slots), ("scale", self.case.scale)] {
             if value == 0 {

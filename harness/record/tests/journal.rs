@@ -160,6 +160,7 @@ fn contradictions_are_not_recorded() {
     refused(&|o| o.reason = Some("?".into()), Invalid::Reason);
     refused(&|o| o.outcome = Outcome::WrongAnswer, Invalid::Time(Outcome::WrongAnswer));
     refused(&|o| (o.outcome, o.wall_ns) = (Outcome::Failed, None), Invalid::NoReason(Outcome::Failed));
+    refused(&|o| o.not_ready = true, Invalid::NotReady(Outcome::Completed));
     refused(&|o| o.repeat = Some(1), Invalid::Repeat { trial: 1, repeat: 1 });
     let key = case("q1").key();
     refused(

@@ -250,9 +250,7 @@ fn conclude(draft: Draft, counts: &BTreeMap<Remove, usize>) -> Concluded {
     let compared: Vec<Compared> = draft.compared.into_iter().map(one).chain(draft.settled).collect();
     let mut findings: Vec<(ClaimVerdict, String)> =
         compared.iter().map(|c| (c.finding, format!("{} {}", c.what, c.because))).collect();
-    if draft.completes {
-        findings.push((ClaimVerdict::Supported, "every answer was right".to_owned()));
-    }
+    findings.extend(draft.asked.map(|asked| (ClaimVerdict::Supported, asked.met().to_owned())));
     let is_whole = draft.gaps.is_empty();
     let (finding, because) = if draft.refuted.is_empty() {
         of_table(&draft.gaps, &findings)
@@ -263,6 +261,7 @@ fn conclude(draft: Draft, counts: &BTreeMap<Remove, usize>) -> Concluded {
         remove: draft.remove,
         configuration: draft.configuration,
         place: draft.place,
+        machine: draft.machine,
         who: draft.who,
         finding,
         because,

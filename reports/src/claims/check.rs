@@ -124,6 +124,11 @@ fn test(file: &ClaimsFile, test: &Test) -> Result<(), Wrong> {
     if test.at.nodes == Some(0) {
         return wrong("`nodes` must be at least 1");
     }
+    let is_limit =
+        |m: &String| m.starts_with(|c: char| c.is_ascii_digit()) && m.chars().all(|c| c.is_ascii_alphanumeric());
+    if !test.at.memory.iter().all(is_limit) {
+        return wrong("`memory` names limits as `--memory` does, such as memory = [\"4GiB\"]");
+    }
     if test.metric.figure().is_some() && !(test.at.suites.is_empty() && test.at.protocol.is_none()) {
         return wrong("what `bench overhead` measures has no suite and no protocol; leave them out of `at`");
     }

@@ -11,8 +11,8 @@ use std::collections::BTreeSet;
 enum Set {
     /// Nothing is set.
     AsTheyCome,
-    /// Products in both of their configurations.
-    Configured,
+    /// Products in these configurations, each of them.
+    Configured(Vec<String>),
     /// One setting for each engine, as `engine.key=value`.
     Given(Vec<String>),
     /// An engine with a mechanism, and without it.
@@ -32,7 +32,7 @@ pub(super) fn commands(file: &ClaimsFile, test: &Test) -> Vec<String> {
     }
     let names: Vec<&str> = engines.iter().map(|s| s.engine.as_str()).collect();
     if test.metric.figure().is_some() {
-        return overhead(&set, &quoted(&names.join(",")));
+        return overhead(&set, &quoted(&names.join(",")), &memory(test));
     }
     let suite = test.at.suites.first().map_or("1gb", String::as_str);
     let mut options = String::new();
@@ -42,11 +42,12 @@ pub(super) fn commands(file: &ClaimsFile, test: &Test) -> Vec<String> {
     match &set {
         Set::AsTheyCome => {}
         // A running cluster keeps its own settings.
-        Set::Configured if test.at.clusters.first().is_some_and(|c| c == ATTACHED) => {}
-        Set::Configured => options.push_str(" --configs default,tuned"),
+        Set::Configured(_) if test.at.clusters.first().is_some_and(|c| c == ATTACHED) => {}
+        Set::Configured(names) => options.push_str(&format!(" --configs {}", quoted(&names.join(",")))),
         Set::Given(settings) => settings.iter().for_each(|s| options.push_str(&format!(" --set {}", quoted(s)))),
         Set::Ablated => options.push_str(" --ablate"),
     }
+    options.push_str(&memory(test));
     options.push_str(&cluster(test, &engines));
     if let Some(protocol) = test.at.protocol {
         options.push_str(&format!(" --protocol {protocol}"));
@@ -60,13 +61,18 @@ pub(super) fn commands(file: &ClaimsFile, test: &Test) -> Vec<String> {
 }
 
 /// The command for what needs no workload; it has one configuration of each engine.
-fn overhead(set: &Set, engines: &str) -> Vec<String> {
+fn overhead(set: &Set, engines: &str, memory: &str) -> Vec<String> {
     let settings = match set {
         Set::Ablated => return Vec::new(),
-        Set::AsTheyCome | Set::Configured => String::new(),
+        Set::AsTheyCome | Set::Configured(_) => String::new(),
         Set::Given(settings) => settings.iter().map(|s| format!(" --set {}", quoted(s))).collect(),
     };
-    vec![format!("bench overhead --engines {engines}{settings} --trials 10")]
+    vec![format!("bench overhead --engines {engines}{settings}{memory} --trials 10")]
+}
+
+/// The option that limits memory as the test is meant.
+fn memory(test: &Test) -> String {
+    test.at.memory.first().map_or_else(String::new, |limit| format!(" --memory {}", quoted(limit)))
 }
 
 fn cluster(test: &Test, engines: &[&Subject]) -> String {
@@ -99,7 +105,8 @@ fn set(subjects: &[&Subject]) -> Option<Set> {
     let is_default = |s: &&Subject| is(s, Case::DEFAULT_VARIANT);
     if subjects.iter().all(|s| is_default(s) || is(s, TUNED)) {
         let both = subjects.iter().any(|s| s.variant.is_none() || !is_default(s));
-        return Some(if both { Set::Configured } else { Set::AsTheyCome });
+        let names = || ["default", "tuned"].map(str::to_owned).to_vec();
+        return Some(if both { Set::Configured(names()) } else { Set::AsTheyCome });
     }
     let engines: BTreeSet<&str> = subjects.iter().map(|s| s.engine.as_str()).collect();
     if engines.len() == subjects.len() {
@@ -109,11 +116,26 @@ fn set(subjects: &[&Subject]) -> Option<Set> {
         });
         return Some(Set::Given(settings.collect()));
     }
+    if let (1, Some(names)) = (engines.len(), configurations(subjects)) {
+        return Some(Set::Configured(names));
+    }
     let is_ablated = |s: &Subject| {
         let off = s.variant.as_deref().and_then(|v| v.strip_suffix("=off"));
         off.is_some_and(|switch| !switch.contains([',', '=']))
     };
     subjects.iter().all(|s| is_default(s) || is_ablated(s)).then_some(Set::Ablated)
+}
+
+/// The configurations that subjects are, if that is all they are, the default first.
+fn configurations(subjects: &[&Subject]) -> Option<Vec<String>> {
+    let name = |s: &&Subject| match s.variant.as_deref()? {
+        Case::DEFAULT_VARIANT => Some(Case::DEFAULT_VARIANT.to_owned()),
+        variant => variant.strip_prefix("config=").filter(|name| !name.contains([',', '='])).map(str::to_owned),
+    };
+    let mut names = subjects.iter().map(name).collect::<Option<Vec<String>>>()?;
+    names.sort_by_key(|name| name != Case::DEFAULT_VARIANT);
+    names.dedup();
+    Some(names)
 }
 
 /// A word that a shell takes as one and obeys in nothing: it may come from a file of somebody else's.
@@ -179,8 +201,12 @@ mod tests {
         let (plain, tuned, bare) =
             (subject("spark", Some("default")), subject("spark", Some(TUNED)), subject("spark", None));
         assert!(matches!(set(&[&plain]), Some(Set::AsTheyCome)));
-        assert!(matches!(set(&[&plain, &tuned]), Some(Set::Configured)));
-        assert!(matches!(set(&[&bare]), Some(Set::Configured)));
+        assert!(matches!(set(&[&plain, &tuned]), Some(Set::Configured(names)) if names == ["default", "tuned"]));
+        assert!(matches!(set(&[&bare]), Some(Set::Configured(names)) if names == ["default", "tuned"]));
+        let kryo = subject("spark", Some("config=kryo"));
+        assert!(matches!(set(&[&kryo, &plain]), Some(Set::Configured(names)) if names == ["default", "kryo"]));
+        let dask = subject("dask", Some("default"));
+        assert!(matches!(set(&[&kryo, &dask]), Some(Set::Given(s)) if s == ["spark.config=kryo"]), "Dask has none");
         let off = subject("stagedag", Some("adaptive=off"));
         assert!(matches!(set(&[&off, &subject("actor", None)]), Some(Set::Given(s)) if s == ["stagedag.adaptive=off"]));
         assert!(matches!(set(&[&off, &subject("stagedag", Some("default"))]), Some(Set::Ablated)));

@@ -1,6 +1,6 @@
 //! Recorded cases against one relation: who took part, and what is missing.
 
-use super::complete::completes;
+use super::complete::{Asked, completes};
 use super::file::{ClaimsFile, Relation, Test};
 use super::relate::{DraftCompared, relate};
 use super::report::{Compared, Configuration, Link, Remove};
@@ -13,13 +13,15 @@ pub(super) struct Draft {
     pub(super) remove: Remove,
     pub(super) configuration: Configuration,
     pub(super) place: String,
+    /// The machine alone.
+    pub(super) machine: String,
     pub(super) who: Vec<String>,
     /// What is missing.
     pub(super) gaps: Vec<String>,
     /// Answers that are wrong whatever is missing, where right answers are claimed.
     pub(super) refuted: Vec<String>,
-    /// Whether right answers are all that is claimed.
-    pub(super) completes: bool,
+    /// What is all that is claimed, where that is no comparison.
+    pub(super) asked: Option<Asked>,
     pub(super) compared: Vec<DraftCompared>,
     /// Comparisons that chance has no part in.
     pub(super) settled: Vec<Compared>,
@@ -66,9 +68,10 @@ pub(super) fn examine<'t>(
     let mut refuted = Vec::new();
     let mut compared = Vec::new();
     gaps.extend(too_few(test, &members));
-    let is_completes = matches!(test.relation, Relation::Completes(_));
-    if is_completes {
-        completes(&members, &mut refuted, &mut gaps);
+    let asks = if test.metric.figure().is_some() { Asked::Done } else { Asked::Answers };
+    let asked = matches!(test.relation, Relation::Completes(_)).then_some(asks);
+    if let Some(asked) = asked {
+        completes(&members, asked, &mut refuted, &mut gaps);
     } else {
         gaps.extend(incomplete(test, &members, reading));
         compared = relate(test, selection, &members, reading);
@@ -92,10 +95,11 @@ pub(super) fn examine<'t>(
         remove: selection.remove,
         configuration: selection.configuration,
         place: selection.place.clone(),
+        machine: selection.table.machine.clone(),
         who,
         gaps,
         refuted,
-        completes: is_completes,
+        asked,
         compared,
         settled: Vec::new(),
         links: links.into_iter().collect(),
@@ -115,7 +119,7 @@ fn too_few(test: &Test, members: &[Member<'_, '_>]) -> Option<String> {
 /// Everything that was asked for and is not there: answers, numbers.
 fn incomplete(test: &Test, members: &[Member<'_, '_>], reading: Reading) -> Vec<String> {
     let asked = workloads(members).len();
-    let mut gaps = Vec::new();
+    let (mut gaps, mut unbounded) = (Vec::new(), Vec::new());
     for m in members {
         let completed = m.cases.iter().filter(|c| c.completed()).count();
         if completed < asked {
@@ -130,12 +134,16 @@ fn incomplete(test: &Test, members: &[Member<'_, '_>], reading: Reading) -> Vec<
         }
         let is_open = |bound: Reading| m.cases.iter().any(|c| c.understated(reading, bound).is_none());
         if completed == asked && test.metric.bound().is_some_and(is_open) {
-            gaps.push(format!(
-                "the {} of {} is what was seen of several processes at once, and some trials do not say how much more it may have \
-                 been: those of builds that did not record it, and those in which a process ended; measure {} again with this build",
-                test.metric, m.name, m.name
-            ));
+            unbounded.push(m.name.as_str());
         }
+    }
+    if !unbounded.is_empty() {
+        let whose = unbounded.join(" and ");
+        gaps.push(format!(
+            "the {} of {whose} is what was seen of several processes at once, and some trials do not say how much more it may have \
+             been: those of builds that did not record it, and those in which a process ended; measure {whose} again with this build",
+            test.metric
+        ));
     }
     gaps
 }

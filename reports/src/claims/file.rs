@@ -163,6 +163,9 @@ pub struct At {
     /// So many nodes.
     #[serde(default)]
     pub nodes: Option<u32>,
+    /// One of these limits of memory, as `--memory` gives them: `4GiB`.
+    #[serde(default)]
+    pub memory: Vec<String>,
     /// This protocol.
     #[serde(default)]
     pub protocol: Option<Protocol>,
@@ -205,7 +208,7 @@ pub enum Relation {
         /// In which unit.
         unit: Unit,
     },
-    /// All of these give right answers to all of the workloads.
+    /// All of these give right answers to all of the workloads, or do what `bench overhead` asks for in every trial.
     Completes(Vec<String>),
 }
 

@@ -134,16 +134,18 @@ fn evidence(out: &mut String, e: &Evidence, places: &Places) {
         escape(&finding),
         escape(&e.who.join(", ")),
         escape(&e.because),
-        escape(&words::place(e))
+        escape(&e.place)
     );
     if !e.compared.is_empty() {
         out.push_str("<table><thead><tr>");
-        words::COLUMNS.iter().for_each(|(title, _)| {
-            let _ = write!(out, "<th scope=\"col\">{title}</th>");
+        let columns = words::columns(e.compared.iter());
+        columns.iter().for_each(|c| {
+            let _ = write!(out, "<th scope=\"col\">{}</th>", c.title);
         });
         out.push_str("</tr></thead><tbody>");
         for c in &e.compared {
-            let cells: String = words::cells(c).iter().map(|cell| format!("<td>{}</td>", escape(cell))).collect();
+            let cells: String =
+                columns.iter().map(|column| format!("<td>{}</td>", escape(&(column.cell)(c)))).collect();
             let _ = write!(out, "<tr>{cells}</tr>");
         }
         out.push_str("</tbody></table>");

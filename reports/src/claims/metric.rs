@@ -25,6 +25,8 @@ pub enum Metric {
     TaskRoundTrip,
     /// The same for each of many that are submitted at once.
     TaskTime,
+    /// Of a thousand million bytes given to a store that is too small for them.
+    StoreSpill,
     /// From the intended send time of an event to its result.
     Latency,
     /// Money for a terabyte processed, from times and a price book.
@@ -41,7 +43,7 @@ impl Metric {
             Self::MemoryPeak => Some(|o| o.rss_bytes_peak),
             // A byte more than was counted: nothing at all is a measurement, and a ratio to it has to be a number.
             Self::Spilled => Some(|o| o.spilled_bytes.map(|bytes| bytes.saturating_add(1))),
-            Self::StartUp | Self::TaskRoundTrip | Self::TaskTime => Some(|o| o.wall_ns),
+            Self::StartUp | Self::TaskRoundTrip | Self::TaskTime | Self::StoreSpill => Some(|o| o.wall_ns),
             Self::MemoryIdle => Some(|o| o.rss_bytes_peak),
             Self::Latency | Self::Cost => None,
         }
@@ -64,6 +66,7 @@ impl Metric {
             Self::MemoryIdle => Some(Figure::IdleMemory),
             Self::TaskRoundTrip => Some(Figure::RoundTrip),
             Self::TaskTime => Some(Figure::Tasks),
+            Self::StoreSpill => Some(Figure::SpillWrite),
             Self::Wall | Self::Cpu | Self::MemoryPeak | Self::Spilled | Self::Latency | Self::Cost => None,
         }
     }
@@ -71,7 +74,16 @@ impl Metric {
     /// Whether it is a time.
     #[must_use]
     pub const fn is_time(self) -> bool {
-        matches!(self, Self::Wall | Self::Cpu | Self::StartUp | Self::TaskRoundTrip | Self::TaskTime | Self::Latency)
+        matches!(
+            self,
+            Self::Wall
+                | Self::Cpu
+                | Self::StartUp
+                | Self::TaskRoundTrip
+                | Self::TaskTime
+                | Self::StoreSpill
+                | Self::Latency
+        )
     }
 }
 
@@ -86,6 +98,7 @@ impl fmt::Display for Metric {
             Self::StartUp => "start-up time",
             Self::TaskRoundTrip => "round trip of a task",
             Self::TaskTime => "time per task",
+            Self::StoreSpill => "time per GB spilled by a store",
             Self::Latency => "latency",
             Self::Cost => "cost",
         })

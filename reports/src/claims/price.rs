@@ -70,7 +70,8 @@ struct Priced<'p, 't, 'a> {
 impl Priced<'_, '_, '_> {
     fn draft(&self, claimed: &Claimed, configuration: Configuration) -> Draft {
         let contestant = &self.usage.contestant;
-        let is_meant = meant(&self.test.at, self.table, &contestant.cluster, contestant.nodes);
+        let limits = split(&contestant.variant).1;
+        let is_meant = meant(&self.test.at, self.table, (&contestant.cluster, contestant.nodes, &limits));
         let settled: Vec<Compared> = self.offers.iter().filter_map(|o| self.compared(o, claimed)).collect();
         let own = |c: &&TestedCase<'_>| {
             self.table.contestants.get(c.contestant) == Some(contestant) && c.family == self.usage.family
@@ -90,10 +91,11 @@ impl Priced<'_, '_, '_> {
                 if self.prices.scenario.jobs == Jobs::AsMeasured { " in jobs of the size measured" } else { "" },
                 self.usage.basis
             ),
+            machine: self.table.machine.clone(),
             who: vec![format!("{} for {}", contestant.label, self.name)],
             gaps: self.gaps(&settled),
             refuted: Vec::new(),
-            completes: false,
+            asked: None,
             compared: Vec::new(),
             settled,
             links: links.into_iter().collect(),

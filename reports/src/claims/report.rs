@@ -125,7 +125,7 @@ impl fmt::Display for ClaimVerdict {
             Self::Supported => "supported",
             Self::Contradicted => "contradicted",
             Self::Inconclusive => "inconclusive",
-            Self::NotTested => "not tested here",
+            Self::NotTested => "not tested",
         })
     }
 }
@@ -172,6 +172,8 @@ pub struct Evidence {
     pub configuration: Configuration,
     /// Suite, protocol, cluster and machine.
     pub place: String,
+    /// The machine alone.
+    pub machine: String,
     /// Who stands for whom, as `actor for Ray`.
     pub who: Vec<String>,
     /// What it would mean for the test if it decided.

@@ -12,8 +12,11 @@ use std::collections::BTreeMap;
 /// The variant of a product that is configured as its makers advise.
 pub(super) const TUNED: &str = "config=tuned";
 
+/// The limit of an engine's memory, as a part of a variant.
+const MEMORY: &str = "memory=";
+
 /// Parts of a variant that say where an engine ran and what was recorded, and not how it was set.
-const PLACE: [&str; 6] = ["memory=", "spans=", "tls=", "node-cpu=", "node-memory=", "node-link="];
+const PLACE: [&str; 6] = [MEMORY, "spans=", "tls=", "node-cpu=", "node-memory=", "node-link="];
 
 /// The part of a variant that tells one running cluster of a product from another. It is neither how the engine was set nor a limit that
 /// others could share.
@@ -80,7 +83,7 @@ pub(super) fn select<'t, 'a>(file: &ClaimsFile, test: &Test, tables: &'t [Tested
                 if again || members.iter().filter(found_of).count() < needed {
                     continue;
                 }
-                let remove = match (architecture, meant(&test.at, table, cluster, *nodes)) {
+                let remove = match (architecture, meant(&test.at, table, (cluster, *nodes, limits))) {
                     (true, _) => Remove::Architecture,
                     (false, true) => Remove::Direct,
                     (false, false) => Remove::OtherScale,
@@ -124,11 +127,14 @@ pub(crate) fn split(variant: &str) -> (String, String) {
     (switches, limits.join(","))
 }
 
-pub(super) fn meant(at: &At, table: &Tested<'_>, cluster: &str, nodes: u32) -> bool {
+/// Whether a test is about runs there: on which cluster, how many nodes, and within which limits.
+pub(super) fn meant(at: &At, table: &Tested<'_>, (cluster, nodes, limits): (&str, u32, &str)) -> bool {
     let one_of = |names: &[String], name: &str| names.is_empty() || names.iter().any(|n| n == name);
     one_of(&at.suites, &table.suite)
         && (at.suites.is_empty() || table.scale == 1)
         && one_of(&at.clusters, cluster)
+        && (at.memory.is_empty()
+            || limits.split(',').any(|l| l.strip_prefix(MEMORY).is_some_and(|m| one_of(&at.memory, m))))
         && at.nodes.is_none_or(|n| n == nodes)
         && at.protocol.is_none_or(|p| p == table.protocol)
 }
@@ -158,9 +164,13 @@ pub(super) fn conditions(test: &Test) -> String {
         parts.push(format!("cluster {}", at.clusters.join(" or ")));
     }
     parts.extend(at.nodes.map(|n| format!("{n} nodes")));
+    if !at.memory.is_empty() {
+        parts.push(format!("memory {}", at.memory.join(" or ")));
+    }
     parts.extend(at.protocol.map(|p| format!("protocol {p}")));
     parts.extend(at.deployment.map(|d| d.name().to_owned()));
     let what = match test.workloads.as_slice() {
+        _ if test.metric == Metric::StoreSpill => "values that a store is too small for".to_owned(),
         _ if test.metric.figure().is_some() => format!("{} with nothing to do", test.metric),
         [all] if all == "*" => format!("{} {} workloads", test.cases, test.family),
         some => format!("{} {} workloads ({})", test.cases, test.family, some.join(", ")),

@@ -2,7 +2,7 @@
 //! which has processes of its own, an observation. So claims hold it against each other by the rules they have.
 
 use super::CompareError;
-use crate::overhead::{Figure, Trial, Unit, by_trial, subjects, trial};
+use crate::overhead::{Figure, OverheadEngine, Trial, Unit, by_trial, subjects, trial};
 use bench_record::{
     Arm, Case, ClusterContext, EngineContext, Family, Observation, Outcome, OverheadRun, OverheadSample,
     OverheadSubject, Protocol, Run, RunContext, SCHEMA, Tuning,
@@ -13,6 +13,7 @@ use std::path::Path;
 /// What its suite is called.
 const SUITE: &str = "overhead";
 const SECOND: f64 = 1e9;
+const GIGABYTE: f64 = 1e9;
 
 /// Refuses a folder that is given twice.
 pub(super) fn all_different(all: &[OverheadRun]) -> Result<(), CompareError> {
@@ -30,8 +31,8 @@ pub(super) fn all_different(all: &[OverheadRun]) -> Result<(), CompareError> {
     Ok(())
 }
 
-/// A record as a run. Times are nanoseconds (of tasks that were submitted all at once, of one of them), and memory is the peak
-/// of an engine that has nothing to do.
+/// A record as a run. Times are nanoseconds (of tasks that were submitted all at once, of one of them; of bytes, of a thousand million), and
+/// memory is the peak of an engine that has nothing to do.
 pub(crate) fn as_run(run: &OverheadRun) -> Run {
     let mut observations = Vec::new();
     let mut engines: Vec<EngineContext> = Vec::new();
@@ -52,7 +53,7 @@ pub(crate) fn as_run(run: &OverheadRun) -> Run {
     Run { path: run.path.clone(), context: context(run, engines), observations, torn_bytes: 0, blocking: Vec::new() }
 }
 
-/// None of what is no time and no memory, or was cut short.
+/// None of what took no time, or was cut short.
 fn observation(
     figure: Figure,
     subject: &OverheadSubject,
@@ -69,6 +70,7 @@ fn observation(
             let (wall_ns, rss_bytes_peak) = match figure.unit() {
                 Unit::Ns if value > 0.0 => (Some(whole(value)), None),
                 Unit::PerSecond if value > 0.0 => (Some(whole(SECOND / value)), None),
+                Unit::BytesPerSecond if value > 0.0 => (Some(whole(GIGABYTE * SECOND / value)), None),
                 Unit::Bytes => (None, Some(whole(value))),
                 Unit::Ns | Unit::PerSecond | Unit::BytesPerSecond => return None,
             };
@@ -132,5 +134,15 @@ fn context(run: &OverheadRun, engines: Vec<EngineContext>) -> RunContext {
 pub(super) fn recorded(folder: &Path, observation: &Observation) -> (String, String) {
     let Case { engine, variant, workload, cluster, nodes, .. } = &observation.case;
     let file = folder.join(bench_record::SAMPLES_FILE).display().to_string();
-    (file, format!("{engine} {variant} {cluster} x {nodes}: {workload}"))
+    (file, key(&format!("{engine} {variant}"), cluster, *nodes, workload))
+}
+
+/// What the trials of each figure of an engine are told by.
+pub(crate) fn keys(engine: &OverheadEngine) -> impl Iterator<Item = String> {
+    let who = format!("{} {}", engine.engine, engine.variant);
+    engine.figures.iter().map(move |cell| key(&who, &engine.cluster, engine.nodes, cell.figure.name()))
+}
+
+fn key(who: &str, cluster: &str, nodes: u32, figure: &str) -> String {
+    format!("{who} {cluster} x {nodes}: {figure}")
 }

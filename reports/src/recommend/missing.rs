@@ -15,8 +15,6 @@ use bench_record::{Family, Outcome};
 const SUITES: [(&str, f64); 4] = [("1gb", 1e9), ("10gb", 1e10), ("100gb", 1e11), ("1tb", 1e12)];
 /// Data that differ by less than this factor are alike.
 const ALIKE: f64 = 2.0;
-/// What records say of a product that this machine was not ready for, and that could run once it is.
-const NOT_READY: [&str; 4] = ["bench engines install ", "needs ", "installed or removed", "cannot "];
 
 /// What a ranking rests on for a family.
 pub(super) fn evidence(question: &Question<'_>, arena: &Arena<'_, '_>) -> FamilyEvidence {
@@ -189,8 +187,7 @@ impl Known<'_, '_, '_> {
 /// Whether a case is not for its engine, rather than for want of a machine that is ready for it.
 fn is_beyond(case: &TestedCase<'_>) -> bool {
     case.outcome == Outcome::Unsupported
-        && case.trials.iter().all(|o| o.outcome == Outcome::Unsupported)
-        && case.reason.as_deref().is_none_or(|why| NOT_READY.iter().all(|words| !why.contains(words)))
+        && case.trials.iter().all(|o| o.outcome == Outcome::Unsupported && !o.not_ready)
 }
 
 /// The suite nearest to the question.

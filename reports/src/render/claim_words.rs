@@ -1,8 +1,8 @@
 //! What every format says of claims in the same words.
 
 use super::scale::{percent, ratio};
-use super::wording::range;
-use crate::claims::{ClaimVerdict, ClaimsReport, Compared, Evidence, Remove};
+use super::wording::{or_dash, range};
+use crate::claims::{AssessedClaim, ClaimVerdict, ClaimsReport, Compared, Configuration, Evidence, Remove};
 use crate::stats::{INTERVAL_TRIALS, RESAMPLES};
 
 /// Who claims it, and how it went.
@@ -34,65 +34,102 @@ pub(crate) const fn leaning(finding: ClaimVerdict) -> &'static str {
     }
 }
 
-/// Where evidence is from, and the noise there.
-pub(crate) fn place(e: &Evidence) -> String {
-    let noise = e.compared.iter().filter_map(|c| c.noise).reduce(f64::max);
-    let noise = noise.map_or_else(String::new, |n| format!("; A/A noise {} %", percent(n)));
-    format!("{}{noise}", e.place)
+/// What is said, by whom it is said of.
+pub(crate) fn says(claim: &AssessedClaim) -> String {
+    let says: Vec<String> = claim.says.iter().map(|(who, what)| format!("{who}: {what}")).collect();
+    says.join("; ")
 }
 
 /// What it is evidence of, briefly.
-pub(crate) const fn brief(remove: Remove) -> &'static str {
-    match remove {
+pub(crate) fn brief(e: &Evidence) -> String {
+    let remove = match e.remove {
         Remove::Direct => "direct",
         Remove::OtherScale => "scale",
         Remove::Architecture => "style",
-    }
+    };
+    let tuned = if e.configuration == Configuration::Tuned { ", tuned" } else { "" };
+    format!("{remove}{tuned}")
 }
 
-/// Titles of [`cells`], and whether they hold numbers.
-pub(crate) const COLUMNS: [(&str, bool); 7] = [
-    ("compared", false),
-    ("measured", true),
-    ("interval", true),
-    ("claimed", true),
-    ("stated", true),
-    ("p", true),
-    ("says", false),
-];
+/// A column of a table of comparisons.
+pub(crate) struct ClaimColumn {
+    pub(crate) title: &'static str,
+    pub(crate) is_number: bool,
+    pub(crate) cell: fn(&Compared) -> String,
+}
 
-/// One comparison as cells.
-pub(crate) fn cells(c: &Compared) -> Vec<String> {
-    let is_ratio = c.what.contains(" / ");
-    let show = |v: f64| if is_ratio { ratio(v) } else { value(v, &c.claimed) };
-    let or_dash = |text: Option<String>| text.unwrap_or_else(|| "-".to_owned());
-    let says = match c.finding {
+/// The columns of a table of these comparisons. What a source states as a number, noise and chance have one only where
+/// some comparison has them.
+pub(crate) fn columns<'c>(compared: impl Iterator<Item = &'c Compared> + Clone) -> Vec<ClaimColumn> {
+    let has = |of: fn(&Compared) -> Option<f64>| compared.clone().any(|c| of(c).is_some());
+    let column = |title, is_number, cell| Some(ClaimColumn { title, is_number, cell });
+    let optional = |of: fn(&Compared) -> Option<f64>, title, cell: fn(&Compared) -> String| {
+        has(of).then_some(ClaimColumn { title, is_number: true, cell })
+    };
+    let all = [
+        column("compared", false, |c| c.what.clone()),
+        column("measured", true, |c| show(c, c.value)),
+        column("interval", true, |c| or_dash(c.interval, |i| range(i, |v| show(c, v)))),
+        column("claimed", true, |c| c.claimed.clone()),
+        optional(|c| c.stated, "stated", |c| or_dash(c.stated, ratio)),
+        optional(|c| c.noise, "noise", |c| or_dash(c.noise, |noise| format!("{} %", percent(noise)))),
+        optional(|c| c.p_adjusted, "p", |c| or_dash(c.p_adjusted, probability)),
+        column("says", false, |c| verdict(c.finding).to_owned()),
+    ];
+    all.into_iter().flatten().collect()
+}
+
+/// What a comparison says to the claim.
+const fn verdict(finding: ClaimVerdict) -> &'static str {
+    match finding {
         ClaimVerdict::Supported => "as claimed",
         ClaimVerdict::Contradicted => "not as claimed",
         ClaimVerdict::Inconclusive | ClaimVerdict::NotTested => "open",
-    };
-    vec![
-        c.what.clone(),
-        show(c.value),
-        or_dash(c.interval.map(|i| range(i, show))),
-        c.claimed.clone(),
-        or_dash(c.stated.map(ratio)),
-        or_dash(c.p_adjusted.map(probability)),
-        says.to_owned(),
-    ]
+    }
 }
 
-/// A value in the unit of its range.
-fn value(value: f64, claimed: &str) -> String {
-    // A range is written with its unit behind it.
-    let unit = claimed.rsplit(' ').next().unwrap_or_default();
-    let size = match unit {
+/// Why a comparison is open, without the word for that, and without the number of comparisons and their probability, which
+/// stand elsewhere.
+pub(crate) fn open_because(c: &Compared) -> String {
+    let why = c.because.strip_prefix("indistinguishable: ").unwrap_or(&c.because);
+    let chance = why.split_once(" with all ").and_then(|(before, rest)| Some((before, rest.split_once("); ")?.1)));
+    chance.map_or_else(|| why.to_owned(), |(before, next)| format!("{before}; {next}"))
+}
+
+/// What was measured, with its unit.
+pub(crate) fn value_of(c: &Compared) -> String {
+    let unit = if is_ratio(c) { String::new() } else { format!(" {}", unit(c)) };
+    format!("{} {}{unit}", c.what, show(c, c.value))
+}
+
+fn is_ratio(c: &Compared) -> bool {
+    c.what.contains(" / ")
+}
+
+/// A range is written with its unit behind it.
+fn unit(c: &Compared) -> &str {
+    c.claimed.rsplit(' ').next().unwrap_or_default()
+}
+
+/// A ratio, or a value in the unit of its range, with four digits.
+fn show(c: &Compared, value: f64) -> String {
+    if is_ratio(c) {
+        return ratio(value);
+    }
+    let size = match unit(c) {
         "ms" | "MB" => 1e6,
         "min" => 60e9,
         "USD/TB" => 1.0,
         _ => 1e9,
     };
-    format!("{:.3}", value / size)
+    let value = value / size;
+    let decimals = match value.abs() {
+        x if x >= 1000.0 => 0,
+        x if x >= 100.0 => 1,
+        x if x >= 10.0 => 2,
+        _ => 3,
+    };
+    format!("{value:.decimals$}")
 }
 
 fn probability(p: f64) -> String {
@@ -108,12 +145,12 @@ pub(crate) fn foot(report: &ClaimsReport) -> Vec<String> {
          beside it (scale, style) and decides nothing."
             .to_owned(),
         "supported: every relation of the claim was shown. contradicted: the opposite of one was shown. inconclusive: \
-         either is possible; missing workloads, contaminated trials and engines of separate runs always lead here. not tested \
-         here: no run given could tell."
+         either is possible; missing workloads, contaminated trials and engines of separate runs always lead here. not tested: \
+         no run given could tell."
             .to_owned(),
         format!(
             "Shown is a relation whose 95 % bootstrap interval ({RESAMPLES} resamples, fixed seed; of fewer than {INTERVAL_TRIALS} \
-             trials it is narrower than it says; the value of one workload has that of its median) excludes equality (or lies within the range, or outside it), whose effect is above the A/A noise floor of its family, and which chance alone gives in \
+             trials it is narrower than it says; the value of one workload has that of its median) excludes equality (or lies within the range, or outside it), whose effect is above the A/A noise floor of its family (noise), and which chance alone gives in \
              less than 5 % of cases with all comparisons taken together (Holm): {} direct, {} at another scale, {} of \
              architectures, each kind by itself; p is adjusted for that.",
             count(Remove::Direct),

@@ -113,8 +113,9 @@ pub fn html_by<'a>(
     Ok(page::page(comparison, sources, &sections))
 }
 
-/// Where the page of a comparison lists the trials of each case, by the case's key. A case of several tables, as of two machines, is in
-/// none of them alone, and has no place.
+/// Where the page of a comparison lists the trials of each case, by the case's key, and those of each figure of `bench overhead`, by
+/// what its samples are told by. A case of several tables, as of two machines, and a figure of several records are in none of them alone,
+/// and have no place.
 #[must_use]
 pub fn places_of_cases(comparison: &Comparison, sources: &Sources<'_>) -> BTreeMap<String, String> {
     let mut places: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
@@ -124,6 +125,9 @@ pub fn places_of_cases(comparison: &Comparison, sources: &Sources<'_>) -> BTreeM
             let id = anchors.case_of(anchors.number(source));
             places.entry(source.observation.key.as_str().to_owned()).or_default().insert(id);
         }
+    }
+    for (key, id) in comparison.overhead.iter().enumerate().flat_map(|(at, report)| overhead::places(at, report)) {
+        places.entry(key).or_default().insert(id);
     }
     let alone = places.into_iter().filter(|(_, ids)| ids.len() == 1);
     alone.filter_map(|(key, ids)| Some((key, ids.into_iter().next()?))).collect()

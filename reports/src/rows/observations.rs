@@ -60,6 +60,7 @@ fn measured<'r>(columns: Columns<'r, Row<'r>>) -> Columns<'r, Row<'r>> {
     columns
         .text("outcome", |r| Some(r.source.observation.outcome.name()))
         .text("reason", |r| r.source.observation.reason.as_deref())
+        .flag("not_ready", |r| Some(r.source.observation.not_ready))
         .flag("contaminated", |r| Some(r.source.observation.contaminated))
         .flag("excluded", |r| Some(r.source.excluded))
         .small("repeat", |r| r.source.observation.repeat)

@@ -1,6 +1,6 @@
 //! Every format, whole, and nothing in it obeyed.
 
-use crate::products::{as_claimed, observations, run};
+use crate::products::{as_claimed, moved, observations, run};
 use crate::{QUERIES, assessed};
 use bench_reports::claims::{assess, built_in, html, page, render};
 use bench_reports::{Format, Ink, WIDTH};
@@ -46,6 +46,73 @@ fn json_has_every_number() {
 #[test]
 fn html_says_the_same() {
     insta::assert_snapshot!(html(&assessed(&sample(), &runs()), &BTreeMap::new()));
+}
+
+/// What is said of the claims that come with the program, on one line.
+fn built_in_text(runs: &[bench_record::Run]) -> String {
+    let text = render(&assess(&built_in().unwrap(), runs).unwrap(), Format::Table, Ink::Plain);
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+#[test]
+fn what_several_claims_share_is_said_once() {
+    let text = built_in_text(&runs());
+    for once in [
+        "tune.spark.executor-memory: the same workloads with this advice followed and not followed",
+        "mem.overhead, startup: bench overhead --engines dask --trials 10",
+        "1gb, warm-1, local, 1 node x 2 slots",
+        "Example CPU @ 2.0 GHz",
+        "results/a/observations.ndjson",
+    ] {
+        assert_eq!(text.matches(once).count(), 1, "{once}: {text}");
+    }
+    assert!(!text.contains('…'), "nothing is cut: {text}");
+}
+
+#[test]
+fn evidence_of_several_machines_says_which() {
+    let mut other = run("b", as_claimed());
+    other.context.machine.cpu_model = "Another CPU".into();
+    other.context.machine.cores = 64;
+    let mut all = runs();
+    all.push(other);
+    let report = assessed(&sample(), &all);
+    let text = render(&report, Format::Markdown, Ink::Plain);
+    let line = |start: &str| text.lines().find(|l| l.starts_with(start)).unwrap_or_else(|| panic!("{start}: {text}"));
+    let (a, b) = (line("- a: "), line("- b: "));
+    assert!(
+        a.contains("CPU") && b.contains("CPU") && a.contains("Another CPU") != b.contains("Another CPU"),
+        "{a}\n{b}"
+    );
+    assert!(
+        text.contains("| direct | a |") && text.contains("| direct | b |") && !text.contains("one machine"),
+        "{text}"
+    );
+}
+
+#[test]
+fn products_as_they_come_and_tuned_are_told_apart() {
+    let mut all = as_claimed();
+    all.extend(moved(observations(&[("dask", 1.0), ("ray", 0.9), ("spark", 1.3)]), |c| {
+        c.variant = "config=tuned".into()
+    }));
+    let text = render(&assessed(QUERIES, &[run("a", all)]), Format::Markdown, Ink::Plain);
+    for part in [
+        "inconclusive (the configurations do not agree",
+        "; direct on a: supported; direct, tuned (dask+config=tuned for Dask, ",
+        ") on a: contradicted",
+        "| direct, tuned | a | Dask / Ray |",
+        "wall time, tuned: Dask / Ray",
+    ] {
+        assert!(text.contains(part), "{part}: {text}");
+    }
+}
+
+#[test]
+fn what_a_source_states_has_a_column_only_where_it_states_something() {
+    let has = |text: &str| render(&assessed(text, &runs()), Format::Markdown, Ink::Plain).contains("| stated |");
+    assert!(has(QUERIES));
+    assert!(!has(&QUERIES.replace("stated = { dask = 12, ray = 15, spark = 18 }", "")));
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use crate::verdicts::check;
 use crate::{fixture, probed, read};
-use bench_record::{Measure, OverheadRun, Probe};
+use bench_record::{Measure, Outcome, OverheadRun, OverheadSample, Probe};
 use bench_reports::CompareError;
 use bench_reports::claims::{AssessError, AssessedClaim, ClaimVerdict, ClaimsFile, Remove, assess_all, built_in};
 
@@ -57,6 +57,52 @@ fn what_one_machine_is_good_for_is_decided_by_tasks_that_do_nothing() {
     };
     check(&both(8.0), ClaimVerdict::Supported, &["Ray / Spark as claimed", "Dask / Spark as claimed"]);
     check(&both(0.5), ClaimVerdict::Contradicted, &["Ray / Spark not as claimed"]);
+}
+
+/// Values given to a store that is too small for them, and read back, ten times by each engine.
+fn spilled(engines: &[&str], ended: &[(&str, Outcome)]) -> OverheadRun {
+    let spill = Measure::Probe(Probe::Spill { bytes: 1 << 25, count: 40 });
+    let of = |engine: &&str| {
+        let subject = probed::subject(engine);
+        let trial = move |i: u32| probed::sample(&subject, i, spill, &[2_000_000_000 + u64::from(i), 1_000_000_000]);
+        (0..10).map(trial).collect::<Vec<_>>()
+    };
+    let mut samples: Vec<OverheadSample> = engines.iter().flat_map(of).collect();
+    for (engine, outcome) in ended {
+        for sample in samples.iter_mut().filter(|s| s.subject.engine == *engine) {
+            (sample.outcome, sample.reason) = (*outcome, Some("because".into()));
+            sample.samples_ns.clear();
+        }
+    }
+    probed::record(10, samples)
+}
+
+#[test]
+fn what_a_store_spills_and_gives_back_decides_that_it_can() {
+    let stores = |ended: &[(&str, Outcome)]| cited("spill", &[spilled(&["ray", "dask"], ended)]).tests.remove(0);
+    let test = stores(&[]);
+    assert_eq!((test.verdict, test.because.as_str()), (ClaimVerdict::Supported, "every trial completed"));
+    let link = &test.evidence[0].links[0];
+    assert_eq!(
+        (link.file.as_str(), link.key.as_str()),
+        ("results/overhead/samples.ndjson", "dask memory=1GiB local x 1: spill")
+    );
+    let failed = stores(&[("dask", Outcome::Failed)]);
+    assert_eq!(failed.verdict, ClaimVerdict::Contradicted);
+    assert!(failed.because.contains("Dask, in every one of 10 trials, spill failed: because"), "{}", failed.because);
+    let absent = stores(&[("ray", Outcome::Unsupported)]);
+    assert_eq!(absent.verdict, ClaimVerdict::Inconclusive);
+    assert!(absent.because.contains("Ray: 1 of 1 workloads do not tell"), "{}", absent.because);
+}
+
+#[test]
+fn a_claim_is_not_supported_by_one_of_its_tests() {
+    let claim = cited("spill", &[spilled(&["ray", "dask"], &[])]);
+    check(&claim, ClaimVerdict::NotTested, &["1 of its 2 tests were run, none against it", "memory 2GiB or 1GiB"]);
+    assert_eq!(claim.would_test.len(), 1);
+    for part in ["--suite 10gb", "--engines spark", "--configs default,tuned", "--memory 2GiB"] {
+        assert!(claim.would_test[0].contains(part), "{part}: {:?}", claim.would_test);
+    }
 }
 
 #[test]

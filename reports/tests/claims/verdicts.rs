@@ -20,6 +20,19 @@ pub(crate) fn check(claim: &AssessedClaim, verdict: ClaimVerdict, words: &[&str]
 }
 
 #[test]
+fn a_claim_about_so_much_memory_is_decided_by_runs_that_had_no_more() {
+    let text = QUERIES.replace("at = { ", "at = { memory = [\"4GiB\", \"2GiB\"], ");
+    let within = |variant: &str| only(&text, &[run("a", moved(as_claimed(), |c| c.variant = variant.into()))]);
+    check(&within("memory=2GiB"), ClaimVerdict::Supported, &[]);
+    for other in ["default", "memory=24GiB", "node-memory=4GiB"] {
+        let claim = within(other);
+        check(&claim, ClaimVerdict::NotTested, &["suite 1gb, cluster local, memory 4GiB or 2GiB"]);
+        assert_eq!(claim.tests[0].evidence[0].remove, Remove::OtherScale, "{other}");
+        assert!(claim.would_test[0].contains(" --memory 4GiB "), "{:?}", claim.would_test);
+    }
+}
+
+#[test]
 fn an_order_that_is_shown_is_supported_and_the_reverse_is_contradicted() {
     let claim = of(as_claimed());
     check(&claim, ClaimVerdict::Supported, &["Dask / Ray as claimed", "Ray / Spark as claimed", "Dask / Spark"]);

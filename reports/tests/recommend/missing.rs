@@ -45,7 +45,9 @@ fn a_run_elsewhere_says_it_of_the_family_too() {
 
 #[test]
 fn who_was_not_installed_or_failed_is_asked_again() {
-    let r = asked("sql=1", &[without_sql("ray", "not installed (bench engines install ray)")]);
+    let mut missing = without_sql("ray", "not installed (bench engines install ray)");
+    missing.observations.iter_mut().for_each(|o| o.not_ready = o.outcome == Outcome::Unsupported);
+    let r = asked("sql=1", &[missing]);
     assert!(proposed(&r, "sql").contains("--engines dask,ray,spark,duckdb "), "{:?}", r.missing);
     let mut once = without_sql("ray", "Ray Data has no SQL");
     let first = once.observations.iter_mut().find(|o| o.case.engine == "ray").unwrap();

@@ -21,8 +21,8 @@ A driver is `engines/external/python/NAME/driver.py`:
     if __name__ == "__main__":
         serve(Duck())
 
-Beside it lie `requirements.in`, `requirements.txt` (hash-locked), `default.toml`, `tuned.toml` and
-`overrides/WORKLOAD.sql`. The folder of the driver is no package: it must hold no `__init__.py`, for it has the product's name.
+Beside it lie `requirements.in`, `requirements.txt` (hash-locked), `default.toml`, `tuned.toml`, `advice.toml` if
+there is any, and `overrides/WORKLOAD.sql`. The folder of the driver is no package: it must hold no `__init__.py`, for it has the product's name.
 `PYTHONPATH` names the folder that holds `bench_driver`.
 
 | module | idea |
@@ -33,7 +33,7 @@ Beside it lie `requirements.in`, `requirements.txt` (hash-locked), `default.toml
 | `data` | datasets and workloads as the harness describes them |
 | `steps` | the steps of a dataframe program |
 | `expressions` | their SQL expressions as trees, for products that take none |
-| `settings` | `default.toml` and `tuned.toml` |
+| `settings` | the configurations |
 | `probes` | what `bench overhead` asks of a product's runtime |
 | `spans` | where slot time went, from a product's own trace |
 | `overrides` | documented differences of a SQL dialect |

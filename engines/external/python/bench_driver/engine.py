@@ -25,7 +25,7 @@ class Setup:
     scratch: Path
     """An empty folder of its own on local disk, removed by the harness."""
     tuning: dict[str, Any]
-    """Its switches; `config` is `default` or `tuned`."""
+    """Its switches; `config` names the configuration."""
     spans: bool = False
     """Whether `spans` will be asked for."""
     attach: str | None = None
@@ -149,9 +149,7 @@ class Engine:
             "memory_mib": None if memory is None else memory >> 20,
             "scratch": str(self.setup.scratch),
         }
-        if self.setup.config not in ("default", "tuned"):
-            raise ProgramError(f"the configurations are default and tuned, not `{self.setup.config}`")
-        return read_settings(self.folder() / f"{self.setup.config}.toml", places)
+        return read_settings(self.folder(), self.setup.config, places)
 
     def sql(self, workload: Workload) -> str:
         """The text to run for a SQL workload; an override of this dialect is noted in the record."""

@@ -24,10 +24,11 @@ pub(crate) struct EnginesDir {
 /// How products take part in a run.
 #[derive(Args, Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Products {
-    /// Runs each product in these configurations, default or tuned or both, as columns of their own [default: default].
-    /// `docs/products.md` says what is in them; --set NAME.config=tuned does it for one product.
+    /// Runs each product in these configurations, such as default,tuned, as columns of their own [default: default].
+    /// `bench list engines` names those of each, docs/products.md says what they are; --set NAME.config=tuned chooses for one
+    /// product.
     #[arg(long, value_name = "C,D", value_delimiter = ',')]
-    pub(crate) configs: Vec<Config>,
+    pub(crate) configs: Vec<String>,
     /// Connects a product to its own running cluster instead of starting one here, such as spark=spark://host:7077; may be
     /// repeated. That is how work of production size is measured. How large the cluster is has to be said, and goes into the
     /// record.
@@ -41,25 +42,6 @@ pub(crate) struct Products {
     pub(crate) attach_slots: Option<Slots>,
     #[command(flatten)]
     pub(crate) folder: EnginesDir,
-}
-
-/// A configuration of a product.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, clap::ValueEnum)]
-pub(crate) enum Config {
-    /// As it comes, held to the limits of the comparison.
-    Default,
-    /// As its makers advise.
-    Tuned,
-}
-
-impl Config {
-    /// Its name as a setting.
-    pub(crate) const fn name(self) -> &'static str {
-        match self {
-            Self::Default => "default",
-            Self::Tuned => "tuned",
-        }
-    }
 }
 
 /// A product and the address of its cluster.

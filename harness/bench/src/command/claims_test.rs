@@ -160,3 +160,20 @@ fn tuned_spark_differs_from_spark_as_it_comes_in_what_its_claim_is_about() {
     assert_eq!(differing, ["\"spark.sql.shuffle.partitions\""]);
     assert!(default.iter().all(|s| tuned.contains(s)), "{default:?}");
 }
+
+#[test]
+fn a_configuration_that_a_product_does_not_have_is_refused_before_anything_runs() {
+    let products = products();
+    let planned = |options: &str| {
+        let args = run_args(&format!("bench run --suite smoke {options}"));
+        engine_specs(&args, &args.clusters.specs().unwrap(), &products).map(|specs| {
+            specs.iter().map(|spec| format!("{} {}", spec.name, spec.variant)).collect::<Vec<_>>().join(", ")
+        })
+    };
+    let both = planned("--engines spark --configs default,kryo").unwrap();
+    assert_eq!(both, "spark default, spark config=kryo");
+    for options in ["--engines spark,duckdb --configs default,kryo", "--engines duckdb --set duckdb.config=kryo"] {
+        let said = planned(options).unwrap_err().to_string();
+        assert!(said.contains("`duckdb` has no configuration `kryo`; it has default, tuned, trial-1"), "{said}");
+    }
+}

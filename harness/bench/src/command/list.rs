@@ -48,31 +48,44 @@ struct EngineRow {
 struct SwitchRow {
     key: &'static str,
     default: String,
-    help: &'static str,
+    help: String,
 }
 
 fn engine_rows(products: &Products) -> Vec<EngineRow> {
     let own = engines::all().into_iter().map(|engine| {
         let can = engine.capabilities();
-        engine_row(engine.name(), can.about, None, &can)
+        engine_row(engine.name(), can.about, None, &can, &[])
     });
     let others = products.catalog.iter().map(|product| {
         let missing = match products.store.state(product) {
             State::Installed { .. } => None,
             State::Missing { why } => Some(why),
         };
-        engine_row(&product.name, &product.about, missing, &Products::capabilities(product))
+        engine_row(
+            &product.name,
+            &product.about,
+            missing,
+            &Products::capabilities(product),
+            &product.configurations(),
+        )
     });
     own.chain(others).collect()
 }
 
-fn engine_row(name: &str, about: &str, missing: Option<String>, can: &Capabilities) -> EngineRow {
+fn engine_row(
+    name: &str,
+    about: &str,
+    missing: Option<String>,
+    can: &Capabilities,
+    configurations: &[String],
+) -> EngineRow {
     let defaults = Tuning::defaults(can.switches);
     let default = |key: &str| defaults.iter().find(|(k, _)| *k == key).map(|(_, v)| v.to_string());
     let switches = can.switches.iter().map(|s| SwitchRow {
         key: s.name,
         default: default(s.name).unwrap_or_default(),
-        help: s.help,
+        // Only the switch of a product that names its configuration has such a list.
+        help: if configurations.is_empty() { s.help.to_owned() } else { configurations.join(", ") },
     });
     EngineRow {
         name: name.to_owned(),

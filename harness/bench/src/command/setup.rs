@@ -1,7 +1,6 @@
 //! How engines are started: the same resources for all of them.
 
 use crate::cli::cluster::ClusterKind;
-use crate::cli::engines::Config;
 use crate::cli::place::Resources;
 use crate::cli::run::RunArgs;
 use crate::cli::value::Setting;
@@ -56,7 +55,19 @@ pub(super) fn engine_specs(args: &RunArgs, clusters: &[ClusterSpec], products: &
 /// # Errors
 /// As for [`engine_specs`].
 pub(super) fn engine_spec(name: &str, resources: &Resources, spans: bool, products: &Products) -> Result<EngineSpec> {
-    resolved(name, &capabilities(name, products)?, resources, spans)
+    let spec = resolved(name, &capabilities(name, products)?, resources, spans)?;
+    products.catalog.find(name).map_or(Ok(()), |product| refuse_unknown_configuration(product, &spec))?;
+    Ok(spec)
+}
+
+/// # Errors
+/// A configuration that the product does not have. One of somebody's own is asked when it starts.
+fn refuse_unknown_configuration(product: &Product, spec: &EngineSpec) -> Result<()> {
+    let (known, chosen) = (product.configurations(), spec.tuning.word(CONFIG[0].name));
+    if !known.is_empty() && known.iter().all(|name| name != chosen) {
+        bail!("`{}` has no configuration `{chosen}`; it has {}", product.name, known.join(", "));
+    }
+    Ok(())
 }
 
 /// Whether an engine can run a family, and, of a product, whether it is installed.
@@ -84,16 +95,19 @@ fn product_specs(product: &Product, args: &RunArgs, clusters: &[ClusterSpec]) ->
     let cluster = product_cluster(product, args, clusters)?;
     let can = Products::capabilities(product);
     let is_set = args.resources.settings_for(name).any(|(key, _)| key == CONFIG[0].name);
+    let set = |resources: &Resources| {
+        let spec = resolved(name, &can, resources, args.spans)?;
+        refuse_unknown_configuration(product, &spec)?;
+        Ok(on_product_cluster(spec, cluster.clone(), args))
+    };
     if is_set || args.products.configs.is_empty() {
-        let spec = resolved(name, &can, &args.resources, args.spans)?;
-        return Ok(vec![on_product_cluster(spec, cluster, args)]);
+        return Ok(vec![set(&args.resources)?]);
     }
-    let in_config = |config: &Config| {
-        let chosen =
-            Setting { engine: name.to_owned(), key: CONFIG[0].name.to_owned(), value: config.name().to_owned() };
+    let in_config = |config: &String| {
+        let chosen = Setting { engine: name.to_owned(), key: CONFIG[0].name.to_owned(), value: config.clone() };
         let mut resources = args.resources.clone();
         resources.set.push(chosen);
-        Ok(on_product_cluster(resolved(name, &can, &resources, args.spans)?, cluster.clone(), args))
+        set(&resources)
     };
     args.products.configs.iter().map(in_config).collect()
 }

@@ -9,6 +9,9 @@ pub enum Failure {
     /// The engine cannot run this, ever.
     #[error("{0}")]
     Unsupported(String),
+    /// The engine could, and this machine lacks what it needs.
+    #[error("{0}")]
+    NotReady(String),
     /// The program itself is wrong.
     #[error("program error: {0}")]
     Program(String),
@@ -79,7 +82,7 @@ impl Failure {
     #[must_use]
     pub fn outcome(&self) -> Option<Outcome> {
         match self {
-            Self::Unsupported(_) => Some(Outcome::Unsupported),
+            Self::Unsupported(_) | Self::NotReady(_) => Some(Outcome::Unsupported),
             Self::TimedOut { request: "run" | "probe", .. } => Some(Outcome::TimedOut),
             Self::Interrupted | Self::Harness(_) => None,
             _ => Some(Outcome::Failed),

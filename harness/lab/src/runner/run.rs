@@ -364,6 +364,7 @@ impl Runner<'_, '_> {
                 Some(outcome) => {
                     observation.outcome = outcome;
                     observation.reason = Some(failure.to_string());
+                    observation.not_ready = matches!(failure, Failure::NotReady(_));
                     // Of a run that gave no answer: one that did has filled its own in.
                     observation.faults.extend(seat.struck());
                     seat.cool(workload);

@@ -2,6 +2,7 @@
 
 use super::markup::{Grid, Td, number, paragraph, words};
 use super::{Section, blocks};
+use crate::compare::probed::keys;
 use crate::overhead::{OverheadCell, OverheadEngine, OverheadReport};
 use crate::plain::html as escape;
 use crate::render::overhead_blocks as sheets;
@@ -15,6 +16,12 @@ pub(super) fn section(at: usize, report: &OverheadReport) -> Section {
     let mut body_html = blocks::body(&sheets::blocks(report), &places);
     body_html.push_str(&trials(at, report));
     Section { id: format!("overhead-{at}"), title: format!("Overhead, from {}", report.started_at), body_html }
+}
+
+/// Where the trials of each figure are, by what claims tell them by.
+pub(super) fn places(at: usize, report: &OverheadReport) -> impl Iterator<Item = (String, String)> {
+    let engines = report.engines.iter().enumerate();
+    engines.flat_map(move |(engine, of)| keys(of).map(move |key| (key, id(at, engine))))
 }
 
 fn id(report: usize, engine: usize) -> String {

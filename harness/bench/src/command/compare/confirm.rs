@@ -7,7 +7,6 @@
 
 use crate::build_id;
 use crate::cli::compare::ConfirmArgs;
-use crate::cli::engines::Config;
 use crate::cli::{Cli, Command};
 use crate::command::trust;
 use crate::interrupt;
@@ -97,21 +96,21 @@ pub(super) fn confirm(gate: &Gate, base: &[Run], new: &[Run], args: &ConfirmArgs
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Place<'a> {
     engine: &'a str,
-    config: Config,
+    config: &'a str,
     nodes: u32,
 }
 
 impl<'a> Place<'a> {
     fn of(case: &'a Case) -> Self {
-        let tuned = format!("{}={}", CONFIG[0].name, Config::Tuned.name());
-        let is_tuned = case.variant.split(',').any(|switch| switch == tuned);
-        let config = if is_tuned { Config::Tuned } else { Config::Default };
+        let chosen = case.variant.split(',').find_map(|switch| assigned(switch, CONFIG[0].name));
+        let config = chosen.unwrap_or(bench_external::DEFAULT);
         Self { engine: &case.engine, config, nodes: case.nodes }
     }
 
     /// What its folders are called.
     fn label(&self) -> String {
-        let config = if self.config == Config::Tuned { "-tuned" } else { "" };
+        let is_default = self.config == bench_external::DEFAULT;
+        let config = if is_default { String::new() } else { format!("-{}", self.config) };
         let nodes = if self.nodes > 1 { format!("-{}-nodes", self.nodes) } else { String::new() };
         format!("{}{config}{nodes}", self.engine)
     }
@@ -119,7 +118,7 @@ impl<'a> Place<'a> {
     /// What stays of a list of values that the recorded run had one after the other.
     fn those_of(&self, option: &str, values: &str) -> String {
         let nodes = self.nodes.to_string();
-        let own = if option == NODES { nodes.as_str() } else { self.config.name() };
+        let own = if option == NODES { nodes.as_str() } else { self.config };
         if values.split(',').any(|value| value.trim() == own) { own.to_owned() } else { values.to_owned() }
     }
 }
