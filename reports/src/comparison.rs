@@ -265,7 +265,7 @@ pub struct WorkloadReport {
     /// above both this and [`NoiseFloor::p95`].
     pub noise_floor: Option<f64>,
     /// The contestant that is distinguishably faster than every other one that completed, with all workloads of the family taken
-    /// together (Holm); absent if there is none.
+    /// together (Benjamini and Hochberg); absent if there is none.
     pub winner: Option<String>,
     /// The same by the tests of this workload alone.
     pub winner_alone: Option<String>,

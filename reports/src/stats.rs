@@ -2,6 +2,7 @@
 
 mod bootstrap;
 mod distinguish;
+mod false_discovery;
 mod holm;
 mod mann_whitney;
 mod moderation;
@@ -15,6 +16,7 @@ mod student;
 pub use bootstrap::{Bootstrap, MANY_MEDIANS, RESAMPLES, RESAMPLES_OF_MANY, resamples_of};
 pub(crate) use distinguish::lone_variation;
 pub use distinguish::{Evidence, P_MAX, Sample, effect, judge};
+pub use false_discovery::false_discovery;
 pub use holm::holm;
 pub use mann_whitney::{MannWhitney, least_p, mann_whitney};
 pub(crate) use moderation::Moderation;

@@ -18,11 +18,8 @@ pub const DEFAULT: &str = "default";
 /// That of a product as its makers advise.
 pub const TUNED: &str = "tuned";
 /// The one switch of every product: its configurations lie beside its driver.
-pub static CONFIG: [Switch; 1] = [Switch {
-    name: "config",
-    default: SwitchDefault::Name(DEFAULT),
-    help: "Settings, each with reason and source",
-}];
+pub static CONFIG: [Switch; 1] =
+    [Switch { name: "config", default: SwitchDefault::Name(DEFAULT), help: "Settings, each with reason and source" }];
 
 /// Where a product's driver comes from.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -5,7 +5,7 @@ use super::floors::{Floors, Ground};
 use super::measured::{Measured, Timed};
 use super::meeting::Meeting;
 use crate::comparison::{Cell, Contestant, Ratio, WorkloadReport};
-use crate::stats::{Evidence, P_MAX, Sample, holm, mann_whitney, median, sorted};
+use crate::stats::{Evidence, P_MAX, Sample, false_discovery, mann_whitney, median, sorted};
 use bench_record::{Family, Observation, Outcome};
 use std::collections::BTreeMap;
 
@@ -68,9 +68,9 @@ pub(super) fn reports(
 }
 
 /// The winners of workloads with all workloads of the family taken together: among many, somebody beats every other one somewhere by
-/// chance alone.
+/// chance alone. Winners are counted and read together, so it is their share by chance that is kept small.
 fn winners(tested: Vec<(WorkloadReport, Option<f64>)>) -> Vec<WorkloadReport> {
-    let mut adjusted = holm(&tested.iter().filter_map(|(_, p)| *p).collect::<Vec<_>>()).into_iter();
+    let mut adjusted = false_discovery(&tested.iter().filter_map(|(_, p)| *p).collect::<Vec<_>>()).into_iter();
     let marked = |(report, p): (WorkloadReport, Option<f64>)| {
         let is_shown = p.and_then(|_| adjusted.next()).is_some_and(|p| p <= P_MAX);
         WorkloadReport { winner: report.winner_alone.clone().filter(|_| is_shown), ..report }

@@ -58,7 +58,7 @@ fn built_in_text(runs: &[bench_record::Run]) -> String {
 fn what_several_claims_share_is_said_once() {
     let text = built_in_text(&runs());
     for once in [
-        "tune.spark.executor-memory: the same workloads with this advice followed and not followed",
+        "deploy.managed, tool.debugging: cited as of its date; no run decides it",
         "mem.overhead, startup: bench overhead --engines dask --trials 10",
         "1gb, warm-1, local, 1 node x 2 slots",
         "Example CPU @ 2.0 GHz",

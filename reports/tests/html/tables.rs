@@ -63,7 +63,7 @@ fn csv_has_a_header_and_plain_numbers() {
     1gb,warm-1,1,048219d77a3e3fb3,sql,tpch-q01,datafusion,datafusion,default,local,1,2,2.0,datafusion,completed,,true,0.010000000000000009,5,5,0,0,410000000.0,401800000.0,418200000.0,0.01499933158382658,738000000.0,293601284,,,,,,,,,,,,,
     "#);
     let text = String::from_utf8(csv(&table(Rows::Observations)).unwrap()).unwrap();
-    insta::assert_snapshot!(text.lines().nth(1).unwrap(), @"run-a,1,tpch-q01.datafusion.7a0773d769f0fc10,1gb,sql,tpch-q01,datafusion,datafusion,55.2.0,default,local,1,2,2.0,warm-1,1,048219d77a3e3fb3,5f1c9a,,main,0,2026-11-22T19:04:05.123Z,completed,,false,false,,412460000,742428000,293601280,,,,,4,duckdb 1.4.1,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,");
+    insta::assert_snapshot!(text.lines().nth(1).unwrap(), @"run-a,1,tpch-q01.datafusion.7a0773d769f0fc10,1gb,sql,tpch-q01,datafusion,datafusion,55.2.0,default,local,1,2,2.0,warm-1,1,048219d77a3e3fb3,5f1c9a,,main,0,2026-11-22T19:04:05.123Z,completed,,false,false,false,,412460000,742428000,293601280,,,,,4,duckdb 1.4.1,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,");
     assert_eq!(text.lines().count(), 1 + fixture::run().observations.len());
 }
 

@@ -61,13 +61,7 @@ fn engine_rows(products: &Products) -> Vec<EngineRow> {
             State::Installed { .. } => None,
             State::Missing { why } => Some(why),
         };
-        engine_row(
-            &product.name,
-            &product.about,
-            missing,
-            &Products::capabilities(product),
-            &product.configurations(),
-        )
+        engine_row(&product.name, &product.about, missing, &Products::capabilities(product), &product.configurations())
     });
     own.chain(others).collect()
 }
