@@ -123,9 +123,9 @@ fn the_table_format_says_everything_within_its_width() {
       (the larger of the workload's own and what 95 % of all stay within; for totals the latter) or the
       variation of either sample, or chance alone gives one as large in more than 5 % of cases (rank
       test; for totals a permutation test)
-    - a workload has a winner only where that one was shown to be faster than every other engine with
-      all workloads of the family taken together: of all winners of a family, at most 5 % are expected
-      to be chance's (Benjamini and Hochberg's correction of the rank tests)
+    - a workload has a winner only where that one was shown to be faster than every other contestant
+      with all workloads of the family taken together: of all winners of a family, at most 5 % are
+      expected to be chance's (Benjamini and Hochberg's correction of the rank tests)
     - totals are sums of medians; a case that did not complete adds a penalty (pen.) of 2 x max(300 s,
       time limit, slowest median of that workload); ratios are over the cases that both completed
     - derived from TPC-H, not comparable with published TPC results
@@ -250,7 +250,7 @@ fn the_markdown_format_says_the_same() {
     - 10 cases have n \< 6: ranges of the times are shown, not 95 % intervals, and none for n \< 2; use --trials 10
     - times are medians of n trials; 95 % intervals of times are pairs of them (order statistics, at least 95 %), those of ratios and totals percentile bootstrap intervals (2000 resamples, fixed seed)
     - "indistinguishable": the interval of the ratio holds 1, or the difference is below the A/A floor (the larger of the workload's own and what 95 % of all stay within; for totals the latter) or the variation of either sample, or chance alone gives one as large in more than 5 % of cases (rank test; for totals a permutation test)
-    - a workload has a winner only where that one was shown to be faster than every other engine with all workloads of the family taken together: of all winners of a family, at most 5 % are expected to be chance's (Benjamini and Hochberg's correction of the rank tests)
+    - a workload has a winner only where that one was shown to be faster than every other contestant with all workloads of the family taken together: of all winners of a family, at most 5 % are expected to be chance's (Benjamini and Hochberg's correction of the rank tests)
     - totals are sums of medians; a case that did not complete adds a penalty (pen.) of 2 x max(300 s, time limit, slowest median of that workload); ratios are over the cases that both completed
     - derived from TPC-H, not comparable with published TPC results
     "#);

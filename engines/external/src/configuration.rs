@@ -82,6 +82,10 @@ mod tests {
         row["set"].as_table().unwrap().clone()
     }
 
+    fn says(row: &Table, field: &str) -> bool {
+        row[field].as_str().is_some_and(|text| !text.trim().is_empty())
+    }
+
     fn settings(product: &Product, file: &str) -> BTreeMap<String, Value> {
         let rows = rows(&table(product, file), "setting");
         rows.into_iter().map(|row| (row["key"].as_str().unwrap().to_owned(), row["value"].clone())).collect()
@@ -93,6 +97,7 @@ mod tests {
             let (name, tuned) = (&product.name, product.tuning());
             assert_eq!(tuned.budget, BUDGET, "{name}");
             assert!(tuned.trial.len() <= BUDGET, "{name}: more than everybody else had");
+            assert!(tuned.trial.iter().all(|trial| says(trial, "result")), "{name}: what came of each");
             let unspent = table(product, TUNED).contains_key("unspent");
             assert_eq!(unspent, tuned.trial.len() < BUDGET, "{name}: says why the budget was not spent");
             assert!(!table(product, DEFAULT).contains_key("trial"), "{name}: as it comes");
@@ -121,6 +126,7 @@ mod tests {
             let advice = drivers::text(&format!("{}/advice.toml", product.name)).map(|_| table(product, "advice"));
             let advice = rows(&advice.unwrap_or_default(), "advice");
             advised += advice.len();
+            assert!(advice.iter().all(|row| says(row, "reason") && says(row, "source")), "{}", product.name);
             for change in product.tuning().trial.iter().chain(&advice).map(set) {
                 assert!(change.iter().any(|(key, value)| comes.get(key) != Some(value)), "{}: {change}", product.name);
             }

@@ -204,6 +204,8 @@ class Files(unittest.TestCase):
             self.assertEqual(read("no-a"), {"a": 0, "b": "2"})
             for wrong in ("trial-2", "../no-a", "advice"):
                 self.assertRaisesRegex(ProgramError, "default, tuned, trial-1, no-a, and not", read, wrong)
+            (folder / "advice.toml").write_text('[[advice]]\nname = "trial-1"\nset = { a = 0 }\nreason = "r"\nsource = "s"\n')
+            self.assertRaisesRegex(DriverError, "two configurations `trial-1`", read, "default")
 
     def test_an_override_answers_its_own_question_only(self) -> None:
         with tempfile.TemporaryDirectory() as folder:

@@ -34,6 +34,7 @@ mod time;
 
 pub use bench_model::{
     Blocking, Bytes, ColumnDigest, Digest, Family, FaultOutcome, Nanos, Probe, SpanKind, SpanReport, Tuning,
+    parse_bytes,
 };
 pub use blocking::{
     BLOCKING_FILE, CaseBlocking, MAX_TRACE_BYTES, REPLAY_ERROR_MAX, TRACES_FOLDER, read_trace, traces, traces_folder,

@@ -4,6 +4,7 @@ use super::command::is_run;
 use super::file::{Claim, ClaimsFile, Kind, Relation, Rule, Test, Tier};
 use super::metric::Metric;
 use crate::recommend::check_family;
+use bench_record::parse_bytes;
 use std::collections::BTreeSet;
 
 /// The version of the format that is read.
@@ -124,9 +125,7 @@ fn test(file: &ClaimsFile, test: &Test) -> Result<(), Wrong> {
     if test.at.nodes == Some(0) {
         return wrong("`nodes` must be at least 1");
     }
-    let is_limit =
-        |m: &String| m.starts_with(|c: char| c.is_ascii_digit()) && m.chars().all(|c| c.is_ascii_alphanumeric());
-    if !test.at.memory.iter().all(is_limit) {
+    if test.at.memory.iter().any(|limit| parse_bytes(limit).is_none()) {
         return wrong("`memory` names limits as `--memory` does, such as memory = [\"4GiB\"]");
     }
     if test.metric.figure().is_some() && !(test.at.suites.is_empty() && test.at.protocol.is_none()) {

@@ -98,7 +98,7 @@ impl fmt::Display for Metric {
             Self::StartUp => "start-up time",
             Self::TaskRoundTrip => "round trip of a task",
             Self::TaskTime => "time per task",
-            Self::StoreSpill => "time per GB spilled by a store",
+            Self::StoreSpill => "time per GB given to a store that is too small",
             Self::Latency => "latency",
             Self::Cost => "cost",
         })

@@ -6,7 +6,7 @@ use super::metric::Metric;
 use super::report::{Configuration, Remove};
 use crate::compare::evidence::{Tested, TestedCase};
 use crate::comparison::Contestant;
-use bench_record::Case;
+use bench_record::{Case, parse_bytes};
 use std::collections::BTreeMap;
 
 /// The variant of a product that is configured as its makers advise.
@@ -130,13 +130,18 @@ pub(crate) fn split(variant: &str) -> (String, String) {
 /// Whether a test is about runs there: on which cluster, how many nodes, and within which limits.
 pub(super) fn meant(at: &At, table: &Tested<'_>, (cluster, nodes, limits): (&str, u32, &str)) -> bool {
     let one_of = |names: &[String], name: &str| names.is_empty() || names.iter().any(|n| n == name);
+    let is_limit = |found: &str| at.memory.iter().any(|meant| is_same_size(meant, found));
     one_of(&at.suites, &table.suite)
         && (at.suites.is_empty() || table.scale == 1)
         && one_of(&at.clusters, cluster)
-        && (at.memory.is_empty()
-            || limits.split(',').any(|l| l.strip_prefix(MEMORY).is_some_and(|m| one_of(&at.memory, m))))
+        && (at.memory.is_empty() || limits.split(',').any(|l| l.strip_prefix(MEMORY).is_some_and(is_limit)))
         && at.nodes.is_none_or(|n| n == nodes)
         && at.protocol.is_none_or(|p| p == table.protocol)
+}
+
+/// Whether two texts are the same size: records say `2GiB` of what `--memory 2048MiB` gave.
+fn is_same_size(one: &str, other: &str) -> bool {
+    parse_bytes(one).is_some_and(|size| parse_bytes(other) == Some(size))
 }
 
 fn place(table: &Tested<'_>, (cluster, nodes, slots): (&str, u32, u32), limits: &str, cores: f64) -> String {
@@ -194,5 +199,7 @@ mod tests {
         assert_eq!(split("memory=4GiB"), ("default".into(), "memory=4GiB".into()));
         assert_eq!(split("attached=1a2b3c4d"), ("default".into(), String::new()), "two products have two addresses");
         assert_eq!(split("config=tuned,attached=1a2b3c4d"), ("config=tuned".into(), String::new()));
+        assert!(is_same_size("2048MiB", "2GiB") && is_same_size("2GB", "1953125KiB"));
+        assert!(!is_same_size("2GiB", "2GB") && !is_same_size("much", "much"));
     }
 }

@@ -60,8 +60,9 @@ pub(super) fn reports(
             winner_alone: won.map(|(who, _)| field.label(who).to_owned()),
             cells,
         };
-        // Who beats all others has passed each test, the weakest of them too.
-        let p = behind.iter().map(|r| r.mann_whitney.map_or(1.0, |test| test.p_two_sided)).reduce(f64::max);
+        // Who beats all others has passed each test, the weakest of them too. A contest that nobody won counts as one, and nothing more.
+        let weakest = behind.iter().map(|r| r.mann_whitney.map_or(1.0, |test| test.p_two_sided)).reduce(f64::max);
+        let p = weakest.map(|p| if won.is_some() { p } else { 1.0 });
         (report, p)
     };
     winners(cases.iter().map(one).collect())

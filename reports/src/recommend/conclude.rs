@@ -11,8 +11,8 @@ use super::{features, missing};
 use crate::claims::ClaimsFile;
 use std::collections::BTreeSet;
 
-/// The switch of a product that is configured as its makers advise, in a name of a ranking.
-const TUNED: &str = "+config=tuned";
+/// The switch of a product that is configured otherwise than it comes, in a name of a ranking.
+const SET: &str = "+config=";
 
 /// The whole answer.
 pub(super) fn answer(
@@ -124,15 +124,16 @@ fn leader(answer: &Answer) -> Option<&str> {
     }
 }
 
-/// Products that a tuned leader met only as they come: it would have had a budget that they had not.
+/// Products that a leader who was set met only as they come: it would have had a budget that they had not.
 fn untuned(claims: &[ClaimsFile], ranked: &[Ranked]) -> Option<String> {
-    let leader = ranked.first().filter(|r| r.engine.ends_with(TUNED))?;
+    let leader = ranked.first().filter(|r| r.engine.contains(SET))?;
     let products: BTreeSet<&str> = claims.iter().flat_map(|f| f.subject.values()).map(|s| s.engine.as_str()).collect();
-    let is_tuned = |engine: &str| ranked.iter().any(|r| r.engine == format!("{engine}{TUNED}"));
+    let is_set = |engine: &str| ranked.iter().any(|r| engine_of(&r.engine) == engine && r.engine.contains(SET));
     let others: BTreeSet<&str> = ranked.iter().map(|r| engine_of(&r.engine)).collect();
-    let bare: Vec<&str> = others.into_iter().filter(|e| products.contains(e) && !is_tuned(e)).collect();
+    let bare: Vec<&str> = others.into_iter().filter(|e| products.contains(e) && !is_set(e)).collect();
+    let how = if leader.engine.ends_with("=tuned") { "is tuned" } else { "is not as it comes" };
     (!bare.is_empty())
-        .then(|| format!("{} is tuned, and {} was measured only as it comes", leader.engine, bare.join(", ")))
+        .then(|| format!("{} {how}, and {} was measured only as it comes", leader.engine, bare.join(", ")))
 }
 
 /// `limits` is what keeps an answer from being one to the whole question. Two configurations of one engine do not compete.

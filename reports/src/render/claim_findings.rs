@@ -27,7 +27,7 @@ pub(super) fn measured(claim: &AssessedClaim) -> String {
             values.push(if again { words::value_of(c) } else { format!("{what}: {}", words::value_of(c)) });
             of = Some(what.clone());
         }
-        values.extend((e.compared.is_empty() && e.finding == ClaimVerdict::Supported).then(|| e.because.clone()));
+        values.extend((e.compared.is_empty() && is_shown(e.finding)).then(|| e.because.clone()));
     }
     let more = values.len().saturating_sub(MEASURED_MAX);
     values.truncate(MEASURED_MAX);
@@ -35,6 +35,10 @@ pub(super) fn measured(claim: &AssessedClaim) -> String {
     let (run, all) = (claim.tests.iter().filter(|t| t.verdict != ClaimVerdict::NotTested).count(), claim.tests.len());
     let some = if (1..all).contains(&run) { format!("{run} of {all} tests: ") } else { String::new() };
     if values.is_empty() { "-".to_owned() } else { format!("{some}{prefix}{}", values.join("; ")) }
+}
+
+const fn is_shown(finding: ClaimVerdict) -> bool {
+    matches!(finding, ClaimVerdict::Supported | ClaimVerdict::Contradicted)
 }
 
 /// A test with what each piece of its evidence comes to; pieces that say the same are one.

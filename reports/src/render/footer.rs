@@ -121,7 +121,7 @@ fn winners(table: &Table) -> Option<String> {
     let contested =
         |f: &FamilyReport| f.workloads.iter().filter(|w| w.cells.iter().any(|c| c.against_best.is_some())).count();
     table.families.iter().map(contested).any(|count| count > 1).then(|| {
-        "a workload has a winner only where that one was shown to be faster than every other engine with all workloads of the family \
+        "a workload has a winner only where that one was shown to be faster than every other contestant with all workloads of the family \
          taken together: of all winners of a family, at most 5 % are expected to be chance's (Benjamini and Hochberg's correction of \
          the rank tests)"
             .to_owned()

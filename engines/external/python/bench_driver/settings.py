@@ -52,7 +52,10 @@ def changed(folder: Path, name: str) -> dict[str, dict[str, Any]]:
     `name` has to be one of them, or that of a file."""
     trials = [entry["set"] for entry in entries(folder / "tuned.toml", "trial", {"set", "result", "kept"})]
     changes = {f"trial-{number}": change for number, change in enumerate(trials, start=1)}
-    changes |= {entry["name"]: entry["set"] for entry in entries(folder / "advice.toml", "advice", {"name", "set", "reason", "source"})}
+    for entry in entries(folder / "advice.toml", "advice", {"name", "set", "reason", "source"}):
+        if entry["name"] in ("default", "tuned", *changes):
+            raise DriverError(f"{folder}: there are two configurations `{entry['name']}`")
+        changes[entry["name"]] = entry["set"]
     if name not in ("default", "tuned", *changes):
         raise ProgramError(f"the configurations are default, tuned, {', '.join(changes)}, and not `{name}`")
     return changes

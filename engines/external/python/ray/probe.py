@@ -92,6 +92,7 @@ def serialize(engine, bytes: int, count: int) -> list[int]:
 
 
 def spill(engine, bytes: int, count: int) -> list[int]:
+    """Every value stays referred to, and together they are more than the store: what Ray does not write out has no place in it."""
     value = random_array(bytes)
     references: list = []
     written = timed(lambda: references.extend(ray.put(value) for _ in range(count)))

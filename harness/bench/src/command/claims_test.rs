@@ -158,6 +158,7 @@ fn tuned_spark_differs_from_spark_as_it_comes_in_what_its_claim_is_about() {
     let tuned = settings(include_str!("../../../../engines/external/python/spark/tuned.toml"));
     let differing: Vec<&str> = tuned.iter().filter(|s| !default.contains(s)).map(|(key, _)| *key).collect();
     assert_eq!(differing, ["\"spark.sql.shuffle.partitions\""]);
+    assert!(tuned.contains(&("\"spark.sql.shuffle.partitions\"", "\"{slots}\"")), "one per slot: {tuned:?}");
     assert!(default.iter().all(|s| tuned.contains(s)), "{default:?}");
 }
 

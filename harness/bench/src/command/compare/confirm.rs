@@ -103,7 +103,8 @@ struct Place<'a> {
 impl<'a> Place<'a> {
     fn of(case: &'a Case) -> Self {
         let chosen = case.variant.split(',').find_map(|switch| assigned(switch, CONFIG[0].name));
-        let config = chosen.unwrap_or(bench_external::DEFAULT);
+        // A record may be anybody's, and what it names becomes the name of a folder.
+        let config = chosen.filter(|name| bench_model::is_name(name)).unwrap_or(bench_external::DEFAULT);
         Self { engine: &case.engine, config, nodes: case.nodes }
     }
 
