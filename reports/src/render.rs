@@ -2,7 +2,7 @@
 
 mod ablation;
 mod blocking;
-mod claim_findings;
+pub(crate) mod claim_findings;
 mod claim_places;
 pub(crate) mod claim_words;
 mod claims;

@@ -2,7 +2,7 @@
 
 use super::report::{AssessedClaim, AssessedTest, ClaimVerdict, ClaimsReport, Evidence, Remove};
 use crate::plain::html as escape;
-use crate::render::claim_words as words;
+use crate::render::{claim_findings as findings, claim_words as words};
 use std::collections::BTreeMap;
 use std::fmt::Write;
 
@@ -60,6 +60,7 @@ main { max-width: 75rem; margin: 0 auto; padding: 1rem; }
 table { border-collapse: collapse; width: 100%; }
 th, td { text-align: left; vertical-align: top; padding: .4rem .6rem; border-bottom: 1px solid var(--line); }
 .claims-wide { overflow-x: auto; }
+.claims tbody th { min-width: 9rem; }
 .claim-supported { color: var(--good); font-weight: 600; }
 .claim-contradicted { color: var(--bad); font-weight: 600; }
 .claim-inconclusive { font-weight: 600; }
@@ -101,7 +102,12 @@ fn claim(out: &mut String, c: &AssessedClaim, places: &Places) {
         out.push_str("</dl>");
     }
     let (class, verdict) = (class(c.verdict), c.verdict);
-    let _ = write!(out, "</td><td><span class=\"{class}\">{verdict}</span><br>{}</td><td>", escape(&c.because));
+    let _ = write!(out, "</td><td><span class=\"{class}\">{verdict}</span><br>{}", escape(&c.because));
+    // Where nothing was compared, why it has its verdict says all there is.
+    if let Some(measured) = findings::measured(c).filter(|measured| *measured != c.because) {
+        let _ = write!(out, "<p class=\"claim-measured\">measured: {}</p>", escape(&measured));
+    }
+    out.push_str("</td><td>");
     c.tests.iter().for_each(|t| test(out, t, places));
     for command in &c.would_test {
         let _ = write!(out, "<p class=\"claim-faint\">would test it: <code>{}</code></p>", escape(command));

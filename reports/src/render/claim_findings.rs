@@ -7,14 +7,14 @@ use crate::claims::{AssessedClaim, AssessedTest, ClaimVerdict, Compared, Configu
 /// So many measured values of a claim are told in one cell.
 const MEASURED_MAX: usize = 6;
 
-/// What was measured of a claim, nearest to it: nothing of styles, which are no evidence of a product.
-pub(super) fn measured(claim: &AssessedClaim) -> String {
+/// What was measured of a claim, nearest to it, if anything was: nothing of styles, which are no evidence of a product.
+pub(crate) fn measured(claim: &AssessedClaim) -> Option<String> {
     let nearest = claim.tests.iter().flat_map(|t| &t.evidence).map(|e| e.remove).min();
     let (remove, prefix) = match nearest {
         Some(Remove::Direct) => (Remove::Direct, String::new()),
         Some(Remove::OtherScale) => (Remove::OtherScale, "at another scale, ".to_owned()),
-        Some(Remove::Architecture) => return "of styles only".to_owned(),
-        None => return "-".to_owned(),
+        Some(Remove::Architecture) => return Some("of styles only".to_owned()),
+        None => return None,
     };
     let (mut values, mut of): (Vec<String>, Option<String>) = (Vec::new(), None);
     let evidence = claim.tests.iter().flat_map(|t| t.evidence.iter().map(move |e| (t, e)));
@@ -34,7 +34,7 @@ pub(super) fn measured(claim: &AssessedClaim) -> String {
     values.extend((more > 0).then(|| format!("and {more} more")));
     let (run, all) = (claim.tests.iter().filter(|t| t.verdict != ClaimVerdict::NotTested).count(), claim.tests.len());
     let some = if (1..all).contains(&run) { format!("{run} of {all} tests: ") } else { String::new() };
-    if values.is_empty() { "-".to_owned() } else { format!("{some}{prefix}{}", values.join("; ")) }
+    (!values.is_empty()).then(|| format!("{some}{prefix}{}", values.join("; ")))
 }
 
 const fn is_shown(finding: ClaimVerdict) -> bool {

@@ -72,7 +72,13 @@ fn overview<'c>(claims: impl Iterator<Item = &'c AssessedClaim>) -> Sheet {
     let titles = ["claim", "about", "verdict here", "as cited", "measured"];
     let row = |c: &AssessedClaim| Row {
         about: None,
-        cells: vec![c.id.clone(), c.text.clone(), c.verdict.to_string(), words::says(c), findings::measured(c)],
+        cells: vec![
+            c.id.clone(),
+            c.text.clone(),
+            c.verdict.to_string(),
+            words::says(c),
+            findings::measured(c).unwrap_or_else(|| "-".to_owned()),
+        ],
         tone: tone(c.verdict),
     };
     Sheet { columns: titles.map(|title| column(title, Kind::Words)).into(), rows: claims.map(row).collect() }
