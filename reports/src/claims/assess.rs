@@ -232,19 +232,21 @@ struct Concluded {
 fn conclude(draft: Draft, counts: &BTreeMap<Remove, usize>) -> Concluded {
     let of = counts.get(&draft.remove).copied().unwrap_or_default();
     let one = |c: DraftCompared| {
-        let (finding, because) = finding(&c.lean, c.p_adjusted, of);
+        let found = finding(&c.lean, c.p_adjusted, of);
         Compared {
             what: c.what,
             workloads: c.workloads,
             value: c.value,
             interval: c.interval,
             claimed: c.claimed,
+            unit: c.unit,
             stated: c.stated,
             noise: c.noise,
             p: Some(c.p),
             p_adjusted: Some(c.p_adjusted),
-            finding,
-            because,
+            finding: found.verdict,
+            because: found.because,
+            open: found.open,
         }
     };
     let compared: Vec<Compared> = draft.compared.into_iter().map(one).chain(draft.settled).collect();
@@ -252,6 +254,7 @@ fn conclude(draft: Draft, counts: &BTreeMap<Remove, usize>) -> Concluded {
         compared.iter().map(|c| (c.finding, format!("{} {}", c.what, c.because))).collect();
     findings.extend(draft.asked.map(|asked| (ClaimVerdict::Supported, asked.met().to_owned())));
     let is_whole = draft.gaps.is_empty();
+    let by_comparisons = is_whole && draft.refuted.is_empty() && draft.asked.is_none();
     let (finding, because) = if draft.refuted.is_empty() {
         of_table(&draft.gaps, &findings)
     } else {
@@ -265,6 +268,7 @@ fn conclude(draft: Draft, counts: &BTreeMap<Remove, usize>) -> Concluded {
         who: draft.who,
         finding,
         because,
+        by_comparisons,
         compared,
         links: draft.links,
     };

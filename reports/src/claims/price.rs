@@ -3,6 +3,7 @@
 
 use super::examine::Draft;
 use super::file::{ClaimsFile, Relation, Subject, Test};
+use super::metric::Unit;
 use super::report::{ClaimVerdict, Compared, Configuration, Link, Remove};
 use super::select::{TUNED, meant, split};
 use crate::compare::evidence::{Tested, TestedCase};
@@ -15,7 +16,7 @@ use std::collections::BTreeSet;
 pub(super) fn costs(file: &ClaimsFile, test: &Test, prices: &Pricing, tables: &[Tested<'_>]) -> Vec<Draft> {
     let Relation::Range { of, low, high, unit } = &test.relation else { return Vec::new() };
     let Some(subject) = file.subject.get(of) else { return Vec::new() };
-    let claimed = Claimed { low: *low, high: *high, text: format!("{low}–{high} {}", unit.name()) };
+    let claimed = Claimed { low: *low, high: *high, unit: *unit, text: format!("{low}–{high} {}", unit.name()) };
     let mut drafts = Vec::new();
     for family in prices.families.iter().filter(|f| f.family.name() == test.family) {
         for usage in &family.usages {
@@ -35,6 +36,7 @@ pub(super) fn costs(file: &ClaimsFile, test: &Test, prices: &Pricing, tables: &[
 struct Claimed {
     low: f64,
     high: f64,
+    unit: Unit,
     text: String,
 }
 
@@ -159,12 +161,14 @@ impl Priced<'_, '_, '_> {
             value: cost.base.get(),
             interval: Some(interval),
             claimed: claimed.text.clone(),
+            unit: Some(claimed.unit),
             stated: None,
             noise: None,
             p: None,
             p_adjusted: None,
             finding,
             because: because.to_owned(),
+            open: (finding == ClaimVerdict::Inconclusive).then(|| because.to_owned()),
         })
     }
 }

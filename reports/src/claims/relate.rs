@@ -2,6 +2,7 @@
 
 use super::examine::Member;
 use super::file::{Relation, Test, Tier};
+use super::metric::Unit;
 use super::range::{Spread, within};
 use super::select::Selection;
 use super::verdict::Lean;
@@ -16,6 +17,8 @@ pub(super) struct DraftCompared {
     pub(super) value: f64,
     pub(super) interval: Option<Interval>,
     pub(super) claimed: String,
+    /// Of a range of values; a ratio has none.
+    pub(super) unit: Option<Unit>,
     pub(super) stated: Option<f64>,
     pub(super) noise: Option<f64>,
     pub(super) p: f64,
@@ -51,7 +54,7 @@ pub(super) fn relate(
         }
         Relation::Range { of, low, high, unit } => {
             let bounds = (low * unit.size(), high * unit.size());
-            let claimed = format!("{low}–{high} {}", unit.name());
+            let claimed = (format!("{low}–{high} {}", unit.name()), *unit);
             find(of).and_then(|m| value_within(test, selection, m, reading, bounds, claimed)).into_iter().collect()
         }
         Relation::Completes(_) => Vec::new(),
@@ -148,7 +151,7 @@ fn two(
     let lean = match ratio.verdict {
         Verdict::Faster => Lean::Agrees,
         Verdict::Slower => Lean::Disagrees,
-        _ => Lean::Open(open(&ratio, noise).to_owned()),
+        _ => open(&ratio, noise),
     };
     Some(DraftCompared {
         what: format!("{} / {}", a.name, b.name),
@@ -156,6 +159,7 @@ fn two(
         value: ratio.value,
         interval: ratio.interval,
         claimed: "< 1".to_owned(),
+        unit: None,
         stated: stated(test, a.subject, b.subject),
         noise,
         p,
@@ -166,15 +170,17 @@ fn two(
 }
 
 /// Why a ratio decides nothing.
-fn open(ratio: &Ratio, noise: Option<f64>) -> &'static str {
+fn open(ratio: &Ratio, noise: Option<f64>) -> Lean {
+    let open = |why: &str| Lean::Open(why.to_owned());
+    let alike = |why: &str| Lean::Alike(why.to_owned());
     match (ratio.verdict, ratio.interval) {
-        (Verdict::Contaminated, _) => "contaminated trials had to be counted",
-        (Verdict::Unresolved, _) => "too few trials to show a difference",
-        (Verdict::NotInterleaved, _) => "not interleaved: they were in no run together",
-        (Verdict::NoFloor | Verdict::FloorContaminated, _) => "no A/A arm, so nobody knows the noise",
-        (_, Some(interval)) if interval.contains(1.0) => "indistinguishable: the interval holds 1",
-        _ if noise.is_some_and(|n| effect(ratio.value) <= n) => "indistinguishable: within the A/A noise",
-        _ => "indistinguishable: no more than chance or variation gives",
+        (Verdict::Contaminated, _) => open("contaminated trials had to be counted"),
+        (Verdict::Unresolved, _) => open("too few trials to show a difference"),
+        (Verdict::NotInterleaved, _) => open("not interleaved: they were in no run together"),
+        (Verdict::NoFloor | Verdict::FloorContaminated, _) => open("no A/A arm, so nobody knows the noise"),
+        (_, Some(interval)) if interval.contains(1.0) => alike("the interval holds 1"),
+        _ if noise.is_some_and(|n| effect(ratio.value) <= n) => alike("within the A/A noise"),
+        _ => alike("no more than chance or variation gives"),
     }
 }
 
@@ -202,6 +208,7 @@ fn ratio_within(
         value: ratio.value,
         interval: ratio.interval,
         claimed: format!("{}–{}", bounds.0, bounds.1),
+        unit: None,
         stated: stated(test, a.subject, b.subject),
         noise,
         p,
@@ -231,7 +238,7 @@ fn value_within(
     m: &Member<'_, '_>,
     reading: Reading,
     bounds: (f64, f64),
-    claimed: String,
+    (claimed, unit): (String, Unit),
 ) -> Option<DraftCompared> {
     let samples: Vec<Sample> = m.cases.iter().filter_map(|c| c.sample(reading)).collect();
     let together = |a: f64, b: f64| if test.metric.is_time() { a + b } else { a.max(b) };
@@ -261,6 +268,7 @@ fn value_within(
         value,
         interval,
         claimed,
+        unit: Some(unit),
         stated: None,
         noise,
         p,

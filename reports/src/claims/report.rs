@@ -1,7 +1,7 @@
 //! What is said of claims in the end. Serialized, this is the JSON of `bench claims`; [`CLAIMS_SCHEMA`] versions it.
 
 use super::file::{Kind, Source};
-use super::metric::Metric;
+use super::metric::{Metric, Unit};
 use crate::stats::Interval;
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -180,6 +180,9 @@ pub struct Evidence {
     pub finding: ClaimVerdict,
     /// Why.
     pub because: String,
+    /// Whether that is what its comparisons say, one by one.
+    #[serde(skip)]
+    pub by_comparisons: bool,
     /// The comparisons.
     pub compared: Vec<Compared>,
     /// Where the numbers are.
@@ -199,6 +202,9 @@ pub struct Compared {
     pub interval: Option<Interval>,
     /// What is claimed of it: `< 1` for less, else a range.
     pub claimed: String,
+    /// The unit that the range has; none of a ratio. Only for showing `value`, which is in nanoseconds, bytes or USD/TB.
+    #[serde(skip)]
+    pub unit: Option<Unit>,
     /// The same ratio of the numbers that the source gives.
     pub stated: Option<f64>,
     /// The noise floor it has to exceed.
@@ -211,6 +217,9 @@ pub struct Compared {
     pub finding: ClaimVerdict,
     /// Why.
     pub because: String,
+    /// Why it is open, if it is, beside a table that says so and how many comparisons there are.
+    #[serde(skip)]
+    pub open: Option<String>,
 }
 
 /// Where the trials of a case are.

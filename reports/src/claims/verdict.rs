@@ -11,25 +11,42 @@ pub(super) enum Lean {
     Agrees,
     /// It is the other way round.
     Disagrees,
+    /// They are indistinguishable, because of this.
+    Alike(String),
     /// Either is possible, because of this.
     Open(String),
 }
 
+/// What one comparison means.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Finding {
+    pub(super) verdict: ClaimVerdict,
+    /// Why, by itself.
+    pub(super) because: String,
+    /// Why it is open, beside a table that says so and how many comparisons there are.
+    pub(super) open: Option<String>,
+}
+
 /// What a comparison means once it is one of `of`.
-pub(super) fn finding(lean: &Lean, p_adjusted: f64, of: usize) -> (ClaimVerdict, String) {
-    let chance = || {
-        let text = format!(
-            "beyond the noise, but not beyond chance with all {of} comparisons taken together (p {p_adjusted:.3}); use \
-             more trials"
-        );
-        (ClaimVerdict::Inconclusive, text)
+pub(super) fn finding(lean: &Lean, p_adjusted: f64, of: usize) -> Finding {
+    let open = |why: &str, because: String| Finding {
+        verdict: ClaimVerdict::Inconclusive,
+        because,
+        open: Some(why.to_owned()),
     };
+    let chance = || {
+        let together = format!("with all {of} comparisons taken together (p {p_adjusted:.3})");
+        let because = format!("beyond the noise, but not beyond chance {together}; use more trials");
+        open("beyond the noise, but not beyond chance; use more trials", because)
+    };
+    let shown = |verdict, because: &str| Finding { verdict, because: because.to_owned(), open: None };
     // A probability that is no number is not at most 5 %.
     let beyond_chance = p_adjusted <= P_MAX;
     match lean {
-        Lean::Open(why) => (ClaimVerdict::Inconclusive, why.clone()),
-        Lean::Agrees if beyond_chance => (ClaimVerdict::Supported, "as claimed".to_owned()),
-        Lean::Disagrees if beyond_chance => (ClaimVerdict::Contradicted, "not as claimed".to_owned()),
+        Lean::Alike(why) => open(why, format!("indistinguishable: {why}")),
+        Lean::Open(why) => open(why, why.clone()),
+        Lean::Agrees if beyond_chance => shown(ClaimVerdict::Supported, "as claimed"),
+        Lean::Disagrees if beyond_chance => shown(ClaimVerdict::Contradicted, "not as claimed"),
         Lean::Agrees | Lean::Disagrees => chance(),
     }
 }
@@ -185,11 +202,12 @@ mod tests {
     proptest! {
         #[test]
         fn what_is_open_or_left_to_chance_decides_nothing(p in 0.0f64..=1.0, of in 1usize..99) {
-            prop_assert_eq!(finding(&Lean::Open("x".into()), p, of).0, ClaimVerdict::Inconclusive);
-            let agrees = finding(&Lean::Agrees, p, of).0;
+            prop_assert_eq!(finding(&Lean::Open("x".into()), p, of).verdict, ClaimVerdict::Inconclusive);
+            prop_assert_eq!(finding(&Lean::Alike("x".into()), p, of).verdict, ClaimVerdict::Inconclusive);
+            let agrees = finding(&Lean::Agrees, p, of).verdict;
             prop_assert_eq!(agrees == ClaimVerdict::Supported, p <= P_MAX);
-            prop_assert_eq!(finding(&Lean::Agrees, f64::NAN, of).0, ClaimVerdict::Inconclusive);
-            prop_assert_eq!(finding(&Lean::Disagrees, p, of).0 == ClaimVerdict::Contradicted, p <= P_MAX);
+            prop_assert_eq!(finding(&Lean::Agrees, f64::NAN, of).verdict, ClaimVerdict::Inconclusive);
+            prop_assert_eq!(finding(&Lean::Disagrees, p, of).verdict == ClaimVerdict::Contradicted, p <= P_MAX);
         }
 
         #[test]

@@ -90,8 +90,7 @@ fn kind(e: &Evidence) -> String {
 /// comparisons that are open for the same reason.
 fn reason(e: &Evidence) -> String {
     let own: Vec<&Compared> = e.compared.iter().filter(|c| c.finding == e.finding).collect();
-    let said: Vec<String> = own.iter().map(|c| format!("{} {}", c.what, c.because)).collect();
-    if own.is_empty() || said.join("; ") != e.because {
+    if own.is_empty() || !e.by_comparisons {
         return e.because.clone();
     }
     if matches!(e.finding, ClaimVerdict::Supported | ClaimVerdict::Contradicted) {
@@ -99,7 +98,7 @@ fn reason(e: &Evidence) -> String {
     }
     let mut reasons: Vec<(String, Vec<&str>)> = Vec::new();
     for c in own {
-        let why = words::open_because(c);
+        let why = c.open.clone().unwrap_or_else(|| c.because.clone());
         match reasons.iter_mut().find(|(known, _)| *known == why) {
             Some((_, whose)) => whose.push(&c.what),
             None => reasons.push((why, vec![&c.what])),

@@ -88,41 +88,16 @@ const fn verdict(finding: ClaimVerdict) -> &'static str {
     }
 }
 
-/// Why a comparison is open, without the word for that, and without the number of comparisons and their probability, which
-/// stand elsewhere.
-pub(crate) fn open_because(c: &Compared) -> String {
-    let why = c.because.strip_prefix("indistinguishable: ").unwrap_or(&c.because);
-    let chance = why.split_once(" with all ").and_then(|(before, rest)| Some((before, rest.split_once("); ")?.1)));
-    chance.map_or_else(|| why.to_owned(), |(before, next)| format!("{before}; {next}"))
-}
-
 /// What was measured, with its unit.
 pub(crate) fn value_of(c: &Compared) -> String {
-    let unit = if is_ratio(c) { String::new() } else { format!(" {}", unit(c)) };
+    let unit = c.unit.map_or_else(String::new, |unit| format!(" {}", unit.name()));
     format!("{} {}{unit}", c.what, show(c, c.value))
-}
-
-fn is_ratio(c: &Compared) -> bool {
-    c.what.contains(" / ")
-}
-
-/// A range is written with its unit behind it.
-fn unit(c: &Compared) -> &str {
-    c.claimed.rsplit(' ').next().unwrap_or_default()
 }
 
 /// A ratio, or a value in the unit of its range, with four digits.
 fn show(c: &Compared, value: f64) -> String {
-    if is_ratio(c) {
-        return ratio(value);
-    }
-    let size = match unit(c) {
-        "ms" | "MB" => 1e6,
-        "min" => 60e9,
-        "USD/TB" => 1.0,
-        _ => 1e9,
-    };
-    let value = value / size;
+    let Some(unit) = c.unit else { return ratio(value) };
+    let value = value / unit.size();
     let decimals = match value.abs() {
         x if x >= 1000.0 => 0,
         x if x >= 100.0 => 1,
