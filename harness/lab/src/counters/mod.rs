@@ -88,7 +88,9 @@ impl Window {
             let ended = self.tree.reaped_cpu_ns != after.reaped_cpu_ns
                 || !after.all_peaks_are_known
                 || seen.processes.keys().any(|p| !ours.contains(p));
-            usage.rss_bytes_bound = after.rss_bytes_peak.filter(|_| !ended);
+            // The kernel's peaks are of counters that lag behind by some pages; what was seen was there.
+            let bound = after.rss_bytes_peak.map(|sum| sum.max(usage.rss_bytes_peak.unwrap_or(0)));
+            usage.rss_bytes_bound = bound.filter(|_| !ended);
         }
         let own = if self.root == me { Some(0) } else { increase(self.own_cpu_ns, cpu_ns(me)) };
         ours.push(me);
