@@ -23,9 +23,10 @@ impl Product {
     fn identity(&self, config: &str) -> Vec<(String, String)> {
         match &self.source {
             Source::BuiltIn => {
-                let tuning = self.tuning();
-                let trials = format!("{} of {}", tuning.trial.len(), tuning.budget);
-                let trials = (config == TUNED).then(|| ("tuning_trials".to_owned(), trials));
+                let trials = (config == TUNED).then(|| {
+                    let tuning = self.tuning();
+                    ("tuning_trials".to_owned(), format!("{} of {}", tuning.trial.len(), tuning.budget))
+                });
                 [("packages".to_owned(), requirements(self))].into_iter().chain(trials).collect()
             }
             Source::Command(words) => vec![("command".to_owned(), command(words, self))],

@@ -105,8 +105,8 @@ fn set(subjects: &[&Subject]) -> Option<Set> {
     let is_default = |s: &&Subject| is(s, Case::DEFAULT_VARIANT);
     if subjects.iter().all(|s| is_default(s) || is(s, TUNED)) {
         let both = subjects.iter().any(|s| s.variant.is_none() || !is_default(s));
-        let names = || ["default", "tuned"].map(str::to_owned).to_vec();
-        return Some(if both { Set::Configured(names()) } else { Set::AsTheyCome });
+        let both = both.then(|| Set::Configured(["default", "tuned"].map(str::to_owned).to_vec()));
+        return Some(both.unwrap_or(Set::AsTheyCome));
     }
     let engines: BTreeSet<&str> = subjects.iter().map(|s| s.engine.as_str()).collect();
     if engines.len() == subjects.len() {

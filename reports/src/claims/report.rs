@@ -119,6 +119,13 @@ pub enum ClaimVerdict {
     NotTested,
 }
 
+impl ClaimVerdict {
+    /// Whether something was shown, one way or the other.
+    pub(crate) const fn is_shown(self) -> bool {
+        matches!(self, Self::Supported | Self::Contradicted)
+    }
+}
+
 impl fmt::Display for ClaimVerdict {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(match self {

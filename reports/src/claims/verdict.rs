@@ -111,14 +111,13 @@ pub(super) fn of_configurations(
     default: Option<Configured>,
     tuned: Option<Configured>,
 ) -> Option<(ClaimVerdict, String)> {
-    let is_shown = |c: &Configured| matches!(c.verdict, ClaimVerdict::Supported | ClaimVerdict::Contradicted);
     let (default, tuned) = match (default, tuned) {
         (Some(default), Some(tuned)) => (default, tuned),
         (Some(only), None) => return Some((only.verdict, only.because)),
         (None, only) => return only.map(|tuned| (tuned.verdict, format!("tuned: {}", tuned.because))),
     };
     let text = || format!("as they come: {}; tuned: {}", default.because, tuned.because);
-    Some(match (is_shown(&default), is_shown(&tuned)) {
+    Some(match (default.verdict.is_shown(), tuned.verdict.is_shown()) {
         (true, true) if default.verdict == tuned.verdict => (default.verdict, text()),
         (true, true) => {
             let text = format!(

@@ -2,7 +2,7 @@
 
 use super::claim_places::Places;
 use super::claim_words as words;
-use crate::claims::{AssessedClaim, AssessedTest, ClaimVerdict, Compared, Configuration, Evidence, Remove};
+use crate::claims::{AssessedClaim, AssessedTest, ClaimVerdict, Compared, Evidence, Remove};
 
 /// So many measured values of a claim are told in one cell.
 const MEASURED_MAX: usize = 6;
@@ -19,15 +19,14 @@ pub(crate) fn measured(claim: &AssessedClaim) -> Option<String> {
     let (mut values, mut of): (Vec<String>, Option<String>) = (Vec::new(), None);
     let evidence = claim.tests.iter().flat_map(|t| t.evidence.iter().map(move |e| (t, e)));
     for (test, e) in evidence.filter(|(_, e)| e.remove == remove) {
-        let tuned = if e.configuration == Configuration::Tuned { ", tuned" } else { "" };
-        let what = format!("{}{tuned}", test.metric);
+        let what = format!("{}{}", test.metric, words::configured(e));
         for c in &e.compared {
             // What is measured is told where it changes.
             let again = of.as_ref() == Some(&what);
             values.push(if again { words::value_of(c) } else { format!("{what}: {}", words::value_of(c)) });
             of = Some(what.clone());
         }
-        values.extend((e.compared.is_empty() && is_shown(e.finding)).then(|| e.because.clone()));
+        values.extend((e.compared.is_empty() && e.finding.is_shown()).then(|| e.because.clone()));
     }
     let more = values.len().saturating_sub(MEASURED_MAX);
     values.truncate(MEASURED_MAX);
@@ -35,10 +34,6 @@ pub(crate) fn measured(claim: &AssessedClaim) -> Option<String> {
     let (run, all) = (claim.tests.iter().filter(|t| t.verdict != ClaimVerdict::NotTested).count(), claim.tests.len());
     let some = if (1..all).contains(&run) { format!("{run} of {all} tests: ") } else { String::new() };
     (!values.is_empty()).then(|| format!("{some}{prefix}{}", values.join("; ")))
-}
-
-const fn is_shown(finding: ClaimVerdict) -> bool {
-    matches!(finding, ClaimVerdict::Supported | ClaimVerdict::Contradicted)
 }
 
 /// A test with what each piece of its evidence comes to; pieces that say the same are one.
@@ -56,19 +51,14 @@ pub(super) fn told(test: &AssessedTest, places: &Places<'_>) -> String {
             several.iter().copied().chain(beside).collect()
         }
     };
-    let mut said: Vec<(String, String, Vec<String>)> = Vec::new();
-    for e in pieces {
+    let said = |e: &Evidence| {
         let finding = match e.remove {
             Remove::Direct => e.finding.to_string(),
             Remove::OtherScale | Remove::Architecture => words::leaning(e.finding).to_owned(),
         };
-        let (kind, finding) = (kind(e), format!("{finding}{}", bracketed(&reason(e))));
-        match said.iter_mut().find(|(k, f, _)| (k, f) == (&kind, &finding)) {
-            Some((_, _, letters)) => letters.push(places.letter(e)),
-            None => said.push((kind, finding, vec![places.letter(e)])),
-        }
-    }
-    for (kind, finding, letters) in said {
+        ((kind(e), format!("{finding}{}", bracketed(&reason(e)))), places.letter(e))
+    };
+    for ((kind, finding), letters) in words::shared(pieces.into_iter().map(said)) {
         text.push_str(&format!("; {kind} on {}: {finding}", letters.join(", ")));
     }
     text
@@ -93,18 +83,11 @@ fn reason(e: &Evidence) -> String {
     if own.is_empty() || !e.by_comparisons {
         return e.because.clone();
     }
-    if matches!(e.finding, ClaimVerdict::Supported | ClaimVerdict::Contradicted) {
+    if e.finding.is_shown() {
         return String::new();
     }
-    let mut reasons: Vec<(String, Vec<&str>)> = Vec::new();
-    for c in own {
-        let why = c.open.clone().unwrap_or_else(|| c.because.clone());
-        match reasons.iter_mut().find(|(known, _)| *known == why) {
-            Some((_, whose)) => whose.push(&c.what),
-            None => reasons.push((why, vec![&c.what])),
-        }
-    }
-    match reasons.as_slice() {
+    let why = |c: &Compared| c.open.clone().unwrap_or_else(|| c.because.clone());
+    match words::shared(own.into_iter().map(|c| (why(c), c.what.as_str()))).as_slice() {
         [(why, _)] => why.clone(),
         several => {
             let told: Vec<String> = several.iter().map(|(why, whose)| format!("{}: {why}", whose.join(", "))).collect();

@@ -17,6 +17,12 @@ struct Place<'r> {
     files: BTreeSet<&'r str>,
 }
 
+impl Place<'_> {
+    fn is_of(&self, e: &Evidence) -> bool {
+        (self.text, self.machine) == (e.place.as_str(), e.machine.as_str())
+    }
+}
+
 impl<'r> Places<'r> {
     pub(super) fn of(report: &'r ClaimsReport) -> Self {
         let mut all: Vec<Place<'r>> = Vec::new();
@@ -24,7 +30,7 @@ impl<'r> Places<'r> {
         let tests = report.groups.iter().flat_map(|g| &g.claims).flat_map(|c| &c.tests);
         for e in tests.flat_map(|t| &t.evidence) {
             let files = e.links.iter().map(|l| l.file.as_str());
-            match all.iter_mut().find(|p| (p.text, p.machine) == (e.place.as_str(), e.machine.as_str())) {
+            match all.iter_mut().find(|p| p.is_of(e)) {
                 Some(known) => known.files.extend(files),
                 None => all.push(Place { text: &e.place, machine: &e.machine, files: files.collect() }),
             }
@@ -38,7 +44,7 @@ impl<'r> Places<'r> {
 
     /// What stands for the place of evidence of this report.
     pub(super) fn letter(&self, e: &Evidence) -> String {
-        let at = self.all.iter().position(|p| (p.text, p.machine) == (e.place.as_str(), e.machine.as_str()));
+        let at = self.all.iter().position(|p| p.is_of(e));
         at.map_or_else(|| "-".to_owned(), letter)
     }
 

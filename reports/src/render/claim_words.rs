@@ -47,8 +47,27 @@ pub(crate) fn brief(e: &Evidence) -> String {
         Remove::OtherScale => "scale",
         Remove::Architecture => "style",
     };
-    let tuned = if e.configuration == Configuration::Tuned { ", tuned" } else { "" };
-    format!("{remove}{tuned}")
+    format!("{remove}{}", configured(e))
+}
+
+/// How the product was configured, where that is not as it comes.
+pub(crate) const fn configured(e: &Evidence) -> &'static str {
+    match e.configuration {
+        Configuration::Tuned => ", tuned",
+        Configuration::Default => "",
+    }
+}
+
+/// What several share, in the order in which it is first there, with all of them.
+pub(crate) fn shared<K: PartialEq, V>(all: impl Iterator<Item = (K, V)>) -> Vec<(K, Vec<V>)> {
+    let mut found: Vec<(K, Vec<V>)> = Vec::new();
+    for (what, of) in all {
+        match found.iter_mut().find(|(known, _)| *known == what) {
+            Some((_, whose)) => whose.push(of),
+            None => found.push((what, vec![of])),
+        }
+    }
+    found
 }
 
 /// A column of a table of comparisons.

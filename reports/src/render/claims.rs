@@ -133,7 +133,7 @@ fn cited(blocks: &mut Vec<Block>, claims: &[&AssessedClaim]) {
     let rows = claims.iter().map(row).collect();
     let columns = titles.iter().map(|title| column(*title, Kind::Words)).collect();
     blocks.push(Block::Sheet(Sheet { columns, rows }));
-    let reasons = shared(claims.iter().map(|c| (c.because.as_str(), c.id.as_str())));
+    let reasons = words::shared(claims.iter().map(|c| (c.because.as_str(), c.id.as_str())));
     blocks.extend(reasons.into_iter().map(|(because, ids)| Block::Item(format!("{}: {because}", ids.join(", ")))));
 }
 
@@ -141,17 +141,5 @@ fn cited(blocks: &mut Vec<Block>, claims: &[&AssessedClaim]) {
 fn commands<'c>(claims: impl Iterator<Item = &'c AssessedClaim>) -> Vec<Block> {
     let of = |c: &'c AssessedClaim| c.would_test.iter().map(|command| (command.as_str(), c.id.as_str()));
     let item = |(command, ids): (&str, Vec<&str>)| Block::Item(format!("{}: {command}", ids.join(", ")));
-    shared(claims.flat_map(of)).into_iter().map(item).collect()
-}
-
-/// What several share, in the order in which it is first there, with all of them.
-fn shared<'c>(all: impl Iterator<Item = (&'c str, &'c str)>) -> Vec<(&'c str, Vec<&'c str>)> {
-    let mut found: Vec<(&str, Vec<&str>)> = Vec::new();
-    for (what, of) in all {
-        match found.iter_mut().find(|(known, _)| *known == what) {
-            Some((_, ids)) => ids.push(of),
-            None => found.push((what, vec![of])),
-        }
-    }
-    found
+    words::shared(claims.flat_map(of)).into_iter().map(item).collect()
 }

@@ -1,23 +1,21 @@
 //! Benjamini and Hochberg's step-up procedure: of many findings, the share that chance made.
 
+use super::holm::adjusted;
+
 /// The adjusted probability of each hypothesis, in the order given. Of those that are rejected at 0.05, at most 5 % are expected to be true,
 /// where the tests are independent or positively dependent (Benjamini & Hochberg 1995, Benjamini & Yekutieli 2001). Weaker than
 /// [`super::holm`], which keeps the probability of even one below 5 %: for lists of findings that are read together, as a table of
 /// winners is, and not for alarms.
 #[must_use]
 pub fn false_discovery(p: &[f64]) -> Vec<f64> {
-    let clean = |p: f64| if p.is_nan() { 1.0 } else { p.clamp(0.0, 1.0) };
-    let mut order: Vec<(f64, usize)> = p.iter().enumerate().map(|(at, p)| (clean(*p), at)).collect();
-    order.sort_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
-    let mut adjusted = vec![1.0; p.len()];
     let mut most = 1.0f64;
-    for (rank, (p, at)) in order.iter().enumerate().rev() {
-        most = most.min(p * order.len() as f64 / (rank + 1) as f64);
-        if let Some(place) = adjusted.get_mut(*at) {
-            *place = most;
+    adjusted(p, |ascending| {
+        let of = ascending.len() as f64;
+        for (rank, p) in ascending.iter_mut().enumerate().rev() {
+            most = most.min(*p * of / (rank + 1) as f64);
+            *p = most;
         }
-    }
-    adjusted
+    })
 }
 
 #[cfg(test)]

@@ -7,18 +7,26 @@
 /// none above 1. What is not a number counts as 1.
 #[must_use]
 pub fn holm(p: &[f64]) -> Vec<f64> {
+    let mut least = 0.0f64;
+    adjusted(p, |ascending| {
+        let of = ascending.len();
+        for (rank, p) in ascending.iter_mut().enumerate() {
+            least = least.max(*p * (of - rank) as f64).min(1.0);
+            *p = least;
+        }
+    })
+}
+
+/// Probabilities in the order given, after `adjust` has had them in ascending order.
+pub(super) fn adjusted(p: &[f64], adjust: impl FnOnce(&mut [f64])) -> Vec<f64> {
     let clean = |p: f64| if p.is_nan() { 1.0 } else { p.clamp(0.0, 1.0) };
     let mut order: Vec<(f64, usize)> = p.iter().enumerate().map(|(at, p)| (clean(*p), at)).collect();
     order.sort_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
-    let mut adjusted = vec![1.0; p.len()];
-    let mut least = 0.0f64;
-    for (rank, (p, at)) in order.iter().enumerate() {
-        least = least.max(p * (order.len() - rank) as f64).min(1.0);
-        if let Some(place) = adjusted.get_mut(*at) {
-            *place = least;
-        }
-    }
-    adjusted
+    let mut ascending: Vec<f64> = order.iter().map(|(p, _)| *p).collect();
+    adjust(&mut ascending);
+    let mut back: Vec<(usize, f64)> = order.into_iter().map(|(_, at)| at).zip(ascending).collect();
+    back.sort_by_key(|(at, _)| *at);
+    back.into_iter().map(|(_, p)| p).collect()
 }
 
 #[cfg(test)]
